@@ -1,0 +1,4 @@
+export * from './assert.ts';
+export * from './brand.ts';
+export * from './errors.ts';
+export * from './seams.ts';

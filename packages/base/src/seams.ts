@@ -1,0 +1,181 @@
+/**
+ * The doors to the outside world. Every component gets them at construction (docs/decisions/0001-seams.md);
+ * `runtime` implements them over Node, `sim` over virtual time and memory. Nothing else in the servers and the SDK
+ * may reach for a clock, a timer, randomness, a file or a socket.
+ */
+
+/** Time. All values are milliseconds; fractions are allowed. */
+export interface Clock {
+  /** Monotonic: leases, deadlines, intervals. Never compare it across processes. */
+  nowMs(): number;
+  /** Calendar time since the Unix epoch: file times only. May jump. */
+  wallMs(): number;
+  /** Runs `callback` once, `delayMs` from now or later. */
+  after(delayMs: number, callback: () => void): Timer;
+  /** Runs `callback` once, after the I/O events now pending: the point at which a tick's work is sent as one batch. */
+  soon(callback: () => void): void;
+  /** Resolves after `delayMs`; rejects with the signal's reason when it aborts first. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** Randomness. The production one is cryptographic, the simulated one seeded. */
+export interface Random {
+  uint32(): number;
+  /** `length` fresh random bytes. */
+  bytes(length: number): Uint8Array;
+}
+
+/** `read`: must exist. `readWrite`: must exist. `create`: must not exist. `openOrCreate`: either. */
+export type OpenMode = 'read' | 'readWrite' | 'create' | 'openOrCreate';
+
+/**
+ * Files of one server. Paths are absolute in production and plain keys in the simulator. Errors are `DiskError`s whose
+ * `code` is the POSIX one (`ENOENT`, `ENOSPC`, `EIO`, ...).
+ */
+export interface Disk {
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** Names in the directory, sorted; throws `ENOENT` when it does not exist. */
+  list(directory: string): Promise<string[]>;
+  makeDirectory(path: string): Promise<void>; // with parents; fine when it exists
+  rename(from: string, to: string): Promise<void>; // replaces `to`
+  remove(path: string): Promise<void>; // a file; throws ENOENT
+  /** Makes creations, renames and removals in the directory durable. */
+  syncDirectory(directory: string): Promise<void>;
+  /** Size and modification time, or undefined when nothing is there. */
+  stat(path: string): Promise<{ sizeBytes: number; modifiedWallMs: number } | undefined>;
+  /** Space of the file system that holds `path`. */
+  space(path: string): Promise<{ totalBytes: number; freeBytes: number }>;
+  /**
+   * Takes the exclusive lock `path` (a file it creates) until the process ends or `release` is called, so that two
+   * servers never share a data directory. Throws `EBUSY` when another live process holds it.
+   */
+  lock(path: string): Promise<{ release(): Promise<void> }>;
+}
+
+export interface DiskFile {
+  /** Reads into `target` from `position`; returns the bytes read, fewer than asked only at the end of the file. */
+  read(position: number, target: Uint8Array): Promise<number>;
+  /** Writes all `buffers`, one after another, at `position`; one system call where the platform can. */
+  write(position: number, buffers: readonly Uint8Array[]): Promise<void>;
+  /** fdatasync: when it resolves, every write that resolved before the call is on stable storage. */
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** `host:port`. */
+export type Address = string;
+
+/**
+ * A byte stream both ways, in order, to one peer. Frames are the business of `protocol`; cutting the stream at any byte
+ * is the business of the simulator.
+ */
+export interface Connection {
+  /** The peer, for messages to people. */
+  readonly peer: string;
+  /**
+   * Queues the buffers in order; all that one tick queues leaves together. The buffers must not change until `sent`
+   * ran (or the connection closed: then `sent` runs too). Dropped silently once closed: the reader side learns it.
+   */
+  write(buffers: readonly Uint8Array[], sent?: () => void): void;
+  /** Bytes queued and not yet taken by the kernel: above a limit of its own the caller stops producing. */
+  readonly queuedBytes: number;
+  /** Sets the one receiver; nothing is read before. */
+  receive(receiver: Receiver): void;
+  /** Stops reading from the peer until `resume`: back-pressure by TCP. */
+  pause(): void;
+  resume(): void;
+  /** Closes both ways at once; the receiver's `closed` runs once, also for a local close. */
+  close(): void;
+}
+
+/** The receiver lends the buffer that the next bytes go into, so that nothing is copied on the way. */
+export interface Receiver {
+  /** A non-empty buffer to read into. */
+  buffer(): Uint8Array;
+  /** The first `length` bytes of the buffer last lent were filled. */
+  received(length: number): void;
+  /** All that was queued has left. */
+  drained(): void;
+  /** The connection is gone; `error` is absent for an orderly end. Runs once; nothing runs after it. */
+  closed(error?: Error): void;
+}
+
+export interface Network {
+  /** Throws a `NetworkError` when no connection comes about within `timeoutMs`. */
+  connect(to: Address, timeoutMs: number): Promise<Connection>;
+  /** Listens; port 0 picks a free one, which `address` then names. */
+  listen(at: Address, accept: (connection: Connection) => void): Promise<Listener>;
+}
+
+export interface Listener {
+  readonly address: Address;
+  /** Stops accepting and closes the connections accepted so far. */
+  close(): Promise<void>;
+}
+
+/**
+ * Keys are *binary strings*: one character (code 0 to 255) per byte, so that JavaScript's string order is byte order
+ * and a `Map` can hold them. At most `STATE_KEY_BYTES_MAX` characters, at least one.
+ */
+export type Key = string;
+
+export const STATE_KEY_BYTES_MAX = 480; // LMDB's limit at 4 KiB pages is 511
+
+/** One put, or a removal when `value` is undefined. */
+export type StateChange = { key: Key; value: Uint8Array | undefined };
+
+/** An ordered map on disk with atomic batches: LMDB in production, memory in the simulator. Synchronous by design. */
+export interface StateStore {
+  /** The value: valid until the next call; copy what must live on. */
+  get(key: Key): Uint8Array | undefined;
+  /** Entries with `start` <= key < `end` in byte order, at most `limit`; the values are copies. */
+  range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[];
+  /** Applies all changes in one transaction: visible at once, durable after `flushed`. */
+  write(changes: Iterable<StateChange>): void;
+  /** Resolves when everything written before the call is on stable storage. */
+  flushed(): Promise<void>;
+  /** Bytes the store takes on disk. */
+  sizeBytes(): number;
+  close(): Promise<void>;
+}
+
+/** Opens the store in a directory of its own, creating it when it does not exist. */
+export type OpenStateStore = (directory: string) => Promise<StateStore>;
+
+/** One record a call: what happened, and the values that matter as fields. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A log whose records all carry `fields`. */
+  child(fields: LogFields): Log;
+}
+
+export type LogFields = Record<string, unknown>;
+
+/** Usage of the machine, for heartbeats. */
+export interface Machine {
+  /** Ratio 0 to 1 of all cores, over the time since the last call. */
+  cpuUsedRatio(): number;
+  memory(): { totalBytes: number; usedBytes: number };
+}
+
+/** What every server is built from. */
+export interface Seams {
+  clock: Clock;
+  random: Random;
+  disk: Disk;
+  network: Network;
+  openStateStore: OpenStateStore;
+  machine: Machine;
+  log: Log;
+  /** Ends the process after a broken invariant or a fatal disk error; never returns in production. */
+  fatal(error: Error): void;
+}

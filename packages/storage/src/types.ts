@@ -1,0 +1,74 @@
+/**
+ * The durable state machine under master and chunkserver: a journal of records, and an ordered map that is what the
+ * records made of it. Effects not yet durable, and durable ones not yet folded into the store, sit in an overlay.
+ */
+import type { Key } from '@cairnfs/base';
+
+/** Position in the journal: 1 for the first record, then consecutive. 0: before all. */
+export type Sequence = number;
+
+/** What a transition reads and writes. Synchronous; reads see the overlay, then the store. */
+export interface StateView {
+  /** The value; must not be changed, and copied if it is to outlive this tick. */
+  get(key: Key): Uint8Array | undefined;
+  /** Entries with `start` <= key < `end`, in byte order, at most `limit`. */
+  range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[];
+  /**
+   * The highest sequence number among the effects this view has read, 0 when all it saw was folded: an answer made from
+   * it may leave once `whenDurable(readSequence)` resolved. `Ledger.view()` makes a fresh one for each request.
+   */
+  readonly readSequence: Sequence;
+}
+
+export interface StateTransaction extends StateView {
+  /** The ledger keeps `value`: do not change it afterwards. */
+  put(key: Key, value: Uint8Array): void;
+  remove(key: Key): void;
+}
+
+/** Applies one record to the state: no clock, no I/O, no randomness, so that a replay gives the same state. */
+export type Apply = (transaction: StateTransaction, record: Uint8Array, sequence: Sequence) => void;
+
+export interface LedgerOptions {
+  /** Holds `journal/` and `state/`; the ledger owns it. */
+  directory: string;
+  apply: Apply;
+  /**
+   * Runs before records up to `through` are folded into the store, so that side effects they stand for elsewhere (chunk
+   * files) are on disk first: after folding, a replay no longer repeats them.
+   */
+  beforeFold?: (through: Sequence) => Promise<void>;
+  /** Called for each record replayed at open, after `apply`: to rebuild what lives only in memory. */
+  onReplay?: (record: Uint8Array, sequence: Sequence) => void;
+  /** The directory belongs to this purpose and format, for example 'master' 1: refused when it says otherwise. */
+  format: { name: string; version: number };
+}
+
+/**
+ * Invariants: records become durable in order; the store never holds effects of a record that is not durable; a segment
+ * is removed only when the store has flushed everything in it.
+ */
+export interface Ledger {
+  /** For one request's reads. */
+  view(): StateView;
+  /**
+   * Appends the record and applies it at once. Its effects are visible to every later view; the answer must wait for
+   * `whenDurable` of the sequence returned. Throws `OVERLOADED` when too much is waiting for the disk (see limits.ts).
+   *
+   * @param record one part, or several parts that are one record without being copied together (for data in the journal).
+   */
+  append(record: Uint8Array | readonly Uint8Array[]): Sequence;
+  /** Resolves once every record up to `sequence` is on stable storage. Never rejects: a failed disk is fatal (`failed`). */
+  whenDurable(sequence: Sequence): Promise<void>;
+  /** As `whenDurable`, without a promise: runs `callback` at once when it already is. */
+  onDurable(sequence: Sequence, callback: () => void): void;
+  readonly lastSequence: Sequence;
+  readonly durableSequence: Sequence;
+  readonly foldedSequence: Sequence;
+  /** Folds everything durable, flushes the store and drops journal segments no longer needed. */
+  checkpoint(): Promise<void>;
+  /** Resolves with the error when the disk under it failed; nothing is acknowledged after that. */
+  readonly failed: Promise<Error>;
+  statistics(): { journalBytes: number; segmentCount: number; overlayEntries: number; overlayBytes: number; stateBytes: number };
+  close(): Promise<void>;
+}

@@ -21,3 +21,41 @@ export const CALL_DEADLINE_MS_MAX = 10 * 60 * 1000;
 /** A settled operation is remembered for this long, and at most this many for each client. */
 export const OPERATION_MEMORY_MS = 10 * 60 * 1000;
 export const OPERATION_WINDOW = 1024;
+
+// ---- The framed RPC layer: bounds of one process, not of the contract ----
+
+/** Characters of an error's message, and of each of its details, on the wire. */
+export const ERROR_TEXT_LENGTH_MAX = 4096;
+/** Connection, preface, hello and welcome. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A try to connect: less than a server lease, so that a client finds another replica within one. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** Pause before connecting again: doubles from the first to the last, times a random 0.5 to 1. */
+export const RECONNECT_PAUSE_MS_MIN = 20;
+export const RECONNECT_PAUSE_MS_MAX = 2_000;
+/** Silence with calls open that is answered by a ping, and how long the pong may take. */
+export const PING_AFTER_SILENCE_MS = 15_000;
+export const PONG_TIMEOUT_MS = 10_000;
+/** A client closes a connection unused for this long; a server one that is silent for twice as long. */
+export const CONNECTION_IDLE_MS = 60_000;
+/** Deadlines are checked no finer than this: one timer serves all calls of a connection. */
+export const DEADLINE_GRAIN_MS = 10;
+
+/** Unary calls a server works on for one connection; past it the connection is not read. */
+export const SERVER_OPEN_CALLS_MAX = 1024;
+/** Server streams open on one connection; past it a further one is refused with OVERLOADED. */
+export const SERVER_OPEN_STREAMS_MAX = 64;
+/** Response bytes a peer has not taken: past it its connection is not read until they left. Sixteen bulk reads. */
+export const SERVER_UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+/** Calls under way on one channel: a client with 64 chunks of 64 frames in flight, to one server. */
+export const CHANNEL_OPEN_CALLS_MAX = 4096;
+/** Request bytes queued on one channel: a chunk, so that a slow server costs a client no more than that. */
+export const CHANNEL_QUEUED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Items a stream's server may send before the first credit frame. */
+export const STREAM_CREDIT_INITIAL = 4;
+/** Credit a caller may have outstanding; more is a broken peer. */
+export const STREAM_CREDIT_MAX = 1024;
+
+/** Free 1 MiB buffers a process keeps for frames to come: the bulk reads and writes it has in flight at full speed. */
+export const POOL_FREE_BUFFERS_MAX = 64;

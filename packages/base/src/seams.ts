@@ -107,7 +107,10 @@ export interface Receiver {
 }
 
 export interface Network {
-  /** Throws a `NetworkError` when no connection comes about within `timeoutMs`. */
+  /**
+   * Rejects with an `FsError` when no connection comes about: `CONNECTION_REFUSED` (nobody listens: nothing was sent),
+   * `DEADLINE_EXCEEDED` (`timeoutMs` passed), `CONNECTION_LOST` (any other cause).
+   */
   connect(to: Address, timeoutMs: number): Promise<Connection>;
   /** Listens; port 0 picks a free one, which `address` then names. */
   listen(at: Address, accept: (connection: Connection) => void): Promise<Listener>;

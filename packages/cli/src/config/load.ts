@@ -1,0 +1,100 @@
+/**
+ * Reads a server's configuration: a TOML or YAML file, environment variables above it, flags above those. Everything is
+ * validated once, here; an error names the file (or variable, or flag), the key, the value and what is allowed.
+ */
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { FsError } from '@cairnfs/base';
+import { parse as parseToml, TomlError } from 'smol-toml';
+import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
+
+/** `CAIRN_CONFIG_TRASH_KEEP=1d` sets `trash_keep`. */
+const ENVIRONMENT_PREFIX = 'CAIRN_CONFIG_';
+
+export interface ConfigSources {
+  file: string | undefined;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Key → value, from `--set key=value` and the flags that have names of their own. */
+  flags: Readonly<Record<string, unknown>>;
+}
+
+type Values = Record<string, unknown>;
+
+export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: ConfigSources): z.output<Schema> {
+  const keys = Object.keys(schema.shape);
+  const origins = new Map<string, string>();
+  const values: Values = {};
+  const add = (key: string, value: unknown, origin: string) => {
+    if (!keys.includes(key)) {
+      throw invalid(`${origin}: unknown key '${key}': one of ${keys.join(', ')}`);
+    }
+    values[key] = value;
+    origins.set(key, origin);
+  };
+  if (sources.file !== undefined) {
+    for (const [key, value] of Object.entries(readFile(sources.file))) add(key, value, sources.file);
+  }
+  for (const [name, text] of Object.entries(sources.environment)) {
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue;
+    add(name.slice(ENVIRONMENT_PREFIX.length).toLowerCase(), fromText(text), `environment ${name}`);
+  }
+  for (const [key, value] of Object.entries(sources.flags)) {
+    if (value !== undefined) add(key, typeof value === 'string' ? fromText(value) : value, 'command line');
+  }
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const key = issue.path.map(String).join('.');
+  const origin = origins.get(String(issue.path[0])) ?? sources.file ?? 'configuration';
+  const value = issue.path.reduce<unknown>((inner, step) => (inner as Values | undefined)?.[String(step)], values);
+  throw invalid(`${origin}: ${key} = ${value === undefined ? '(missing)' : JSON.stringify(value)}: ${issue.message}`);
+}
+
+function readFile(path: string): Values {
+  const text = readText(path);
+  const parsed = parse(path, text);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw invalid(`${path}: expected keys and values: see 'cairn config example master'`);
+  }
+  return parsed as Values;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new FsError('NOT_FOUND', `cannot read the configuration ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function parse(path: string, text: string): unknown {
+  const extension = extname(path).toLowerCase();
+  try {
+    if (extension === '.toml') return parseToml(text);
+    if (extension === '.yaml' || extension === '.yml') return parseYaml(text) ?? {};
+  } catch (cause) {
+    const line = cause instanceof TomlError ? ` line ${cause.line}, column ${cause.column}` : '';
+    const reason = (cause as Error).message.split('\n')[0];
+    throw new FsError('INVALID_ARGUMENT', `${path}:${line} ${reason}`, { cause });
+  }
+  throw invalid(`${path}: a configuration ends in .toml, .yaml or .yml`);
+}
+
+/** Text from the environment or a flag: numbers, booleans and lists (comma-separated in brackets) as TOML reads them. */
+function fromText(text: string): unknown {
+  if (/^-?[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text);
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (text.startsWith('[')) {
+    try {
+      return parseToml(`value = ${text}`)['value'];
+    } catch (cause) {
+      throw new FsError('INVALID_ARGUMENT', `'${text}' is not a list: write ["a", "b"]`, { cause });
+    }
+  }
+  return text;
+}
+
+function invalid(message: string): FsError {
+  return new FsError('INVALID_ARGUMENT', message);
+}

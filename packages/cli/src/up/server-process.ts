@@ -1,0 +1,84 @@
+/**
+ * One server of a local cluster, as a separate process: started, watched, started again when it dies, ended cleanly.
+ * The child holds the read end of a pipe from us as its standard input and ends when that closes, so no server outlives
+ * a supervisor that was killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+
+/** A server that keeps dying is started again after this long, doubled up to the maximum. */
+const RESTART_DELAY_MS = 500;
+const RESTART_DELAY_MS_MAX = 15_000;
+/** A server that ran this long is healthy: its next restart is quick again. */
+const HEALTHY_AFTER_MS = 30_000;
+/** A clean end flushes the state store; after this long the server is killed. */
+const STOP_TIMEOUT_MS = 20_000;
+
+export interface ServerProcessOptions {
+  name: string;
+  /** Arguments of `cairn`. */
+  arguments: readonly string[];
+  /** The launcher: `packages/cli/bin/cairn.js`. */
+  launcher: string;
+  logPath: string;
+  /** Start it again when it dies by itself. */
+  restart: boolean;
+  onExit(exit: { name: string; reason: string; restartInMs: number | undefined }): void;
+}
+
+export class ServerProcess {
+  readonly #options: ServerProcessOptions;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #delayMs = RESTART_DELAY_MS;
+  #restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ServerProcessOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): void {
+    const log = openSync(this.#options.logPath, 'a');
+    const startedAtMs = performance.now();
+    const child = spawn(process.execPath, [this.#options.launcher, ...this.#options.arguments], {
+      stdio: ['pipe', log, log],
+      env: { ...process.env, CAIRN_SUPERVISED: '1' },
+    });
+    closeSync(log);
+    this.#child = child;
+    // A child that is gone cannot read: the exit event tells, so the pipe's own error says nothing new.
+    child.stdin?.on('error', () => undefined);
+    child.once('error', (error) => this.#exited(`could not be started: ${error.message}`, startedAtMs));
+    child.once('exit', (code, signal) => {
+      this.#exited(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, startedAtMs);
+    });
+  }
+
+  /** Ends the process cleanly, by force after a while; resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child === undefined || child.pid === undefined) return;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(force);
+  }
+
+  #exited(reason: string, startedAtMs: number): void {
+    this.#child = undefined;
+    if (this.#stopping) return;
+    if (performance.now() - startedAtMs > HEALTHY_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
+    const restartInMs = this.#options.restart ? this.#delayMs : undefined;
+    this.#options.onExit({ name: this.#options.name, reason, restartInMs });
+    if (restartInMs === undefined) return;
+    this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MS_MAX);
+    this.#restartTimer = setTimeout(() => this.start(), restartInMs);
+  }
+}

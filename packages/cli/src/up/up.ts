@@ -1,0 +1,104 @@
+/** `cairn up`: a whole local cluster in the foreground, every server a process of its own. */
+import { resolve } from 'node:path';
+import { connect } from '@cairnfs/client/node';
+import { existingChunkserverCount, masterAddress, prepareClusterDirectory } from './cluster-directory.ts';
+import { checkPortsFree } from './ports.ts';
+import { ServerProcess } from './server-process.ts';
+
+const CHUNKSERVERS_DEFAULT = 3;
+/** A large journal replays for a while; past this the logs tell what is wrong. */
+const READY_TIMEOUT_MS = 120_000;
+const READY_POLL_MS = 100;
+
+export interface UpOptions {
+  directory: string;
+  port: number;
+  /** Undefined: as many as the directory has, at least 3. */
+  chunkserverCount: number | undefined;
+  restart: boolean;
+  json: boolean;
+  launcher: string;
+}
+
+/** Runs until `ended` aborts; resolves when every server is gone. */
+export async function up(options: UpOptions, ended: AbortSignal): Promise<void> {
+  const existing = existingChunkserverCount(options.directory);
+  const chunkserverCount = options.chunkserverCount ?? Math.max(CHUNKSERVERS_DEFAULT, existing);
+  const layout = { directory: resolve(options.directory), port: options.port, chunkserverCount };
+  await checkPortsFree(layout.port, 1 + chunkserverCount);
+  if (existing > chunkserverCount) {
+    say(options, `note: ${layout.directory} has ${existing} chunkservers; ${existing - chunkserverCount} of them stay down`);
+  }
+  const launches = prepareClusterDirectory(layout);
+  const servers = launches.map(
+    (launch) =>
+      new ServerProcess({
+        ...launch,
+        launcher: options.launcher,
+        restart: options.restart,
+        onExit: ({ name, reason, restartInMs }) => {
+          const next = restartInMs === undefined ? 'not started again' : `starting it again in ${restartInMs} ms`;
+          say(options, `${name} ${reason}; ${next}; its log: ${launch.logPath}`);
+        },
+      }),
+  );
+  say(options, `starting a master and ${chunkserverCount} chunkservers; data and logs under ${layout.directory}`);
+  for (const server of servers) server.start();
+  try {
+    await untilReady(masterAddress(layout), chunkserverCount, ended);
+    if (!ended.aborted) announceReady(options, layout, servers);
+    await aborted(ended);
+  } finally {
+    say(options, 'stopping');
+    await Promise.all(servers.map((server) => server.stop()));
+    say(options, 'stopped');
+  }
+}
+
+async function untilReady(address: string, chunkserverCount: number, ended: AbortSignal): Promise<void> {
+  const client = await connect({ masters: [address] });
+  const giveUpAtMs = performance.now() + READY_TIMEOUT_MS;
+  try {
+    while (!ended.aborted) {
+      const status = await client.clusterStatus({ timeoutMs: 1000 }).catch(() => undefined);
+      const liveCount = status?.servers.filter((server) => server.live).length ?? 0;
+      if (status?.writable && liveCount >= chunkserverCount) return;
+      if (performance.now() > giveUpAtMs) {
+        const state = status === undefined ? 'the master does not answer' : `${liveCount} of ${chunkserverCount} chunkservers live`;
+        throw new Error(`the cluster did not become ready within ${READY_TIMEOUT_MS / 1000} s: ${state}; see the logs`);
+      }
+      await new Promise((done) => setTimeout(done, READY_POLL_MS));
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+function announceReady(
+  options: UpOptions,
+  layout: { directory: string; port: number; chunkserverCount: number },
+  servers: readonly ServerProcess[],
+): void {
+  const master = masterAddress(layout);
+  if (options.json) {
+    const ready = {
+      event: 'ready',
+      master,
+      chunkservers: layout.chunkserverCount,
+      directory: layout.directory,
+      pids: servers.map((server) => server.pid),
+    };
+    process.stdout.write(`${JSON.stringify(ready)}\n`);
+    return;
+  }
+  process.stdout.write(`ready: master on ${master}, ${layout.chunkserverCount} chunkservers; Ctrl-C ends the cluster\n`);
+}
+
+function say(options: UpOptions, message: string): void {
+  process.stderr.write(options.json ? `${JSON.stringify({ event: 'note', message })}\n` : `cairn up: ${message}\n`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolveAborted) => signal.addEventListener('abort', () => resolveAborted(), { once: true }));
+}

@@ -1,0 +1,26 @@
+import { match } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { TestCluster } from './harness/cluster.ts';
+
+const PROTOS = fileURLToPath(new URL('../../packages/protocol/proto', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../python/client.py', import.meta.url));
+
+test('gRPC: a Python program with only the .proto files creates, uploads, lists, downloads, appends and deletes', {
+  timeout: 180_000,
+}, async () => {
+  const cluster = await TestCluster.start();
+  try {
+    const generated = join(cluster.directory, 'generated');
+    mkdirSync(generated);
+    const files = ['common', 'master', 'chunkserver'].map((name) => `cairn/v1/${name}.proto`);
+    execFileSync('protoc', [`--proto_path=${PROTOS}`, `--python_out=${generated}`, ...files]);
+    const output = execFileSync('/usr/bin/python3', [PROGRAM, cluster.masterAddress, generated], { encoding: 'utf8' });
+    match(output, /ok: stat of a deleted file fails/);
+  } finally {
+    await cluster.close();
+  }
+});

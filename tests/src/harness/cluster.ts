@@ -1,0 +1,218 @@
+/**
+ * A cluster of real processes in a temporary folder: every server is a `cairn master` or `cairn chunkserver` of its own,
+ * which a test may kill, freeze, start again, or whose files it may damage. Nothing is left behind: processes end with
+ * the test, the folder goes with it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../../packages/cli/bin/cairn.js', import.meta.url));
+const READY_TIMEOUT_MS = 60_000;
+
+export interface ClusterOptions {
+  chunkservers?: number;
+  /** Further keys of every master's or chunkserver's configuration, as TOML values. */
+  master?: Record<string, string>;
+  chunkserver?: Record<string, string>;
+}
+
+export interface CommandResult {
+  exitCode: number;
+  stdout: Buffer;
+  stderr: string;
+}
+
+interface Server {
+  name: string;
+  configPath: string;
+  logPath: string;
+  process: ChildProcess | undefined;
+}
+
+export class TestCluster {
+  readonly directory: string;
+  readonly masterAddress: string;
+  readonly #servers = new Map<string, Server>();
+
+  private constructor(directory: string, masterAddress: string) {
+    this.directory = directory;
+    this.masterAddress = masterAddress;
+  }
+
+  /** Starts everything and waits until writes work. */
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const count = options.chunkservers ?? 3;
+    const directory = mkdtempSync(join(tmpdir(), 'cairn-test-'));
+    const [masterPort, ...ports] = await freePorts(count + 1);
+    const cluster = new TestCluster(directory, `127.0.0.1:${masterPort}`);
+    cluster.#define('master', {
+      listen: quote(cluster.masterAddress),
+      data: quote(join(directory, 'master')),
+      ...options.master,
+    });
+    ports.forEach((port, index) => {
+      const name = `chunkserver-${index + 1}`;
+      cluster.#define(name, {
+        listen: quote(`127.0.0.1:${port}`),
+        masters: `[${quote(cluster.masterAddress)}]`,
+        disks: `[${quote(join(directory, name))}]`,
+        host: quote(`host-${index + 1}`),
+        ...options.chunkserver,
+      });
+    });
+    for (const name of cluster.serverNames) cluster.launch(name);
+    await cluster.untilWritable(count);
+    return cluster;
+  }
+
+  get serverNames(): string[] {
+    return [...this.#servers.keys()];
+  }
+
+  get chunkserverNames(): string[] {
+    return this.serverNames.filter((name) => name !== 'master');
+  }
+
+  dataDirectory(name: string): string {
+    return join(this.directory, name);
+  }
+
+  log(name: string): string {
+    return readFileSync(this.#server(name).logPath, 'utf8');
+  }
+
+  launch(name: string): void {
+    const server = this.#server(name);
+    if (server.process !== undefined) throw new Error(`${name} is already running`);
+    const log = openSync(server.logPath, 'a');
+    const role = name === 'master' ? 'master' : 'chunkserver';
+    const child = spawn(process.execPath, [LAUNCHER, role, '--config', server.configPath], {
+      stdio: ['pipe', log, log],
+      env: { ...process.env, CAIRN_SUPERVISED: '1' }, // ends with this process, whatever happens to it
+    });
+    server.process = child;
+    child.once('exit', () => {
+      if (server.process === child) server.process = undefined;
+    });
+  }
+
+  isRunning(name: string): boolean {
+    return this.#server(name).process !== undefined;
+  }
+
+  /** Resolves when the process is gone. */
+  async signal(name: string, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#server(name).process;
+    if (child === undefined) return;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    await exited;
+  }
+
+  /** SIGSTOP or SIGCONT. */
+  freeze(name: string, frozen: boolean): void {
+    this.#server(name).process?.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.serverNames.map((name) => this.signal(name, 'SIGKILL')));
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all(this.serverNames.map((name) => this.signal(name, 'SIGTERM')));
+  }
+
+  launchAll(): void {
+    for (const name of this.serverNames) if (!this.isRunning(name)) this.launch(name);
+  }
+
+  /** Waits for an exit the test expects; answers the exit code. */
+  async untilExit(name: string, timeoutMs = 30_000): Promise<number | null> {
+    const child = this.#server(name).process;
+    if (child === undefined) return null;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${name} still runs after ${timeoutMs} ms`)), timeoutMs);
+      child.once('exit', (code) => {
+        clearTimeout(timer);
+        resolve(code);
+      });
+    });
+  }
+
+  /** Runs `cairn` against this cluster. */
+  async cairn(args: readonly string[], options: { input?: Buffer | string; timeoutMs?: number } = {}): Promise<CommandResult> {
+    const child = spawn(process.execPath, [LAUNCHER, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, CAIRN_MASTER: this.masterAddress },
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdin.on('error', () => undefined); // a command that does not read its input closes it
+    child.stdin.end(options.input ?? '');
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 120_000);
+    const exitCode = await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
+    clearTimeout(timer);
+    return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+  }
+
+  /** As `cairn`, and fails the test unless it exits 0. */
+  async run(args: readonly string[], options: { input?: Buffer | string; timeoutMs?: number } = {}): Promise<Buffer> {
+    const result = await this.cairn(args, options);
+    if (result.exitCode !== 0) {
+      throw new Error(`cairn ${args.join(' ')}: exit ${result.exitCode}: ${result.stderr}\n${this.#logTails()}`);
+    }
+    return result.stdout;
+  }
+
+  /** Waits until writes work and, when given, `count` chunkservers are live. */
+  async untilWritable(count = 1): Promise<void> {
+    await this.until(`writable with ${count} chunkservers`, async () => {
+      const result = await this.cairn(['status', '--json', '--timeout', '5s']);
+      if (result.exitCode !== 0) return false;
+      const status = JSON.parse(result.stdout.toString()) as { writable: boolean; servers: { live: boolean }[] };
+      return status.writable && status.servers.filter((server) => server.live).length >= count;
+    });
+  }
+
+  async until(what: string, condition: () => Promise<boolean>, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+    const giveUpAtMs = performance.now() + timeoutMs;
+    while (!(await condition())) {
+      if (performance.now() > giveUpAtMs) throw new Error(`not ${what} within ${timeoutMs} ms\n${this.#logTails()}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Ends every process and removes the folder. */
+  async close(): Promise<void> {
+    await this.killAll();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #define(name: string, config: Record<string, string>): void {
+    mkdirSync(this.directory, { recursive: true });
+    const configPath = join(this.directory, `${name}.toml`);
+    const lines = Object.entries(config).map(([key, value]) => `${key} = ${value}\n`);
+    writeFileSync(configPath, lines.join(''));
+    this.#servers.set(name, { name, configPath, logPath: join(this.directory, `${name}.log`), process: undefined });
+  }
+
+  #server(name: string): Server {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw new Error(`no server ${name}: one of ${this.serverNames.join(', ')}`);
+    return server;
+  }
+
+  #logTails(): string {
+    return this.serverNames.map((name) => `--- ${name}\n${this.log(name).slice(-2000)}`).join('\n');
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

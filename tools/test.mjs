@@ -1,0 +1,98 @@
+/**
+ * `npm test [-- LAYER...]`: runs the layers in order (all without arguments) and stops at the first that fails.
+ *
+ *   check    format, lint, unused code, import directions
+ *   unit     tests beside the code, every package
+ *   sim      whole clusters in one process on virtual time, fixed seeds
+ *   system   real processes (the gRPC test needs Debian's python3-grpcio and protobuf-compiler: installed when missing
+ *            and root)
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+
+const LAYERS = {
+  check() {
+    run('format and lint', bin('biome'), ['check', '.']);
+    run('unused code', bin('knip'), []);
+    run('import directions', process.execPath, ['tools/check-imports.mjs']);
+  },
+  unit() {
+    runTests('unit tests', findTests('packages', (path) => !path.includes('/sim/dist/cluster/')), ['--test-concurrency=2']);
+  },
+  sim() {
+    runTests('simulated clusters', findTests('packages/sim/dist/cluster'), ['--test-concurrency=2']);
+  },
+  system() {
+    installPythonGrpc();
+    // One file at a time: each runs a cluster of its own, and the machine may have two cores.
+    runTests('system tests', findTests('tests/dist'), ['--test-concurrency=1']);
+  },
+};
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!Object.hasOwn(LAYERS, name)) fail(`unknown layer '${name}': one of ${Object.keys(LAYERS).join(', ')}`, 2);
+}
+for (const [name, layer] of Object.entries(LAYERS)) {
+  if (wanted.length === 0 || wanted.includes(name)) layer();
+}
+
+function findTests(folder, keep = () => true) {
+  const found = [];
+  const visit = (directory) => {
+    for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
+      const path = `${directory}/${entry.name}`;
+      if (entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== 'src') visit(path);
+      // A compiled test whose source is gone is left over from an earlier build.
+      else if (path.endsWith('.test.js') && existsSync(join(root, sourceOf(path))) && keep(path)) found.push(path);
+    }
+  };
+  if (existsSync(join(root, folder))) visit(folder);
+  return found.sort();
+}
+
+function sourceOf(compiled) {
+  return compiled.replace('/dist/', '/src/').replace(/\.js$/, '.ts');
+}
+
+function runTests(what, files, options) {
+  if (files.length === 0) fail(`${what}: none found: is everything built?`);
+  run(`${what} (${files.length} files)`, process.execPath, ['--enable-source-maps', '--test', ...options, ...files]);
+}
+
+function installPythonGrpc() {
+  const packages = ['python3-grpcio', 'python3-protobuf', 'protobuf-compiler'];
+  const isThere = () =>
+    spawnSync('/usr/bin/python3', ['-c', 'import grpc, google.protobuf']).status === 0 &&
+    spawnSync('protoc', ['--version']).status === 0;
+  if (isThere()) return;
+  const names = packages.join(' ');
+  if (process.getuid?.() !== 0) fail(`the gRPC test needs Debian packages: sudo apt-get install ${names}`);
+  console.error(`test: installing Debian's ${names}`);
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 2] };
+  const install = () => spawnSync('apt-get', ['install', '-y', '-qq', ...packages], options).status === 0;
+  if (!install()) {
+    spawnSync('apt-get', ['update', '-qq'], options);
+    install();
+  }
+  if (!isThere()) fail(`installing ${names} failed: the lines above say why`);
+}
+
+function run(what, command, args) {
+  console.error(`test: ${what}`);
+  const started = Date.now();
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 1, 2] });
+  if (result.error) fail(`${what}: ${result.error.message}`);
+  if (result.status !== 0) fail(`${what} failed (exit code ${result.status})`);
+  console.error(`test: ${what}: passed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function fail(message, exitCode = 1) {
+  console.error(`test: ${message}`);
+  process.exit(exitCode);
+}

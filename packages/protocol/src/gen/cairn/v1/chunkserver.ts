@@ -150,6 +150,8 @@ export interface StageMutationRequest {
   /** Everything up to this sequence number is committed. */
   committedSequence: number;
   append: boolean;
+  /** The term of the primary's lease, as its InstallView named it. */
+  term: number;
 }
 
 export interface StageMutationReply {
@@ -161,6 +163,7 @@ export interface CommitRequest {
   handle: string;
   version: number;
   committedSequence: number;
+  term: number;
 }
 
 export interface CommitReply {
@@ -177,10 +180,25 @@ export interface GetCommitPointReply {
 }
 
 export interface InstallViewRequest {
-  view: ChunkView | undefined;
+  view:
+    | ChunkView
+    | undefined;
+  /**
+   * Counts the times a primary took this version's lease: 1 and up. Members refuse a lower one at the same version, so
+   * that messages of an earlier run of the primary come too late.
+   */
+  term: number;
+  /** Take the term and say what is staged; commit and drop nothing yet. */
+  fence: boolean;
+  /** Nothing was ever acknowledged in this chunk: make an empty replica where there is none. */
+  create: boolean;
 }
 
 export interface InstallViewReply {
+  /** After the installation. */
+  stagedSequence: number;
+  committedSequence: number;
+  committedLength: number;
 }
 
 export interface FetchReplicaRequest {
@@ -227,6 +245,8 @@ export interface ChunkView {
   minimum: number;
   /** The chunk may not grow any more. */
   sealed: boolean;
+  /** Length of the chunk at base_sequence, where the master knows it. */
+  baseLength?: number | undefined;
 }
 
 function createBaseStoreChunkRequest(): StoreChunkRequest {
@@ -1498,7 +1518,16 @@ export const GetChunkLengthReply: MessageFns<GetChunkLengthReply> = {
 };
 
 function createBaseStageMutationRequest(): StageMutationRequest {
-  return { handle: "", version: 0, sequence: 0, offset: 0, operation: undefined, committedSequence: 0, append: false };
+  return {
+    handle: "",
+    version: 0,
+    sequence: 0,
+    offset: 0,
+    operation: undefined,
+    committedSequence: 0,
+    append: false,
+    term: 0,
+  };
 }
 
 export const StageMutationRequest: MessageFns<StageMutationRequest> = {
@@ -1523,6 +1552,9 @@ export const StageMutationRequest: MessageFns<StageMutationRequest> = {
     }
     if (message.append !== false) {
       writer.uint32(56).bool(message.append);
+    }
+    if (message.term !== 0) {
+      writer.uint32(64).uint64(message.term);
     }
     return writer;
   },
@@ -1596,6 +1628,14 @@ export const StageMutationRequest: MessageFns<StageMutationRequest> = {
             message.append = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1622,6 +1662,7 @@ export const StageMutationRequest: MessageFns<StageMutationRequest> = {
       : undefined;
     message.committedSequence = object.committedSequence ?? 0;
     message.append = object.append ?? false;
+    message.term = object.term ?? 0;
     return message;
   },
 };
@@ -1682,7 +1723,7 @@ export const StageMutationReply: MessageFns<StageMutationReply> = {
 };
 
 function createBaseCommitRequest(): CommitRequest {
-  return { handle: "", version: 0, committedSequence: 0 };
+  return { handle: "", version: 0, committedSequence: 0, term: 0 };
 }
 
 export const CommitRequest: MessageFns<CommitRequest> = {
@@ -1695,6 +1736,9 @@ export const CommitRequest: MessageFns<CommitRequest> = {
     }
     if (message.committedSequence !== 0) {
       writer.uint32(24).uint64(message.committedSequence);
+    }
+    if (message.term !== 0) {
+      writer.uint32(32).uint64(message.term);
     }
     return writer;
   },
@@ -1736,6 +1780,14 @@ export const CommitRequest: MessageFns<CommitRequest> = {
             message.committedSequence = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1756,6 +1808,7 @@ export const CommitRequest: MessageFns<CommitRequest> = {
     message.handle = object.handle ?? "";
     message.version = object.version ?? 0;
     message.committedSequence = object.committedSequence ?? 0;
+    message.term = object.term ?? 0;
     return message;
   },
 };
@@ -1938,13 +1991,22 @@ export const GetCommitPointReply: MessageFns<GetCommitPointReply> = {
 };
 
 function createBaseInstallViewRequest(): InstallViewRequest {
-  return { view: undefined };
+  return { view: undefined, term: 0, fence: false, create: false };
 }
 
 export const InstallViewRequest: MessageFns<InstallViewRequest> = {
   encode(message: InstallViewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.view !== undefined) {
       ChunkView.encode(message.view, writer.uint32(10).fork()).join();
+    }
+    if (message.term !== 0) {
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.fence !== false) {
+      writer.uint32(24).bool(message.fence);
+    }
+    if (message.create !== false) {
+      writer.uint32(32).bool(message.create);
     }
     return writer;
   },
@@ -1970,6 +2032,30 @@ export const InstallViewRequest: MessageFns<InstallViewRequest> = {
             message.view = ChunkView.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fence = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.create = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1988,16 +2074,28 @@ export const InstallViewRequest: MessageFns<InstallViewRequest> = {
   fromPartial(object: DeepPartial<InstallViewRequest>): InstallViewRequest {
     const message = createBaseInstallViewRequest();
     message.view = (object.view !== undefined && object.view !== null) ? ChunkView.fromPartial(object.view) : undefined;
+    message.term = object.term ?? 0;
+    message.fence = object.fence ?? false;
+    message.create = object.create ?? false;
     return message;
   },
 };
 
 function createBaseInstallViewReply(): InstallViewReply {
-  return {};
+  return { stagedSequence: 0, committedSequence: 0, committedLength: 0 };
 }
 
 export const InstallViewReply: MessageFns<InstallViewReply> = {
-  encode(_: InstallViewReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: InstallViewReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stagedSequence !== 0) {
+      writer.uint32(8).uint64(message.stagedSequence);
+    }
+    if (message.committedSequence !== 0) {
+      writer.uint32(16).uint64(message.committedSequence);
+    }
+    if (message.committedLength !== 0) {
+      writer.uint32(24).uint64(message.committedLength);
+    }
     return writer;
   },
 
@@ -2014,6 +2112,30 @@ export const InstallViewReply: MessageFns<InstallViewReply> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stagedSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.committedSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.committedLength = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2029,8 +2151,11 @@ export const InstallViewReply: MessageFns<InstallViewReply> = {
   create(base?: DeepPartial<InstallViewReply>): InstallViewReply {
     return InstallViewReply.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<InstallViewReply>): InstallViewReply {
+  fromPartial(object: DeepPartial<InstallViewReply>): InstallViewReply {
     const message = createBaseInstallViewReply();
+    message.stagedSequence = object.stagedSequence ?? 0;
+    message.committedSequence = object.committedSequence ?? 0;
+    message.committedLength = object.committedLength ?? 0;
     return message;
   },
 };
@@ -2404,7 +2529,16 @@ export const OperationRecord: MessageFns<OperationRecord> = {
 };
 
 function createBaseChunkView(): ChunkView {
-  return { handle: "", version: 0, members: [], addresses: [], baseSequence: 0, minimum: 0, sealed: false };
+  return {
+    handle: "",
+    version: 0,
+    members: [],
+    addresses: [],
+    baseSequence: 0,
+    minimum: 0,
+    sealed: false,
+    baseLength: undefined,
+  };
 }
 
 export const ChunkView: MessageFns<ChunkView> = {
@@ -2433,6 +2567,9 @@ export const ChunkView: MessageFns<ChunkView> = {
     }
     if (message.sealed !== false) {
       writer.uint32(56).bool(message.sealed);
+    }
+    if (message.baseLength !== undefined) {
+      writer.uint32(64).uint64(message.baseLength);
     }
     return writer;
   },
@@ -2516,6 +2653,14 @@ export const ChunkView: MessageFns<ChunkView> = {
             message.sealed = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.baseLength = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2540,6 +2685,7 @@ export const ChunkView: MessageFns<ChunkView> = {
     message.baseSequence = object.baseSequence ?? 0;
     message.minimum = object.minimum ?? 0;
     message.sealed = object.sealed ?? false;
+    message.baseLength = object.baseLength ?? undefined;
     return message;
   },
 };

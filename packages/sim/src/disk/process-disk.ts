@@ -1,0 +1,208 @@
+/** The disk seam of one process over its host's disks. Every operation takes effect at once, when it completes. */
+import { assert, concatBytes, type Disk, DiskError, type DiskFile, type OpenMode } from '@cairnfs/base';
+import type { SimProcess } from '../process.ts';
+import { type DiskOperation, directoryOf, type SimDisk } from './sim-disk.ts';
+import type { SimFile } from './sim-file.ts';
+
+export class ProcessDisk implements Disk {
+  readonly #disk: SimDisk;
+  readonly #process: SimProcess;
+  readonly #wallMs: () => number;
+
+  constructor(disk: SimDisk, process: SimProcess, wallMs: () => number) {
+    this.#disk = disk;
+    this.#process = process;
+    this.#wallMs = wallMs;
+  }
+
+  open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return this.#perform('metadata', path, () => {
+      let file = this.#disk.files.get(path);
+      if (file !== undefined && mode === 'create') throw new DiskError('EEXIST', path, `${path} exists`);
+      if (file === undefined) {
+        if (mode === 'read' || mode === 'readWrite') throw new DiskError('ENOENT', path, `there is no file ${path}`);
+        if (this.#disk.directories.has(path)) throw new DiskError('EISDIR', path, `${path} is a directory`);
+        this.#checkDirectory(directoryOf(path));
+        file = this.#disk.create(path);
+        file.modifiedWallMs = this.#wallMs();
+      }
+      return new ProcessFile({
+        path,
+        file,
+        isWritable: mode !== 'read',
+        perform: this.#perform,
+        disk: this.#disk,
+        wallMs: this.#wallMs,
+      });
+    });
+  }
+
+  list(directory: string): Promise<string[]> {
+    return this.#perform('metadata', directory, () => {
+      this.#checkDirectory(directory);
+      const prefix = directory === '' || directory.endsWith('/') ? directory : `${directory}/`;
+      const names = new Set<string>();
+      for (const path of [...this.#disk.files.keys(), ...this.#disk.directories]) {
+        if (path.startsWith(prefix) && path !== prefix) names.add(path.slice(prefix.length).split('/', 1)[0]!);
+      }
+      return [...names].sort();
+    });
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    return this.#perform('metadata', path, () => {
+      for (let at = path; !this.#disk.directories.has(at); at = directoryOf(at)) {
+        if (this.#disk.files.has(at)) throw new DiskError('ENOTDIR', at, `${at} is a file`);
+        this.#disk.directories.add(at);
+      }
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#perform('metadata', from, () => {
+      this.#checkDirectory(directoryOf(to));
+      this.#disk.rename(from, to);
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#perform('metadata', path, () => this.#disk.remove(path));
+  }
+
+  syncDirectory(directory: string): Promise<void> {
+    return this.#perform('sync', directory, () => {
+      this.#checkDirectory(directory);
+      this.#disk.syncDirectory(directory);
+    });
+  }
+
+  stat(path: string): Promise<{ sizeBytes: number; modifiedWallMs: number } | undefined> {
+    return this.#perform('metadata', path, () => {
+      const file = this.#disk.files.get(path);
+      if (file !== undefined) return { sizeBytes: file.sizeBytes, modifiedWallMs: file.modifiedWallMs };
+      return this.#disk.directories.has(path) ? { sizeBytes: 0, modifiedWallMs: 0 } : undefined;
+    });
+  }
+
+  space(path: string): Promise<{ totalBytes: number; freeBytes: number }> {
+    return this.#perform('metadata', path, () => this.#disk.space(path));
+  }
+
+  lock(path: string): Promise<{ release(): Promise<void> }> {
+    return this.#perform('metadata', path, () => {
+      this.#checkDirectory(directoryOf(path));
+      if (this.#disk.locks.get(path)?.alive) {
+        throw new DiskError('EBUSY', path, `${path} is locked by another live process`);
+      }
+      // Not the process itself: a lock may be released and taken again by the same one.
+      const process = this.#process;
+      const holder = {
+        released: false,
+        get alive() {
+          return process.alive && !this.released;
+        },
+      };
+      this.#disk.locks.set(path, holder);
+      return {
+        release: async () => {
+          holder.released = true;
+        },
+      };
+    });
+  }
+
+  readonly #perform: Perform = (operation, path, effect) =>
+    this.#process.settleLater(this.#disk.delayMs(operation), () => {
+      this.#disk.check(operation, path);
+      return effect();
+    });
+
+  #checkDirectory(directory: string): void {
+    if (this.#disk.directories.has(directory)) return;
+    throw new DiskError('ENOENT', directory, `there is no directory ${directory}`);
+  }
+}
+
+type Perform = <T>(operation: DiskOperation, path: string, effect: () => T) => Promise<T>;
+
+class ProcessFile implements DiskFile {
+  readonly #path: string;
+  readonly #file: SimFile;
+  readonly #isWritable: boolean;
+  readonly #perform: Perform;
+  readonly #disk: SimDisk;
+  readonly #wallMs: () => number;
+  #closed = false;
+
+  constructor(options: {
+    path: string;
+    file: SimFile;
+    isWritable: boolean;
+    perform: Perform;
+    disk: SimDisk;
+    wallMs: () => number;
+  }) {
+    this.#path = options.path;
+    this.#file = options.file;
+    this.#isWritable = options.isWritable;
+    this.#perform = options.perform;
+    this.#disk = options.disk;
+    this.#wallMs = options.wallMs;
+  }
+
+  read(position: number, target: Uint8Array): Promise<number> {
+    this.#checkOpen();
+    return this.#perform('read', this.#path, () => this.#file.read(position, target));
+  }
+
+  write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+    this.#checkOpen();
+    return this.#perform('write', this.#path, () => {
+      this.#checkWritable();
+      // Gathered when the write completes: a caller that changes its buffers too early is found out.
+      const bytes = concatBytes(buffers);
+      const growth = Math.max(0, position + bytes.length - this.#file.sizeBytes);
+      if (growth > 0 && growth > this.#disk.space(this.#path).freeBytes) {
+        throw new DiskError('ENOSPC', this.#path, `write of ${bytes.length} bytes to ${this.#path}: the disk is full`);
+      }
+      if (bytes.length > 0) this.#file.write(position, bytes);
+      this.#file.modifiedWallMs = this.#wallMs();
+    });
+  }
+
+  sync(): Promise<void> {
+    this.#checkOpen();
+    const changeCount = this.#file.changeCount;
+    return this.#perform('sync', this.#path, () => this.#file.syncedThrough(changeCount)).catch((error) => {
+      this.#file.breakSync();
+      throw error;
+    });
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    this.#checkOpen();
+    return this.#perform('write', this.#path, () => {
+      this.#checkWritable();
+      this.#file.truncate(sizeBytes);
+      this.#file.modifiedWallMs = this.#wallMs();
+    });
+  }
+
+  size(): Promise<number> {
+    this.#checkOpen();
+    return this.#perform('metadata', this.#path, () => this.#file.sizeBytes);
+  }
+
+  async close(): Promise<void> {
+    this.#checkOpen();
+    this.#closed = true;
+  }
+
+  #checkOpen(): void {
+    assert(!this.#closed, () => `${this.#path} used after its close`);
+  }
+
+  #checkWritable(): void {
+    if (!this.#isWritable) throw new DiskError('EBADF', this.#path, `${this.#path} is open for reading only`);
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The disks of one simulated host: they outlive its processes. Directory entries follow the same rule as content: what
+ * was created, renamed or removed survives a crash for certain only after `syncDirectory`. Directories themselves are
+ * durable at once.
+ */
+import { assert, DiskError, GiB } from '@cairnfs/base';
+import type { SimRandom } from '../random.ts';
+import { StorePlatter } from '../state/store-platter.ts';
+import { SimFile, type UnsyncedFate } from './sim-file.ts';
+
+export type DiskOperation = 'read' | 'write' | 'sync' | 'metadata';
+
+/** Faults under a path prefix, until `repair`. */
+export interface DiskFault {
+  readonly prefix: string;
+  /** Undefined: all of them. */
+  readonly operation?: DiskOperation;
+  readonly code: 'EIO' | 'ENOSPC' | 'EROFS';
+}
+
+export interface DiskTiming {
+  readMs: readonly [low: number, high: number];
+  writeMs: readonly [low: number, high: number];
+  syncMs: readonly [low: number, high: number];
+  /** Multiplies all of them: a disk about to die. */
+  slowness: number;
+}
+
+/** A creation or rename (`to` names `file`), a rename away or a removal (`from` is gone); not yet durable. */
+interface EntryChange {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly file: SimFile;
+}
+
+export class SimDisk {
+  readonly random: SimRandom;
+  readonly timing: DiskTiming = { readMs: [0.02, 0.2], writeMs: [0.01, 0.1], syncMs: [0.2, 3], slowness: 1 };
+  readonly files = new Map<string, SimFile>();
+  readonly directories = new Set<string>(['/', '']);
+  /** Lock files and what holds them; the holder says whether it still lives. */
+  readonly locks = new Map<string, { alive: boolean }>();
+  readonly #stores = new Map<string, StorePlatter>();
+  readonly #durableEntries = new Map<string, SimFile>();
+  #entryChanges: EntryChange[] = [];
+  #faults: DiskFault[] = [];
+  readonly #capacities = new Map<string, number>();
+
+  constructor(random: SimRandom) {
+    this.random = random;
+    this.#capacities.set('', GiB);
+  }
+
+  /** Gives the paths under `prefix` a file system of their own with so much room. The one of `''` holds all others. */
+  setCapacity(prefix: string, totalBytes: number): void {
+    this.#capacities.set(prefix, totalBytes);
+  }
+
+  break(fault: DiskFault): void {
+    this.#faults.push(fault);
+  }
+
+  /** Ends all faults under `prefix`. What they lost stays lost. */
+  repair(prefix = ''): void {
+    this.#faults = this.#faults.filter((fault) => !fault.prefix.startsWith(prefix));
+  }
+
+  /** Flips one bit of a file's content; a random one when `bitIndex` is absent. */
+  flipBit(path: string, bitIndex?: number): void {
+    const file = this.files.get(path);
+    assert(file !== undefined && file.sizeBytes > 0, () => `no content to damage at ${path}`);
+    file.flipBit(bitIndex ?? this.random.between(0, file.sizeBytes * 8 - 1));
+  }
+
+  /** The machine lost power, or (`keep`) the process alone died: then the kernel still holds all that was written. */
+  crash(fate: UnsyncedFate): void {
+    if (fate !== 'keep') {
+      const keptCount = fate === 'lose' ? 0 : this.random.between(0, this.#entryChanges.length);
+      this.#makeDurable(this.#entryChanges.slice(0, keptCount));
+      this.files.clear();
+      for (const [path, file] of this.#durableEntries) this.files.set(path, file);
+      this.#entryChanges = [];
+    }
+    for (const file of new Set(this.files.values())) file.crash(fate, this.random);
+    for (const platter of this.#stores.values()) platter.crash(fate, this.random);
+  }
+
+  /** @throws DiskError as a fault says. */
+  check(operation: DiskOperation, path: string): void {
+    for (const fault of this.#faults) {
+      if (!path.startsWith(fault.prefix) || (fault.operation ?? operation) !== operation) continue;
+      throw new DiskError(fault.code, path, `${operation} of ${path}: ${fault.code} (injected)`);
+    }
+  }
+
+  /** How long an operation takes this time. */
+  delayMs(operation: DiskOperation): number {
+    const { readMs, writeMs, syncMs, slowness } = this.timing;
+    const [low, high] = operation === 'sync' ? syncMs : operation === 'read' ? readMs : writeMs;
+    return this.random.uniform(low, high) * slowness;
+  }
+
+  space(path: string): { totalBytes: number; freeBytes: number } {
+    let prefix = '';
+    for (const candidate of this.#capacities.keys()) {
+      if (path.startsWith(candidate) && candidate.length > prefix.length) prefix = candidate;
+    }
+    let usedBytes = 0;
+    for (const [filePath, file] of this.files) if (filePath.startsWith(prefix)) usedBytes += file.sizeBytes;
+    for (const [directory, platter] of this.#stores) if (directory.startsWith(prefix)) usedBytes += platter.sizeBytes;
+    const totalBytes = this.#capacities.get(prefix)!;
+    return { totalBytes, freeBytes: Math.max(0, totalBytes - usedBytes) };
+  }
+
+  create(path: string): SimFile {
+    const file = new SimFile();
+    this.files.set(path, file);
+    this.#entryChanges.push({ from: undefined, to: path, file });
+    return file;
+  }
+
+  rename(from: string, to: string): void {
+    const file = this.files.get(from);
+    if (file === undefined) throw new DiskError('ENOENT', from, `rename of ${from}: there is no such file`);
+    if (from === to) return;
+    this.files.delete(from);
+    this.files.set(to, file);
+    this.#entryChanges.push({ from, to, file });
+  }
+
+  remove(path: string): void {
+    const file = this.files.get(path);
+    if (file === undefined) throw new DiskError('ENOENT', path, `removal of ${path}: there is no such file`);
+    this.files.delete(path);
+    this.#entryChanges.push({ from: path, to: undefined, file });
+  }
+
+  syncDirectory(directory: string): void {
+    // Backwards: what touches the directory, and whatever earlier change those build on.
+    const paths = new Set<string>();
+    const durable: EntryChange[] = [];
+    const rest: EntryChange[] = [];
+    for (const change of this.#entryChanges.toReversed()) {
+      const touched = [change.from, change.to].filter((path) => path !== undefined);
+      if (touched.some((path) => directoryOf(path) === directory || paths.has(path))) {
+        for (const path of touched) paths.add(path);
+        durable.unshift(change);
+      } else {
+        rest.unshift(change);
+      }
+    }
+    this.#makeDurable(durable);
+    this.#entryChanges = rest;
+  }
+
+  store(directory: string): StorePlatter {
+    let platter = this.#stores.get(directory);
+    if (platter === undefined) {
+      platter = new StorePlatter();
+      this.#stores.set(directory, platter);
+      this.directories.add(directory);
+    }
+    return platter;
+  }
+
+  #makeDurable(changes: readonly EntryChange[]): void {
+    for (const { from, to, file } of changes) {
+      if (from !== undefined) this.#durableEntries.delete(from);
+      if (to !== undefined) this.#durableEntries.set(to, file);
+    }
+  }
+}
+
+export function directoryOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash <= 0 ? path.slice(0, slash + 1) : path.slice(0, slash);
+}

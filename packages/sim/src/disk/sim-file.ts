@@ -1,0 +1,139 @@
+/**
+ * The content of one simulated file: what programs see (written), and how to get back to what is on stable storage
+ * (synced). The way back is an undo log, so that a file written and synced costs its size once. Appended bytes need no
+ * old content and cost nothing.
+ */
+import { assert } from '@cairnfs/base';
+import type { SimRandom } from '../random.ts';
+
+/** What a crash does to writes that were never synced: all gone, all there, or each on its own gone, there or torn. */
+export type UnsyncedFate = 'lose' | 'keep' | 'random';
+
+/** A disk writes sectors whole; a write of several may end after any of them. */
+export const SECTOR_BYTES = 512;
+
+interface Change {
+  /** Size of the file before. */
+  readonly oldSizeBytes: number;
+  readonly newSizeBytes: number;
+  /** Where old content was lost. */
+  readonly position: number;
+  readonly oldBytes: Uint8Array;
+  /** What was written; for a truncation, nothing. */
+  readonly length: number;
+}
+
+export class SimFile {
+  #bytes = new Uint8Array(0);
+  #sizeBytes = 0;
+  #unsynced: Change[] = [];
+  /** Changes ever made, so that a sync can name how far it reaches. */
+  #changeCount = 0;
+  #syncBroken = false;
+  modifiedWallMs = 0;
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Passed to `syncedThrough` later: all changes made until now. */
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  get unsyncedCount(): number {
+    return this.#unsynced.length;
+  }
+
+  read(position: number, target: Uint8Array): number {
+    const end = Math.min(this.#sizeBytes, position + target.length);
+    if (end <= position) return 0;
+    target.set(this.#bytes.subarray(position, end));
+    return end - position;
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    const newSizeBytes = Math.max(this.#sizeBytes, position + bytes.length);
+    this.#remember({ position, length: bytes.length, newSizeBytes });
+    this.#resize(newSizeBytes);
+    this.#bytes.set(bytes, position);
+  }
+
+  truncate(sizeBytes: number): void {
+    const position = Math.min(sizeBytes, this.#sizeBytes);
+    this.#remember({ position, length: this.#sizeBytes - position, newSizeBytes: sizeBytes });
+    this.#resize(sizeBytes);
+  }
+
+  /** The changes up to `changeCount` are on stable storage. */
+  syncedThrough(changeCount: number): void {
+    if (this.#syncBroken) return;
+    const stayCount = Math.min(this.#unsynced.length, this.#changeCount - changeCount);
+    this.#unsynced = this.#unsynced.slice(this.#unsynced.length - stayCount);
+  }
+
+  /**
+   * A sync failed. As on Linux, the pages count as clean afterwards though they never reached the disk: later syncs
+   * succeed and save nothing, so whoever retries a failed sync and acknowledges loses data here.
+   */
+  breakSync(): void {
+    this.#syncBroken = true;
+  }
+
+  /** Decay of the medium: the content changes without a write. */
+  flipBit(bitIndex: number): void {
+    const index = Math.floor(bitIndex / 8);
+    assert(index < this.#sizeBytes, () => `bit ${bitIndex} lies beyond the file's ${this.#sizeBytes} bytes`);
+    this.#bytes[index] = this.#bytes[index]! ^ (1 << (bitIndex % 8));
+  }
+
+  crash(fate: UnsyncedFate, random: SimRandom): void {
+    const changes = this.#unsynced;
+    this.#unsynced = [];
+    this.#syncBroken = false;
+    if (fate === 'keep') return;
+    const redone: { change: Change; bytes: Uint8Array }[] = [];
+    for (const change of changes.toReversed()) {
+      const end = Math.min(change.position + change.length, change.newSizeBytes);
+      if (fate === 'random') redone.push({ change, bytes: this.#bytes.slice(change.position, end) });
+      this.#resize(change.oldSizeBytes);
+      this.#bytes.set(change.oldBytes, change.position);
+    }
+    for (const { change, bytes } of redone.reverse()) this.#redoInPart(change, bytes, random);
+  }
+
+  /** Each change reached the disk whole, not at all, or some of its sectors did. */
+  #redoInPart(change: Change, bytes: Uint8Array, random: SimRandom): void {
+    const outcome = random.between(0, 2);
+    if (outcome === 0) return;
+    this.#resize(change.newSizeBytes);
+    let offset = 0;
+    while (offset < bytes.length) {
+      const sectorEnd = SECTOR_BYTES - ((change.position + offset) % SECTOR_BYTES);
+      const length = Math.min(sectorEnd, bytes.length - offset);
+      // A size that reached the disk without the data leaves zeros.
+      if (outcome === 1 || random.chance(0.5)) {
+        this.#bytes.set(bytes.subarray(offset, offset + length), change.position + offset);
+      }
+      offset += length;
+    }
+  }
+
+  #remember({ position, length, newSizeBytes }: { position: number; length: number; newSizeBytes: number }): void {
+    const oldEnd = Math.min(this.#sizeBytes, position + length);
+    const oldBytes = oldEnd > position ? this.#bytes.slice(position, oldEnd) : new Uint8Array(0);
+    this.#unsynced.push({ oldSizeBytes: this.#sizeBytes, newSizeBytes, position, oldBytes, length });
+    this.#changeCount += 1;
+  }
+
+  /** Bytes beyond the size are always zero, so that growing leaves holes of zeros. */
+  #resize(sizeBytes: number): void {
+    if (sizeBytes > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(sizeBytes, 2 * this.#bytes.length));
+      grown.set(this.#bytes.subarray(0, this.#sizeBytes));
+      this.#bytes = grown;
+    }
+    if (sizeBytes < this.#sizeBytes) this.#bytes.fill(0, sizeBytes, this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+}

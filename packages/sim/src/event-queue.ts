@@ -1,0 +1,56 @@
+/** Events by virtual time; those of one time run in the order in which they were added. A binary heap. */
+
+export interface SimEvent {
+  readonly atMs: number;
+  /** Consecutive over the whole run: the tie-break. */
+  readonly order: number;
+  /** Undefined once cancelled. */
+  run: (() => void) | undefined;
+}
+
+export class EventQueue {
+  readonly #heap: SimEvent[] = [];
+  #nextOrder = 0;
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  push(atMs: number, run: () => void): SimEvent {
+    const event: SimEvent = { atMs, order: this.#nextOrder++, run };
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(event);
+    while (index > 0) {
+      const parentIndex = (index - 1) >> 1;
+      const parent = heap[parentIndex]!;
+      if (!isBefore(event, parent)) break;
+      heap[index] = parent;
+      index = parentIndex;
+    }
+    heap[index] = event;
+    return event;
+  }
+
+  pop(): SimEvent | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let index = 0;
+    for (;;) {
+      let childIndex = 2 * index + 1;
+      if (childIndex >= heap.length) break;
+      if (childIndex + 1 < heap.length && isBefore(heap[childIndex + 1]!, heap[childIndex]!)) childIndex += 1;
+      if (!isBefore(heap[childIndex]!, last)) break;
+      heap[index] = heap[childIndex]!;
+      index = childIndex;
+    }
+    heap[index] = last;
+    return first;
+  }
+}
+
+function isBefore(a: SimEvent, b: SimEvent): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}

@@ -1,0 +1,213 @@
+/**
+ * The network between simulated hosts: who can reach whom, how long it takes, who listens where. Connections behave as
+ * TCP does: bytes arrive in order or not at all, cut at any point. While a link is cut, what was sent waits (TCP sends it
+ * again) and arrives after the cut is healed, unless somebody gave the connection up.
+ */
+import { type Address, assert, type Connection, FsError, formatAddress, parseAddress } from '@cairnfs/base';
+import type { EventLoop } from '../event-loop.ts';
+import type { SimProcess } from '../process.ts';
+import type { SimRandom } from '../random.ts';
+import { SimConnection } from './sim-connection.ts';
+
+export interface NetworkConditions {
+  /** One way, for each segment. */
+  latencyMs: readonly [low: number, high: number];
+  /** Probability that a segment breaks its connection. */
+  resetChance: number;
+  /** Probability that a segment is cut in two at any byte. */
+  splitChance: number;
+}
+
+export interface SimListener {
+  readonly process: SimProcess;
+  readonly accept: (connection: Connection) => void;
+  readonly accepted: Set<SimConnection>;
+}
+
+const EPHEMERAL_PORT_MIN = 32768;
+const CONNECT_RETRY_MS = 1000; // as Linux repeats a SYN that nobody answers
+const LOCAL_NAMES = new Set(['0.0.0.0', '::', '127.0.0.1', '::1', 'localhost']);
+
+export class SimNetwork {
+  readonly random: SimRandom;
+  readonly conditions: NetworkConditions = { latencyMs: [0.05, 0.5], resetChance: 0, splitChance: 0.1 };
+  readonly #loop: EventLoop;
+  /** The process now alive on each host; undefined while there is none. Hosts switched off are in `#off`. */
+  readonly #hosts = new Map<string, SimProcess | undefined>();
+  readonly #off = new Set<string>();
+  readonly #listeners = new Map<Address, SimListener>();
+  readonly #connections = new Set<SimConnection>();
+  readonly #cuts = new Set<string>();
+  #nextPort = EPHEMERAL_PORT_MIN;
+
+  constructor(loop: EventLoop, random: SimRandom) {
+    this.#loop = loop;
+    this.random = random;
+  }
+
+  /** Cuts both ways between two groups of hosts. */
+  partition(a: string | readonly string[], b: string | readonly string[]): void {
+    this.cut(a, b);
+    this.cut(b, a);
+  }
+
+  /** Cuts one way only: what `from` sends does not reach `to`, while the other direction works. */
+  cut(from: string | readonly string[], to: string | readonly string[]): void {
+    for (const a of [from].flat()) for (const b of [to].flat()) if (a !== b) this.#cuts.add(`${a}>${b}`);
+  }
+
+  /** Ends all cuts; what waited goes on its way. */
+  heal(): void {
+    this.#cuts.clear();
+    for (const connection of this.#connections) connection.carryWaiting();
+  }
+
+  /** Breaks the open connections between two hosts, or all of one host. Both sides learn it. */
+  resetConnections(host: string, other?: string): void {
+    for (const connection of [...this.#connections]) {
+      const { hostName, peerHostName } = connection;
+      if (hostName === host && (other === undefined || peerHostName === other)) connection.reset();
+    }
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cuts.has(`${from}>${to}`);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size / 2;
+  }
+
+  /** A process begins to live on the host. */
+  start(process: SimProcess): void {
+    assert(!this.#hosts.get(process.hostName)?.alive, () => `${process.hostName} runs a process already`);
+    this.#hosts.set(process.hostName, process);
+    this.#off.delete(process.hostName);
+  }
+
+  /**
+   * The host's process ended.
+   *
+   * @param isSilent the machine lost power: nobody is told, and who waits for an answer waits. Otherwise the kernel lives on and
+   * resets the connections.
+   */
+  stop(process: SimProcess, isSilent: boolean): void {
+    this.#hosts.set(process.hostName, undefined);
+    if (isSilent) this.#off.add(process.hostName);
+    for (const [address, listener] of this.#listeners) {
+      if (listener.process === process) this.#listeners.delete(address);
+    }
+    for (const connection of [...this.#connections]) {
+      if (connection.process === process) connection.abandon(isSilent);
+    }
+  }
+
+  hasLiveProcess(hostName: string): boolean {
+    return this.#hosts.get(hostName) !== undefined;
+  }
+
+  delayMs(): number {
+    const [low, high] = this.conditions.latencyMs;
+    return this.random.uniform(low, high);
+  }
+
+  schedule(delayMs: number, callback: () => void): void {
+    this.#loop.schedule(delayMs, callback);
+  }
+
+  forget(connection: SimConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  listen(process: SimProcess, at: Address, accept: (connection: Connection) => void): Address {
+    const { port } = parseAddress(this.#resolve(at, process.hostName));
+    const address = formatAddress({ host: process.hostName, port: port === 0 ? this.#nextPort++ : port });
+    if (parseAddress(this.#resolve(at, process.hostName)).host !== process.hostName) {
+      throw new FsError('INVALID_ARGUMENT', `Cannot listen at ${at}: it is no address of ${process.hostName}.`);
+    }
+    if (this.#listeners.has(address)) {
+      throw new FsError('UNAVAILABLE', `Cannot listen at ${address}: the port is in use. Choose another one.`);
+    }
+    this.#listeners.set(address, { process, accept, accepted: new Set() });
+    return address;
+  }
+
+  closeListener(address: Address): void {
+    const listener = this.#listeners.get(address);
+    this.#listeners.delete(address);
+    for (const connection of listener?.accepted ?? []) connection.close();
+  }
+
+  connect(process: SimProcess, to: Address, timeoutMs: number): Promise<Connection> {
+    const address = this.#resolve(to, process.hostName);
+    const { host } = parseAddress(address);
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const timer = process.schedule(timeoutMs, () => {
+        settled = true;
+        reject(new FsError('DEADLINE_EXCEEDED', `No connection to ${to} within ${timeoutMs} ms: no answer.`));
+      });
+      const answer = (respond: () => void) => {
+        process.schedule(this.delayMs(), () => {
+          if (settled) return;
+          settled = true;
+          timer.cancel();
+          respond();
+        });
+      };
+      const attempt = () => {
+        if (settled || !process.alive) return;
+        if (!this.#hosts.has(host)) {
+          answer(() => reject(new FsError('CONNECTION_LOST', `No connection to ${to}: there is no host ${host}.`)));
+        } else if (this.isCut(process.hostName, host) || this.isCut(host, process.hostName) || this.#off.has(host)) {
+          this.schedule(CONNECT_RETRY_MS, attempt);
+        } else {
+          this.#answerConnect({ process, to, address, answer, resolve, reject });
+        }
+      };
+      this.schedule(this.delayMs(), attempt);
+    });
+  }
+
+  #answerConnect(options: {
+    process: SimProcess;
+    to: Address;
+    address: Address;
+    answer: (respond: () => void) => void;
+    resolve: (connection: Connection) => void;
+    reject: (error: FsError) => void;
+  }): void {
+    const { process, to, address, answer, resolve, reject } = options;
+    const listener = this.#listeners.get(address);
+    if (listener === undefined) {
+      answer(() => {
+        const message = `No connection to ${to}: nobody listens there. Is the server running?`;
+        reject(new FsError('CONNECTION_REFUSED', message));
+      });
+      return;
+    }
+    const clientAddress = formatAddress({ host: process.hostName, port: this.#nextPort++ });
+    const client = new SimConnection(this, process, address);
+    const server = new SimConnection(this, listener.process, clientAddress);
+    client.join(server);
+    this.#connections.add(client).add(server);
+    listener.accepted.add(server);
+    server.onEnd = () => listener.accepted.delete(server);
+    // The kernel answers even when the process is stalled; the process accepts when it runs.
+    listener.process.schedule(0, () => listener.accept(server));
+    let delivered = false;
+    answer(() => {
+      delivered = true;
+      resolve(client);
+    });
+    // A caller that gave up meanwhile closes the connection that came about too late.
+    process.schedule(2 * this.conditions.latencyMs[1], () => {
+      if (!delivered) client.close();
+    });
+  }
+
+  #resolve(address: Address, hostName: string): Address {
+    const { host, port } = parseAddress(address);
+    return LOCAL_NAMES.has(host) ? formatAddress({ host: hostName, port }) : address;
+  }
+}

@@ -1,0 +1,79 @@
+/** The state store of one process over a platter of its host's disk. */
+import { assert, DiskError, type Key, STATE_KEY_BYTES_MAX, type StateChange, type StateStore } from '@cairnfs/base';
+import type { SimDisk } from '../disk/sim-disk.ts';
+import type { SimProcess } from '../process.ts';
+import type { StorePlatter } from './store-platter.ts';
+
+export class MemoryStateStore implements StateStore {
+  readonly #directory: string;
+  readonly #disk: SimDisk;
+  readonly #process: SimProcess;
+  readonly #platter: StorePlatter;
+  #isOpen = true;
+
+  private constructor(directory: string, disk: SimDisk, process: SimProcess) {
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#process = process;
+    this.#platter = disk.store(directory);
+  }
+
+  static open(directory: string, disk: SimDisk, process: SimProcess): Promise<StateStore> {
+    return process.settleLater(disk.delayMs('read'), () => {
+      disk.check('metadata', directory);
+      const store = new MemoryStateStore(directory, disk, process);
+      if (store.#platter.isOpen)
+        throw new DiskError('EBUSY', directory, `the state store ${directory} is open already`);
+      store.#platter.isOpen = true;
+      return store;
+    });
+  }
+
+  get(key: Key): Uint8Array | undefined {
+    this.#checkOpen();
+    checkKey(key);
+    return this.#platter.get(key);
+  }
+
+  range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
+    this.#checkOpen();
+    return this.#platter.range(start, end, limit);
+  }
+
+  write(changes: Iterable<StateChange>): void {
+    this.#checkOpen();
+    const batch = [...changes];
+    for (const { key } of batch) checkKey(key);
+    if (!this.#process.alive) return;
+    this.#disk.check('write', this.#directory);
+    this.#platter.write(batch);
+  }
+
+  flushed(): Promise<void> {
+    this.#checkOpen();
+    const batchCount = this.#platter.batchCount;
+    return this.#process.settleLater(this.#disk.delayMs('sync'), () => {
+      this.#disk.check('sync', this.#directory);
+      this.#platter.flushedThrough(batchCount);
+    });
+  }
+
+  sizeBytes(): number {
+    return this.#platter.sizeBytes;
+  }
+
+  async close(): Promise<void> {
+    this.#checkOpen();
+    await this.flushed();
+    this.#isOpen = false;
+    this.#platter.isOpen = false;
+  }
+
+  #checkOpen(): void {
+    assert(this.#isOpen, () => `the state store ${this.#directory} was used after its close`);
+  }
+}
+
+function checkKey(key: Key): void {
+  assert(key.length > 0 && key.length <= STATE_KEY_BYTES_MAX, () => `a key of ${key.length} bytes`);
+}

@@ -2,12 +2,23 @@ export * from './gen/cairn/v1/chunkserver.ts';
 export * from './gen/cairn/v1/common.ts';
 export * from './gen/cairn/v1/control.ts';
 export * from './gen/cairn/v1/master.ts';
-export { type ChunkHandle, type ChunkVersion, checkChunkHandle, checkChunkVersion, checkServerId, type ServerId } from './ids.ts';
+export {
+  type ChunkHandle,
+  type ChunkVersion,
+  checkChunkHandle,
+  checkChunkVersion,
+  checkServerId,
+  type ServerId,
+} from './ids.ts';
 export * from './limits.ts';
 export * from './methods.ts';
 export { checkName, checkPath } from './paths.ts';
+export { BufferPool } from './rpc/buffer-pool.ts';
 export type { ChunkStreams } from './rpc/chunk-streams.ts';
 export { dataPart, verifyData } from './rpc/data-part.ts';
 export { fromErrorDetail, toErrorDetail } from './rpc/error-detail.ts';
+export type { MethodStatistics } from './rpc/method-table.ts';
 export * from './rpc/pooled-bytes.ts';
+export { createRpcPool, type RpcPoolOptions } from './rpc/rpc-pool.ts';
+export { createRpcServer, RpcServer, type RpcServerLimits, type RpcServerOptions } from './rpc/rpc-server.ts';
 export * from './rpc/types.ts';

@@ -1,0 +1,232 @@
+/**
+ * Cuts the byte stream of one connection into frames. It lends the connection the memory to read into: heads (header
+ * and message) gather in a buffer of 64 KiB, many to a read; raw data lands in its own buffer, where it stays.
+ *
+ * Invariants: bytes once handed out are never written again, because decoded `bytes` fields are views of them, so a
+ * full buffer is left to the garbage collector and not reused. Memory follows what arrived intact: data memory is
+ * taken only after the checksum of its head held.
+ */
+import type { Connection, Receiver } from '@cairnfs/base';
+import type { BufferPool } from './buffer-pool.ts';
+import { emptyFrameHeader, FRAME_HEADER_BYTES, type FrameHeader, headIsIntact, parseFrameHeader } from './frame.ts';
+import type { PooledBytes } from './pooled-bytes.ts';
+import type { ReceivedData } from './types.ts';
+
+export interface FrameSink {
+  /** The sink owns one reference of `data.memory`. `header` is valid during the call; `message` stays. */
+  frame(header: FrameHeader, message: Uint8Array, data: ReceivedData | undefined): void;
+  /** Something arrived, whole frame or not. */
+  alive(): void;
+  drained(): void;
+  /** The connection is gone, or (`reason`) the stream cannot be trusted and was closed. Once; nothing follows. */
+  ended(reason: string | undefined): void;
+}
+
+/** An idle connection costs no more than the first buffer. */
+const FIRST_BUFFER_BYTES = 8 * 1024;
+const BUFFER_BYTES = 64 * 1024;
+/** After bulk data only the next head is read here, so that the data behind it goes straight to its own memory. */
+const BULK_HEAD_BYTES = 512;
+const BULK_DATA_BYTES_MIN = 64 * 1024;
+
+export class FrameReader implements Receiver {
+  readonly #connection: Connection;
+  readonly #pool: BufferPool;
+  readonly #sink: FrameSink;
+  readonly #header: FrameHeader = emptyFrameHeader();
+
+  // Heads: bytes from #start to #end of #bytes are read and not yet taken apart.
+  #bytes: Uint8Array;
+  #view: DataView;
+  #start = 0;
+  #end = 0;
+  /** Bytes the connection must open with, before the first frame. */
+  #preface: string;
+
+  // Raw data of the frame whose head is at #start, while it is arriving.
+  #data: PooledBytes | undefined;
+  #dataFilled = 0;
+  /** Bytes between the head and the next frame that were moved to #data. */
+  #carried = 0;
+  #lentData = false;
+  #afterBulk = false;
+
+  #parsing = false;
+  #paused = false;
+  #ended = false;
+
+  /** @param preface what the peer sends first, ASCII; empty for none. */
+  constructor(options: { connection: Connection; pool: BufferPool; sink: FrameSink; preface: string }) {
+    this.#connection = options.connection;
+    this.#pool = options.pool;
+    this.#sink = options.sink;
+    this.#preface = options.preface;
+    this.#bytes = Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    this.#connection.receive(this);
+  }
+
+  /** No frame is delivered until `resume`, also none that is already here. */
+  pause(): void {
+    if (this.#paused || this.#ended) return;
+    this.#paused = true;
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#ended) return;
+    this.#paused = false;
+    this.#parse();
+    if (!this.#paused && !this.#ended) this.#connection.resume();
+  }
+
+  /** Closes the connection; the sink hears `ended`. */
+  close(reason?: string): void {
+    this.#finish(reason);
+    this.#connection.close();
+  }
+
+  // ---- Receiver ----
+
+  buffer(): Uint8Array {
+    this.#lentData = this.#data !== undefined && this.#dataFilled < this.#header.dataBytes;
+    if (this.#lentData) return this.#data!.bytes.subarray(this.#dataFilled, this.#header.dataBytes);
+    const wanted = this.#wantedBytes();
+    this.#makeRoom(wanted);
+    const until = this.#afterBulk
+      ? Math.min(this.#end + Math.max(wanted, BULK_HEAD_BYTES), this.#bytes.length)
+      : this.#bytes.length;
+    return this.#bytes.subarray(this.#end, until);
+  }
+
+  received(length: number): void {
+    if (this.#ended) return;
+    this.#sink.alive();
+    if (this.#lentData) this.#dataFilled += length;
+    else this.#end += length;
+    this.#parse();
+  }
+
+  drained(): void {
+    if (!this.#ended) this.#sink.drained();
+  }
+
+  closed(error?: Error): void {
+    this.#finish(error?.message);
+  }
+
+  // ---- Taking apart ----
+
+  #parse(): void {
+    if (this.#parsing) return; // resumed from within a frame: the loop below goes on
+    this.#parsing = true;
+    try {
+      if (this.#preface !== '' && !this.#parsePreface()) return;
+      while (!this.#paused && !this.#ended && this.#parseFrame());
+    } finally {
+      this.#parsing = false;
+    }
+  }
+
+  /** Compares what is there of the preface; false while it is incomplete or once it is wrong. */
+  #parsePreface(): boolean {
+    const count = Math.min(this.#end - this.#start, this.#preface.length);
+    for (let index = 0; index < count; index += 1) {
+      if (this.#bytes[this.#start + index] !== this.#preface.charCodeAt(index)) {
+        this.close('the peer does not speak the framed protocol');
+        return false;
+      }
+    }
+    if (count < this.#preface.length) return false;
+    this.#start += count;
+    this.#preface = '';
+    return true;
+  }
+
+  /** Delivers one frame; false when it is not all there yet. */
+  #parseFrame(): boolean {
+    const header = this.#header;
+    if (this.#data === undefined) {
+      const available = this.#end - this.#start;
+      if (available < FRAME_HEADER_BYTES) return false;
+      const fault = parseFrameHeader(this.#view, this.#start, header);
+      if (fault !== undefined) return this.#refuse(`bad frame header: ${fault}`);
+      if (available < FRAME_HEADER_BYTES + header.messageBytes) return false;
+      if (!headIsIntact(this.#bytes, this.#start, header)) return this.#refuse('bad frame header: wrong checksum');
+      if (header.hasData) this.#beginData();
+    }
+    if (this.#data !== undefined && this.#dataFilled < header.dataBytes) return false;
+    this.#deliver();
+    return true;
+  }
+
+  /** Takes memory for the data and moves the part of it that was read along with the head. */
+  #beginData(): void {
+    const { messageBytes, dataBytes } = this.#header;
+    const dataStart = this.#start + FRAME_HEADER_BYTES + messageBytes;
+    const here = Math.min(this.#end - dataStart, dataBytes);
+    this.#data = this.#pool.take(dataBytes);
+    this.#data.bytes.set(this.#bytes.subarray(dataStart, dataStart + here));
+    this.#dataFilled = here;
+    // What is left in #bytes: the head, still to be delivered, then whatever follows the data.
+    if (dataStart + here < this.#end) this.#carried = here;
+    else {
+      this.#carried = 0;
+      this.#end = dataStart;
+    }
+  }
+
+  #deliver(): void {
+    const header = this.#header;
+    const messageStart = this.#start + FRAME_HEADER_BYTES;
+    const messageEnd = messageStart + header.messageBytes;
+    const message = this.#bytes.subarray(messageStart, messageEnd);
+    this.#start = messageEnd + this.#carried;
+    const memory = this.#data;
+    this.#data = undefined;
+    this.#carried = 0;
+    this.#dataFilled = 0;
+    this.#afterBulk = header.dataBytes >= BULK_DATA_BYTES_MIN;
+    if (memory === undefined) {
+      this.#sink.frame(header, message, undefined);
+      return;
+    }
+    const bytes = memory.bytes.length === header.dataBytes ? memory.bytes : memory.bytes.subarray(0, header.dataBytes);
+    this.#sink.frame(header, message, { bytes, checksum: header.dataChecksum, memory });
+  }
+
+  #refuse(reason: string): false {
+    this.close(reason);
+    return false;
+  }
+
+  // ---- Memory ----
+
+  /** Bytes still missing before the head at #start can be taken apart; at least 1. */
+  #wantedBytes(): number {
+    const available = this.#end - this.#start;
+    if (this.#preface !== '' || available < FRAME_HEADER_BYTES) return FRAME_HEADER_BYTES;
+    return Math.max(1, FRAME_HEADER_BYTES + this.#view.getUint32(this.#start, true) - available);
+  }
+
+  /** Makes room for `wanted` bytes at #end: in this buffer, or in a new one that starts with what is unparsed. */
+  #makeRoom(wanted: number): void {
+    const room = this.#bytes.length - this.#end;
+    if (room >= wanted && room >= Math.min(this.#bytes.length, BUFFER_BYTES) / 8) return;
+    const unparsed = this.#bytes.subarray(this.#start, this.#end);
+    const bytes = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, unparsed.length + wanted));
+    bytes.set(unparsed);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#start = 0;
+    this.#end = unparsed.length;
+  }
+
+  #finish(reason: string | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#data?.release();
+    this.#data = undefined;
+    this.#sink.ended(reason);
+  }
+}

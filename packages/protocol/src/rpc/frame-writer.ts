@@ -1,0 +1,186 @@
+/**
+ * Gathers the frames of one tick and hands them to the connection as one write. Headers and small messages of many
+ * frames lie one after another in a slab of 64 KiB; large messages and raw data go out from where they are.
+ *
+ * Invariant: a slab is written again only after every write that showed part of it to the connection was sent.
+ */
+import { assert, type Clock, type Connection } from '@cairnfs/base';
+import { FRAME_HEADER_BYTES, type FrameKind, PREFACE, PREFACE_BYTES, writeFrameHeader } from './frame.ts';
+import type { DataPart } from './types.ts';
+
+type Kind = (typeof FrameKind)[keyof typeof FrameKind];
+
+export interface OutgoingFrame {
+  readonly kind: Kind;
+  readonly requestId: number;
+  readonly method: number;
+  readonly value: number;
+}
+
+const SLAB_BYTES = 64 * 1024;
+/** A larger message is not copied into the slab. */
+const SLAB_MESSAGE_BYTES_MAX = 8 * 1024;
+/** Slabs kept for reuse by one connection. */
+const FREE_SLABS_MAX = 4;
+
+const NO_MESSAGE = new Uint8Array(0);
+
+export class FrameWriter {
+  readonly #clock: Clock;
+  readonly #connection: Connection;
+  #slab = new Slab();
+  /** Where the part of the slab begins that is not yet in #buffers. */
+  #runStart = 0;
+  readonly #freeSlabs: Slab[] = [];
+
+  // The frames of this tick.
+  #buffers: Uint8Array[] = [];
+  #slabs: Slab[] = [];
+  #sent: (() => void)[] = [];
+  #pendingBytes = 0;
+  #flushing = false;
+  #ended = false;
+
+  constructor(clock: Clock, connection: Connection) {
+    this.#clock = clock;
+    this.#connection = connection;
+  }
+
+  /** Bytes accepted and not yet taken by the kernel. */
+  get unsentBytes(): number {
+    return this.#pendingBytes + this.#connection.queuedBytes;
+  }
+
+  /** The first bytes of a framed connection; before any frame. */
+  writePreface(): void {
+    this.#makeRoom(PREFACE_BYTES);
+    const slab = this.#slab;
+    for (let index = 0; index < PREFACE_BYTES; index += 1) slab.bytes[slab.end + index] = PREFACE.charCodeAt(index);
+    slab.end += PREFACE_BYTES;
+    this.#queued(PREFACE_BYTES);
+  }
+
+  /** `data.sent` runs once the data was sent or the connection closed. Lengths are the caller's to check. */
+  write(frame: OutgoingFrame, message: Uint8Array = NO_MESSAGE, data?: DataPart): void {
+    if (this.#ended) {
+      data?.sent?.();
+      return;
+    }
+    const messageBytes = message.length;
+    const inSlab = messageBytes <= SLAB_MESSAGE_BYTES_MAX;
+    this.#makeRoom(FRAME_HEADER_BYTES + (inSlab ? messageBytes : 0));
+    const slab = this.#slab;
+    const dataBytes = data === undefined ? undefined : lengthOf(data.buffers);
+    const fields = {
+      kind: frame.kind,
+      requestId: frame.requestId,
+      method: frame.method,
+      value: frame.value,
+      messageBytes,
+      dataBytes,
+      dataChecksum: data?.checksum ?? 0,
+    };
+    writeFrameHeader(slab.bytes, slab.view, slab.end, fields, message);
+    slab.end += FRAME_HEADER_BYTES;
+    if (inSlab) {
+      slab.bytes.set(message, slab.end);
+      slab.end += messageBytes;
+    } else {
+      this.#endRun();
+      this.#buffers.push(message);
+    }
+    if (data !== undefined) {
+      this.#endRun();
+      for (const buffer of data.buffers) if (buffer.length > 0) this.#buffers.push(buffer);
+      if (data.sent !== undefined) this.#sent.push(data.sent);
+    }
+    this.#queued(FRAME_HEADER_BYTES + messageBytes + (dataBytes ?? 0));
+  }
+
+  /** Sends what this tick gathered without waiting for its end. */
+  flush(): void {
+    if (this.#ended) return;
+    this.#endRun();
+    if (this.#buffers.length === 0) return;
+    const buffers = this.#buffers;
+    const slabs = this.#slabs;
+    const sent = this.#sent;
+    this.#buffers = [];
+    this.#slabs = [];
+    this.#sent = [];
+    this.#pendingBytes = 0;
+    this.#connection.write(buffers, () => {
+      for (const slab of slabs) this.#release(slab);
+      for (const callback of sent) callback();
+    });
+  }
+
+  /** The connection is gone: what was not handed to it is given up. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const sent = this.#sent;
+    this.#buffers = [];
+    this.#sent = [];
+    this.#pendingBytes = 0;
+    for (const callback of sent) callback();
+  }
+
+  #queued(byteCount: number): void {
+    this.#pendingBytes += byteCount;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#clock.soon(this.#flushSoon);
+  }
+
+  readonly #flushSoon = (): void => {
+    this.#flushing = false;
+    this.flush();
+  };
+
+  /** Puts what was written to the slab since the last run behind the buffers to send. */
+  #endRun(): void {
+    const slab = this.#slab;
+    if (this.#runStart === slab.end) return;
+    this.#buffers.push(slab.bytes.subarray(this.#runStart, slab.end));
+    this.#runStart = slab.end;
+    if (this.#slabs.at(-1) === slab) return;
+    slab.unsentWrites += 1;
+    this.#slabs.push(slab);
+  }
+
+  #makeRoom(byteCount: number): void {
+    if (this.#slab.end + byteCount <= SLAB_BYTES) return;
+    this.#endRun();
+    this.#slab = this.#freeSlabs.pop() ?? new Slab();
+    this.#runStart = 0;
+  }
+
+  #release(slab: Slab): void {
+    slab.unsentWrites -= 1;
+    assert(slab.unsentWrites >= 0, 'slab released more often than written');
+    if (slab.unsentWrites > 0) return;
+    if (slab === this.#slab) {
+      if (this.#runStart !== slab.end) return; // frames of this tick lie in it
+      slab.end = 0;
+      this.#runStart = 0;
+    } else if (this.#freeSlabs.length < FREE_SLABS_MAX) {
+      slab.end = 0;
+      this.#freeSlabs.push(slab);
+    }
+  }
+}
+
+class Slab {
+  readonly bytes: Uint8Array = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  readonly view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  end = 0;
+  /** Writes under way that show part of it. */
+  unsentWrites = 0;
+}
+
+export function lengthOf(buffers: readonly Uint8Array[]): number {
+  let total = 0;
+  for (const buffer of buffers) total += buffer.length;
+  return total;
+}

@@ -1,0 +1,39 @@
+/** Channels by address, one for each, shared by everyone in the process. */
+import type { Address, Clock, Log, Network, Random } from '@cairnfs/base';
+import { BufferPool } from './buffer-pool.ts';
+import { Channel } from './rpc-channel.ts';
+import type { RpcChannel, RpcPool } from './types.ts';
+
+export interface RpcPoolOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly log: Log;
+  /** Shared with the process's `RpcServer`, so that both draw on the same free buffers. */
+  readonly buffers?: BufferPool;
+}
+
+/**
+ * A channel holds a connection only while it is used: it closes an idle one and connects again when called. Closing a
+ * channel takes it out of the pool; the next `channel` of its address makes a new one.
+ */
+export function createRpcPool(options: RpcPoolOptions): RpcPool {
+  const { clock, random, network, log } = options;
+  const buffers = options.buffers ?? new BufferPool();
+  const channels = new Map<Address, Channel>();
+  return {
+    channel(address: Address): RpcChannel {
+      const known = channels.get(address);
+      if (known !== undefined) return known;
+      const closed = (): void => {
+        channels.delete(address);
+      };
+      const channel = new Channel({ address, clock, random, network, log, buffers, closed });
+      channels.set(address, channel);
+      return channel;
+    },
+    close(): void {
+      for (const channel of [...channels.values()]) channel.close();
+    },
+  };
+}

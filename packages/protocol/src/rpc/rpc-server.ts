@@ -1,0 +1,105 @@
+/** The server half of the framed protocol: handlers by method, connections by `accept`. */
+import { AssertionError, type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
+import { SERVER_OPEN_CALLS_MAX, SERVER_OPEN_STREAMS_MAX, SERVER_UNSENT_BYTES_MAX } from '../limits.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { type MethodStatistics, MethodTable } from './method-table.ts';
+import { ServerConnection } from './server-connection.ts';
+import type { Method, RpcRouter, ServerStreamHandler, UnaryHandler } from './types.ts';
+
+/** Bounds of one connection. */
+export interface RpcServerLimits {
+  /** Unary calls under way; past it the connection is not read. */
+  readonly openCallsMax: number;
+  /** Streams under way; a further one is refused with OVERLOADED. */
+  readonly openStreamsMax: number;
+  /** Response bytes the peer has not taken; past it the connection is not read. */
+  readonly unsentBytesMax: number;
+}
+
+export interface RpcServerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: Partial<RpcServerLimits>;
+  /** Receives the broken invariants (`AssertionError`) that handlers throw. Without it they are logged and answered. */
+  readonly fatal?: (error: Error) => void;
+  /** Shared with the process's `RpcPool`, so that both draw on the same free buffers. */
+  readonly buffers?: BufferPool;
+}
+
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  return new RpcServer(options);
+}
+
+export class RpcServer implements RpcRouter {
+  readonly #options: RpcServerOptions;
+  readonly #limits: RpcServerLimits;
+  readonly #buffers: BufferPool;
+  readonly #methods = new MethodTable();
+  readonly #connections = new Set<ServerConnection>();
+  #closed = false;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#buffers = options.buffers ?? new BufferPool();
+    this.#limits = {
+      openCallsMax: SERVER_OPEN_CALLS_MAX,
+      openStreamsMax: SERVER_OPEN_STREAMS_MAX,
+      unsentBytesMax: SERVER_UNSENT_BYTES_MAX,
+      ...options.limits,
+    };
+  }
+
+  handle<Q, S>(method: Method<Q, S> & { stream: 'none' }, handler: UnaryHandler<Q, S>): void {
+    this.#methods.handle(method, handler);
+  }
+
+  handleStream<Q, S>(method: Method<Q, S> & { stream: 'server' }, handler: ServerStreamHandler<Q, S>): void {
+    this.#methods.handleStream(method, handler);
+  }
+
+  /** The handler registered for a method, so that another transport can serve it too. */
+  unaryHandler<Q, S>(method: Method<Q, S> & { stream: 'none' }): UnaryHandler<Q, S> | undefined {
+    return this.#methods.unaryHandler(method);
+  }
+
+  /** Serves a connection whose first bytes, the preface included, are still to be read. */
+  accept(connection: Connection): void {
+    if (this.#closed) {
+      connection.close();
+      return;
+    }
+    const served: ServerConnection = new ServerConnection({
+      clock: this.#options.clock,
+      log: this.#options.log,
+      limits: this.#limits,
+      buffers: this.#buffers,
+      methods: this.#methods,
+      connection,
+      reportUnexpected: (method, error) => this.#reportUnexpected(method, error),
+      ended: () => this.#connections.delete(served),
+    });
+    this.#connections.add(served);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** One entry for each method handled. */
+  statistics(): MethodStatistics[] {
+    return this.#methods.statistics();
+  }
+
+  /** Closes every connection; the signals of calls under way abort. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
+  /** What handlers throw that is no refusal: our own mistake. */
+  #reportUnexpected(method: string, error: unknown): void {
+    if (error instanceof FsError && error.kind !== 'INTERNAL') return;
+    this.#options.log.error('handler failed', { method, error });
+    if (error instanceof AssertionError) this.#options.fatal?.(error);
+  }
+}

@@ -1,0 +1,81 @@
+/** One request under way at the server: what its handler sees of it, and whether anyone still waits for the answer. */
+import type { Address, FsError } from '@cairnfs/base';
+import { STREAM_CREDIT_INITIAL } from '../limits.ts';
+import type { CallContext, ReceivedData } from './types.ts';
+
+export class ServerCall implements CallContext {
+  readonly requestId: number;
+  readonly method: number;
+  readonly startedMs: number;
+  readonly deadlineMs: number;
+  readonly peer: Address;
+  readonly data: ReceivedData | undefined;
+  /** Items a stream may still send. */
+  credit = STREAM_CREDIT_INITIAL;
+  readonly #watchDeadline: (call: ServerCall) => void;
+  #controller: AbortController | undefined;
+  #reason: FsError | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(options: {
+    requestId: number;
+    method: number;
+    startedMs: number;
+    deadlineMs: number;
+    peer: Address;
+    data: ReceivedData | undefined;
+    /** Called once when somebody first asks for the signal: from then on the deadline has to be watched. */
+    watchDeadline: (call: ServerCall) => void;
+  }) {
+    this.requestId = options.requestId;
+    this.method = options.method;
+    this.startedMs = options.startedMs;
+    this.deadlineMs = options.deadlineMs;
+    this.peer = options.peer;
+    this.data = options.data;
+    this.#watchDeadline = options.watchDeadline;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason === undefined) this.#watchDeadline(this);
+      else this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get isWatched(): boolean {
+    return this.#controller !== undefined && this.#reason === undefined;
+  }
+
+  /** Why nobody waits for the answer any more; undefined while somebody does. */
+  get abortReason(): FsError | undefined {
+    return this.#reason;
+  }
+
+  abort(reason: FsError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#wakeUp();
+  }
+
+  grant(credit: number): void {
+    this.credit += credit;
+    this.#wakeUp();
+  }
+
+  /** Resolves when there is credit, or the call was aborted. */
+  creditGranted(): Promise<void> {
+    if (this.credit > 0 || this.#reason !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

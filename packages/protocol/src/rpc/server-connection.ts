@@ -1,0 +1,361 @@
+/**
+ * One accepted connection: handshake, requests to handlers, answers back.
+ *
+ * Invariants: every request is answered once, or nobody waits for it any more; a request's data is released when its
+ * handler settles; a stream never sends beyond its credit; what is open and unsent stays within the limits, because
+ * past them the connection is not read.
+ */
+import { type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
+import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
+import {
+  CALL_DEADLINE_MS_MAX,
+  CONNECTION_IDLE_MS,
+  FRAME_DATA_BYTES_MAX,
+  FRAME_MESSAGE_BYTES_MAX,
+  HANDSHAKE_TIMEOUT_MS,
+  STREAM_CREDIT_MAX,
+} from '../limits.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { DeadlineSweep } from './deadline-sweep.ts';
+import { encodeErrorDetail } from './error-detail.ts';
+import { type FrameHeader, FrameKind, PREFACE, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
+import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { FrameWriter, lengthOf } from './frame-writer.ts';
+import type { MethodEntry, MethodTable } from './method-table.ts';
+import type { RpcServerLimits } from './rpc-server.ts';
+import { ServerCall } from './server-call.ts';
+import type { Payload, ReceivedData } from './types.ts';
+
+export interface ServerConnectionOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: RpcServerLimits;
+  readonly buffers: BufferPool;
+  readonly methods: MethodTable;
+  readonly connection: Connection;
+  readonly reportUnexpected: (method: string, error: unknown) => void;
+  readonly ended: () => void;
+}
+
+/** The client closes after half of it; this is for peers that vanished. */
+const SILENCE_MS_MAX = 2 * CONNECTION_IDLE_MS;
+
+export class ServerConnection implements FrameSink {
+  readonly #options: ServerConnectionOptions;
+  readonly #clock: Clock;
+  readonly #peer: string;
+  readonly #reader: FrameReader;
+  readonly #writer: FrameWriter;
+  readonly #sweep: DeadlineSweep;
+  readonly #calls = new Map<number, ServerCall>();
+  readonly #handshakeDeadlineMs: number;
+  #aliveAtMs: number;
+  #welcomed = false;
+  #ended = false;
+  #streamCount = 0;
+  #overloaded = false;
+
+  constructor(options: ServerConnectionOptions) {
+    const { clock, connection, buffers } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#peer = connection.peer;
+    this.#aliveAtMs = clock.nowMs();
+    this.#handshakeDeadlineMs = this.#aliveAtMs + HANDSHAKE_TIMEOUT_MS;
+    this.#writer = new FrameWriter(clock, connection);
+    this.#sweep = new DeadlineSweep(clock, (nowMs) => this.#expire(nowMs));
+    this.#sweep.note(this.#handshakeDeadlineMs);
+    this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: PREFACE });
+  }
+
+  close(reason?: string): void {
+    this.#reader.close(reason);
+  }
+
+  // ---- FrameSink ----
+
+  frame(header: FrameHeader, message: Uint8Array, data: ReceivedData | undefined): void {
+    if (header.kind === FrameKind.request && this.#welcomed) {
+      this.#request(header, message, data);
+      return;
+    }
+    data?.memory.release(); // no other kind from a client carries any
+    if (!this.#welcomed) this.#handshake(header, message);
+    else if (header.kind === FrameKind.cancel) this.#cancel(header.requestId);
+    else if (header.kind === FrameKind.credit) this.#grant(header);
+    else if (header.kind === FrameKind.ping) this.#writer.write({ ...header, kind: FrameKind.pong, value: 0 });
+    else if (header.kind !== FrameKind.pong) this.close(`a client may not send frames of kind ${header.kind}`);
+  }
+
+  alive(): void {
+    this.#aliveAtMs = this.#clock.nowMs();
+  }
+
+  drained(): void {
+    this.#relax();
+  }
+
+  ended(reason: string | undefined): void {
+    this.#ended = true;
+    this.#sweep.stop();
+    this.#writer.end();
+    if (reason !== undefined) this.#options.log.debug('connection ended', { peer: this.#peer, reason });
+    const lost = new FsError('CONNECTION_LOST', `the connection to ${this.#peer} ended${reason ? `: ${reason}` : ''}`);
+    for (const call of this.#calls.values()) call.abort(lost);
+    this.#options.ended();
+  }
+
+  // ---- Handshake ----
+
+  #handshake(header: FrameHeader, message: Uint8Array): void {
+    const hello = header.kind === FrameKind.hello ? decodeHello(message) : undefined;
+    if (hello === undefined) {
+      this.close('the first frame is not a hello');
+      return;
+    }
+    const version = Math.min(hello.version, PROTOCOL_VERSION);
+    if (version < Math.max(hello.lowestVersion, PROTOCOL_VERSION_LOWEST)) {
+      const error = new FsError(
+        'PROTOCOL_MISMATCH',
+        `this server speaks versions ${PROTOCOL_VERSION_LOWEST} to ${PROTOCOL_VERSION} of the framed protocol, ` +
+          `${this.#peer} versions ${hello.lowestVersion} to ${hello.version}: upgrade the older of the two`,
+      );
+      this.#writer.write({ kind: FrameKind.error, requestId: 0, method: 0, value: 0 }, encodeErrorDetail(error));
+      this.#writer.flush();
+      this.#sweep.note(this.#clock.nowMs()); // closed by the sweep below: the error has left by then
+      this.#refused = true;
+      return;
+    }
+    this.#welcomed = true;
+    const welcome = Welcome.encode({ version }).finish();
+    this.#writer.write({ kind: FrameKind.welcome, requestId: 0, method: 0, value: 0 }, welcome);
+    this.#sweep.note(this.#aliveAtMs + SILENCE_MS_MAX);
+  }
+
+  // ---- Requests ----
+
+  #request(header: FrameHeader, message: Uint8Array, data: ReceivedData | undefined): void {
+    const entry = this.#options.methods.find(header.method);
+    const nowMs = this.#clock.nowMs();
+    const call = new ServerCall({
+      requestId: header.requestId,
+      method: header.method,
+      startedMs: nowMs,
+      deadlineMs: nowMs + Math.min(header.value, CALL_DEADLINE_MS_MAX),
+      peer: this.#peer,
+      data,
+      watchDeadline: this.#watchDeadline,
+    });
+    const refusal = this.#refusal(call, entry);
+    if (refusal !== undefined || entry === undefined) {
+      this.#answerError(call, refusal);
+      data?.memory.release();
+      return;
+    }
+    let request: unknown;
+    try {
+      request = entry.method.request.decode(message);
+    } catch (error) {
+      const fault = new FsError('BAD_FRAME', `the request of ${entry.method.name} does not decode`, { cause: error });
+      this.#settle(call, entry, fault, undefined);
+      return;
+    }
+    if (entry.stream === undefined) this.#callUnary(call, entry, request);
+    else void this.#runStream(call, entry, request);
+  }
+
+  #refusal(call: ServerCall, entry: MethodEntry | undefined): FsError | undefined {
+    if (entry === undefined) {
+      return new FsError('UNKNOWN_METHOD', `method ${call.method} is not served here: the versions may differ`);
+    }
+    if (this.#calls.has(call.requestId)) {
+      return new FsError('BAD_FRAME', `request id ${call.requestId} is already in use by an open call`);
+    }
+    if (call.deadlineMs <= call.startedMs) {
+      return new FsError('DEADLINE_EXCEEDED', `the request of ${entry.method.name} arrived without time left`);
+    }
+    if (entry.stream !== undefined && this.#streamCount >= this.#options.limits.openStreamsMax) {
+      return new FsError('OVERLOADED', `${this.#streamCount} streams are open on this connection: end some, or wait`);
+    }
+    return undefined;
+  }
+
+  #callUnary(call: ServerCall, entry: MethodEntry, request: unknown): void {
+    let result: Payload<unknown> | Promise<Payload<unknown>>;
+    try {
+      result = entry.unary!(request, call);
+    } catch (error) {
+      this.#settle(call, entry, error, undefined);
+      return;
+    }
+    if (!(result instanceof Promise)) {
+      this.#settle(call, entry, undefined, result);
+      return;
+    }
+    this.#calls.set(call.requestId, call);
+    this.#restrain();
+    result.then(
+      (payload) => this.#close(call, entry, undefined, payload),
+      (error: unknown) => this.#close(call, entry, error ?? new Error('rejected without a reason'), undefined),
+    );
+  }
+
+  /** The end of a call that was open. */
+  #close(call: ServerCall, entry: MethodEntry, error: unknown, payload: Payload<unknown> | undefined): void {
+    this.#calls.delete(call.requestId);
+    this.#settle(call, entry, error, payload);
+    this.#relax();
+  }
+
+  /** Answers, releases the request's data and counts. */
+  #settle(call: ServerCall, entry: MethodEntry, error: unknown, payload: Payload<unknown> | undefined): void {
+    let failure = error;
+    if (call.abortReason !== undefined) payload?.data?.sent?.();
+    else if (payload !== undefined) failure = this.#answer(call, entry, FrameKind.response, payload);
+    if (failure !== undefined) {
+      this.#options.reportUnexpected(entry.method.name, failure);
+      if (call.abortReason === undefined) this.#answerError(call, failure);
+    }
+    call.data?.memory.release();
+    entry.record(this.#clock.nowMs() - call.startedMs, failure !== undefined);
+  }
+
+  /** Writes a response or item; returns the error instead when it does not fit a frame. */
+  #answer(call: ServerCall, entry: MethodEntry, kind: 2 | 5, payload: Payload<unknown>): unknown {
+    const { requestId, method } = call;
+    try {
+      const message = entry.method.response.encode(payload.message).finish();
+      const dataBytes = payload.data === undefined ? 0 : lengthOf(payload.data.buffers);
+      if (message.length > FRAME_MESSAGE_BYTES_MAX || dataBytes > FRAME_DATA_BYTES_MAX) {
+        throw new FsError(
+          'TOO_LARGE',
+          `the answer of ${entry.method.name} has ${message.length} bytes and ${dataBytes} of data: ask for less`,
+        );
+      }
+      this.#writer.write({ kind, requestId, method, value: 0 }, message, payload.data);
+      this.#restrain();
+      return undefined;
+    } catch (error) {
+      payload.data?.sent?.();
+      return error;
+    }
+  }
+
+  #answerError(call: ServerCall, error: unknown): void {
+    const { requestId, method } = call;
+    this.#writer.write({ kind: FrameKind.error, requestId, method, value: 0 }, encodeErrorDetail(error));
+  }
+
+  // ---- Streams ----
+
+  async #runStream(call: ServerCall, entry: MethodEntry, request: unknown): Promise<void> {
+    this.#calls.set(call.requestId, call);
+    this.#streamCount += 1;
+    this.#sweep.note(call.deadlineMs);
+    let failure: unknown;
+    try {
+      failure = await this.#sendItems(call, entry, entry.stream!(request, call)[Symbol.asyncIterator]());
+      if (failure === undefined && call.abortReason === undefined) {
+        const { requestId, method } = call;
+        this.#writer.write({ kind: FrameKind.end, requestId, method, value: 0 });
+      }
+    } catch (error) {
+      failure = error ?? new Error('rejected without a reason');
+    }
+    this.#streamCount -= 1;
+    this.#close(call, entry, failure, undefined);
+  }
+
+  /** Until the items or the caller's interest end; returns the error of an item that does not fit. */
+  async #sendItems(call: ServerCall, entry: MethodEntry, items: AsyncIterator<Payload<unknown>>): Promise<unknown> {
+    for (;;) {
+      if (call.credit === 0) await call.creditGranted();
+      if (call.abortReason !== undefined) break;
+      const next = await items.next();
+      if (next.done === true) return undefined;
+      if (call.abortReason !== undefined) {
+        next.value.data?.sent?.();
+        break;
+      }
+      call.credit -= 1;
+      const failure = this.#answer(call, entry, FrameKind.item, next.value);
+      if (failure === undefined) continue;
+      await items.return?.();
+      return failure;
+    }
+    await items.return?.();
+    return undefined;
+  }
+
+  #grant(header: FrameHeader): void {
+    const call = this.#calls.get(header.requestId);
+    if (call === undefined) return; // it ended while the credit was on its way
+    if (call.credit + header.value > STREAM_CREDIT_MAX) this.close(`credit of ${header.value} items`);
+    else call.grant(header.value);
+  }
+
+  #cancel(requestId: number): void {
+    this.#calls.get(requestId)?.abort(new FsError('CANCELLED', 'the caller cancelled the call'));
+  }
+
+  // ---- Time and pressure ----
+
+  readonly #watchDeadline = (call: ServerCall): void => this.#sweep.note(call.deadlineMs);
+
+  #refused = false;
+
+  #expire(nowMs: number): number {
+    if (!this.#welcomed) {
+      if (!this.#refused && nowMs < this.#handshakeDeadlineMs) return this.#handshakeDeadlineMs;
+      this.close(this.#refused ? 'protocol versions do not match' : `no hello within ${HANDSHAKE_TIMEOUT_MS} ms`);
+      return Number.POSITIVE_INFINITY;
+    }
+    let earliestMs = this.#aliveAtMs + SILENCE_MS_MAX;
+    if (earliestMs <= nowMs) {
+      if (this.#calls.size === 0) {
+        this.close('silent');
+        return Number.POSITIVE_INFINITY;
+      }
+      earliestMs = nowMs + SILENCE_MS_MAX;
+    }
+    for (const call of this.#calls.values()) {
+      const isStream = this.#options.methods.find(call.method)?.stream !== undefined;
+      if (call.abortReason !== undefined || !(call.isWatched || isStream)) continue;
+      if (call.deadlineMs > nowMs) {
+        earliestMs = Math.min(earliestMs, call.deadlineMs);
+        continue;
+      }
+      const error = new FsError('DEADLINE_EXCEEDED', 'the time the caller gave this call is over');
+      this.#answerError(call, error);
+      call.abort(error);
+    }
+    return earliestMs;
+  }
+
+  /** Stops reading when too much is open or unsent. */
+  #restrain(): void {
+    if (this.#overloaded || this.#ended) return;
+    const { openCallsMax, unsentBytesMax } = this.#options.limits;
+    if (this.#calls.size - this.#streamCount < openCallsMax && this.#writer.unsentBytes <= unsentBytesMax) return;
+    this.#overloaded = true;
+    this.#reader.pause();
+  }
+
+  /** Reads on when half of the room is free again. */
+  #relax(): void {
+    if (!this.#overloaded || this.#ended) return;
+    const { openCallsMax, unsentBytesMax } = this.#options.limits;
+    if (this.#calls.size - this.#streamCount > openCallsMax / 2 || this.#writer.unsentBytes > unsentBytesMax / 2)
+      return;
+    this.#overloaded = false;
+    this.#reader.resume();
+  }
+}
+
+function decodeHello(message: Uint8Array): Hello | undefined {
+  try {
+    return Hello.decode(message);
+  } catch {
+    return undefined; // closes the connection, as any first frame that is no hello
+  }
+}

@@ -37,9 +37,14 @@ test('call: request and reply make the round trip, however the bytes are cut', a
   for (const bytesAtOnce of [1, 2, 27, 29, 1000, Number.POSITIVE_INFINITY]) {
     const { clock, channel } = await makeFixture({
       cut: (available) => Math.min(available, bytesAtOnce),
-      register: (server) => server.handle(Data.readChunk, (request) => ({ message: { length: request.length, committedLength: request.offset } })),
+      register: (server) =>
+        server.handle(Data.readChunk, (request) => ({
+          message: { length: request.length, committedLength: request.offset },
+        })),
     });
-    const calls = Array.from({ length: 20 }, (_, index) => channel.call(Data.readChunk, { ...READ, offset: index }, TIMEOUT));
+    const calls = Array.from({ length: 20 }, (_, index) =>
+      channel.call(Data.readChunk, { ...READ, offset: index }, TIMEOUT),
+    );
     await clock.settle();
     const replies = await Promise.all(calls);
     assert.deepEqual(
@@ -63,7 +68,16 @@ test('call: raw data arrives whole both ways and its memory returns to the pools
           return { message: { receivedLength: request.offset + copy.length, durableLength: 0 }, data: dataPart(copy) };
         }),
     });
-    const request = { handle: 'h', version: 1, offset: 5, route: [], fanOut: false, sync: false, members: [], uploadId: 'u' };
+    const request = {
+      handle: 'h',
+      version: 1,
+      offset: 5,
+      route: [],
+      fanOut: false,
+      sync: false,
+      members: [],
+      uploadId: 'u',
+    };
     for (const length of [0, 1, 511, 4096, 65_536, 65_537, 300_000, FRAME_DATA_BYTES_MAX]) {
       const bytes = pattern(length);
       let sentCount = 0;
@@ -98,7 +112,11 @@ test('call: decoded bytes stay as they were while later frames arrive', async ()
   for (let index = 0; index < 3000; index += 1) {
     const operation = { client: new Uint8Array(16).fill(index & 0xff), number: 1, settledBelow: 0 };
     calls.push(
-      channel.call(Master.makeDirectory, { path: '/x', parents: false, mode: 0, owner: '', group: '', operation }, TIMEOUT),
+      channel.call(
+        Master.makeDirectory,
+        { path: '/x', parents: false, mode: 0, owner: '', group: '', operation },
+        TIMEOUT,
+      ),
     );
     if (index % 100 === 0) await clock.settle();
   }
@@ -132,15 +150,19 @@ test('call: a refusal reaches the caller with code, message and details', async 
   const error = failure(channel.call(Master.stat, STAT, TIMEOUT));
   await clock.settle();
   const { kind, message, details, code } = await error;
-  assert.deepEqual({ kind, message, details, code }, {
-    kind: 'NOT_FOUND',
-    message: 'no such file: /a',
-    details: { path: '/a', inode: '7' },
-    code: 'ENOENT',
-  });
-  assert.deepEqual(server.statistics().map(({ method, count, errorCount }) => ({ method, count, errorCount })), [
-    { method: 'Master.Stat', count: 1, errorCount: 1 },
-  ]);
+  assert.deepEqual(
+    { kind, message, details, code },
+    {
+      kind: 'NOT_FOUND',
+      message: 'no such file: /a',
+      details: { path: '/a', inode: '7' },
+      code: 'ENOENT',
+    },
+  );
+  assert.deepEqual(
+    server.statistics().map(({ method, count, errorCount }) => ({ method, count, errorCount })),
+    [{ method: 'Master.Stat', count: 1, errorCount: 1 }],
+  );
   assert.equal(log.records.length, 0);
 });
 
@@ -160,7 +182,10 @@ test('call: what a handler throws that is no refusal is logged and answered as I
 test('call: an unknown method, an answer too large and a request too large are typed errors', async () => {
   const { clock, channel } = await makeFixture({
     register: (server) =>
-      server.handle(Data.readChunk, () => ({ message: READ_REPLY, data: dataPart(new Uint8Array(FRAME_DATA_BYTES_MAX + 1)) })),
+      server.handle(Data.readChunk, () => ({
+        message: READ_REPLY,
+        data: dataPart(new Uint8Array(FRAME_DATA_BYTES_MAX + 1)),
+      })),
   });
   const unknown = failure(channel.call(Master.stat, STAT, TIMEOUT));
   const answer = failure(channel.call(Data.readChunk, READ, TIMEOUT));
@@ -294,9 +319,8 @@ test('channel: the pause between tries grows to its cap', async () => {
   const channel = pool.channel('nobody:1');
   const startedMs = clock.nowMs();
   for (let round = 0; round < 300; round += 1) {
-    const call = failure(channel.call(Master.stat, STAT, { timeoutMs: 5000 }));
+    void outcome(channel.call(Master.stat, STAT, { timeoutMs: 5000 }));
     await clock.advance(100);
-    assert.equal((await Promise.race([call, Promise.resolve('waits')])) instanceof FsError || true, true);
   }
   const perSecond = network.connectCount / ((clock.nowMs() - startedMs) / 1000);
   assert.ok(perSecond < 1.5, `${perSecond} tries a second`);
@@ -384,7 +408,7 @@ test('server: past its limit of unsent bytes it stops reading until they left', 
   assert.equal(handled, 21);
 });
 
-test('server: a peer that sends no hello is closed after 10 s, and one of another version is told', async () => {
+test('server: a peer that sends no hello is closed after 10 s', async () => {
   const { clock, network, server } = await makeFixture();
   const { client, server: accepted } = network.pair('x');
   server.accept(accepted);

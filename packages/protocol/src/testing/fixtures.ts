@@ -2,7 +2,7 @@
 import type { Address, Log, LogFields, Random } from '@cairnfs/base';
 import { BufferPool } from '../rpc/buffer-pool.ts';
 import { createRpcPool } from '../rpc/rpc-pool.ts';
-import { type RpcServer, type RpcServerLimits, createRpcServer } from '../rpc/rpc-server.ts';
+import { createRpcServer, type RpcServer, type RpcServerLimits } from '../rpc/rpc-server.ts';
 import type { RpcChannel, RpcPool } from '../rpc/types.ts';
 import { FakeClock } from './fake-clock.ts';
 import { type Cut, LoopbackNetwork } from './loopback-network.ts';

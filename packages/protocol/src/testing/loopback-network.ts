@@ -1,5 +1,13 @@
 /** A network inside the test: bytes arrive in order, cut at places the test chooses, on the ticks of a fake clock. */
-import { type Address, type Clock, type Connection, FsError, type Listener, type Network, type Receiver } from '@cairnfs/base';
+import {
+  type Address,
+  type Clock,
+  type Connection,
+  FsError,
+  type Listener,
+  type Network,
+  type Receiver,
+} from '@cairnfs/base';
 
 /** How many of the `available` bytes arrive at once: at least 1. */
 export type Cut = (available: number) => number;

@@ -12,7 +12,7 @@ export class ProcessNetwork implements Network {
     this.#process = process;
   }
 
-  connect(to: Address, timeoutMs: number): Promise<Connection> {
+  async connect(to: Address, timeoutMs: number): Promise<Connection> {
     return this.#network.connect(this.#process, to, timeoutMs);
   }
 

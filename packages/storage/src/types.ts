@@ -26,8 +26,11 @@ export interface StateTransaction extends StateView {
   remove(key: Key): void;
 }
 
-/** Applies one record to the state: no clock, no I/O, no randomness, so that a replay gives the same state. */
-export type Apply = (transaction: StateTransaction, record: Uint8Array, sequence: Sequence) => void;
+/**
+ * Applies one record to the state: no clock, no I/O, no randomness, so that a replay gives the same state. A record
+ * appended in several parts comes as one array here. `data` is what `append` was given as such.
+ */
+export type Apply = (transaction: StateTransaction, record: Uint8Array, sequence: Sequence, data?: Uint8Array) => void;
 
 export interface LedgerOptions {
   /** Holds `journal/` and `state/`; the ledger owns it. */
@@ -39,7 +42,7 @@ export interface LedgerOptions {
    */
   beforeFold?: (through: Sequence) => Promise<void>;
   /** Called for each record replayed at open, after `apply`: to rebuild what lives only in memory. */
-  onReplay?: (record: Uint8Array, sequence: Sequence) => void;
+  onReplay?: (record: Uint8Array, sequence: Sequence, data?: Uint8Array) => void;
   /** The directory belongs to this purpose and format, for example 'master' 1: refused when it says otherwise. */
   format: { name: string; version: number };
 }
@@ -53,11 +56,16 @@ export interface Ledger {
   view(): StateView;
   /**
    * Appends the record and applies it at once. Its effects are visible to every later view; the answer must wait for
-   * `whenDurable` of the sequence returned. Throws `OVERLOADED` when too much is waiting for the disk (see limits.ts).
+   * `whenDurable` of the sequence returned. When it throws an `FsError`, nothing was applied: `OVERLOADED` when too much
+   * is waiting for the disk (see limits.ts), `NO_SPACE` when the journal cannot grow, `TOO_LARGE` past
+   * `MAX_RECORD_BYTES`, `DISK_FAILED` after a failure, `UNAVAILABLE` when closed.
    *
-   * @param record one part, or several parts that are one record without being copied together (for data in the journal).
+   * @param record one part, or several parts that are one record. `apply` gets them copied together, the journal does
+   *   not copy them: leave them unchanged until the record is durable.
+   * @param data bytes that go with the record and are never copied: `apply` and `onReplay` get them apart from the
+   *   record. Leave them unchanged until the record is durable.
    */
-  append(record: Uint8Array | readonly Uint8Array[]): Sequence;
+  append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array): Sequence;
   /** Resolves once every record up to `sequence` is on stable storage. Never rejects: a failed disk is fatal (`failed`). */
   whenDurable(sequence: Sequence): Promise<void>;
   /** As `whenDurable`, without a promise: runs `callback` at once when it already is. */
@@ -69,6 +77,12 @@ export interface Ledger {
   checkpoint(): Promise<void>;
   /** Resolves with the error when the disk under it failed; nothing is acknowledged after that. */
   readonly failed: Promise<Error>;
-  statistics(): { journalBytes: number; segmentCount: number; overlayEntries: number; overlayBytes: number; stateBytes: number };
+  statistics(): {
+    journalBytes: number;
+    segmentCount: number;
+    overlayEntries: number;
+    overlayBytes: number;
+    stateBytes: number;
+  };
   close(): Promise<void>;
 }

@@ -1,0 +1,33 @@
+/** Callbacks waiting for records to become durable, in order of the record they wait for; first come first among equals. */
+import type { Sequence } from './types.ts';
+
+interface Waiter {
+  sequence: Sequence;
+  callback: () => void;
+}
+
+export class DurableWaiters {
+  #waiters: Waiter[] = [];
+  #first = 0;
+
+  add(sequence: Sequence, callback: () => void): void {
+    const waiters = this.#waiters;
+    let index = waiters.length;
+    // Most wait for the newest record; an answer that read something older goes in a little before the end.
+    while (index > this.#first && waiters[index - 1]!.sequence > sequence) index--;
+    if (index === waiters.length) waiters.push({ sequence, callback });
+    else waiters.splice(index, 0, { sequence, callback });
+  }
+
+  /** Runs those that wait for records up to `through`; they may add others. */
+  run(through: Sequence): void {
+    for (let waiter = this.#waiters[this.#first]; waiter !== undefined; waiter = this.#waiters[this.#first]) {
+      if (waiter.sequence > through) break;
+      this.#first++;
+      waiter.callback();
+    }
+    if (this.#first * 2 < this.#waiters.length) return;
+    this.#waiters = this.#waiters.slice(this.#first);
+    this.#first = 0;
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Reads a journal after a start. The chain of records is followed from the first segment on: consecutive sequence numbers, each naming
+ * the checksum of the one before. Where it ends, all that is left is searched for records: one that was written after
+ * the missing record was durable proves damage, and the journal is refused; otherwise what is there was never
+ * acknowledged, and is cut off durably before anything new is written (docs/spec/journal.md, Recovery).
+ */
+import { type Disk, FsError, type Log } from '@cairnfs/base';
+import {
+  checkSegmentHeader,
+  RECORD_ALIGNMENT,
+  RECORD_HEADER_BYTES,
+  type RecordHeader,
+  recordAt,
+  recordSpace,
+  SEGMENT_HEADER_BYTES,
+  segmentSeed,
+  WHAT_TO_DO,
+} from './record-format.ts';
+import type { SegmentFiles } from './segment-files.ts';
+import type { Sequence } from './types.ts';
+
+/** A position in the chain: the last record up to which something is complete. */
+export interface ChainPoint {
+  sequence: Sequence;
+  checksum: number;
+}
+
+/** A segment that takes no more records; it may go when the store has flushed through `lastSequence`. */
+export interface SealedSegment {
+  number: number;
+  bytes: number;
+  lastSequence: Sequence;
+}
+
+export interface RecoveredJournal {
+  end: ChainPoint;
+  segments: SealedSegment[];
+}
+
+export interface RecoveryOptions {
+  disk: Disk;
+  log: Log;
+  files: SegmentFiles;
+  /** The last record whose effects the store holds. */
+  applied: ChainPoint;
+  /** Runs for every record after `applied`, in order; the arrays are its own. */
+  replay: (record: Uint8Array, data: Uint8Array | undefined, point: ChainPoint) => void;
+}
+
+/** Where the chain stands in one segment. */
+interface Scan {
+  number: number;
+  path: string;
+  sizeBytes: number;
+  /** End of the last record of the chain. */
+  end: number;
+  lastSequence: Sequence;
+  /** The chain's last batch in it: read back, but not proven to have been synced. */
+  lastBatch: { position: number; bytes: Uint8Array };
+}
+
+export async function recoverJournal(options: RecoveryOptions): Promise<RecoveredJournal> {
+  const { files, applied } = options;
+  const numbers = await files.list();
+  if (numbers.length === 0 && applied.sequence > 0) {
+    throw damaged(
+      files.directory,
+      0,
+      `it has no segment, but the state beside it holds records up to ${applied.sequence}`,
+    );
+  }
+  const scans: Scan[] = [];
+  let point: ChainPoint | undefined;
+  let missingAt = { path: files.directory, offset: 0 };
+  for (const number of numbers) {
+    const path = files.path(number);
+    const bytes = await readWhole(options.disk, path);
+    checkSegmentHeader(bytes, { path, number });
+    const seed = segmentSeed(bytes);
+    const walk = followChain({ bytes, seed, path }, point, options);
+    // An unused end is no end of the chain: it may go on in the next segment, so the place of the next record moves only with the chain.
+    if (walk.point !== point || scans.length === 0) missingAt = { path, offset: walk.end };
+    point = walk.point;
+    checkNoLaterRecord({ bytes, seed, path }, walk.end, { missing: (point ?? applied).sequence + 1, at: missingAt });
+    scans.push({
+      number,
+      path,
+      sizeBytes: bytes.length,
+      end: walk.end,
+      lastSequence: (point ?? applied).sequence,
+      lastBatch: { position: walk.batchStart, bytes: bytes.slice(walk.batchStart, walk.end) },
+    });
+  }
+  if (point !== undefined && point.sequence < applied.sequence) {
+    const fault = `record ${point.sequence + 1} is missing, but the state beside it holds records up to ${applied.sequence}`;
+    throw damaged(missingAt.path, missingAt.offset, fault);
+  }
+  await settle(options, scans);
+  return {
+    end: point ?? applied,
+    segments: scans.map(({ number, end, lastSequence }) => ({ number, bytes: end, lastSequence })),
+  };
+}
+
+interface SegmentBytes {
+  bytes: Uint8Array;
+  seed: number;
+  path: string;
+}
+
+/** Replays the records of one segment that continue the chain. */
+function followChain(
+  { bytes, seed, path }: SegmentBytes,
+  start: ChainPoint | undefined,
+  { applied, replay }: RecoveryOptions,
+): { point: ChainPoint | undefined; end: number; batchStart: number } {
+  let point = start;
+  let end = SEGMENT_HEADER_BYTES;
+  let batchStart = end;
+  for (;;) {
+    const header = recordAt(bytes, end, seed);
+    if (header === undefined || !continues(header, point, applied)) return { point, end, batchStart };
+    const { sequence, checksum, recordBytes, dataBytes } = header;
+    if (sequence === applied.sequence && checksum !== applied.checksum) {
+      throw damaged(path, end, `record ${sequence} is not the one that the state beside it holds`);
+    }
+    if (header.durable === sequence - 1) batchStart = end;
+    point = { sequence, checksum };
+    if (sequence > applied.sequence) {
+      const payload = bytes.slice(end + RECORD_HEADER_BYTES, end + RECORD_HEADER_BYTES + recordBytes + dataBytes);
+      const data = dataBytes === 0 ? undefined : payload.subarray(recordBytes);
+      replay(payload.subarray(0, recordBytes), data, point);
+    }
+    end += recordSpace(recordBytes + dataBytes);
+  }
+}
+
+function continues(header: RecordHeader, point: ChainPoint | undefined, applied: ChainPoint): boolean {
+  if (point !== undefined) {
+    return header.sequence === point.sequence + 1 && header.previousChecksum === point.checksum;
+  }
+  // The oldest record kept: what came before it is in the state.
+  if (header.sequence <= applied.sequence) return true;
+  return header.sequence === applied.sequence + 1 && header.previousChecksum === applied.checksum;
+}
+
+/**
+ * Sectors of a batch that was never synced reach the disk in any order, so a whole record behind a broken one is no
+ * proof of damage by itself. It is one if the missing record was durable when it was written.
+ */
+function checkNoLaterRecord(
+  { bytes, seed, path }: SegmentBytes,
+  from: number,
+  { missing, at }: { missing: Sequence; at: { path: string; offset: number } },
+): void {
+  for (let offset = from; offset + RECORD_HEADER_BYTES <= bytes.length; offset += RECORD_ALIGNMENT) {
+    const header = recordAt(bytes, offset, seed);
+    if (header === undefined || (header.sequence > missing && header.durable < missing)) continue;
+    const fault = `record ${missing} is missing or broken there, but record ${header.sequence} follows in ${path} at offset ${offset}`;
+    throw damaged(at.path, at.offset, fault);
+  }
+}
+
+/**
+ * Makes what was found the truth for every later start: the last batch is written again, because pages that a failed
+ * sync left in memory read well and may never reach the disk, and what follows the chain in a segment is cut off.
+ */
+async function settle({ disk, log }: RecoveryOptions, scans: readonly Scan[]): Promise<void> {
+  const last = scans.findLast(({ end }) => end > SEGMENT_HEADER_BYTES);
+  for (const scan of scans) {
+    if (scan !== last && scan.sizeBytes <= scan.end) continue;
+    const file = await disk.open(scan.path, 'readWrite');
+    try {
+      if (scan === last) await file.write(scan.lastBatch.position, [scan.lastBatch.bytes]);
+      await file.truncate(scan.end);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    log.debug('journal segment settled', { path: scan.path, bytes: scan.end, cutBytes: scan.sizeBytes - scan.end });
+  }
+}
+
+async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
+  const file = await disk.open(path, 'read');
+  try {
+    const bytes = new Uint8Array(await file.size());
+    const count = await file.read(0, bytes);
+    return bytes.subarray(0, count);
+  } finally {
+    await file.close();
+  }
+}
+
+function damaged(path: string, offset: number, fault: string): FsError {
+  const message = `The journal is damaged in ${path} at offset ${offset}: ${fault}. ${WHAT_TO_DO}`;
+  return new FsError('DAMAGED', message, { details: { path, offset } });
+}

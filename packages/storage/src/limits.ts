@@ -1,0 +1,68 @@
+/** Limits of the ledger: each with the sketch behind the number. Formats stand in docs/spec/journal.md. */
+import { KiB, MiB } from '@cairnfs/base';
+
+/**
+ * One record, data included: eight times the largest frame's data, so that a batch of mutations fits, and small enough
+ * that one record never holds the disk for more than some tens of milliseconds.
+ */
+export const MAX_RECORD_BYTES = 8 * MiB + 64 * KiB;
+
+/**
+ * A segment file, written full of zeros before its first record, so that a sync need not commit file system metadata.
+ * A server at rest takes one; a busy one has one or two ready and drops them as the store catches up.
+ */
+export const SEGMENT_BYTES = 16 * MiB;
+
+/** Room written in one step while a segment is prepared: a few milliseconds of disk between two appends. */
+export const PREPARE_STEP_BYTES = 1 * MiB;
+
+/** The next segment is prepared when less room than this is left: more than a record, and 20 ms at 600 MB/s. */
+export const ROOM_AHEAD_BYTES = 12 * MiB;
+
+/** Pause before preparing a segment is tried again on a full disk. */
+export const PREPARE_RETRY_MS = 1_000;
+
+/** Journal bytes waiting for the disk; past it appends are refused. About 100 ms of a good disk. */
+export const JOURNAL_QUEUE_BYTES_MAX = 32 * MiB;
+
+/** A part of a record up to this size is copied into the batch: cheaper than one more buffer for the system call. */
+export const COPIED_PART_BYTES_MAX = 4 * KiB;
+
+/** Headers and small parts of records are laid out in slabs of this size. */
+export const SLAB_BYTES = 256 * KiB;
+
+/** Durable records are folded into the store this often: long enough that hot keys coalesce, short for a replay. */
+export const FOLD_INTERVAL_MS = 1_000;
+
+/** Changes or bytes in the overlay at which folding does not wait for the interval. */
+export const FOLD_EARLY_CHANGES = 50_000;
+export const FOLD_EARLY_BYTES = 16 * MiB;
+
+/** One transaction of folding: at 480,000 puts/s about 4 ms without other work. At least one record, whatever its size. */
+export const FOLD_TRANSACTION_CHANGES = 2_000;
+export const FOLD_TRANSACTION_BYTES = 2 * MiB;
+
+/** Changes and bytes in the overlay past which appends are refused: some 100 MiB of heap at 200 bytes a change. */
+export const OVERLAY_CHANGES_MAX = 400_000;
+export const OVERLAY_BYTES_MAX = 128 * MiB;
+
+/** What an entry costs beside key and value: map slot, object, place in the order. */
+export const OVERLAY_ENTRY_BYTES = 120;
+
+/** Records between fold and append, whether or not they changed anything. */
+export const UNFOLDED_RECORDS_MAX = 1_000_000;
+
+/** Keys of one block of the ordered key set: an insertion moves at most this many. */
+export const KEY_BLOCK_LENGTH_MAX = 512;
+
+/** Entries asked of the store at once when removals in the overlay hide what it returned: doubles up to this. */
+export const RANGE_PAGE_MAX = 1_024;
+
+/** Sizes of a journal's files. Smaller ones than the default serve tests and simulations. */
+export interface JournalSizing {
+  segmentBytes: number;
+  /** At most a segment minus its largest record, or a record may never fit. */
+  roomAheadBytes: number;
+}
+
+export const DEFAULT_SIZING: JournalSizing = { segmentBytes: SEGMENT_BYTES, roomAheadBytes: ROOM_AHEAD_BYTES };

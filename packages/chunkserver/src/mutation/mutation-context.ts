@@ -1,0 +1,22 @@
+/** What mutations and views need of the chunkserver around them. */
+import type { Clock, FsError, Log } from '@cairnfs/base';
+import type { RpcChannel, RpcPool } from '@cairnfs/protocol';
+import type { MutableReplicas } from './replica-port.ts';
+
+export interface MutationContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly replicas: MutableReplicas;
+  readonly peers: RpcPool;
+  readonly master: Pick<RpcChannel, 'call'>;
+  /** 0 before the first registration. */
+  serverId(): number;
+  /** The session the master knows this process by; 0 before it registered. */
+  session(): number;
+  /** Counted from when a request was sent. */
+  chunkLeaseMs(): number;
+  /** The server lease (docs/protocol.md, "A server's right to serve"). */
+  mayServe(): boolean;
+  /** The refusal when it may not: LEASE_EXPIRED. */
+  mayNotServe(): FsError;
+}

@@ -1,0 +1,51 @@
+/**
+ * What mutations and views need of a replica on a disk. The state machines (`MutationLog`, `OperationTable`) decide;
+ * the port makes decisions durable and bytes visible. Journal records of one replica become durable in the order of
+ * the calls: a promise that is durable has everything staged before it under it.
+ */
+import type { ChunkView } from '@cairnfs/protocol';
+import type { MutationLog, StagedMutation } from './mutation-log.ts';
+import type { OperationTable } from './operation-table.ts';
+
+export interface MutableReplica {
+  readonly handle: string;
+  readonly log: MutationLog;
+  readonly operations: OperationTable;
+  /** The view last installed; undefined for an upload that was never opened. */
+  readonly view: ChunkView | undefined;
+
+  /**
+   * Journals one staged mutation with its bytes, and the commit point known now; `durable` runs once it is on stable
+   * storage. The bytes must not change before that.
+   *
+   * @throws FsError OVERLOADED, NO_SPACE, DISK_FAILED  nothing was journalled.
+   */
+  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void;
+  /** Journals the commit point. */
+  journalCommitted(committedSequence: number, durable: () => void): void;
+  /** Journals the promise that `log` holds. */
+  journalPromise(durable: () => void): void;
+  /** Journals version, term, commit point and seal that `log` holds, with the view, and that nothing is staged above. */
+  journalView(view: ChunkView, durable: () => void): void;
+  /** Journals that term and view were taken while the staged tail stays. */
+  journalTerm(view: ChunkView, durable: () => void): void;
+  /** Journals that the chunk may not grow any more. */
+  journalSealed(durable: () => void): void;
+  /** Makes the bytes visible to reads and the length known, in sequence order. Written to place lazily. */
+  applyCommitted(mutations: readonly StagedMutation[]): void;
+  /** Forgets the bytes of mutations that were dropped. */
+  forgetDropped(mutations: readonly StagedMutation[]): void;
+  /** Cuts an uploaded replica to the length confirmed; `log.cut` was called. */
+  applyCut(length: number): void;
+}
+
+export interface MutableReplicas {
+  find(handle: string): MutableReplica | undefined;
+  /**
+   * Makes an empty replica of the view's chunk at version 0, on a disk of the server's choice: `journalView` gives it
+   * its version.
+   *
+   * @throws FsError NO_SPACE, DISK_FAILED
+   */
+  create(view: ChunkView): MutableReplica;
+}

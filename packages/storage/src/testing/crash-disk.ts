@@ -63,20 +63,20 @@ export class CrashDisk implements Disk {
     return this.operationsLeft <= 0;
   }
 
-  /** The machine stops and starts again. */
-  crash(choose: Choose): void {
-    this.files = choose(2) === 0 ? new Map(this.syncedFiles) : this.files;
-    this.syncedFiles = new Map(this.files);
-    for (const [path, inode] of this.files) {
-      const survivor = new Inode();
-      survivor.synced = inode.synced;
-      for (const change of inode.pending) applyTorn(survivor.synced, change, choose);
-      survivor.current.bytes = survivor.synced.bytes.slice();
-      this.files.set(path, survivor);
-      this.syncedFiles.set(path, survivor);
+  /** The machine stops for good; what survives is on the disk returned. */
+  crash(choose: Choose): CrashDisk {
+    this.operationsLeft = 0;
+    const survivor = new CrashDisk();
+    for (const [path, inode] of choose(2) === 0 ? this.syncedFiles : this.files) {
+      const image = new Inode();
+      image.synced.bytes = inode.synced.bytes.slice();
+      for (const change of inode.pending) applyTorn(image.synced, change, choose);
+      image.current.bytes = image.synced.bytes.slice();
+      survivor.files.set(path, image);
     }
-    for (const store of this.stores.values()) store.crash(choose);
-    this.operationsLeft = Number.POSITIVE_INFINITY;
+    survivor.syncedFiles = new Map(survivor.files);
+    for (const [directory, store] of this.stores) survivor.stores.set(directory, store.crash(survivor, choose));
+    return survivor;
   }
 
   content(path: string): Uint8Array {
@@ -230,12 +230,14 @@ export class CrashStore implements StateStore {
     this.#disk = disk;
   }
 
-  crash(choose: Choose): void {
-    this.entries = new Map(this.#flushed);
-    for (const changes of this.#unflushed.slice(0, choose(this.#unflushed.length + 1)))
-      applyChanges(this.entries, changes);
-    this.#flushed = new Map(this.entries);
-    this.#unflushed = [];
+  crash(disk: CrashDisk, choose: Choose): CrashStore {
+    const survivor = new CrashStore(disk);
+    const kept = this.#unflushed.slice(0, choose(this.#unflushed.length + 1));
+    for (const entries of [survivor.entries, survivor.#flushed]) {
+      for (const [key, value] of this.#flushed) entries.set(key, value);
+      for (const changes of kept) applyChanges(entries, changes);
+    }
+    return survivor;
   }
 
   get(key: Key): Uint8Array | undefined {

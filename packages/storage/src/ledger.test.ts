@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Disk, DiskError, isFsError } from '@cairnfs/base';
+import { openLedger } from './ledger.ts';
+import { CrashDisk, ManualClock, silentLog } from './testing/crash-disk.ts';
+import type { Apply, Ledger } from './types.ts';
+
+const SIZING = { segmentBytes: 4096, roomAheadBytes: 1024 };
+const format = { name: 'test', version: 1 };
+const apply: Apply = (transaction, record, sequence) => {
+  const name = Buffer.from(record).toString('latin1');
+  if (name.startsWith('-')) transaction.remove(name.slice(1));
+  else transaction.put(name, Buffer.from(String(sequence)));
+};
+const bytes = (text: string) => Buffer.from(text, 'latin1');
+
+function openOn(
+  disk: CrashDisk,
+  clock = new ManualClock(),
+  with_: { apply?: Apply; version?: number } = {},
+): Promise<Ledger> {
+  const seams = { clock, disk, log: silentLog, openStateStore: disk.openStateStore.bind(disk) };
+  const options = {
+    directory: '/l',
+    apply: with_.apply ?? apply,
+    format: { name: 'test', version: with_.version ?? 1 },
+  };
+  return openLedger(seams, options, SIZING);
+}
+
+const turns = async (count = 200) => {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+};
+const segmentPaths = (disk: CrashDisk) => [...disk.files.keys()].filter((path) => path.endsWith('.journal')).sort();
+
+function flip(disk: CrashDisk, path: string, offset: number): void {
+  disk.content(path)[offset]! ^= 1;
+}
+
+test('ledger: a record is seen at once, and named by the views that saw it until it is folded', async () => {
+  const ledger = await openOn(new CrashDisk());
+  assert.equal(ledger.append(bytes('a')), 1);
+  const view = ledger.view();
+  assert.equal(view.get('b'), undefined);
+  assert.equal(view.readSequence, 0);
+  assert.equal(Buffer.from(view.get('a')!).toString(), '1');
+  assert.equal(view.readSequence, 1);
+  ledger.append(bytes('-a'));
+  assert.equal(view.get('a'), undefined);
+  assert.equal(view.readSequence, 2);
+  await ledger.whenDurable(2);
+  await ledger.checkpoint();
+  assert.equal(ledger.foldedSequence, 2);
+  assert.equal(ledger.view().get('a'), undefined);
+  await ledger.close();
+});
+
+test('ledger: callbacks run in the order of their records, and at once when already durable', async () => {
+  const ledger = await openOn(new CrashDisk());
+  const order: number[] = [];
+  for (const name of ['a', 'b', 'c']) ledger.append(bytes(name));
+  for (const sequence of [3, 1, 2]) ledger.onDurable(sequence, () => order.push(sequence));
+  await ledger.whenDurable(3);
+  assert.deepEqual(order, [1, 2, 3]);
+  ledger.onDurable(3, () => order.push(0));
+  assert.deepEqual(order, [1, 2, 3, 0]);
+  await ledger.close();
+});
+
+test('ledger: parts become one record, data stays apart, and both come back after a restart', async () => {
+  const disk = new CrashDisk();
+  const seen: string[] = [];
+  const noting: Apply = (_transaction, record, sequence, data) => {
+    seen.push(`${sequence} ${Buffer.from(record).toString()} ${data === undefined ? '-' : data.length}`);
+  };
+  const ledger = await openOn(disk, new ManualClock(), { apply: noting });
+  ledger.append([bytes('one '), bytes('two')]);
+  ledger.append(bytes('with'), Buffer.alloc(1000, 7));
+  await ledger.whenDurable(2);
+  assert.equal(ledger.view().readSequence, 0);
+  const before = seen.splice(0);
+  await openOn(
+    disk.crash(() => 0),
+    new ManualClock(),
+    { apply: noting },
+  );
+  assert.deepEqual(seen, before);
+});
+
+test('ledger: the keys of its own are neither seen nor written', async () => {
+  const ledger = await openOn(new CrashDisk());
+  ledger.append(bytes('a'));
+  await ledger.whenDurable(1);
+  await ledger.checkpoint();
+  assert.deepEqual(
+    ledger
+      .view()
+      .range('\0', '\xff\xff\xff\xff', 10)
+      .map(({ key }) => key),
+    ['a'],
+  );
+  assert.throws(() => ledger.view().get('\xff\xffapplied'), /not one of the state/);
+});
+
+test('ledger: damage before a record that proves it was durable is refused with file and offset', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  for (const name of ['a', 'b', 'c']) await ledger.whenDurable(ledger.append(bytes(name)));
+  const after = disk.crash(() => 0);
+  const path = segmentPaths(after)[0]!;
+  flip(after, path, 64 + 40 + 32); // the payload of the second record
+  await assert.rejects(
+    openOn(after),
+    (error) => isFsError(error, 'DAMAGED') && error.details.path === path && error.details.offset === 104,
+  );
+});
+
+test('ledger: a broken last record that was folded is refused, one that was not is a torn tail', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  await ledger.whenDurable(ledger.append(bytes('a')));
+  const unfolded = disk.crash(() => 0);
+  flip(unfolded, segmentPaths(unfolded)[0]!, 64 + 32);
+  const cut = await openOn(unfolded);
+  assert.equal(cut.lastSequence, 0);
+  await cut.whenDurable(cut.append(bytes('b')));
+  await cut.whenDurable(cut.append(bytes('c')));
+  await cut.checkpoint();
+  const folded = unfolded.crash(() => 0);
+  flip(folded, segmentPaths(folded).at(-1)!, 64 + 40 + 32);
+  await assert.rejects(openOn(folded), (error) => isFsError(error, 'DAMAGED'));
+});
+
+test('ledger: a missing segment is refused', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  for (let index = 0; index < 200; index++) await ledger.whenDurable(ledger.append(bytes(`name ${index} of a file`)));
+  const paths = segmentPaths(disk);
+  assert.ok(paths.length > 2);
+  for (const missing of [paths[0]!, paths[1]!]) {
+    const after = disk.crash(() => 0);
+    after.files.delete(missing);
+    await assert.rejects(openOn(after), (error) => isFsError(error, 'DAMAGED'), missing);
+  }
+});
+
+test('ledger: another purpose or format version is refused', async () => {
+  const disk = new CrashDisk();
+  await (await openOn(disk)).close();
+  await assert.rejects(openOn(disk, new ManualClock(), { version: 2 }), (error) => isFsError(error, 'DAMAGED'));
+});
+
+test('ledger: segments go once the store has flushed them', async () => {
+  const clock = new ManualClock();
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk, clock);
+  for (let index = 0; index < 200; index++) await ledger.whenDurable(ledger.append(bytes(`name ${index} of a file`)));
+  const before = ledger.statistics().segmentCount;
+  clock.advance(1000);
+  await turns();
+  assert.equal(ledger.foldedSequence, 200);
+  assert.ok(ledger.statistics().segmentCount < before && ledger.statistics().segmentCount <= 2);
+  await ledger.close();
+  assert.equal((await openOn(disk)).lastSequence, 200);
+});
+
+test('ledger: a failed sync ends it; nothing more becomes durable', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  disk.fault = { operation: 'sync', path: /journal$/, code: 'EIO' };
+  ledger.append(bytes('a'));
+  assert.ok(isFsError(await ledger.failed, 'DISK_FAILED'));
+  assert.equal(ledger.durableSequence, 0);
+  assert.throws(
+    () => ledger.append(bytes('b')),
+    (error) => isFsError(error, 'DISK_FAILED'),
+  );
+  await ledger.close();
+});
+
+test('ledger: a full disk refuses records before they are applied, and takes them again when there is room', async () => {
+  const clock = new ManualClock();
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk, clock);
+  disk.fault = { operation: 'write', path: /preparing$/, code: 'ENOSPC' };
+  let refusal: unknown;
+  for (let index = 0; index < 200 && refusal === undefined; index++) {
+    try {
+      await ledger.whenDurable(ledger.append(bytes(`name ${index} of a file`)));
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  assert.ok(isFsError(refusal, 'NO_SPACE'));
+  const { lastSequence } = ledger;
+  assert.equal(ledger.durableSequence, lastSequence);
+  disk.fault = undefined;
+  clock.advance(1000);
+  assert.throws(() => ledger.append(bytes('x'.repeat(100))));
+  await turns();
+  assert.equal(ledger.append(bytes('x'.repeat(100))), lastSequence + 1);
+  await ledger.close();
+});
+
+test('ledger: a record too large is refused', async () => {
+  const ledger = await openOn(new CrashDisk());
+  assert.throws(
+    () => ledger.append(Buffer.alloc(5000)),
+    (error) => isFsError(error, 'TOO_LARGE'),
+  );
+});
+
+/** Real files, as plainly as possible. */
+const nodeDisk: Pick<Disk, 'open' | 'list' | 'makeDirectory' | 'rename' | 'remove' | 'syncDirectory' | 'stat'> = {
+  open: async (path, mode) => {
+    const flags = { read: 'r', readWrite: 'r+', create: 'wx+', openOrCreate: 'a+' }[mode];
+    if (mode === 'openOrCreate') await (await open(path, flags)).close();
+    const handle = await open(path, mode === 'openOrCreate' ? 'r+' : flags);
+    return {
+      read: async (position, target) => (await handle.read(target, 0, target.length, position)).bytesRead,
+      write: async (position, buffers) => void (await handle.writev(buffers as Uint8Array[], position)),
+      sync: () => handle.datasync(),
+      truncate: (sizeBytes) => handle.truncate(sizeBytes),
+      size: async () => (await handle.stat()).size,
+      close: () => handle.close(),
+    };
+  },
+  list: async (directory) => (await readdir(directory)).sort(),
+  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => unlink(path),
+  syncDirectory: async (directory) => {
+    const handle = await open(directory, 'r');
+    await handle.sync();
+    await handle.close();
+  },
+  stat: async (path) => {
+    try {
+      const found = await stat(path);
+      return { sizeBytes: found.size, modifiedWallMs: found.mtimeMs };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new DiskError('EIO', path, String(error));
+    }
+  },
+};
+
+test('ledger: over real files, records of all sizes come back after a stop without close', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
+  try {
+    const memory = new CrashDisk();
+    const disk = Object.assign(Object.create(memory) as CrashDisk, nodeDisk);
+    const seams = () => ({
+      clock: new ManualClock(),
+      disk,
+      log: silentLog,
+      openStateStore: new CrashDisk().openStateStore.bind(new CrashDisk()),
+    });
+    const lengths: number[] = [];
+    const options = {
+      directory,
+      apply: () => {},
+      format,
+      onReplay: (record: Uint8Array) => void lengths.push(record.length),
+    };
+    const ledger = await openLedger(seams(), options);
+    const sizes = [1, 31, 4096, 4097, 65_536, 1_048_576, 7];
+    for (const size of sizes) ledger.append(Buffer.alloc(size, size));
+    await ledger.whenDurable(sizes.length);
+    const again = await openLedger(seams(), options);
+    assert.deepEqual(lengths, sizes);
+    await again.close();
+    await ledger.close();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});

@@ -11,8 +11,6 @@ export interface MethodStatistics {
 }
 
 // A handler is stored with its own method, so the two agree; the table forgets the message types they agree on.
-type AnyMessage = never;
-
 export class MethodEntry {
   readonly method: Method<unknown, unknown>;
   readonly unary: UnaryHandler<unknown, unknown> | undefined;
@@ -42,14 +40,12 @@ export class MethodTable implements RpcRouter {
   readonly #entries: (MethodEntry | undefined)[] = [];
 
   handle<Q, S>(method: Method<Q, S> & { stream: 'none' }, handler: UnaryHandler<Q, S>): void {
-    this.#add(
-      new MethodEntry(method as Method<unknown, AnyMessage>, { unary: handler as UnaryHandler<unknown, unknown> }),
-    );
+    this.#add(new MethodEntry(method, { unary: handler as UnaryHandler<unknown, unknown> }));
   }
 
   handleStream<Q, S>(method: Method<Q, S> & { stream: 'server' }, handler: ServerStreamHandler<Q, S>): void {
     this.#add(
-      new MethodEntry(method as Method<unknown, AnyMessage>, {
+      new MethodEntry(method, {
         stream: handler as ServerStreamHandler<unknown, unknown>,
       }),
     );

@@ -67,7 +67,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     return new Promise((resolve, reject) => {
       const nowMs = this.#clock.nowMs();
       const call = new UnaryCall<S>({
-        method: method as Method<never, S> as Method<unknown, S>,
+        method,
         deadlineMs: nowMs + Math.min(options.timeoutMs, CALL_DEADLINE_MS_MAX),
         resolve,
         reject,
@@ -80,7 +80,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     return {
       [Symbol.asyncIterator]: () => {
         const call = new StreamCall<S>({
-          method: method as Method<never, S> as Method<unknown, S>,
+          method,
           timeoutMs: Math.min(options.timeoutMs, CALL_DEADLINE_MS_MAX),
           serverTimeMs: CALL_DEADLINE_MS_MAX,
           carrier: this,

@@ -1,0 +1,243 @@
+/**
+ * gRPC for every language: the services `Master` and `Chunkserver`, answered by the handlers of the framed protocol.
+ * Connections come from the shared port, told apart by their first bytes (docs/decisions/0002-two-transports.md).
+ */
+import type { Socket } from 'node:net';
+import { asBuffer, type Clock, crc32c, FsError, isFsError, type Log } from '@cairnfs/base';
+import {
+  type ChunkStreams,
+  ChunkserverDataMethods,
+  ChunkserverDefinition,
+  type Codec,
+  MasterDefinition,
+  MasterMethods,
+  type Method,
+  type MutateRequest,
+  PooledBytes,
+  type ReceivedData,
+  type ReplicateChunkRequest,
+  type RetrieveChunkRequest,
+  type StoreChunkRequest,
+  type UnaryHandler,
+} from '@cairnfs/protocol';
+import {
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { GrpcCall } from './grpc-call.ts';
+import { CLOSE_GRACE_MS, SERVER_OPTIONS } from './limits.ts';
+import { toGrpcStatus } from './status.ts';
+
+/** Where handlers are registered: `RpcServer` is one. Asked at each call, so the order of construction does not matter. */
+export interface UnaryHandlers {
+  unaryHandler<Q, S>(method: Method<Q, S> & { stream: 'none' }): UnaryHandler<Q, S> | undefined;
+}
+
+export interface GrpcServerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly handlers: UnaryHandlers;
+  /** The chunkserver's streaming calls; without them they are UNIMPLEMENTED. */
+  readonly chunkStreams?: ChunkStreams;
+}
+
+export interface GrpcServer {
+  /** Serves a socket whose first bytes, the HTTP/2 preface included, can still be read (`unshift` what was). */
+  accept(socket: Socket): void;
+  /** Lets calls under way end for a moment, then closes every connection. */
+  close(): Promise<void>;
+}
+
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const server = new Server(SERVER_OPTIONS);
+  const adapter = new Adapter(options);
+  const master = MasterDefinition.fullName;
+  for (const name of Object.keys(MasterMethods) as (keyof typeof MasterMethods)[]) {
+    const definition: Definition = MasterDefinition.methods[name];
+    const method: Method<unknown, unknown> & { stream: 'none' } = MasterMethods[name];
+    register(server, master, definition, (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) => {
+      void adapter.unary(method, call.request, new GrpcCall(call, options.clock), answer);
+    });
+  }
+  registerChunkserver(server, adapter, options);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    accept: (socket) => injector.injectConnection(socket),
+    close: () =>
+      new Promise((resolve) => {
+        injector.drain(CLOSE_GRACE_MS);
+        const timer = setTimeout(() => server.forceShutdown(), CLOSE_GRACE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+function registerChunkserver(server: Server, adapter: Adapter, { clock, chunkStreams }: GrpcServerOptions): void {
+  const { fullName, methods } = ChunkserverDefinition;
+  register(
+    server,
+    fullName,
+    methods.mutate,
+    (call: ServerUnaryCall<MutateRequest, unknown>, answer: sendUnaryData<unknown>) => {
+      const context = new GrpcCall(call, clock, dataOf(call.request));
+      void adapter.unary(ChunkserverDataMethods.mutateChunk, call.request, context, answer);
+    },
+  );
+  if (chunkStreams === undefined) return;
+  const streams = chunkStreams;
+  type Answer = sendUnaryData<unknown>;
+  register(
+    server,
+    fullName,
+    methods.storeChunk,
+    (call: ServerReadableStream<StoreChunkRequest, unknown>, answer: Answer) => {
+      const context = new GrpcCall(call, clock);
+      void adapter.answer(methods.storeChunk.name, context, answer, () =>
+        streams.storeChunk(requestsOf(call, context), context),
+      );
+    },
+  );
+  register(server, fullName, methods.retrieveChunk, (call: ServerWritableStream<RetrieveChunkRequest, unknown>) => {
+    const context = new GrpcCall(call, clock);
+    void adapter.send(methods.retrieveChunk.name, call, context, () => streams.retrieveChunk(call.request, context));
+  });
+  register(server, fullName, methods.replicateChunk, (call: ServerDuplexStream<ReplicateChunkRequest, unknown>) => {
+    const context = new GrpcCall(call, clock);
+    const requests = requestsOf(call, context);
+    void adapter.send(methods.replicateChunk.name, call, context, () => streams.replicateChunk(requests, context));
+  });
+}
+
+/** Runs handlers and turns what they return or throw into gRPC's answers. */
+class Adapter {
+  readonly #options: GrpcServerOptions;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+  }
+
+  unary<Q, S>(
+    method: Method<Q, S> & { stream: 'none' },
+    request: Q,
+    context: GrpcCall,
+    answer: sendUnaryData<S>,
+  ): Promise<void> {
+    return this.answer(method.name, context, answer, async () => {
+      const handler = this.#options.handlers.unaryHandler(method);
+      if (handler === undefined) {
+        throw new FsError('UNKNOWN_METHOD', `${method.name} is not served here: ask a server of the other role`);
+      }
+      const { message, data } = await handler(request, context);
+      data?.sent?.(); // no method of gRPC answers with raw data
+      return message;
+    });
+  }
+
+  /** One answer: of a unary call or to a client's stream. */
+  async answer<S>(name: string, context: GrpcCall, answer: sendUnaryData<S>, run: () => Promise<S>): Promise<void> {
+    try {
+      answer(null, await run());
+    } catch (error) {
+      this.#report(name, error);
+      answer(toGrpcStatus(error));
+    } finally {
+      context.data?.memory.release();
+    }
+  }
+
+  /** A stream of answers. Each is taken by the transport before the next is asked for. */
+  async send<S>(name: string, call: AnswerStream<S>, context: GrpcCall, run: () => AsyncIterable<S>): Promise<void> {
+    try {
+      for await (const item of run()) {
+        if (context.abortReason !== undefined) return;
+        await new Promise<void>((resolve) => {
+          context.onAbort(resolve);
+          call.write(item, () => resolve());
+        });
+        if (context.abortReason !== undefined) return;
+      }
+      call.end();
+    } catch (error) {
+      if (context.abortReason === undefined || error !== context.abortReason) this.#report(name, error);
+      if (context.abortReason === undefined) call.emit('error', toGrpcStatus(error)); // grpc-js ends the call with it
+    }
+  }
+
+  #report(method: string, error: unknown): void {
+    if (isFsError(error) && error.kind !== 'INTERNAL') return;
+    this.#options.log.error('handler failed', { method, error });
+  }
+}
+
+interface AnswerStream<S> {
+  write(item: S, written: () => void): boolean;
+  end(): void;
+  emit(event: 'error', status: unknown): boolean;
+}
+
+/** The caller's messages, read only as they are asked for. Leaving the iteration leaves the call open for its answer. */
+async function* requestsOf<Q>(call: ServerReadableStream<Q, unknown>, context: GrpcCall): AsyncGenerator<Q> {
+  try {
+    for await (const request of call.iterator({ destroyOnReturn: false })) yield request as Q;
+  } catch (error) {
+    throw (
+      context.abortReason ?? new FsError('CONNECTION_LOST', `the stream from ${context.peer} broke`, { cause: error })
+    );
+  }
+  if (context.abortReason !== undefined) throw context.abortReason;
+}
+
+/** Over gRPC the bytes of a mutation travel inside the message; handlers find them where frames put them. */
+function dataOf(request: MutateRequest): ReceivedData {
+  const bytes = request.data;
+  return { bytes, checksum: request.checksum ?? crc32c(bytes), memory: new PooledBytes(bytes) };
+}
+
+// ---- grpc-js's own shapes ----
+
+interface Definition {
+  readonly name: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly requestType: Codec<unknown>;
+  readonly responseType: Codec<unknown>;
+}
+
+type CallType = 'unary' | 'clientStream' | 'serverStream' | 'bidi';
+
+function register(server: Server, service: string, definition: Definition, handle: unknown): void {
+  const { requestStream, responseStream } = definition;
+  const type: CallType = requestStream
+    ? responseStream
+      ? 'bidi'
+      : 'clientStream'
+    : responseStream
+      ? 'serverStream'
+      : 'unary';
+  const { path, responseSerialize, requestDeserialize } = methodDefinition(service, definition);
+  server.register(path, handle as UntypedHandleCall, responseSerialize, requestDeserialize, type);
+}
+
+/** A method as grpc-js's servers and clients want it. */
+export function methodDefinition(service: string, definition: Definition): MethodDefinition<unknown, unknown> {
+  const { requestStream, responseStream, requestType, responseType } = definition;
+  return {
+    path: `/${service}/${definition.name}`,
+    requestStream,
+    responseStream,
+    requestSerialize: (message) => asBuffer(requestType.encode(message).finish()),
+    requestDeserialize: (bytes) => requestType.decode(bytes),
+    responseSerialize: (message) => asBuffer(responseType.encode(message).finish()),
+    responseDeserialize: (bytes) => responseType.decode(bytes),
+  };
+}

@@ -1,0 +1,122 @@
+/** What every user command shares: the connection, how it prints, when it is interrupted, how it fails. */
+import type { CairnClient } from '@cairnfs/client';
+import { connect } from '@cairnfs/client/node';
+import { Command, Option } from 'commander';
+import { describeFailure, EXIT_DONE, EXIT_FAILED, exitCodeOf } from './failure.ts';
+import { parseDuration } from './output/units.ts';
+
+const MASTER_DEFAULT = '127.0.0.1:9000';
+const TIMEOUT_DEFAULT = '60s';
+
+export interface GlobalOptions {
+  master: string;
+  timeout: string;
+  json?: boolean;
+}
+
+/** Given to each command's action. */
+export class CommandContext {
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly #masters: string[];
+  #client: CairnClient | undefined;
+  #failureCount = 0;
+
+  constructor(options: GlobalOptions, signal: AbortSignal) {
+    this.json = options.json === true;
+    this.signal = signal;
+    this.timeoutMs = parseDuration(options.timeout);
+    this.#masters = options.master.split(',').map((address) => address.trim());
+  }
+
+  /** Connected when first needed, closed when the command ends. */
+  async client(): Promise<CairnClient> {
+    this.#client ??= await connect({ masters: this.#masters, timeoutMs: this.timeoutMs });
+    return this.#client;
+  }
+
+  /** To standard output; resolves when it is taken, so that a slow reader slows the command. */
+  async write(data: string | Uint8Array): Promise<void> {
+    if (process.stdout.write(data)) return;
+    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  }
+
+  async printJson(value: unknown): Promise<void> {
+    await this.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Reports one object's failure and lets the command go on with the others; it exits 1 in the end. */
+  fail(error: unknown): void {
+    this.#failureCount += 1;
+    process.stderr.write(`cairn: ${describeFailure(error)}\n`);
+  }
+
+  /** The command did its work and found something wrong: it exits 1. */
+  noteProblems(count: number): void {
+    this.#failureCount += count;
+  }
+
+  /** Runs `action` for each object; one that fails does not keep the others from being tried. */
+  async forEach<T>(objects: readonly T[], action: (object: T) => Promise<void>): Promise<void> {
+    for (const object of objects) {
+      this.signal.throwIfAborted();
+      try {
+        await action(object);
+      } catch (error) {
+        if (this.signal.aborted) throw error;
+        this.fail(error);
+      }
+    }
+  }
+
+  get exitCode(): number {
+    return this.#failureCount === 0 ? EXIT_DONE : EXIT_FAILED;
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.close();
+  }
+}
+
+/** A subcommand with the options that all of them take. */
+export function userCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(summary)
+    .addOption(
+      new Option('--master <host:port>', 'the master; several, separated by commas, are tried in turn')
+        .env('CAIRN_MASTER')
+        .default(MASTER_DEFAULT),
+    )
+    .addOption(new Option('--timeout <duration>', 'give up after so long without success').default(TIMEOUT_DEFAULT))
+    .option('--json', 'print for programs')
+    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+}
+
+/** Wraps an action: connects, catches, closes, and sets the exit code. */
+export function action<Args extends unknown[], Options extends GlobalOptions>(
+  body: (context: CommandContext, options: Options, ...args: Args) => Promise<void>,
+): (...all: unknown[]) => Promise<void> {
+  return async (...all) => {
+    const command = all.pop() as Command;
+    all.pop(); // the options again, without defaults from parents
+    const options = command.opts() as Options;
+    const interrupted = new AbortController();
+    const interrupt = () => interrupted.abort(new Error('interrupted'));
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+    let context: CommandContext | undefined;
+    try {
+      context = new CommandContext(options, interrupted.signal);
+      await body(context, options, ...(all as Args));
+      process.exitCode = context.exitCode;
+    } catch (error) {
+      process.stderr.write(`cairn: ${describeFailure(error)}\n`);
+      process.exitCode = interrupted.signal.aborted ? 130 : exitCodeOf(error);
+    } finally {
+      process.removeListener('SIGINT', interrupt);
+      process.removeListener('SIGTERM', interrupt);
+      await context?.close();
+    }
+  };
+}

@@ -1,0 +1,177 @@
+/** `status`, `chunks`, `fsck`: the cluster itself. */
+import type { ClusterStatus, LocatedChunk } from '@cairnfs/client';
+import type { Command } from 'commander';
+import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { formatTime, printableName } from '../output/listing.ts';
+import { formatTable } from '../output/table.ts';
+import { formatDuration, formatSize } from '../output/units.ts';
+import { remotePath } from '../paths.ts';
+
+const PROBLEMS_SHOWN = 10;
+
+export function statusCommand(): Command {
+  return userCommand('status', 'Servers, space and health at a glance', ['cairn status', 'cairn status --json | jq .repair'])
+    .action(
+      action<[], GlobalOptions>(async (context) => {
+        const client = await context.client();
+        const status = await client.clusterStatus({ signal: context.signal });
+        if (context.json) await context.printJson(status);
+        else await context.write(describeStatus(status));
+      }),
+    );
+}
+
+function describeStatus(status: ClusterStatus): string {
+  const live = status.servers.filter((server) => server.live);
+  const disks = live.flatMap((server) => server.disks);
+  const total = sum(disks.map((disk) => disk.totalBytes));
+  const free = sum(disks.map((disk) => disk.freeBytes));
+  const { repair } = status;
+  const lines = [
+    `${verdict(status)}`,
+    '',
+    `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}`,
+    `servers   ${live.length} of ${status.servers.length} chunkservers live`,
+    `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
+    `files     ${status.fileCount} files, ${status.directoryCount} directories, ${status.chunkCount} chunks`,
+    `repair    ${repair.underReplicatedCount} chunks below their goal, ${repair.copyingCount} being copied, ` +
+      `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,
+    `garbage   ${repair.garbageCount} chunks waiting to be collected, ${status.trashCount} entries in /.trash`,
+    '',
+  ];
+  const servers = formatTable(
+    [
+      { title: 'id', align: 'right' },
+      { title: 'address' },
+      { title: 'host' },
+      { title: 'rack' },
+      { title: 'state' },
+      { title: 'cpu', align: 'right' },
+      { title: 'memory', align: 'right' },
+      { title: 'used', align: 'right' },
+      { title: 'free', align: 'right' },
+      { title: 'chunks', align: 'right' },
+    ],
+    status.servers.map((server) => {
+      const usedBytes = sum(server.disks.map((disk) => disk.totalBytes - disk.freeBytes));
+      const failures = server.disks.filter((disk) => disk.failure !== '').map((disk) => `disk ${disk.path}: ${disk.failure}`);
+      const state = server.live ? (failures.length === 0 ? 'live' : failures.join(', ')) : `silent ${formatDuration(server.silentMs)}`;
+      return [
+        String(server.serverId),
+        server.address,
+        server.host,
+        server.rack,
+        state,
+        `${Math.round((server.usage?.cpuUsedRatio ?? 0) * 100)}%`,
+        formatSize(server.usage?.processMemoryBytes ?? 0),
+        formatSize(usedBytes),
+        formatSize(sum(server.disks.map((disk) => disk.freeBytes))),
+        String(server.replicaCount),
+      ];
+    }),
+  );
+  const problems = status.problems.slice(-PROBLEMS_SHOWN).map((problem) => `  ${formatTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
+  const heading = problems.length === 0 ? '' : `\nLast problems:\n`;
+  return `${lines.join('\n')}\n${servers}${heading}${problems.join('')}`;
+}
+
+function verdict(status: ClusterStatus): string {
+  if (status.safeMode) return `SAFE MODE: ${status.safeModeReason}`;
+  if (status.repair.unavailableCount > 0) return `UNHEALTHY: ${status.repair.unavailableCount} chunks have no copy in reach`;
+  if (!status.writable) return 'READ ONLY: too few chunkservers for the minimum of copies';
+  if (status.repair.underReplicatedCount > 0) return `repairing: ${status.repair.underReplicatedCount} chunks below their goal`;
+  if (status.servers.some((server) => !server.live)) return 'healthy, with chunkservers missing';
+  return 'healthy';
+}
+
+interface ChunksOptions extends GlobalOptions {
+  read?: string;
+  from?: string;
+}
+
+export function chunksCommand(): Command {
+  return userCommand('chunks', 'Show the chunks of a file and where their copies are', [
+    'cairn chunks /films/film.mkv',
+    'cairn chunks /a --read HANDLE --from 127.0.0.1:9001 | sha256sum     one copy, from one server',
+  ])
+    .argument('<path>', 'a file')
+    .option('--read <handle>', 'write the bytes of this chunk to standard output')
+    .option('--from <host:port>', 'with --read: from this server, and no other')
+    .action(action<[string], ChunksOptions>(chunks));
+}
+
+async function chunks(context: CommandContext, options: ChunksOptions, text: string): Promise<void> {
+  const client = await context.client();
+  const path = remotePath(text);
+  const located = await client.locate(path, { signal: context.signal });
+  if (options.read !== undefined) {
+    const chunk = located.chunks.find(({ handle }) => handle === options.read);
+    if (chunk === undefined) throw new UsageError(`'${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
+    for await (const piece of client.readReplica(chunk, options.from ?? chunk.replicas[0]!.address, { signal: context.signal })) {
+      await context.write(piece);
+    }
+    return;
+  }
+  if (context.json) return context.printJson({ path, size: located.size, chunks: located.chunks });
+  const rows = located.chunks.flatMap((chunk) => chunkRows(chunk));
+  const columns = [
+    { title: 'offset', align: 'right' },
+    { title: 'length', align: 'right' },
+    { title: 'chunk' },
+    { title: 'version', align: 'right' },
+    { title: 'state' },
+    { title: 'copy on' },
+    { title: '' },
+  ] as const;
+  const holes = located.chunks.length === 0 ? 'no chunks: the file is empty or one hole\n' : formatTable(columns, rows);
+  await context.write(holes);
+}
+
+function chunkRows(chunk: LocatedChunk): string[][] {
+  return chunk.replicas.map((replica, index) => {
+    const server = `${replica.address} (${replica.serverId})${index === 0 && chunk.open ? ', primary' : ''}`;
+    if (index > 0) return ['', '', '', '', '', server, replica.state];
+    const state = chunk.open ? 'open' : 'closed';
+    return [String(chunk.offset), String(chunk.length), chunk.handle, String(chunk.version), state, server, replica.state];
+  });
+}
+
+export function fsckCommand(): Command {
+  return userCommand('fsck', 'Check that every chunk of every file has its copies (changes nothing)', [
+    'cairn fsck',
+    'cairn fsck /films --json',
+  ])
+    .argument('[path]', 'a file or directory', '/')
+    .action(
+      action<[string], GlobalOptions>(async (context, _options, text) => {
+        const client = await context.client();
+        const path = remotePath(text);
+        const total = { files: 0, directories: 0, chunks: 0, bytes: 0, problems: 0 };
+        for await (const page of client.check(path, { signal: context.signal })) {
+          total.files += page.fileCount;
+          total.directories += page.directoryCount;
+          total.chunks += page.chunkCount;
+          total.bytes += page.byteCount;
+          total.problems += page.problems.length;
+          for (const problem of page.problems) {
+            if (context.json) await context.printJson({ problem });
+            else await context.write(`${printableName(problem.path)}: ${problem.kind}: ${problem.message}\n`);
+          }
+        }
+        if (context.json) await context.printJson({ path, ...total, healthy: total.problems === 0 });
+        else {
+          const found = total.problems === 0 ? 'healthy' : `${total.problems} problems`;
+          await context.write(
+            `${printableName(path)}: ${found}: ${total.files} files, ${total.directories} directories, ${total.chunks} chunks, ` +
+              `${formatSize(total.bytes)}\n`,
+          );
+        }
+        context.noteProblems(total.problems);
+      }),
+    );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

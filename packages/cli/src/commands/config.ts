@@ -1,0 +1,25 @@
+import { Argument, Command } from 'commander';
+import { exampleConfig } from '../config/example.ts';
+import { chunkserverSchema, masterSchema } from '../config/schema.ts';
+
+const EXAMPLES = {
+  master: { data: '"/var/lib/cairnfs/master"' },
+  chunkserver: {
+    advertise: '"10.0.0.7:8080"',
+    disks: '["/disk1/cairnfs", "/disk2/cairnfs"]',
+    capacity: '"500GiB"',
+    host: '"storage-7"',
+  },
+} as const;
+
+export function configCommand(): Command {
+  const example = new Command('example')
+    .description('Print a commented configuration with every key')
+    .addArgument(new Argument('<role>', 'which server').choices(['master', 'chunkserver']))
+    .addHelpText('after', '\nExamples:\n  $ cairn config example master > master.toml\n')
+    .action((role: 'master' | 'chunkserver') => {
+      const schema = role === 'master' ? masterSchema : chunkserverSchema;
+      process.stdout.write(exampleConfig(role, schema, EXAMPLES[role]));
+    });
+  return new Command('config').description('Configurations of servers').addCommand(example);
+}

@@ -1,0 +1,58 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { pipeToStdout } from '../output/pipes.ts';
+import { startProgress } from '../output/progress.ts';
+import { baseName, remotePath } from '../paths.ts';
+import { parallelOption } from './options.ts';
+
+interface GetOptions extends GlobalOptions {
+  recursive?: boolean;
+  parallel: number;
+}
+
+export function getCommand(): Command {
+  return userCommand('get', 'Fetch files and trees from the cluster', [
+    'cairn get /films/film.mkv .',
+    'cairn get -r /photos ./photos',
+    'cairn get /backup/project.tgz - | tar xz',
+  ])
+    .argument('<paths...>', 'SRC... in the cluster and, last, a local DST; "-" as DST writes to standard output')
+    .option('-r, --recursive', 'directories with everything in them')
+    .addOption(parallelOption())
+    .action(action<[string[]], GetOptions>(get));
+}
+
+async function get(context: CommandContext, options: GetOptions, paths: string[]): Promise<void> {
+  if (paths.length < 2) throw new UsageError('get needs at least one SRC in the cluster and a local DST');
+  const sources = paths.slice(0, -1).map(remotePath);
+  const destination = paths.at(-1)!;
+  const client = await context.client();
+  if (destination === '-') {
+    return context.forEach(sources, (source) => pipeToStdout(client.createReadStream(source, { signal: context.signal })));
+  }
+  const isDirectory = existsSync(destination) && statSync(destination).isDirectory();
+  if (sources.length > 1 && !isDirectory) throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
+  await context.forEach(sources, async (source) => {
+    const target = isDirectory || destination.endsWith('/') ? join(destination, baseName(source)) : destination;
+    const stats = await client.stat(source, { signal: context.signal });
+    if (stats.isDirectory() && !options.recursive) {
+      throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);
+    }
+    const progress = startProgress(`get ${baseName(source)}`, !context.json);
+    try {
+      const result = await client.download(source, target, {
+        recursive: options.recursive === true,
+        parallel: options.parallel,
+        signal: context.signal,
+        onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
+          progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
+      });
+      if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
+    } finally {
+      progress.end();
+    }
+  });
+}

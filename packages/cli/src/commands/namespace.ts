@@ -1,0 +1,211 @@
+/** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
+import { createReadStream } from 'node:fs';
+import type { CairnClient, Stats } from '@cairnfs/client';
+import type { Command } from 'commander';
+import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { baseName, joinRemote, remotePath } from '../paths.ts';
+import { sizeArgument } from './options.ts';
+
+/** Piped into `append`: as long as one record, so that it stays in one piece. */
+const APPEND_PIECE_BYTES = 1024 * 1024;
+
+export function mkdirCommand(): Command {
+  return userCommand('mkdir', 'Make directories', ['cairn mkdir /films', 'cairn mkdir -p /films/2026/may'])
+    .argument('<paths...>', 'directories to make')
+    .option('-p, --parents', 'make missing parents too; fine when the directory exists')
+    .action(
+      action<[string[]], GlobalOptions & { parents?: boolean }>(async (context, options, paths) => {
+        const client = await context.client();
+        await context.forEach(paths.map(remotePath), async (path) => {
+          await client.mkdir(path, { recursive: options.parents === true, signal: context.signal });
+          if (context.json) await context.printJson({ path });
+        });
+      }),
+    );
+}
+
+export function rmCommand(): Command {
+  return userCommand('rm', 'Delete files and directories (into /.trash, kept for 3 days)', [
+    'cairn rm /films/old.mkv',
+    'cairn rm -r /photos',
+    'cairn ls /.trash                      what can be restored, with "cairn mv /.trash/NAME /PATH"',
+    'cairn rm --skip-trash /huge           delete for good, freeing the space',
+  ])
+    .argument('<paths...>', 'what to delete')
+    .option('-r, --recursive', 'directories with everything in them')
+    .option('-f, --force', 'no error when a path does not exist')
+    .option('--skip-trash', 'for good')
+    .action(
+      action<[string[]], GlobalOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean }>(
+        async (context, options, paths) => {
+          const client = await context.client();
+          await context.forEach(paths.map(remotePath), async (path) => {
+            await client.rm(path, {
+              recursive: options.recursive === true,
+              force: options.force === true,
+              skipTrash: options.skipTrash === true,
+              signal: context.signal,
+            });
+            if (context.json) await context.printJson({ path });
+          });
+        },
+      ),
+    );
+}
+
+export function mvCommand(): Command {
+  return userCommand('mv', 'Rename or move, atomically', [
+    'cairn mv /draft.txt /final.txt',
+    'cairn mv /a /b /archive/              several into a directory',
+    'cairn mv /.trash/20261120T170300.42.notes /notes',
+  ])
+    .argument('<paths...>', 'SRC... and, last, DST')
+    .action(
+      action<[string[]], GlobalOptions>(async (context, _options, paths) => {
+        const client = await context.client();
+        const { sources, targetOf } = await sourcesAndTarget(context, client, paths);
+        await context.forEach(sources, async (source) => {
+          await client.rename(source, targetOf(source), { signal: context.signal });
+          if (context.json) await context.printJson({ from: source, to: targetOf(source) });
+        });
+      }),
+    );
+}
+
+export function cpCommand(): Command {
+  return userCommand('cp', 'Copy within the cluster', ['cairn cp /a.txt /b.txt', 'cairn cp -r /photos /backup/'])
+    .argument('<paths...>', 'SRC... and, last, DST')
+    .option('-r, --recursive', 'directories with everything in them')
+    .action(
+      action<[string[]], GlobalOptions & { recursive?: boolean }>(async (context, options, paths) => {
+        const client = await context.client();
+        const { sources, targetOf } = await sourcesAndTarget(context, client, paths);
+        await context.forEach(sources, async (source) => {
+          const target = targetOf(source);
+          const stats = await client.stat(source, { signal: context.signal });
+          if (!stats.isDirectory()) await client.copyFile(source, target, { signal: context.signal });
+          else if (options.recursive !== true) {
+            throw new Error(`EISDIR: '${source}' is a directory: add -r to copy it with everything in it`);
+          } else if (target === source || target.startsWith(`${source}/`)) {
+            throw new Error(`EINVAL: '${target}' is inside '${source}': a directory cannot be copied into itself`);
+          } else await copyTree(context, client, source, target);
+          if (context.json) await context.printJson({ from: source, to: target });
+        });
+      }),
+    );
+}
+
+export function touchCommand(): Command {
+  return userCommand('touch', 'Make empty files, or set the modification time of those there are to now', ['cairn touch /flag'])
+    .argument('<paths...>', 'files')
+    .action(
+      action<[string[]], GlobalOptions>(async (context, _options, paths) => {
+        const client = await context.client();
+        await context.forEach(paths.map(remotePath), async (path) => {
+          const handle = await client.open(path, 'a', undefined, { signal: context.signal });
+          await handle.close();
+          const now = Date.now() / 1000;
+          await client.utimes(path, now, now, { signal: context.signal });
+        });
+      }),
+    );
+}
+
+export function truncateCommand(): Command {
+  return userCommand('truncate', 'Cut a file, or extend it with zeros', ['cairn truncate -s 0 /log', 'cairn truncate -s 1GiB /disk.img'])
+    .argument('<paths...>', 'files')
+    .requiredOption('-s, --size <size>', 'the new size', sizeArgument)
+    .action(
+      action<[string[]], GlobalOptions & { size: number }>(async (context, options, paths) => {
+        const client = await context.client();
+        await context.forEach(paths.map(remotePath), (path) =>
+          client.truncate(path, options.size, { signal: context.signal }),
+        );
+      }),
+    );
+}
+
+export function appendCommand(): Command {
+  return userCommand('append', 'Append to a file (made when missing); durable and exactly once', [
+    'echo done | cairn append /logs/today',
+    'cairn append /logs/today local-part.log',
+  ])
+    .argument('<path>', 'a file in the cluster')
+    .argument('[source]', 'a local file; "-" or nothing reads standard input', '-')
+    .action(
+      action<[string, string], GlobalOptions>(async (context, _options, text, source) => {
+        const client = await context.client();
+        const path = remotePath(text);
+        const input = source === '-' ? process.stdin : createReadStream(source);
+        const handle = await client.open(path, 'a', undefined, { signal: context.signal });
+        let appended = 0;
+        try {
+          for await (const piece of inPieces(input, APPEND_PIECE_BYTES)) {
+            await handle.appendFile(piece, { signal: context.signal });
+            appended += piece.length;
+          }
+        } finally {
+          await handle.close();
+        }
+        if (context.json) await context.printJson({ path, bytes: appended });
+      }),
+    );
+}
+
+/** Gathers what arrives into pieces of `size` bytes; the last may be shorter. */
+async function* inPieces(input: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+  let gathered: Uint8Array[] = [];
+  let length = 0;
+  for await (const data of input) {
+    let rest = data;
+    while (length + rest.length >= size) {
+      gathered.push(rest.subarray(0, size - length));
+      rest = rest.subarray(size - length);
+      yield Buffer.concat(gathered);
+      gathered = [];
+      length = 0;
+    }
+    gathered.push(rest);
+    length += rest.length;
+  }
+  if (length > 0) yield Buffer.concat(gathered);
+}
+
+async function copyTree(context: CommandContext, client: CairnClient, source: string, target: string): Promise<void> {
+  await client.mkdir(target, { recursive: true, signal: context.signal });
+  for (const entry of await client.readdir(source, { withFileTypes: true, signal: context.signal })) {
+    context.signal.throwIfAborted();
+    const from = joinRemote(source, entry.name);
+    const to = joinRemote(target, entry.name);
+    if (entry.isDirectory()) await copyTree(context, client, from, to);
+    else await client.copyFile(from, to, { signal: context.signal });
+  }
+}
+
+/** `SRC... DST` as `cp` and `mv` mean it: into DST when it is a directory, otherwise to that name. */
+async function sourcesAndTarget(
+  context: CommandContext,
+  client: CairnClient,
+  paths: readonly string[],
+): Promise<{ sources: string[]; targetOf(source: string): string }> {
+  if (paths.length < 2) throw new UsageError('needs at least one SRC and a DST');
+  const sources = paths.slice(0, -1).map(remotePath);
+  const destination = paths.at(-1)!;
+  const target = remotePath(destination);
+  const stats = await statOrNothing(client, target, context.signal);
+  const isDirectory = stats?.isDirectory() === true;
+  if (!isDirectory && (sources.length > 1 || destination.endsWith('/'))) {
+    throw new Error(`ENOTDIR: '${target}' is not a directory: make it with "cairn mkdir ${target}" first`);
+  }
+  return { sources, targetOf: (source) => (isDirectory ? joinRemote(target, baseName(source)) : target) };
+}
+
+async function statOrNothing(client: CairnClient, path: string, signal: AbortSignal): Promise<Stats | undefined> {
+  try {
+    return await client.stat(path, { signal });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

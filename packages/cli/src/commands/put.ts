@@ -1,0 +1,90 @@
+import { statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import type { CairnClient } from '@cairnfs/client';
+import type { Command } from 'commander';
+import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { pipeInto } from '../output/pipes.ts';
+import { startProgress } from '../output/progress.ts';
+import { joinRemote, remotePath } from '../paths.ts';
+import { parallelOption } from './options.ts';
+
+interface PutOptions extends GlobalOptions {
+  recursive?: boolean;
+  parallel: number;
+  parents?: boolean;
+}
+
+export function putCommand(): Command {
+  return userCommand('put', 'Store local files and trees in the cluster', [
+    'cairn put film.mkv /films/',
+    'cairn put -r photos music /',
+    'tar cz project | cairn put - /backup/project.tgz',
+  ])
+    .argument('<paths...>', 'local SRC... and, last, DST in the cluster; "-" as SRC reads standard input')
+    .option('-r, --recursive', 'directories with everything in them')
+    .option('-p, --parents', 'make missing directories above DST')
+    .addOption(parallelOption())
+    .action(action<[string[]], PutOptions>(put));
+}
+
+async function put(context: CommandContext, options: PutOptions, paths: string[]): Promise<void> {
+  if (paths.length < 2) throw new UsageError('put needs at least one local SRC and a DST in the cluster');
+  const sources = paths.slice(0, -1);
+  const destination = paths.at(-1)!;
+  const client = await context.client();
+  const target = remotePath(destination);
+  const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(client, target, context));
+  if (options.parents) {
+    const directory = intoDirectory ? target : target.slice(0, target.lastIndexOf('/')) || '/';
+    await client.mkdir(directory, { recursive: true, signal: context.signal });
+  }
+  await context.forEach(sources, async (source) => {
+    if (source === '-') {
+      if (intoDirectory) throw new UsageError('standard input has no name: give DST a file name');
+      await pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      return;
+    }
+    await putOne(context, options, client, source, intoDirectory ? joinRemote(target, basename(resolve(source))) : target);
+  });
+}
+
+async function putOne(
+  context: CommandContext,
+  options: PutOptions,
+  client: CairnClient,
+  source: string,
+  target: string,
+): Promise<void> {
+  const stats = statSync(source, { throwIfNoEntry: false });
+  if (stats === undefined) throw new Error(`ENOENT: no such local file or directory: '${source}'`);
+  if (stats.isDirectory() && !options.recursive) {
+    throw new Error(`EISDIR: '${source}' is a directory: add -r to store it with everything in it`);
+  }
+  const progress = startProgress(`put ${basename(resolve(source))}`, !context.json);
+  try {
+    const result = await client.upload(source, target, {
+      recursive: options.recursive === true,
+      parallel: options.parallel,
+      signal: context.signal,
+      onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
+        progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
+    });
+    progress.end();
+    for (const skipped of result.skipped) {
+      process.stderr.write(`cairn: skipped '${skipped.path}': ${skipped.reason}\n`);
+    }
+    if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
+  } finally {
+    progress.end();
+  }
+}
+
+async function isDirectory(client: CairnClient, path: string, context: CommandContext): Promise<boolean> {
+  try {
+    return (await client.stat(path, { signal: context.signal })).isDirectory();
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return false;
+    throw error;
+  }
+}

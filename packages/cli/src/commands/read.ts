@@ -1,0 +1,149 @@
+/** `cat`, `head`, `tail`: bytes of files to standard output. */
+import type { CairnClient } from '@cairnfs/client';
+import { Option, type Command } from 'commander';
+import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { pipeToStdout } from '../output/pipes.ts';
+import { remotePath } from '../paths.ts';
+import { sizeArgument, wholeNumber } from './options.ts';
+
+const LINES_DEFAULT = 10;
+const LINES_MAX = 1_000_000;
+const NEWLINE = 10;
+/** Read backwards in pieces of this size to find the last lines. */
+const TAIL_PIECE_BYTES = 64 * 1024;
+/** A line longer than this is cut: the memory of `tail` stays bounded. */
+const TAIL_BYTES_MAX = 64 * 1024 * 1024;
+const FOLLOW_INTERVAL_MS = 250;
+
+interface LineOptions extends GlobalOptions {
+  lines: number;
+  bytes?: number;
+  follow?: boolean;
+}
+
+export function catCommand(): Command {
+  return userCommand('cat', 'Write files to standard output', ['cairn cat /logs/today', 'cairn cat /a /b > both'])
+    .argument('<paths...>', 'files in the cluster')
+    .action(
+      action<[string[]], GlobalOptions>(async (context, _options, paths) => {
+        const client = await context.client();
+        await context.forEach(paths.map(remotePath), (path) =>
+          pipeToStdout(client.createReadStream(path, { signal: context.signal })),
+        );
+      }),
+    );
+}
+
+export function headCommand(): Command {
+  return userCommand('head', 'Write the first lines or bytes of a file', ['cairn head -n 3 /logs/today', 'cairn head -c 1KiB /data'])
+    .argument('<path>', 'a file in the cluster')
+    .addOption(linesOption())
+    .addOption(bytesOption())
+    .action(action<[string], LineOptions>(head));
+}
+
+export function tailCommand(): Command {
+  return userCommand('tail', 'Write the last lines or bytes of a file', ['cairn tail /logs/today', 'cairn tail -f /logs/today'])
+    .argument('<path>', 'a file in the cluster')
+    .addOption(linesOption())
+    .addOption(bytesOption())
+    .option('-f, --follow', 'go on with what is appended, until interrupted')
+    .action(action<[string], LineOptions>(tail));
+}
+
+function linesOption(): Option {
+  return new Option('-n, --lines <n>', 'so many lines').default(LINES_DEFAULT).argParser((text) => wholeNumber(text, 0, LINES_MAX));
+}
+
+function bytesOption(): Option {
+  return new Option('-c, --bytes <size>', 'so many bytes instead of lines').argParser(sizeArgument);
+}
+
+async function head(context: CommandContext, options: LineOptions, text: string): Promise<void> {
+  const client = await context.client();
+  const path = remotePath(text);
+  if (options.bytes !== undefined) {
+    if (options.bytes === 0) return;
+    return pipeToStdout(client.createReadStream(path, { start: 0, end: options.bytes - 1, signal: context.signal }));
+  }
+  let wanted = options.lines;
+  if (wanted === 0) return;
+  for await (const piece of client.createReadStream(path, { signal: context.signal })) {
+    const bytes = piece as Uint8Array;
+    let end = 0;
+    while (wanted > 0 && end < bytes.length) {
+      const newline = bytes.indexOf(NEWLINE, end);
+      if (newline < 0) end = bytes.length;
+      else {
+        end = newline + 1;
+        wanted -= 1;
+      }
+    }
+    await context.write(bytes.subarray(0, end));
+    if (wanted === 0) return;
+  }
+}
+
+async function tail(context: CommandContext, options: LineOptions, text: string): Promise<void> {
+  const client = await context.client();
+  const path = remotePath(text);
+  let position = (await client.stat(path, { signal: context.signal })).size;
+  const start =
+    options.bytes === undefined
+      ? await startOfLastLines(client, path, position, options.lines, context.signal)
+      : Math.max(0, position - options.bytes);
+  if (start < position) {
+    await pipeToStdout(client.createReadStream(path, { start, end: position - 1, signal: context.signal }));
+  }
+  while (options.follow) {
+    await pause(FOLLOW_INTERVAL_MS, context.signal);
+    const { size } = await client.stat(path, { signal: context.signal });
+    if (size < position) {
+      process.stderr.write(`cairn: '${path}' was cut: following from its new end\n`);
+      position = size;
+    }
+    if (size > position) {
+      await pipeToStdout(client.createReadStream(path, { start: position, end: size - 1, signal: context.signal }));
+      position = size;
+    }
+  }
+}
+
+async function startOfLastLines(
+  client: CairnClient,
+  path: string,
+  size: number,
+  lines: number,
+  signal: AbortSignal,
+): Promise<number> {
+  if (lines === 0) return size;
+  const handle = await client.open(path, 'r', undefined, { signal });
+  try {
+    // The newline that ends the last line does not begin another.
+    let wanted = lines + 1;
+    let end = size;
+    let isLastByte = true;
+    while (end > 0 && size - end < TAIL_BYTES_MAX) {
+      const start = Math.max(0, end - TAIL_PIECE_BYTES);
+      const piece = new Uint8Array(end - start);
+      await handle.read(piece, 0, piece.length, start);
+      for (let index = piece.length - 1; index >= 0; index -= 1) {
+        const isNewline = piece[index] === NEWLINE;
+        if (isLastByte && !isNewline) wanted -= 1;
+        isLastByte = false;
+        if (isNewline && (wanted -= 1) === 0) return start + index + 1;
+      }
+      end = start;
+    }
+    return end;
+  } finally {
+    await handle.close();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+  });
+}

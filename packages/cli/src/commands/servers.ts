@@ -1,0 +1,114 @@
+/** `up`, `master`, `chunkserver`: the servers themselves. */
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
+import { loadConfig } from '../config/load.ts';
+import { chunkserverSchema, masterSchema } from '../config/schema.ts';
+import { describeFailure, EXIT_FAILED } from '../failure.ts';
+import { endOfLife } from '../serve/lifetime.ts';
+import { serveChunkserver } from '../serve/serve-chunkserver.ts';
+import { serveMaster } from '../serve/serve-master.ts';
+import { up } from '../up/up.ts';
+import { wholeNumber } from './options.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/cairn.js', import.meta.url));
+const PORT_DEFAULT = 9000;
+/** Ports above the master's go to the chunkservers. */
+const CHUNKSERVERS_MAX = 100;
+const PORT_MAX = 65_535 - CHUNKSERVERS_MAX;
+
+export function serverCommands(): Command[] {
+  return [upCommand(), masterCommand(), chunkserverCommand()];
+}
+
+interface UpFlags {
+  dir: string;
+  port: number;
+  chunkservers?: number;
+  restart: boolean;
+  json?: boolean;
+}
+
+function upCommand(): Command {
+  return new Command('up')
+    .description('Run a whole cluster on this machine, in the foreground')
+    .option('--dir <dir>', 'data, configurations and logs', './.cairn')
+    .addOption(
+      new Option('--port <port>', "the master's; the chunkservers take those after it")
+        .default(PORT_DEFAULT)
+        .argParser((text) => wholeNumber(text, 1, PORT_MAX)),
+    )
+    .addOption(
+      new Option('--chunkservers <n>', 'how many (default: 3, or as many as DIR has)').argParser((text) =>
+        wholeNumber(text, 1, CHUNKSERVERS_MAX),
+      ),
+    )
+    .option('--no-restart', 'leave a server that dies down')
+    .option('--json', 'events as JSON lines; the one with "event":"ready" names the addresses')
+    .addHelpText(
+      'after',
+      '\nPrints "ready" when writes work; Ctrl-C ends everything. Run it again on the same DIR to go on with the data.\n' +
+        '\nExamples:\n  $ cairn up\n  $ cairn up --dir /data/cairn --port 19000 --chunkservers 5\n',
+    )
+    .action(async (flags: UpFlags) => {
+      const options = {
+        directory: flags.dir,
+        port: flags.port,
+        chunkserverCount: flags.chunkservers,
+        restart: flags.restart,
+        json: flags.json === true,
+        launcher: LAUNCHER,
+      };
+      await ending(() => up(options, endOfLife()));
+    });
+}
+
+function masterCommand(): Command {
+  return serverCommand('master', 'Run one master', ['cairn master --config master.toml']).action(
+    async (flags: ServerFlags) => {
+      await ending(() => serveMaster(settings(masterSchema, flags), endOfLife()));
+    },
+  );
+}
+
+function chunkserverCommand(): Command {
+  return serverCommand('chunkserver', 'Run one chunkserver', [
+    'cairn chunkserver --config chunkserver.toml',
+    'cairn chunkserver --set \'disks=["/disk1"]\' --set \'masters=["10.0.0.1:9000"]\'',
+  ]).action(async (flags: ServerFlags) => {
+    await ending(() => serveChunkserver(settings(chunkserverSchema, flags), endOfLife()));
+  });
+}
+
+interface ServerFlags {
+  config?: string;
+  set: Record<string, string>;
+}
+
+function serverCommand(role: string, summary: string, examples: readonly string[]): Command {
+  return new Command(role)
+    .description(summary)
+    .option('--config <file>', `TOML or YAML; "cairn config example ${role}" prints one`)
+    .option('--set <key=value>', 'one key above file and environment; repeatable', collectSetting, {})
+    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+}
+
+function collectSetting(entry: string, collected: Record<string, string>): Record<string, string> {
+  const at = entry.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('expected key=value.');
+  return { ...collected, [entry.slice(0, at)]: entry.slice(at + 1) };
+}
+
+function settings<Schema extends z.ZodObject>(schema: Schema, flags: ServerFlags): z.output<Schema> {
+  return loadConfig(schema, { file: flags.config, environment: process.env, flags: flags.set });
+}
+
+/** A server that fails says why in one line, besides its log. */
+async function ending(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    process.stderr.write(`cairn: ${describeFailure(error)}\n`);
+    process.exitCode = EXIT_FAILED;
+  }
+}

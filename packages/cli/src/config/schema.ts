@@ -1,0 +1,63 @@
+/** What a server can be told, with the words of `cairn config example`. */
+import { z } from 'zod';
+import { address, duration, oneOf, size, text, wholeNumber } from './fields.ts';
+
+const SECOND_MS = 1000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+const logging = {
+  log_level: oneOf(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.'),
+};
+
+export const masterSchema = z.strictObject({
+  listen: address()
+    .default('127.0.0.1:9000')
+    .describe('Where clients and chunkservers reach the master: framed protocol and gRPC on one port.'),
+  data: text('a folder').describe('The folder of the journal and the state. Only one master may use it.'),
+  replication: wholeNumber(1, 10).default(3).describe('Copies of each chunk of files that do not say otherwise.'),
+  minimum_copies: wholeNumber(1, 10)
+    .default(2)
+    .describe('Copies that must be durable before a write is acknowledged; for files with fewer copies, all of them.'),
+  selector: oneOf(['spread', 'random'])
+    .default('spread')
+    .describe('How chunkservers are chosen: over racks and hosts, emptier disks first; or at random.'),
+  trash_keep: duration({ minMs: 0, maxMs: 365 * DAY_MS, allowed: 'for example "3d", at most 365d' })
+    .default(3 * DAY_MS)
+    .describe('How long deleted files stay in /.trash.'),
+  garbage_grace: duration({ minMs: 0, maxMs: 30 * DAY_MS, allowed: 'for example "10m", at most 30d' })
+    .default(600 * SECOND_MS)
+    .describe('How long chunks that no file needs any more stay readable for those who still read the old file.'),
+  dead_after: duration({ minMs: 11 * SECOND_MS, maxMs: DAY_MS, allowed: 'for example "30s", from 11s to 24h' })
+    .default(11 * SECOND_MS)
+    .describe('Silence after which a chunkserver counts as dead and its chunks are copied elsewhere.'),
+  ...logging,
+});
+
+export const chunkserverSchema = z.strictObject({
+  listen: address()
+    .default('127.0.0.1:8080')
+    .describe('Where clients and other chunkservers reach this one: framed protocol and gRPC on one port.'),
+  advertise: address().optional().describe('The address told to others, when it differs from "listen".'),
+  masters: z
+    .array(address(), { error: 'expected a list of "host:port"' })
+    .min(1, 'expected at least one master')
+    .default(['127.0.0.1:9000'])
+    .describe('The masters of the cluster.'),
+  disks: z
+    .array(text('a folder'), { error: 'expected a list of folders' })
+    .min(1, 'expected at least one folder')
+    .describe('One folder on each disk. A disk that fails is taken out alone.'),
+  capacity: size({ minBytes: 16 * 1024 * 1024, allowed: 'for example "500GiB", at least 16MiB' })
+    .optional()
+    .describe('The most that this server stores on each disk; otherwise what the disk holds.'),
+  host: text('a name').optional().describe('The machine, so that copies go to different ones; otherwise its host name.'),
+  rack: text('a name').default('default').describe('The rack, so that copies go to different ones.'),
+  quarantine_grace: duration({ minMs: 0, maxMs: 365 * DAY_MS, allowed: 'for example "1h", at most 365d' })
+    .default(HOUR_MS)
+    .describe('How long chunks that the master ordered away stay in the quarantine folder before they are deleted.'),
+  ...logging,
+});
+
+export type MasterSettings = z.output<typeof masterSchema>;
+export type ChunkserverSettings = z.output<typeof chunkserverSchema>;

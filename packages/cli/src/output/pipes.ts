@@ -1,0 +1,18 @@
+import type { Readable, Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+
+/** Copies a stream to its end; resolves when the last byte is stored. */
+export async function pipeInto(from: Readable, to: Writable): Promise<void> {
+  await pipeline(from, to);
+}
+
+/** As `pipeInto` for standard output, which stays open. A reader that went away (`| head`) is no failure. */
+export async function pipeToStdout(from: Readable): Promise<void> {
+  try {
+    await pipeline(from, process.stdout, { end: false });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EPIPE') throw error;
+    from.destroy();
+    await finished(from).catch(() => undefined); // destroyed by us
+  }
+}

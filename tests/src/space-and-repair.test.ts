@@ -1,0 +1,75 @@
+import { equal, match, notEqual, ok } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TestCluster } from './harness/cluster.ts';
+import { writeRandomFile } from './harness/files.ts';
+
+const MIB = 1024 * 1024;
+
+interface ChunkView {
+  chunks: { replicas: { state: string }[] }[];
+}
+
+test('disk: a full one refuses writes with ENOSPC; reads and deletes work and nothing is damaged', {
+  timeout: 240_000,
+}, async () => {
+  const cluster = await TestCluster.start({ chunkserver: { capacity: '"192MiB"' } });
+  try {
+    const source = join(cluster.directory, 'source');
+    writeRandomFile(source, 40 * MIB);
+    let stored = 0;
+    let failure = '';
+    while (failure === '' && stored < 20) {
+      const result = await cluster.cairn(['put', source, `/file-${stored}`]);
+      if (result.exitCode === 0) stored += 1;
+      else failure = result.stderr;
+    }
+    ok(stored > 0, 'nothing fitted');
+    match(failure, /ENOSPC|no space/i);
+    for (let index = 0; index < stored; index += 1) {
+      equal(Buffer.compare(await cluster.run(['cat', `/file-${index}`]), readFileSync(source)), 0);
+    }
+    equal((await cluster.cairn(['ls', `/file-${stored}`])).exitCode, 1, 'a file that did not fit is visible');
+    await cluster.run(['rm', '--skip-trash', '/file-0']);
+    equal((await cluster.cairn(['fsck', '/'])).exitCode, 0);
+  } finally {
+    await cluster.close();
+  }
+});
+
+test('repair: one of four chunkservers is gone for good, and every chunk comes back to three copies', {
+  timeout: 240_000,
+}, async () => {
+  const cluster = await TestCluster.start({ chunkservers: 4 });
+  try {
+    const source = join(cluster.directory, 'source');
+    writeRandomFile(source, 200 * MIB);
+    await cluster.run(['put', source, '/closed']);
+    await cluster.run(['touch', '/growing']);
+    let isGone = false;
+    const appending = (async () => {
+      while (!isGone) await cluster.run(['append', '/growing'], { input: 'one more line\n' });
+    })();
+    await cluster.signal('chunkserver-4', 'SIGKILL');
+    await cluster.until(
+      'repaired',
+      async () => (await copies(cluster, '/closed')) === 3 && (await copies(cluster, '/growing')) === 3,
+      120_000,
+    );
+    isGone = true;
+    await appending;
+    equal(Buffer.compare(await cluster.run(['cat', '/closed']), readFileSync(source)), 0);
+    const status = JSON.parse((await cluster.run(['status', '--json'])).toString()) as { repair: { copiedCount: number } };
+    notEqual(status.repair.copiedCount, 0);
+  } finally {
+    await cluster.close();
+  }
+});
+
+/** The fewest live copies of any chunk of the file. */
+async function copies(cluster: TestCluster, path: string): Promise<number> {
+  const view = JSON.parse((await cluster.run(['chunks', path, '--json'])).toString()) as ChunkView;
+  const counts = view.chunks.map((chunk) => chunk.replicas.filter((replica) => replica.state === 'live').length);
+  return counts.length === 0 ? 0 : Math.min(...counts);
+}

@@ -1,0 +1,102 @@
+import { equal, match } from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from './harness/free-ports.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../packages/cli/bin/cairn.js', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'cairn-up-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the data', { timeout: 180_000 }, async () => {
+  const port = await consecutivePorts(4);
+  const cluster = join(directory, 'cluster');
+  const first = await up(cluster, port);
+  equal(cairn(port, ['append', '/notes'], 'kept\n').status, 0);
+  equal(await first.end('SIGTERM'), 0);
+  for (const pid of first.pids) equal(existsSync(`/proc/${pid}`), false, `server ${pid} outlived up`);
+  equal(existsSync(join(cluster, 'logs', 'master.log')), true);
+
+  const second = await up(cluster, port);
+  equal(cairn(port, ['cat', '/notes']).stdout, 'kept\n');
+  equal(await second.end('SIGINT'), 0);
+});
+
+test('up: servers end with it even when it is killed', { timeout: 120_000 }, async () => {
+  const port = await consecutivePorts(4);
+  const running = await up(join(directory, 'killed'), port);
+  await running.end('SIGKILL');
+  const giveUpAtMs = performance.now() + 30_000;
+  while (running.pids.some((pid) => existsSync(`/proc/${pid}`))) {
+    if (performance.now() > giveUpAtMs) throw new Error(`servers ${running.pids.join(', ')} outlived up`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+
+test('up: a taken port is named', { timeout: 120_000 }, async () => {
+  const port = await consecutivePorts(4);
+  const running = await up(join(directory, 'taken'), port);
+  const result = spawnSync(process.execPath, [LAUNCHER, 'up', '--dir', join(directory, 'other'), '--port', String(port)], {
+    encoding: 'utf8',
+  });
+  equal(result.status, 1);
+  match(result.stderr, new RegExp(`port ${port} is taken`));
+  equal(await running.end('SIGTERM'), 0);
+});
+
+interface Running {
+  pids: number[];
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+async function up(dir: string, port: number): Promise<Running> {
+  const child: ChildProcess = spawn(process.execPath, [LAUNCHER, 'up', '--dir', dir, '--port', String(port), '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const pids = await new Promise<number[]>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`up ended with exit code ${code}`)));
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const event = JSON.parse(line) as { event: string; pids: number[] };
+      if (event.event === 'ready') resolve(event.pids);
+    });
+  });
+  return {
+    pids,
+    end(signal) {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+function cairn(port: number, args: string[], input = ''): { status: number | null; stdout: string } {
+  const env = { ...process.env, CAIRN_MASTER: `127.0.0.1:${port}` };
+  return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', input, env });
+}
+
+/** The first of `count` free ports in a row. */
+async function consecutivePorts(count: number): Promise<number> {
+  for (;;) {
+    const [first] = await freePorts(1);
+    const rest = Array.from({ length: count - 1 }, (_, index) => first! + 1 + index);
+    if (first! + count < 65_536 && (await allFree(rest))) return first!;
+  }
+}
+
+async function allFree(ports: number[]): Promise<boolean> {
+  const { createServer } = await import('node:net');
+  for (const port of ports) {
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (!isFree) return false;
+  }
+  return true;
+}

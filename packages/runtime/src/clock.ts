@@ -1,0 +1,44 @@
+import type { Clock, Timer } from '@cairnfs/base';
+
+/** Time of this machine. */
+export class RuntimeClock implements Clock {
+  nowMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const timeout = setTimeout(callback, Math.ceil(delayMs));
+    return {
+      cancel() {
+        clearTimeout(timeout);
+      },
+    };
+  }
+
+  /** `setImmediate` runs right after the poll phase, in which Node calls back for all I/O that is ready. */
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        timer.cancel();
+        reject(signal?.reason);
+      };
+      const timer = this.after(delayMs, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,118 @@
+/** An open file. Reads, syncs and large writes run in libuv's thread pool; small writes on the spot. */
+import { close, fdatasync, fstat, ftruncate, read, writev, writevSync } from 'node:fs';
+import { assert, DiskError, type DiskFile } from '@cairnfs/base';
+import { SYNC_WRITE_BYTES_MAX, WRITEV_BUFFERS_MAX } from '../limits.ts';
+import { diskError } from './disk-error.ts';
+
+export class RuntimeFile implements DiskFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #isOpen = true;
+
+  constructor(path: string, descriptor: number) {
+    this.#path = path;
+    this.#descriptor = descriptor;
+  }
+
+  read(position: number, target: Uint8Array): Promise<number> {
+    this.#checkOpen();
+    return new Promise((resolve, reject) => {
+      const readFrom = (filled: number): void => {
+        const length = target.length - filled;
+        read(this.#descriptor, target, filled, length, position + filled, (error, bytesRead) => {
+          if (error !== null) reject(diskError('read', this.#path, error));
+          else if (bytesRead === 0 || bytesRead === length) resolve(filled + bytesRead);
+          else readFrom(filled + bytesRead);
+        });
+      };
+      if (target.length === 0) resolve(0);
+      else readFrom(0);
+    });
+  }
+
+  write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+    this.#checkOpen();
+    const pending = buffers.filter((buffer) => buffer.length > 0);
+    let length = 0;
+    for (const buffer of pending) length += buffer.length;
+    if (length > SYNC_WRITE_BYTES_MAX) {
+      return new Promise((resolve, reject) => this.#writeRest(position, pending, resolve, reject));
+    }
+    try {
+      for (let rest = pending, at = position; rest.length > 0; ) {
+        const written = this.#checkProgress(writevSync(this.#descriptor, rest.slice(0, WRITEV_BUFFERS_MAX), at));
+        rest = withoutFirst(rest, written);
+        at += written;
+      }
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(diskError('write', this.#path, error));
+    }
+  }
+
+  sync(): Promise<void> {
+    this.#checkOpen();
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#descriptor, (error) => (error ? reject(diskError('sync', this.#path, error)) : resolve()));
+    });
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    this.#checkOpen();
+    return new Promise((resolve, reject) => {
+      ftruncate(this.#descriptor, sizeBytes, (error) =>
+        error ? reject(diskError('truncation', this.#path, error)) : resolve(),
+      );
+    });
+  }
+
+  size(): Promise<number> {
+    this.#checkOpen();
+    return new Promise((resolve, reject) => {
+      fstat(this.#descriptor, (error, { size } = { size: 0 } as never) =>
+        error ? reject(diskError('stat', this.#path, error)) : resolve(size),
+      );
+    });
+  }
+
+  close(): Promise<void> {
+    this.#checkOpen();
+    this.#isOpen = false;
+    return new Promise((resolve, reject) => {
+      close(this.#descriptor, (error) => (error ? reject(diskError('close', this.#path, error)) : resolve()));
+    });
+  }
+
+  #writeRest(at: number, buffers: Uint8Array[], resolve: () => void, reject: (error: Error) => void): void {
+    writev(this.#descriptor, buffers.slice(0, WRITEV_BUFFERS_MAX), at, (error, written) => {
+      try {
+        if (error) throw error;
+        const rest = withoutFirst(buffers, this.#checkProgress(written));
+        if (rest.length === 0) resolve();
+        else this.#writeRest(at + written, rest, resolve, reject);
+      } catch (failure) {
+        reject(diskError('write', this.#path, failure));
+      }
+    });
+  }
+
+  /** POSIX allows a write of nothing without an error; repeated for ever, it would hang. */
+  #checkProgress(written: number): number {
+    if (written > 0) return written;
+    throw new DiskError('EIO', this.#path, `write to ${this.#path}: the system took no byte and gave no error`);
+  }
+
+  #checkOpen(): void {
+    assert(this.#isOpen, () => `${this.#path} used after its close`);
+  }
+}
+
+/** What is left of `buffers` after their first `length` bytes. */
+function withoutFirst(buffers: Uint8Array[], length: number): Uint8Array[] {
+  let index = 0;
+  let rest = length;
+  while (index < buffers.length && rest >= buffers[index]!.length) rest -= buffers[index++]!.length;
+  const left = buffers.slice(index);
+  if (rest > 0) left[0] = left[0]!.subarray(rest);
+  return left;
+}

@@ -4,6 +4,7 @@ import { ErrorDetail } from '../gen/cairn/v1/common.ts';
 import { STREAM_CREDIT_INITIAL } from '../limits.ts';
 import { fromErrorDetail } from './error-detail.ts';
 import type { DataPart, Method, ReceivedData, Reply } from './types.ts';
+import { decodeMessage } from './wire.ts';
 
 /** What a connection knows of a call. Every call is settled once: by `succeeded`, `end` or `failed`. */
 export interface ClientCall {
@@ -75,7 +76,7 @@ export class UnaryCall<S> implements ClientCall {
     }
     let decoded: S;
     try {
-      decoded = this.method.response.decode(message);
+      decoded = decodeMessage(this.method.response, message);
     } catch (error) {
       data?.memory.release();
       this.failed(undecodable(this.method.name, error));
@@ -145,7 +146,7 @@ export class StreamCall<S> implements ClientCall, AsyncIterator<Reply<S>> {
     this.#creditLeft -= 1;
     let item: Reply<S>;
     try {
-      item = { message: this.method.response.decode(message), data };
+      item = { message: decodeMessage(this.method.response, message), data };
     } catch (error) {
       data?.memory.release();
       this.#carrier.cancel(this);

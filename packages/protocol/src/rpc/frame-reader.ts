@@ -61,7 +61,7 @@ export class FrameReader implements Receiver {
     this.#pool = options.pool;
     this.#sink = options.sink;
     this.#preface = options.preface;
-    this.#bytes = Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES);
+    this.#bytes = allocate(FIRST_BUFFER_BYTES);
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
     this.#connection.receive(this);
   }
@@ -214,7 +214,7 @@ export class FrameReader implements Receiver {
     const room = this.#bytes.length - this.#end;
     if (room >= wanted && room >= Math.min(this.#bytes.length, BUFFER_BYTES) / 8) return;
     const unparsed = this.#bytes.subarray(this.#start, this.#end);
-    const bytes = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, unparsed.length + wanted));
+    const bytes = allocate(Math.max(BUFFER_BYTES, unparsed.length + wanted));
     bytes.set(unparsed);
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -229,4 +229,9 @@ export class FrameReader implements Receiver {
     this.#data = undefined;
     this.#sink.ended(reason);
   }
+}
+
+/** Not zeroed. A plain array: its views are made several times faster than those of a `Buffer`. */
+function allocate(byteCount: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
 }

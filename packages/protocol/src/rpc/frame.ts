@@ -2,8 +2,9 @@
  * The frame header of docs/protocol.md: 28 bytes, little endian, before each message and its raw data.
  * Checks are paired: `writeFrameHeader` refuses what `parseFrameHeader` would.
  */
-import { assert, crc32c } from '@cairnfs/base';
+import { assert } from '@cairnfs/base';
 import { FRAME_DATA_BYTES_MAX, FRAME_MESSAGE_BYTES_MAX } from '../limits.ts';
+import { checksumOf } from './head-checksum.ts';
 
 /** What a client sends first, before its hello frame. */
 export const PREFACE = 'CAIRNFS\n';
@@ -86,9 +87,8 @@ export function parseFrameHeader(view: DataView, at: number, header: FrameHeader
 /** Whether header and message are those that were sent; `at` is where the header starts and its message follows. */
 export function headIsIntact(bytes: Uint8Array, at: number, header: FrameHeader): boolean {
   const messageStart = at + FRAME_HEADER_BYTES;
-  const ofHeader = crc32c(bytes.subarray(at, at + CHECKED_HEADER_BYTES));
-  if (header.messageBytes === 0) return ofHeader === header.headChecksum;
-  return crc32c(bytes.subarray(messageStart, messageStart + header.messageBytes), ofHeader) === header.headChecksum;
+  const ofHeader = checksumOf(bytes, at, CHECKED_HEADER_BYTES, 0);
+  return checksumOf(bytes, messageStart, header.messageBytes, ofHeader) === header.headChecksum;
 }
 
 /** Fields of a frame to send; its message is already behind the header in `bytes`. */
@@ -122,6 +122,6 @@ export function writeFrameHeader(
   view.setUint8(at + 15, fields.dataBytes === undefined ? 0 : FLAG_DATA);
   view.setUint32(at + 16, fields.value, true);
   view.setUint32(at + 20, fields.dataChecksum, true);
-  const ofHeader = crc32c(bytes.subarray(at, at + CHECKED_HEADER_BYTES));
-  view.setUint32(at + 24, messageBytes === 0 ? ofHeader : crc32c(message, ofHeader), true);
+  const ofHeader = checksumOf(bytes, at, CHECKED_HEADER_BYTES, 0);
+  view.setUint32(at + 24, checksumOf(message, 0, messageBytes, ofHeader), true);
 }

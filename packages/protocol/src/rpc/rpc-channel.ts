@@ -23,6 +23,7 @@ import { ClientConnection } from './client-connection.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { lengthOf } from './frame-writer.ts';
 import type { CallOptions, Method, Reply, RpcChannel } from './types.ts';
+import { encodeMessage } from './wire.ts';
 
 export interface ChannelOptions {
   readonly address: Address;
@@ -149,7 +150,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     if (!(options.timeoutMs > 0)) {
       throw new FsError('DEADLINE_EXCEEDED', `no time was left to call ${method.name}; nothing was sent`);
     }
-    const message = method.request.encode(request).finish();
+    const message = encodeMessage(method.request, request);
     const dataBytes = options.data === undefined ? 0 : lengthOf(options.data.buffers);
     if (message.length > FRAME_MESSAGE_BYTES_MAX || dataBytes > FRAME_DATA_BYTES_MAX) {
       throw new FsError(

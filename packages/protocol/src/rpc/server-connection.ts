@@ -25,6 +25,7 @@ import type { MethodEntry, MethodTable } from './method-table.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
 import { ServerCall } from './server-call.ts';
 import type { Payload, ReceivedData } from './types.ts';
+import { decodeMessage, encodeMessage } from './wire.ts';
 
 export interface ServerConnectionOptions {
   readonly clock: Clock;
@@ -154,7 +155,7 @@ export class ServerConnection implements FrameSink {
     }
     let request: unknown;
     try {
-      request = entry.method.request.decode(message);
+      request = decodeMessage(entry.method.request, message);
     } catch (error) {
       const fault = new FsError('BAD_FRAME', `the request of ${entry.method.name} does not decode`, { cause: error });
       this.#settle(call, entry, fault, undefined);
@@ -224,7 +225,7 @@ export class ServerConnection implements FrameSink {
   #answer(call: ServerCall, entry: MethodEntry, kind: 2 | 5, payload: Payload<unknown>): unknown {
     const { requestId, method } = call;
     try {
-      const message = entry.method.response.encode(payload.message).finish();
+      const message = encodeMessage(entry.method.response, payload.message);
       const dataBytes = payload.data === undefined ? 0 : lengthOf(payload.data.buffers);
       if (message.length > FRAME_MESSAGE_BYTES_MAX || dataBytes > FRAME_DATA_BYTES_MAX) {
         throw new FsError(

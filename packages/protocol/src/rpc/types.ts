@@ -2,13 +2,14 @@
  * The shapes of the RPC layer, shared by its client and server half and by every handler. Handlers are written once
  * against these and know no transport: the framed protocol calls them, and so does gRPC (`runtime`).
  */
+import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Address, FsError } from '@cairnfs/base';
 import type { PooledBytes } from './pooled-bytes.ts';
 
 /** What ts-proto generates for a message. */
 export interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(input: Uint8Array): T;
+  encode(message: T, writer?: BinaryWriter): { finish(): Uint8Array };
+  decode(input: BinaryReader | Uint8Array): T;
 }
 
 /** One method of the framed protocol. `id` is its number on the wire, never reused. */

@@ -1,0 +1,74 @@
+import { equal, rejects } from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { DiskError } from '@cairnfs/base';
+import { RuntimeDisk } from './runtime-disk.ts';
+
+const HOLDER = `
+  const { RuntimeDisk } = await import(process.argv[1]);
+  await new RuntimeDisk().lock(process.argv[2]);
+  process.stdout.write('locked');
+  setInterval(() => {}, 1000);
+`;
+
+test('lock: a live process keeps it, and its death, however sudden, frees it', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'lock');
+    const module = new URL('./runtime-disk.js', import.meta.url).href;
+    const holder = spawn(process.execPath, ['--input-type=module', '-e', HOLDER, module, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(holder.stdout, 'data');
+    await rejects(new RuntimeDisk().lock(path), isBusy);
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    const lock = await new RuntimeDisk().lock(path);
+    await lock.release();
+    equal((await readdir(directory)).length, 0);
+  }));
+
+test('lock: a pid used again by another process does not keep it', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'lock');
+    const disk = new RuntimeDisk();
+    await disk.lock(path);
+    const owner = JSON.parse(await readFile(path, 'utf8'));
+    await rejects(disk.lock(path), isBusy);
+    await writeFile(path, JSON.stringify({ ...owner, started: '1' }));
+    await disk.lock(path);
+    await writeFile(path, JSON.stringify({ ...owner, boot: 'an earlier boot' }));
+    await disk.lock(path);
+  }));
+
+test('lock: on doubt it is not taken', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'lock');
+    const disk = new RuntimeDisk();
+    await disk.lock(path);
+    const owner = JSON.parse(await readFile(path, 'utf8'));
+    for (const content of ['', '{"pid":1}', JSON.stringify({ ...owner, started: '1', pidNamespace: 'pid:[1]' })]) {
+      await writeFile(path, content);
+      await rejects(disk.lock(path), isBusy);
+    }
+    // A process that died during a takeover leaves the takeover file behind.
+    await writeFile(path, JSON.stringify({ ...owner, started: '1' }));
+    await writeFile(`${path}.takeover`, JSON.stringify(owner));
+    await rejects(disk.lock(path), isBusy);
+  }));
+
+function isBusy(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'EBUSY';
+}
+
+async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'cairnfs-lock-'));
+  try {
+    await body(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}

@@ -1,6 +1,6 @@
 /**
- * Gathers the frames of one tick and hands them to the connection as one write. Headers and small messages of many
- * frames lie one after another in a slab of 64 KiB; large messages and raw data go out from where they are.
+ * Gathers the frames of one tick and hands them to the connection as one write. Headers, messages and small data of
+ * many frames lie one after another in a slab of 64 KiB; large messages and bulk data go out from where they are.
  *
  * Invariant: a slab is written again only after every write that showed part of it to the connection was sent.
  */
@@ -18,8 +18,8 @@ export interface OutgoingFrame {
 }
 
 const SLAB_BYTES = 64 * 1024;
-/** A larger message is not copied into the slab. */
-const SLAB_MESSAGE_BYTES_MAX = 8 * 1024;
+/** Messages and data up to this are copied into the slab: cheaper than sending them as a buffer of their own. */
+const COPIED_BYTES_MAX = 8 * 1024;
 /** Slabs kept for reuse by one connection. */
 const FREE_SLABS_MAX = 4;
 
@@ -67,9 +67,6 @@ export class FrameWriter {
       return;
     }
     const messageBytes = message.length;
-    const inSlab = messageBytes <= SLAB_MESSAGE_BYTES_MAX;
-    this.#makeRoom(FRAME_HEADER_BYTES + (inSlab ? messageBytes : 0));
-    const slab = this.#slab;
     const dataBytes = data === undefined ? undefined : lengthOf(data.buffers);
     const fields = {
       kind: frame.kind,
@@ -80,18 +77,13 @@ export class FrameWriter {
       dataBytes,
       dataChecksum: data?.checksum ?? 0,
     };
+    this.#makeRoom(FRAME_HEADER_BYTES);
+    const slab = this.#slab;
     writeFrameHeader(slab.bytes, slab.view, slab.end, fields, message);
     slab.end += FRAME_HEADER_BYTES;
-    if (inSlab) {
-      slab.bytes.set(message, slab.end);
-      slab.end += messageBytes;
-    } else {
-      this.#endRun();
-      this.#buffers.push(message);
-    }
+    this.#append(message);
     if (data !== undefined) {
-      this.#endRun();
-      for (const buffer of data.buffers) if (buffer.length > 0) this.#buffers.push(buffer);
+      for (const buffer of data.buffers) this.#append(buffer);
       if (data.sent !== undefined) this.#sent.push(data.sent);
     }
     this.#queued(FRAME_HEADER_BYTES + messageBytes + (dataBytes ?? 0));
@@ -131,6 +123,17 @@ export class FrameWriter {
     if (this.#flushing) return;
     this.#flushing = true;
     this.#clock.soon(this.#flushSoon);
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (bytes.length > COPIED_BYTES_MAX) {
+      this.#endRun();
+      this.#buffers.push(bytes);
+      return;
+    }
+    this.#makeRoom(bytes.length);
+    this.#slab.bytes.set(bytes, this.#slab.end);
+    this.#slab.end += bytes.length;
   }
 
   readonly #flushSoon = (): void => {

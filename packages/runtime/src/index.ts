@@ -1,5 +1,6 @@
 export { RuntimeClock } from './clock.ts';
 export { RuntimeDisk } from './disk/runtime-disk.ts';
+export { createGrpcServer, type GrpcServer, type GrpcServerOptions, type UnaryHandlers } from './grpc/grpc-server.ts';
 export { openLmdbStateStore } from './lmdb-state-store.ts';
 export { createLog, type LogLevel, type LogOptions } from './log.ts';
 export { RuntimeMachine } from './machine.ts';

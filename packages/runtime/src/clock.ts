@@ -1,4 +1,7 @@
-import type { Clock, Timer } from '@cairnfs/base';
+import { assert, type Clock, type Timer } from '@cairnfs/base';
+
+/** Node runs timers beyond this at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
 
 /** Time of this machine. */
 export class RuntimeClock implements Clock {
@@ -11,6 +14,7 @@ export class RuntimeClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
+    assert(delayMs <= DELAY_MS_MAX, () => `a timer of ${delayMs} ms: 24 days are the most`);
     const timeout = setTimeout(callback, Math.ceil(delayMs));
     return {
       cancel() {

@@ -4,16 +4,24 @@
  * then it gets a small buffer of our own, whose first bytes are copied over.
  */
 import type { Socket } from 'node:net';
-import type { Receiver } from '@cairnfs/base';
+import { assert, type Receiver } from '@cairnfs/base';
 
 /** Copied once for each connection, so small; a frame's header fits. */
 const OWN_BUFFER_BYTES = 64;
 
 export class LentReads {
   #receiver: Receiver | undefined;
+  #isPaused = false;
   #isStopped = false;
   readonly #own = new Uint8Array(OWN_BUFFER_BYTES);
   #isOwnLent = false;
+  /** Received and not yet handed on. */
+  #held: Uint8Array;
+
+  /** @param early bytes already received from the socket, handed on before all others. */
+  constructor(early: Uint8Array = new Uint8Array(0)) {
+    this.#held = early;
+  }
 
   /** For `net.Socket` and `net.connect`. */
   readonly onread = {
@@ -22,28 +30,43 @@ export class LentReads {
       return this.#isOwnLent ? this.#own : this.#receiver!.buffer();
     },
     callback: (length: number): boolean => {
-      if (this.#isOwnLent) this.give(this.#own.subarray(0, length));
-      else if (!this.#isStopped) this.#receiver!.received(length);
+      if (this.#isOwnLent) {
+        this.#held = this.#own.slice(0, length);
+        this.#handOnHeld();
+      } else if (!this.#isStopped) {
+        this.#receiver!.received(length);
+      }
       return true;
     },
   };
 
-  start(receiver: Receiver): void {
+  setReceiver(receiver: Receiver): void {
     this.#receiver = receiver;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Hands on what is held. False when the receiver paused or closed meanwhile: then the socket must not be read. */
+  start(): boolean {
+    this.#isPaused = false;
+    this.#handOnHeld();
+    return !this.#isPaused && !this.#isStopped;
   }
 
   /** Nothing is handed on any more. */
   stop(): void {
     this.#isStopped = true;
+    this.#held = new Uint8Array(0);
   }
 
-  /** Bytes that are in memory already. */
-  give(bytes: Uint8Array): void {
-    for (let rest = bytes; rest.length > 0 && !this.#isStopped; ) {
+  #handOnHeld(): void {
+    while (this.#held.length > 0 && !this.#isPaused && !this.#isStopped) {
       const target = this.#receiver!.buffer();
-      const length = Math.min(target.length, rest.length);
-      target.set(rest.subarray(0, length));
-      rest = rest.subarray(length);
+      const length = Math.min(target.length, this.#held.length);
+      target.set(this.#held.subarray(0, length));
+      this.#held = this.#held.subarray(length);
       this.#receiver!.received(length);
     }
   }
@@ -63,7 +86,7 @@ interface SocketInternals {
 export function withLentReads(socket: Socket, make: (handle: object) => Socket): Socket {
   const internals = socket as unknown as SocketInternals;
   const handle = internals._handle;
-  if (handle === null) return socket; // closed already
+  assert(handle !== null, 'a socket that is closed already was to be read from');
   handle.reading = false;
   handle.readStop();
   internals._handle = null;

@@ -20,11 +20,14 @@ export function detectProtocol(socket: Socket, detected: (protocol: Protocol, ea
   let early = Buffer.alloc(0);
   const timeout = setTimeout(() => socket.destroy(), PREFACE_TIMEOUT_MS);
   const onEnd = () => socket.destroy();
+  // An error before the protocol is known concerns nobody: 'close' follows it and ends the wait.
+  const onError = () => {};
   const stop = () => {
     clearTimeout(timeout);
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('close', stop);
+    socket.off('error', onError);
   };
   const onData = (bytes: Buffer) => {
     // One read brings 64 KiB at most, and each but the first follows fewer bytes than a preface: the buffer is bounded.
@@ -42,8 +45,7 @@ export function detectProtocol(socket: Socket, detected: (protocol: Protocol, ea
       detected(candidate.protocol, early);
     }
   };
-  // Errors before the protocol is known concern nobody: 'close' follows and ends the wait.
-  socket.on('error', () => {});
+  socket.on('error', onError);
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('close', stop);

@@ -26,8 +26,6 @@ export class RuntimeConnection implements Connection {
   readonly peer: Address;
   readonly #socket: Socket;
   readonly #reads: LentReads;
-  /** Received before this object took over, to be handed on first. */
-  #early: Uint8Array | undefined;
   #receiver: Receiver | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #error: FsError | undefined;
@@ -39,13 +37,11 @@ export class RuntimeConnection implements Connection {
 
   /**
    * @param socket connected, paused, constructed with the `onread` of `reads`.
-   * @param early bytes already received, handed to the receiver before all others.
    */
-  constructor(socket: Socket, reads: LentReads, peer: Address, early?: Uint8Array) {
+  constructor(socket: Socket, reads: LentReads, peer: Address) {
     this.peer = peer;
     this.#socket = socket;
     this.#reads = reads;
-    this.#early = early;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.on('error', (error) => {
@@ -80,13 +76,14 @@ export class RuntimeConnection implements Connection {
   receive(receiver: Receiver): void {
     assert(this.#receiver === undefined, () => `the connection to ${this.peer} has a receiver already`);
     this.#receiver = receiver;
-    this.#reads.start(receiver);
+    this.#reads.setReceiver(receiver);
     if (this.#state === 'closed') setImmediate(() => receiver.closed(this.#error));
     else setImmediate(() => this.#startReading());
   }
 
   pause(): void {
     this.#isPaused = true;
+    this.#reads.pause();
     this.#socket.pause();
   }
 
@@ -106,10 +103,7 @@ export class RuntimeConnection implements Connection {
 
   #startReading(): void {
     if (this.#isPaused || this.#state !== 'open') return;
-    const early = this.#early;
-    this.#early = undefined;
-    if (early !== undefined) this.#reads.give(early);
-    if (!this.#isPaused && this.#isOpen()) this.#socket.resume();
+    if (this.#reads.start()) this.#socket.resume();
   }
 
   #scheduleSend(): void {
@@ -166,7 +160,6 @@ export class RuntimeConnection implements Connection {
     this.#batch = [];
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.#early = undefined;
     for (const { sent } of unsent) sent?.();
     this.#receiver?.closed(this.#error);
   }

@@ -75,7 +75,6 @@ export class RuntimeNetwork implements Network {
         if (protocol === 'framed') {
           accept.framed(frame(socket, open, early));
         } else {
-          socket.removeAllListeners('error');
           socket.unshift(early);
           accept.http2(socket);
         }
@@ -89,13 +88,13 @@ type OpenSockets = Set<{ destroy(): void }>;
 /** Makes a framed connection of an accepted socket. */
 function frame(accepted: Socket, open: OpenSockets, early?: Uint8Array): RuntimeConnection {
   const peer = peerOf(accepted);
-  const reads = new LentReads();
+  const reads = new LentReads(early);
   const socket = withLentReads(accepted, (handle) => {
     // `handle` and `pauseOnCreate` are how Node's own server constructs its sockets.
     const options = { handle, onread: reads.onread, pauseOnCreate: true };
     return new Socket(options as SocketConstructorOpts);
   });
-  const connection = new RuntimeConnection(socket, reads, peer, early);
+  const connection = new RuntimeConnection(socket, reads, peer);
   open.add(socket);
   connection.onClose(() => open.delete(socket));
   return connection;

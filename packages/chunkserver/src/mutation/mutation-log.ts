@@ -13,6 +13,7 @@
  * the term within a version; a promise above the version refuses every message of the version.
  */
 import { assert, FsError } from '@cairnfs/base';
+import type { PooledBytes } from '@cairnfs/protocol';
 import type { Operation } from './operation-table.ts';
 
 export interface StagedMutation {
@@ -25,7 +26,18 @@ export interface StagedMutation {
   readonly operation: Operation | undefined;
   /** Length of the chunk once it is committed. */
   readonly lengthAfter: number;
+  /** Where the bytes live, one reference of it; absent for memory that is left to the garbage collector. */
+  readonly memory?: PooledBytes | undefined;
+  /** Its journal record is on stable storage. */
   isDurable: boolean;
+  /** Committed and applied, or dropped: it is in no log any more. */
+  isGone: boolean;
+}
+
+/** Once a mutation is in no log and in no journal write, its bytes may be reused. */
+export function releaseMutation(mutation: StagedMutation): void {
+  mutation.isGone = true;
+  if (mutation.isDurable) mutation.memory?.release();
 }
 
 export interface MutationLogState {
@@ -148,6 +160,7 @@ export class MutationLog {
   /** Its journal record is on stable storage. A mutation dropped meanwhile changes nothing. */
   markDurable(mutation: StagedMutation): void {
     mutation.isDurable = true;
+    if (mutation.isGone) mutation.memory?.release();
     if (this.find(mutation.sequence) !== mutation) return;
     assert(
       mutation.sequence === this.#durableSequence + 1,

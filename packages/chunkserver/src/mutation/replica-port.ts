@@ -1,7 +1,8 @@
 /**
  * What mutations and views need of a replica on a disk. The state machines (`MutationLog`, `OperationTable`) decide;
  * the port makes decisions durable and bytes visible. Journal records of one replica become durable in the order of
- * the calls: a promise that is durable has everything staged before it under it.
+ * the calls: a promise that is durable has everything staged before it under it. Apart from `journalStaged` the calls
+ * do not throw: when the disk fails, `durable` never runs and the replica is no longer found.
  */
 import type { ChunkView } from '@cairnfs/protocol';
 import type { MutationLog, StagedMutation } from './mutation-log.ts';
@@ -31,9 +32,9 @@ export interface MutableReplica {
   journalTerm(view: ChunkView, durable: () => void): void;
   /** Journals that the chunk may not grow any more. */
   journalSealed(durable: () => void): void;
-  /** Makes the bytes visible to reads and the length known, in sequence order. Written to place lazily. */
+  /** Makes the bytes visible to reads and the length known, in sequence order. The bytes may be reused afterwards. */
   applyCommitted(mutations: readonly StagedMutation[]): void;
-  /** Forgets the bytes of mutations that were dropped. */
+  /** Forgets what it keeps of mutations that were dropped. */
   forgetDropped(mutations: readonly StagedMutation[]): void;
   /** Cuts an uploaded replica to the length confirmed; `log.cut` was called. */
   applyCut(length: number): void;

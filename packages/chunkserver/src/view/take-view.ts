@@ -1,0 +1,58 @@
+/** One replica takes a view that its primary brings: durable before the answer, and the same again when it comes twice. */
+import { FsError } from '@cairnfs/base';
+import type { ChunkView, InstallViewReply } from '@cairnfs/protocol';
+import { commitReplica, dropMutations } from '../mutation/commit.ts';
+import type { MutableReplica } from '../mutation/replica-port.ts';
+
+export interface ViewToTake {
+  readonly view: ChunkView;
+  readonly term: number;
+  /** Refuse earlier terms and say what is staged; neither commit nor drop. */
+  readonly fence: boolean;
+}
+
+/**
+ * @returns what the replica holds, once that is on stable storage.
+ * @throws FsError STALE_VERSION  a later view or term was promised or taken here, also while this one became durable.
+ */
+export async function takeView(replica: MutableReplica, { view, term, fence }: ViewToTake): Promise<InstallViewReply> {
+  const { log } = replica;
+  if (fence) {
+    log.fence(view.version, term);
+    if (view.sealed) log.seal();
+    cutToBase(replica, view);
+    await new Promise<void>((durable) => replica.journalTerm(view, durable));
+  } else {
+    const take = { version: view.version, term, base: view.baseSequence };
+    if (!log.checkInstall(take)) {
+      // Committed first, so that bytes become visible in order and what is dropped is exactly what lies above the base.
+      commitReplica(replica, view.baseSequence);
+      dropMutations(replica, log.install(take).dropped);
+      cutToBase(replica, view);
+    }
+    if (view.sealed) log.seal();
+    await new Promise<void>((durable) => replica.journalView(view, durable));
+  }
+  log.checkTerm(view.version, term);
+  return {
+    stagedSequence: log.durableSequence,
+    committedSequence: log.committedSequence,
+    committedLength: log.committedLength,
+  };
+}
+
+/** An upload may have left more here than was confirmed; the first mutation must find the same end everywhere. */
+function cutToBase(replica: MutableReplica, { handle, baseSequence, baseLength }: ChunkView): void {
+  const { log } = replica;
+  if (baseLength === undefined || baseSequence !== 0 || log.stagedSequence !== 0) return;
+  if (log.committedLength < baseLength) {
+    throw new FsError(
+      'STALE_VERSION',
+      `chunk ${handle}: ${baseLength} bytes were confirmed, this replica has ${log.committedLength}; it must be copied anew`,
+      { details: { baseLength, committedLength: log.committedLength } },
+    );
+  }
+  if (log.committedLength === baseLength) return;
+  log.cut(baseLength);
+  replica.applyCut(baseLength);
+}

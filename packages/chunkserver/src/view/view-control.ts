@@ -1,0 +1,90 @@
+/**
+ * A replica and the master's view changes (docs/protocol.md, "Views"): promises, lengths and the proof by which a closed
+ * chunk takes a confirmed version.
+ */
+import { FsError } from '@cairnfs/base';
+import type { Payload, PrepareViewReply, PrepareViewRequest } from '@cairnfs/protocol';
+import { commitReplica, dropMutations } from '../mutation/commit.ts';
+import type { MutationContext } from '../mutation/mutation-context.ts';
+import type { Primaries } from '../mutation/primaries.ts';
+import type { MutableReplica } from '../mutation/replica-port.ts';
+import { notFound, type Secondaries } from '../mutation/secondary.ts';
+
+/**
+ * Promises the new version: everything of the old one is refused from now on. The answer comes when the promise, and
+ * with it all staged before, is on stable storage.
+ *
+ * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
+ */
+export async function prepareView(
+  { context, secondaries, primaries }: { context: MutationContext; secondaries: Secondaries; primaries: Primaries },
+  request: PrepareViewRequest,
+): Promise<Payload<PrepareViewReply>> {
+  const { handle, oldVersion, newVersion, removed, serverId } = request;
+  if (serverId !== context.serverId()) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      `PrepareView was meant for server ${serverId} and reached server ${context.serverId()}`,
+    );
+  }
+  const replica = context.replicas.find(handle);
+  if (replica === undefined) throw notFound(handle);
+  const { log } = replica;
+  log.promise({ oldVersion, newVersion, removed });
+  secondaries.refuseWaiting(replica);
+  primaries.promised(handle);
+  await new Promise<void>((durable) => replica.journalPromise(durable));
+  // A later promise while this one became durable: the master gave this attempt up.
+  if (log.promisedVersion !== newVersion || log.version >= newVersion) log.checkVersion(oldVersion);
+  const staged = log.staged.slice(0, log.durableSequence - log.committedSequence);
+  return {
+    message: {
+      stagedSequence: log.durableSequence,
+      committedSequence: log.committedSequence,
+      committedLength: log.committedLength,
+      stagedLength: staged.at(-1)?.lengthAfter ?? log.committedLength,
+      lengthsAfter: staged.map(({ lengthAfter }) => lengthAfter),
+    },
+  };
+}
+
+/**
+ * Installs a promised version because a client named it: clients learn only confirmed versions. The length at its base
+ * says which of the staged mutations it holds, when each of them made the chunk longer.
+ *
+ * @returns false when that cannot be told here: only the view itself, brought by a primary, settles it.
+ */
+export function installByProof(replica: MutableReplica, proof: { version: number; knownLength: number }): boolean {
+  const { log, view } = replica;
+  const { version, knownLength } = proof;
+  if (version === log.version && log.promisedVersion === version) return true;
+  if (version !== log.promisedVersion || log.isRemoved) return false;
+  const base = baseOfLength(replica, knownLength);
+  if (base === undefined) return false;
+  commitReplica(replica, base);
+  dropMutations(replica, log.install({ version, term: 0, base }).dropped);
+  const installed = {
+    members: [],
+    addresses: [],
+    minimum: 1,
+    ...view,
+    handle: log.handle,
+    version,
+    baseSequence: base,
+  };
+  // Nothing depends on its durability: after a restart the promise stands, and the next proof tells the same.
+  replica.journalView({ ...installed, sealed: log.isSealed }, () => {});
+  return true;
+}
+
+function baseOfLength({ log }: MutableReplica, knownLength: number): number | undefined {
+  if (log.staged.length === 0) return log.committedSequence;
+  let length = log.committedLength;
+  let base = length === knownLength ? log.committedSequence : undefined;
+  for (const { sequence, lengthAfter } of log.staged) {
+    if (lengthAfter <= length) return undefined; // an overwrite leaves no trace in the length
+    length = lengthAfter;
+    if (length === knownLength) base = sequence;
+  }
+  return base;
+}

@@ -1,0 +1,146 @@
+/**
+ * A primary brings its view to every member, itself included, before it serves (docs/protocol.md, "Views", step 4).
+ *
+ * A version new here starts at the base that the master logged. A version installed before is taken under a higher term:
+ * first every member refuses the earlier term and says what it has staged; then what not every member has, and what
+ * therefore was never acknowledged, is dropped under one more term (docs/spec/mutations.md, "Taking a lease again").
+ */
+import { FsError, toFsError } from '@cairnfs/base';
+import { ChunkserverPeerMethods, type ChunkView, type InstallViewReply } from '@cairnfs/protocol';
+import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
+import type { MutationContext } from '../mutation/mutation-context.ts';
+import type { MutableReplica } from '../mutation/replica-port.ts';
+import { notFound } from '../mutation/secondary.ts';
+import { takeView } from './take-view.ts';
+
+export interface Member {
+  readonly id: number;
+  readonly address: string;
+}
+
+export type ViewRoundResult =
+  /** Every member has staged exactly up to `sequence`, in `term`. */
+  | { readonly kind: 'installed'; readonly replica: MutableReplica; readonly term: number; readonly sequence: number }
+  | { readonly kind: 'membersFailed'; readonly failed: ReadonlyMap<number, FsError> }
+  /** The state moved on while members were asked. */
+  | { readonly kind: 'superseded' };
+
+/**
+ * @param isCurrent whether the lease that the round is for still counts; asked after every wait.
+ * @throws FsError when this server itself cannot take the view, or acknowledged data is missing somewhere.
+ */
+export async function runViewRound(
+  context: MutationContext,
+  view: ChunkView,
+  isCurrent: () => boolean,
+): Promise<ViewRoundResult> {
+  const found = context.replicas.find(view.handle);
+  const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found);
+  if (found === undefined && !create) throw notFound(view.handle);
+  const replica = found ?? context.replicas.create(view);
+  const isNew = view.version !== replica.log.version;
+  const firstTerm = isNew ? 1 : replica.log.term + 1;
+
+  const first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });
+  if (!isCurrent()) return { kind: 'superseded' };
+  if (first.failed.size > 0) return { kind: 'membersFailed', failed: first.failed };
+  const holdings = first.holdings;
+  checkLengths(view, holdings);
+  const sequence = isNew ? view.baseSequence : lowestStaged(holdings);
+  const lost = membersBelowCommit(holdings);
+  if (lost.length > 0) {
+    const error = lostData(view, holdings, sequence);
+    if (isNew || lost.includes(context.serverId())) throw error;
+    return { kind: 'membersFailed', failed: new Map(lost.map((id) => [id, error])) };
+  }
+  if ([...holdings.values()].every(({ stagedSequence }) => stagedSequence === sequence)) {
+    return { kind: 'installed', replica, term: firstTerm, sequence };
+  }
+  if (isNew) throw lostData(view, holdings, sequence);
+
+  const term = firstTerm + 1;
+  const base = { ...view, baseSequence: sequence };
+  const second = await installEverywhere(context, { replica, view: base, term, fence: false, create: false });
+  if (!isCurrent()) return { kind: 'superseded' };
+  if (second.failed.size > 0) return { kind: 'membersFailed', failed: second.failed };
+  return { kind: 'installed', replica, term, sequence };
+}
+
+/** The members other than this server. */
+export function otherMembers(context: MutationContext, view: ChunkView): Member[] {
+  const members = view.members.map((id, index) => ({ id, address: view.addresses[index] ?? '' }));
+  return members.filter(({ id }) => id !== context.serverId());
+}
+
+interface Installation {
+  readonly replica: MutableReplica;
+  readonly view: ChunkView;
+  readonly term: number;
+  readonly fence: boolean;
+  readonly create: boolean;
+}
+
+interface Holdings {
+  readonly holdings: ReadonlyMap<number, InstallViewReply>;
+  readonly failed: ReadonlyMap<number, FsError>;
+}
+
+async function installEverywhere(context: MutationContext, installation: Installation): Promise<Holdings> {
+  const { replica, view, term, fence, create } = installation;
+  const holdings = new Map<number, InstallViewReply>();
+  const failed = new Map<number, FsError>();
+  const installAt = async ({ id, address }: Member): Promise<void> => {
+    try {
+      const options = { timeoutMs: PEER_CALL_TIMEOUT_MS };
+      const channel = context.peers.channel(address);
+      const reply = await channel.call(ChunkserverPeerMethods.installView, { view, term, fence, create }, options);
+      holdings.set(id, reply.message);
+    } catch (error) {
+      failed.set(id, toFsError(error));
+    }
+  };
+  const installHere = async (): Promise<void> => {
+    holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
+  };
+  await Promise.all([installHere(), ...otherMembers(context, view).map(installAt)]);
+  return { holdings, failed };
+}
+
+/** Nothing was ever staged here, so nothing was acknowledged: every member stages before an acknowledgement. */
+function isEmpty(replica: MutableReplica | undefined): boolean {
+  return replica === undefined || (replica.log.stagedSequence === 0 && replica.log.committedLength === 0);
+}
+
+function lowestStaged(holdings: ReadonlyMap<number, InstallViewReply>): number {
+  return Math.min(...[...holdings.values()].map(({ stagedSequence }) => stagedSequence));
+}
+
+/** Every member had staged what any of them committed; one that has less now has lost it. */
+function membersBelowCommit(holdings: ReadonlyMap<number, InstallViewReply>): number[] {
+  const committed = Math.max(...[...holdings.values()].map(({ committedSequence }) => committedSequence));
+  return [...holdings].filter(([, { stagedSequence }]) => stagedSequence < committed).map(([id]) => id);
+}
+
+/** Uploads have no sequence numbers: the same sequence 0 may stand for different lengths. */
+function checkLengths(view: ChunkView, holdings: ReadonlyMap<number, InstallViewReply>): void {
+  const all = [...holdings.values()];
+  if (all.some(({ stagedSequence }) => stagedSequence !== 0)) return;
+  const lengths = all.map(({ committedLength }) => committedLength);
+  if (lengths.every((length) => length === lengths[0])) return;
+  throw new FsError(
+    'DAMAGED',
+    `chunk ${view.handle}: its members hold ${lengths.join(', ')} bytes and the view of version ${view.version} names no ` +
+      'length; it is not opened on a guess',
+  );
+}
+
+function lostData(view: ChunkView, holdings: ReadonlyMap<number, InstallViewReply>, sequence: number): FsError {
+  const held = [...holdings].map(([id, { committedSequence, stagedSequence }]) => {
+    return `server ${id}: committed ${committedSequence}, staged ${stagedSequence}`;
+  });
+  return new FsError(
+    'DAMAGED',
+    `chunk ${view.handle}: the view of version ${view.version} would start at sequence ${sequence}, but its members hold ` +
+      `other data (${held.join('; ')}); a member has lost acknowledged mutations, so the chunk is not opened`,
+  );
+}

@@ -1,4 +1,4 @@
-/** CRC32C (Castagnoli), the checksum of every frame, journal record and block. Hardware speed: about 6 GB/s a core. */
+/** CRC32C (Castagnoli), the checksum of every frame, journal record and block. At hardware speed: several GB/s a core. */
 import { crc32c as crc32cNative } from '@node-rs/crc32';
 
 /**

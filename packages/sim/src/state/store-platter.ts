@@ -16,7 +16,7 @@ export class StorePlatter {
   #batchCount = 0;
   #sizeBytes = 0;
   #lent = new Uint8Array(0);
-  /** Stores opened and not yet closed; more than one would be two processes on one directory. */
+  /** By a process that has not closed it: a second one would be two processes on one directory. */
   isOpen = false;
 
   get sizeBytes(): number {

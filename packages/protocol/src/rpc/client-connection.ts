@@ -1,7 +1,7 @@
 /** One connection of a channel: handshake, requests out, answers to their calls, liveness. */
 import { type Clock, type Connection, FsError } from '@cairnfs/base';
 import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
-import { HANDSHAKE_TIMEOUT_MS, PING_AFTER_SILENCE_MS, PONG_TIMEOUT_MS } from '../limits.ts';
+import { CHANNEL_QUEUED_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, PING_AFTER_SILENCE_MS, PONG_TIMEOUT_MS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type ClientCall, errorOfMessage } from './client-call.ts';
 import { type FrameHeader, FrameKind, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
@@ -128,7 +128,7 @@ export class ClientConnection implements FrameSink {
     if (!this.#welcomed) this.#handshake(kind, message);
     else if (kind === FrameKind.error) this.#fail(requestId, errorOfMessage(message));
     else if (kind === FrameKind.end) this.#end(requestId);
-    else if (kind === FrameKind.ping) this.#writer.write({ kind: FrameKind.pong, requestId, method: 0, value: 0 });
+    else if (kind === FrameKind.ping) this.#pong(requestId);
     else if (kind !== FrameKind.pong) this.close(`a server may not send frames of kind ${kind}`);
   }
 
@@ -196,6 +196,11 @@ export class ClientConnection implements FrameSink {
     this.#calls.delete(requestId);
     if (call.end()) return;
     call.failed(new FsError('BAD_FRAME', `${this.#peer} ended ${call.method.name} without an answer`));
+  }
+
+  #pong(requestId: number): void {
+    this.#writer.write({ kind: FrameKind.pong, requestId, method: 0, value: 0 });
+    if (this.#writer.unsentBytes > 2 * CHANNEL_QUEUED_BYTES_MAX) this.close('the server pings and takes no answers');
   }
 
   #checkLiveness(nowMs: number): number {

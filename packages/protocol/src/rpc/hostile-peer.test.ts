@@ -124,6 +124,36 @@ test('server: lengths beyond the bounds close the connection before memory is ta
   }
 });
 
+test('server: answers that a peer does not take are bounded: the server stops reading', async () => {
+  const fixture = await makeFixture({ limits: { unsentBytesMax: 10_000 } });
+  const { client, server: accepted } = fixture.network.pair('x');
+  fixture.server.accept(accepted);
+  client.pause();
+  client.write([helloBytes()]);
+  const requests = Array.from({ length: 2000 }, (_, index) => request(index, 9999, stat));
+  const pings = Array.from({ length: 2000 }, () => frameBytes({ kind: FrameKind.ping }));
+  for (const bytes of [...requests, ...pings]) client.write([bytes]);
+  await fixture.clock.settle();
+  assert.ok(accepted.queuedBytes < 20_000, `${accepted.queuedBytes} bytes wait`);
+  assert.ok(client.queuedBytes > 100_000);
+});
+
+test('server: request data of open calls is bounded: the server stops reading', async () => {
+  const limited = await makeFixture({
+    limits: { openDataBytesMax: 1_000_000 },
+    register: (server) => server.handle(Data.readChunk, () => new Promise(() => {})),
+  });
+  const peer = connect(limited);
+  peer.send(helloBytes());
+  const data = new Uint8Array(100_000);
+  for (let requestId = 1; requestId <= 50; requestId += 1) {
+    const { id: method } = Data.readChunk;
+    peer.send(frameBytes({ kind: FrameKind.request, requestId, method, value: 1000, message: read, data }));
+  }
+  await limited.clock.settle();
+  assert.ok(limited.serverBuffers.outstandingCount <= 10, `${limited.serverBuffers.outstandingCount} buffers are held`);
+});
+
 const arbitraryFrame = (kinds: number[]): fc.Arbitrary<RawFrame> =>
   fc.record({
     kind: fc.oneof(

@@ -150,7 +150,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     if (!(options.timeoutMs > 0)) {
       throw new FsError('DEADLINE_EXCEEDED', `no time was left to call ${method.name}; nothing was sent`);
     }
-    const message = encodeMessage(method.request, request);
+    const message = encoded(method, request);
     const dataBytes = options.data === undefined ? 0 : lengthOf(options.data.buffers);
     if (message.length > FRAME_MESSAGE_BYTES_MAX || dataBytes > FRAME_DATA_BYTES_MAX) {
       throw new FsError(
@@ -309,6 +309,15 @@ function outgoingBytes(call: ClientCall): number {
   if (call.outgoing === undefined) return 0;
   const { message, data } = call.outgoing;
   return message.length + (data === undefined ? 0 : lengthOf(data.buffers));
+}
+
+function encoded<Q, S>(method: Method<Q, S>, request: Q): Uint8Array {
+  try {
+    return encodeMessage(method.request, request);
+  } catch (error) {
+    const message = `the request of ${method.name} holds a value that no message can: ${(error as Error).message}`;
+    throw new FsError('INVALID_ARGUMENT', message, { cause: error });
+  }
 }
 
 function cancelled(method: string): FsError {

@@ -1,6 +1,11 @@
 /** The server half of the framed protocol: handlers by method, connections by `accept`. */
 import { AssertionError, type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
-import { SERVER_OPEN_CALLS_MAX, SERVER_OPEN_STREAMS_MAX, SERVER_UNSENT_BYTES_MAX } from '../limits.ts';
+import {
+  SERVER_OPEN_CALLS_MAX,
+  SERVER_OPEN_DATA_BYTES_MAX,
+  SERVER_OPEN_STREAMS_MAX,
+  SERVER_UNSENT_BYTES_MAX,
+} from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -12,6 +17,8 @@ export interface RpcServerLimits {
   readonly openCallsMax: number;
   /** Streams under way; a further one is refused with OVERLOADED. */
   readonly openStreamsMax: number;
+  /** Request data those calls hold; past it the connection is not read. */
+  readonly openDataBytesMax: number;
   /** Response bytes the peer has not taken; past it the connection is not read. */
   readonly unsentBytesMax: number;
 }
@@ -44,6 +51,7 @@ export class RpcServer implements RpcRouter {
     this.#limits = {
       openCallsMax: SERVER_OPEN_CALLS_MAX,
       openStreamsMax: SERVER_OPEN_STREAMS_MAX,
+      openDataBytesMax: SERVER_OPEN_DATA_BYTES_MAX,
       unsentBytesMax: SERVER_UNSENT_BYTES_MAX,
       ...options.limits,
     };

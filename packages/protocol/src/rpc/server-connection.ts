@@ -20,11 +20,11 @@ import { DeadlineSweep } from './deadline-sweep.ts';
 import { encodeErrorDetail } from './error-detail.ts';
 import { type FrameHeader, FrameKind, PREFACE, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
-import { FrameWriter, lengthOf } from './frame-writer.ts';
+import { FrameWriter, lengthOf, type OutgoingFrame } from './frame-writer.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
 import { ServerCall } from './server-call.ts';
-import type { Payload, ReceivedData } from './types.ts';
+import type { DataPart, Payload, ReceivedData } from './types.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
 
 export interface ServerConnectionOptions {
@@ -52,8 +52,12 @@ export class ServerConnection implements FrameSink {
   readonly #handshakeDeadlineMs: number;
   #aliveAtMs: number;
   #welcomed = false;
+  /** Told that no version suits both; closed as soon as that has left. */
+  #refused = false;
   #ended = false;
   #streamCount = 0;
+  /** Data of requests under way. */
+  #openDataBytes = 0;
   #overloaded = false;
 
   constructor(options: ServerConnectionOptions) {
@@ -84,7 +88,7 @@ export class ServerConnection implements FrameSink {
     if (!this.#welcomed) this.#handshake(header, message);
     else if (header.kind === FrameKind.cancel) this.#cancel(header.requestId);
     else if (header.kind === FrameKind.credit) this.#grant(header);
-    else if (header.kind === FrameKind.ping) this.#writer.write({ ...header, kind: FrameKind.pong, value: 0 });
+    else if (header.kind === FrameKind.ping) this.#send(FrameKind.pong, header.requestId, 0);
     else if (header.kind !== FrameKind.pong) this.close(`a client may not send frames of kind ${header.kind}`);
   }
 
@@ -121,15 +125,14 @@ export class ServerConnection implements FrameSink {
         `this server speaks versions ${PROTOCOL_VERSION_LOWEST} to ${PROTOCOL_VERSION} of the framed protocol, ` +
           `${this.#peer} versions ${hello.lowestVersion} to ${hello.version}: upgrade the older of the two`,
       );
-      this.#writer.write({ kind: FrameKind.error, requestId: 0, method: 0, value: 0 }, encodeErrorDetail(error));
+      this.#send(FrameKind.error, 0, 0, encodeErrorDetail(error));
       this.#writer.flush();
-      this.#sweep.note(this.#clock.nowMs()); // closed by the sweep below: the error has left by then
       this.#refused = true;
+      this.#sweep.note(this.#clock.nowMs());
       return;
     }
     this.#welcomed = true;
-    const welcome = Welcome.encode({ version }).finish();
-    this.#writer.write({ kind: FrameKind.welcome, requestId: 0, method: 0, value: 0 }, welcome);
+    this.#send(FrameKind.welcome, 0, 0, Welcome.encode({ version }).finish());
     this.#sweep.note(this.#aliveAtMs + SILENCE_MS_MAX);
   }
 
@@ -193,17 +196,23 @@ export class ServerConnection implements FrameSink {
       this.#settle(call, entry, undefined, result);
       return;
     }
-    this.#calls.set(call.requestId, call);
-    this.#restrain();
+    this.#open(call);
     result.then(
       (payload) => this.#close(call, entry, undefined, payload),
       (error: unknown) => this.#close(call, entry, error ?? new Error('rejected without a reason'), undefined),
     );
   }
 
+  #open(call: ServerCall): void {
+    this.#calls.set(call.requestId, call);
+    this.#openDataBytes += call.data?.bytes.length ?? 0;
+    this.#restrain();
+  }
+
   /** The end of a call that was open. */
   #close(call: ServerCall, entry: MethodEntry, error: unknown, payload: Payload<unknown> | undefined): void {
     this.#calls.delete(call.requestId);
+    this.#openDataBytes -= call.data?.bytes.length ?? 0;
     this.#settle(call, entry, error, payload);
     this.#relax();
   }
@@ -233,8 +242,7 @@ export class ServerConnection implements FrameSink {
           `the answer of ${entry.method.name} has ${message.length} bytes and ${dataBytes} of data: ask for less`,
         );
       }
-      this.#writer.write({ kind, requestId, method, value: 0 }, message, payload.data);
-      this.#restrain();
+      this.#send(kind, requestId, method, message, payload.data);
       return undefined;
     } catch (error) {
       payload.data?.sent?.();
@@ -243,22 +251,20 @@ export class ServerConnection implements FrameSink {
   }
 
   #answerError(call: ServerCall, error: unknown): void {
-    const { requestId, method } = call;
-    this.#writer.write({ kind: FrameKind.error, requestId, method, value: 0 }, encodeErrorDetail(error));
+    this.#send(FrameKind.error, call.requestId, call.method, encodeErrorDetail(error));
   }
 
   // ---- Streams ----
 
   async #runStream(call: ServerCall, entry: MethodEntry, request: unknown): Promise<void> {
-    this.#calls.set(call.requestId, call);
+    this.#open(call);
     this.#streamCount += 1;
     this.#sweep.note(call.deadlineMs);
     let failure: unknown;
     try {
       failure = await this.#sendItems(call, entry, entry.stream!(request, call)[Symbol.asyncIterator]());
       if (failure === undefined && call.abortReason === undefined) {
-        const { requestId, method } = call;
-        this.#writer.write({ kind: FrameKind.end, requestId, method, value: 0 });
+        this.#send(FrameKind.end, call.requestId, call.method);
       }
     } catch (error) {
       failure = error ?? new Error('rejected without a reason');
@@ -303,8 +309,6 @@ export class ServerConnection implements FrameSink {
 
   readonly #watchDeadline = (call: ServerCall): void => this.#sweep.note(call.deadlineMs);
 
-  #refused = false;
-
   #expire(nowMs: number): number {
     if (!this.#welcomed) {
       if (!this.#refused && nowMs < this.#handshakeDeadlineMs) return this.#handshakeDeadlineMs;
@@ -333,23 +337,33 @@ export class ServerConnection implements FrameSink {
     return earliestMs;
   }
 
+  #send(kind: OutgoingFrame['kind'], requestId: number, method: number, message?: Uint8Array, data?: DataPart): void {
+    this.#writer.write({ kind, requestId, method, value: 0 }, message, data);
+    this.#restrain();
+  }
+
   /** Stops reading when too much is open or unsent. */
   #restrain(): void {
-    if (this.#overloaded || this.#ended) return;
-    const { openCallsMax, unsentBytesMax } = this.#options.limits;
-    if (this.#calls.size - this.#streamCount < openCallsMax && this.#writer.unsentBytes <= unsentBytesMax) return;
+    if (this.#overloaded || this.#ended || this.#pressure() < 1) return;
     this.#overloaded = true;
     this.#reader.pause();
   }
 
   /** Reads on when half of the room is free again. */
   #relax(): void {
-    if (!this.#overloaded || this.#ended) return;
-    const { openCallsMax, unsentBytesMax } = this.#options.limits;
-    if (this.#calls.size - this.#streamCount > openCallsMax / 2 || this.#writer.unsentBytes > unsentBytesMax / 2)
-      return;
+    if (!this.#overloaded || this.#ended || this.#pressure() > 0.5) return;
     this.#overloaded = false;
     this.#reader.resume();
+  }
+
+  /** The limit that is used most, as a ratio. Streams wait for credit that is still to be read, so they do not count. */
+  #pressure(): number {
+    const { openCallsMax, openDataBytesMax, unsentBytesMax } = this.#options.limits;
+    return Math.max(
+      (this.#calls.size - this.#streamCount) / openCallsMax,
+      this.#openDataBytes / openDataBytesMax,
+      this.#writer.unsentBytes / unsentBytesMax,
+    );
   }
 }
 

@@ -1,0 +1,94 @@
+/** What the parts of the master know of each other. */
+import type { Seams } from '@cairnfs/base';
+import type { RpcPool } from '@cairnfs/protocol';
+import type { Ledger } from '@cairnfs/storage';
+import type { MasterConfig } from './config.ts';
+import type { Transaction } from './state/transaction.ts';
+
+/**
+ * Decides and makes durable. `decide` runs at once and synchronously; what it wrote is one record of the operation log.
+ * Whoever sees the changes before they are durable waits for them too.
+ */
+export interface Decisions {
+  /** Resolves with what `decide` returned, once everything it wrote, and everything it read, is durable. */
+  perform<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T>;
+  /** A transaction to read from, in this tick. */
+  read(): Transaction;
+  /** Resolves when what the transaction has read is durable; synchronously `undefined` when it already is. */
+  settled(transaction: Transaction): Promise<void> | undefined;
+}
+
+export interface PlacementRequest {
+  /** Chunks to place. */
+  readonly count: number;
+  /** Copies of each. */
+  readonly replicas: number;
+  /** Fewer than this: NOT_ENOUGH_SERVERS. */
+  readonly minimum: number;
+  readonly avoid: ReadonlySet<number>;
+  /** Servers that hold the chunk already: their racks and hosts count as taken. */
+  readonly besides?: readonly number[];
+}
+
+export interface Placement {
+  /**
+   * Servers for each chunk, primary first; up to `replicas`, at least `minimum`.
+   *
+   * @throws FsError NOT_ENOUGH_SERVERS, with how many are live and needed; NO_SPACE when they are full.
+   */
+  place(request: PlacementRequest): number[][];
+}
+
+/** `unreachable`: out of touch, or not yet reported after a start. */
+export type ReplicaCondition = 'live' | 'unreachable' | 'missing' | 'corrupt' | 'stale';
+
+export interface Cluster {
+  /** host:port of the server, also of one out of touch; empty when it was never known. */
+  address(server: number): string;
+  /** In touch: its server lease may hold. */
+  isLive(server: number): boolean;
+  replica(server: number, handle: string): ReplicaCondition;
+}
+
+export interface Views {
+  /**
+   * A chunk that can be mutated: `open` is logged, its view is confirmed and every member is live.
+   *
+   * @param suspected servers the client could not reach: checked, not believed.
+   * @throws FsError VIEW_TOO_SMALL, UNAVAILABLE, CHUNK_NOT_FOUND
+   */
+  open(handle: string, suspected: readonly number[]): Promise<void>;
+  /** Ends the chunk's lease and settles its length; the chunk is closed (and sealed) in the state when it resolves. */
+  close(handle: string, options: { seal: boolean }): Promise<void>;
+  /** The committed length now: asked of the primary when the chunk is open. */
+  length(handle: string): Promise<number>;
+  /** From when it resolves, no replica serves the chunk at any version given out before. */
+  retire(handles: readonly string[]): Promise<void>;
+}
+
+export interface SafeMode {
+  readonly isActive: boolean;
+  /** What it waits for; empty outside. */
+  readonly reason: string;
+}
+
+export interface MasterContext {
+  readonly seams: Seams;
+  readonly config: MasterConfig;
+  readonly ledger: Ledger;
+  readonly decisions: Decisions;
+  readonly pool: RpcPool;
+  readonly clusterId: string;
+  /** Higher than that of any earlier run of this master; sessions and plans are numbered under it. */
+  readonly incarnation: number;
+  readonly startedAtMs: number; // monotonic
+  readonly startedWallMs: number;
+}
+
+/** The parts, each built from the context; namespace and uploads use the others through these interfaces. */
+export interface MasterParts {
+  readonly placement: Placement;
+  readonly cluster: Cluster;
+  readonly views: Views;
+  readonly safeMode: SafeMode;
+}

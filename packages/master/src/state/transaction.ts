@@ -1,0 +1,176 @@
+/**
+ * One request's view of the state: typed reads, and writes that are collected until the request is decided. A handler
+ * that throws has changed nothing. Ranges show the state as it was before the request's own writes.
+ */
+import { bytesToKey, type Key, keyToBytes, keyToU64, u64ToKey } from '@cairnfs/base';
+import type { StateView } from '@cairnfs/storage';
+import { Chunk, ChunkState, Dirent, ExtentValue, Inode, Server, Upload } from '../gen/cairn/master/v1/state.ts';
+import {
+  belowGoalKey,
+  chunkKey,
+  direntKey,
+  extentKey,
+  extentRange,
+  inodeKey,
+  META,
+  memberKey,
+  offsetOfExtentKey,
+  serverKey,
+  unsettledKey,
+  uploadKey,
+} from './keys.ts';
+
+export type FileExtent = ExtentValue & { readonly offset: number };
+
+const PRESENT = new Uint8Array([1]);
+
+export class Transaction {
+  readonly #view: StateView;
+  readonly #changes = new Map<Key, Uint8Array | undefined>();
+
+  constructor(view: StateView) {
+    this.#view = view;
+  }
+
+  get changes(): ReadonlyMap<Key, Uint8Array | undefined> {
+    return this.#changes;
+  }
+
+  /** The answer may leave once this is durable. */
+  get readSequence(): number {
+    return this.#view.readSequence;
+  }
+
+  get(key: Key): Uint8Array | undefined {
+    return this.#changes.has(key) ? this.#changes.get(key) : this.#view.get(key);
+  }
+
+  put(key: Key, value: Uint8Array): void {
+    this.#changes.set(key, value);
+  }
+
+  remove(key: Key): void {
+    this.#changes.set(key, undefined);
+  }
+
+  range(range: { start: Key; end: Key }, limit: number): { key: Key; value: Uint8Array }[] {
+    return this.#view.range(range.start, range.end, limit);
+  }
+
+  // ---- Single values ----
+
+  counter(key: Key): number {
+    const value = this.get(key);
+    return value === undefined ? 0 : keyToU64(bytesToKey(value));
+  }
+
+  setCounter(key: Key, value: number): void {
+    this.put(key, keyToBytes(u64ToKey(value)));
+  }
+
+  add(key: Key, amount: number): void {
+    if (amount !== 0) this.setCounter(key, this.counter(key) + amount);
+  }
+
+  // ---- Namespace ----
+
+  inode(inode: number): Inode | undefined {
+    const value = this.get(inodeKey(inode));
+    return value === undefined ? undefined : Inode.decode(value);
+  }
+
+  putInode(inode: number, value: Inode): void {
+    this.put(inodeKey(inode), Inode.encode(value).finish());
+  }
+
+  dirent(parent: number, name: string): Dirent | undefined {
+    const value = this.get(direntKey(parent, name));
+    return value === undefined ? undefined : Dirent.decode(value);
+  }
+
+  putDirent(parent: number, name: string, value: Dirent): void {
+    this.put(direntKey(parent, name), Dirent.encode(value).finish());
+  }
+
+  // ---- Extents ----
+
+  putExtent(inode: number, { offset, ...value }: FileExtent): void {
+    this.put(extentKey(inode, offset), ExtentValue.encode(value).finish());
+  }
+
+  extentAt(inode: number, offset: number): FileExtent | undefined {
+    const value = this.get(extentKey(inode, offset));
+    return value === undefined ? undefined : { offset, ...ExtentValue.decode(value) };
+  }
+
+  /** Extents that start in [from, to), in order. */
+  extents(inode: number, from: number, to: number, limit: number): FileExtent[] {
+    const { start, end } = extentRange(inode);
+    const last = to >= Number.MAX_SAFE_INTEGER ? end : extentKey(inode, to);
+    const entries = this.#view.range(from === 0 ? start : extentKey(inode, from), last, limit);
+    return entries.map(({ key, value }) => ({ offset: offsetOfExtentKey(key), ...ExtentValue.decode(value) }));
+  }
+
+  // ---- Chunks ----
+
+  chunk(handle: string): Chunk | undefined {
+    const value = this.get(chunkKey(handle));
+    return value === undefined ? undefined : Chunk.decode(value);
+  }
+
+  /** Writes the chunk and every index that follows from it. */
+  putChunk(handle: string, chunk: Chunk): void {
+    const before = this.chunk(handle);
+    if (before === undefined) this.add(META.chunkCount, 1);
+    this.#indexMembers(handle, before?.members ?? [], chunk.members);
+    const isGarbage = chunk.state === ChunkState.CHUNK_STATE_GARBAGE;
+    this.#mark(
+      unsettledKey(handle),
+      !isGarbage && (chunk.state === ChunkState.CHUNK_STATE_OPEN || chunk.pendingVersion !== 0),
+    );
+    const isUploading = chunk.state === ChunkState.CHUNK_STATE_UPLOADING;
+    this.#mark(belowGoalKey(handle), !isGarbage && !isUploading && chunk.members.length < chunk.goal);
+    this.put(chunkKey(handle), Chunk.encode(chunk).finish());
+  }
+
+  removeChunk(handle: string): void {
+    const before = this.chunk(handle);
+    if (before === undefined) return;
+    this.add(META.chunkCount, -1);
+    this.#indexMembers(handle, before.members, []);
+    this.#mark(unsettledKey(handle), false);
+    this.#mark(belowGoalKey(handle), false);
+    this.remove(chunkKey(handle));
+  }
+
+  #indexMembers(handle: string, before: readonly number[], after: readonly number[]): void {
+    for (const server of before) if (!after.includes(server)) this.remove(memberKey(server, handle));
+    for (const server of after) if (!before.includes(server)) this.put(memberKey(server, handle), PRESENT);
+  }
+
+  #mark(key: Key, isPresent: boolean): void {
+    const was = this.get(key) !== undefined;
+    if (isPresent && !was) this.put(key, PRESENT);
+    else if (!isPresent && was) this.remove(key);
+  }
+
+  // ---- Servers and uploads ----
+
+  server(id: number): Server | undefined {
+    const value = this.get(serverKey(id));
+    return value === undefined ? undefined : Server.decode(value);
+  }
+
+  putServer(id: number, server: Server): void {
+    this.put(serverKey(id), Server.encode(server).finish());
+  }
+
+  upload(id: string): Upload | undefined {
+    const value = this.get(uploadKey(id));
+    return value === undefined ? undefined : Upload.decode(value);
+  }
+
+  putUpload(id: string, upload: Upload): void {
+    this.put(uploadKey(id), Upload.encode(upload).finish());
+  }
+}

@@ -3,15 +3,17 @@ import { KiB, MiB } from '@cairnfs/base';
 
 /**
  * Writes of at most so many bytes go to the page cache by a synchronous call: measured at 3 µs for 512 bytes and 11 µs
- * for 64 KiB, against 20-32 µs through the thread pool, whose four threads then stay free for reads and syncs. A kernel that
- * throttles writers (too many dirty pages) blocks the event loop for as long; large writes, which bring it about, do not
- * come this way.
+ * for 64 KiB, against 20-32 µs through the thread pool, whose four threads then stay free for reads and syncs. A kernel
+ * that throttles writers (too many dirty pages) blocks the event loop for as long; large writes, which bring it about,
+ * do not come this way.
  */
 export const SYNC_WRITE_BYTES_MAX = 64 * KiB;
 /** Buffers one `writev` takes: IOV_MAX of Linux. */
 export const WRITEV_BUFFERS_MAX = 1024;
 
-/** Bytes handed to the kernel in one batch of a connection; `sent` runs for each batch, so it must not grow too late. */
+/**
+ * Bytes handed to the kernel in one batch of a connection; `sent` runs for each batch, so it must not grow too late.
+ */
 export const SEND_BATCH_BYTES_MAX = 2 * MiB;
 /** Buffers smaller than this are copied together before sending: cheaper than an entry of their own in the `writev`. */
 export const GATHER_BYTES_MAX = 4 * KiB;

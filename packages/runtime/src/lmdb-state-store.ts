@@ -3,9 +3,9 @@
  *
  * Durability: `write` is one synchronous transaction. LMDB commits it by fdatasync of the pages, then writing the root
  * through a descriptor opened with O_DSYNC, and returns after both; so what was written is on stable storage when
- * `write` returns, and a crash at any point leaves the state before or after a batch. The price is an fdatasync on the event
- * loop for each call: fold many records into one batch. (The binding's flags for a later flush still sync inside a
- * synchronous commit, and `noSync` lets a power failure tear the tree: neither helps. Checked with strace.)
+ * `write` returns, and a crash at any point leaves the state before or after a batch. The price is an fdatasync on the
+ * event loop for each call: fold many records into one batch. (The binding's flags for a later flush still sync inside
+ * a synchronous commit, and `noSync` lets a power failure tear the tree: neither helps. Checked with strace.)
  */
 import { mkdir } from 'node:fs/promises';
 import {
@@ -45,7 +45,10 @@ class LmdbStateStore implements StateStore {
     this.#database = database;
   }
 
-  /** A copy, though the contract would allow a loan: sparing it gains 1 of 4 µs, and a loan kept too long would go unnoticed. */
+  /**
+   * A copy, though the contract would allow a loan: sparing it gains 1 of 4 µs, and a loan kept too long would go
+   * unnoticed.
+   */
   get(key: Key): Uint8Array | undefined {
     this.#checkOpen();
     return this.#database.get(keyBuffer(key));

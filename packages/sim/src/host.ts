@@ -17,8 +17,8 @@ export interface CrashOptions {
   /** What becomes of writes that were not synced. `keep`: only the process died. */
   unsynced: UnsyncedFate;
   /**
-   * The peers are not told: no reset, connections just fall silent. By default so when the machine lost power (`lose`, `random`), not when
-   * only the process died.
+   * The peers are not told: no reset, connections just fall silent. By default so when the machine lost power (`lose`,
+   * `random`), not when only the process died.
    */
   isSilent?: boolean;
 }

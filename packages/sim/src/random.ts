@@ -1,6 +1,6 @@
 /**
- * Seeded randomness: sfc32 (Chris Doty-Humphrey's PractRand), 128 bits of state, period of 2^32 at the least. `fork` gives every part of a
- * simulation a stream of its own, so that a draw more in one place does not change all others.
+ * Seeded randomness: sfc32 (Chris Doty-Humphrey's PractRand), 128 bits of state, period of 2^32 at the least. `fork`
+ * gives every part of a simulation a stream of its own, so that a draw more in one place does not change all others.
  */
 import { assert, crc32c, type Random, utf8Bytes } from '@cairnfs/base';
 

@@ -1,4 +1,7 @@
-/** What happened, in order, with virtual times. Two runs of one seed have the same hash; the first difference is the bug. */
+/**
+ * What happened, in order, with virtual times. Two runs of one seed have the same hash; the first difference is the
+ * bug.
+ */
 import { crc32c, type Log, type LogFields, utf8Bytes } from '@cairnfs/base';
 import type { SimProcess } from './process.ts';
 

@@ -1,6 +1,8 @@
 import { DiskError } from '@cairnfs/base';
 
-/** Puts the operation and the path before what Node says. Errors without a POSIX code are our own mistakes: unchanged. */
+/**
+ * Puts the operation and the path before what Node says. Errors without a POSIX code are our own mistakes: unchanged.
+ */
 export function diskError(operation: string, path: string, error: unknown): Error {
   if (error instanceof DiskError) return error;
   const { code, message } = error as NodeJS.ErrnoException;

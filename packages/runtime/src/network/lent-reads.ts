@@ -1,7 +1,7 @@
 /**
- * Reading from a socket straight into buffers that the receiver lends. Node does this for sockets created with `onread`:
- * it asks for a buffer, the kernel fills it, and no copy or allocation happens on the way. Node asks before there is a receiver, too;
- * then it gets a small buffer of our own, whose first bytes are copied over.
+ * Reading from a socket straight into buffers that the receiver lends. Node does this for sockets created with
+ * `onread`: it asks for a buffer, the kernel fills it, and no copy or allocation happens on the way. Node asks before
+ * there is a receiver, too; then it gets a small buffer of our own, whose first bytes are copied over.
  */
 import type { Socket } from 'node:net';
 import { assert, type Receiver } from '@cairnfs/base';
@@ -79,7 +79,8 @@ interface SocketInternals {
 
 /**
  * A socket over the same TCP connection that reads into lent buffers, taking the place of `socket`, which is of no use
- * afterwards. Accepted sockets need this, because `net.Server` has no `onread`. The server's count of connections stays right.
+ * afterwards. Accepted sockets need this, because `net.Server` has no `onread`. The server's count of connections stays
+ * right.
  *
  * @param make constructs the new socket around the handle.
  */

@@ -1,6 +1,6 @@
 /**
- * A TCP connection as a `Connection`. Sending: all buffers queued before the current callback and its promises end go to
- * the kernel in one `writev`; one batch is under way at a time, and what is queued meanwhile makes up the next.
+ * A TCP connection as a `Connection`. Sending: all buffers queued before the current callback and its promises end go
+ * to the kernel in one `writev`; one batch is under way at a time, and what is queued meanwhile makes up the next.
  */
 import type { Socket } from 'node:net';
 import {

@@ -64,6 +64,22 @@ test('disk: at random, each unsynced write stays, goes or is torn between sector
   deepEqual([...fates].sort(), ['gone', 'kept', 'torn']);
 });
 
+test('disk: at random, a write may stay while the truncation before it goes', async () => {
+  const outcomes = new Set<string>();
+  for (let seed = 0; seed < 60; seed++) {
+    const { seams, crash, simulation } = await start(seed);
+    await simulation.run(async () => {
+      const file = await create(seams.disk, '/d/a', [1, 1, 1]);
+      await file.sync();
+      await seams.disk.syncDirectory('/d');
+      await file.truncate(0);
+      await file.write(0, [Uint8Array.of(2)]);
+    });
+    outcomes.add((await simulation.run(content(crash('random').disk, '/d/a'))).join());
+  }
+  ok(outcomes.has('2,1,1') && outcomes.has('1,1,1') && outcomes.has('2') && outcomes.has(''));
+});
+
 test('disk: after a failed sync, later syncs succeed and save nothing', async () => {
   const { seams, host, crash, simulation } = await start();
   await simulation.run(async () => {

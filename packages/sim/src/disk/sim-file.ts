@@ -19,8 +19,9 @@ interface Change {
   /** Where old content was lost. */
   readonly position: number;
   readonly oldBytes: Uint8Array;
-  /** What was written; for a truncation, nothing. */
+  /** How much was written, or cut off. */
   readonly length: number;
+  readonly isTruncation: boolean;
 }
 
 export class SimFile {
@@ -54,14 +55,19 @@ export class SimFile {
 
   write(position: number, bytes: Uint8Array): void {
     const newSizeBytes = Math.max(this.#sizeBytes, position + bytes.length);
-    this.#remember({ position, length: bytes.length, newSizeBytes });
+    this.#remember({ position, length: bytes.length, newSizeBytes, isTruncation: false });
     this.#resize(newSizeBytes);
     this.#bytes.set(bytes, position);
   }
 
   truncate(sizeBytes: number): void {
     const position = Math.min(sizeBytes, this.#sizeBytes);
-    this.#remember({ position, length: this.#sizeBytes - position, newSizeBytes: sizeBytes });
+    this.#remember({
+      position,
+      length: this.#sizeBytes - position,
+      newSizeBytes: sizeBytes,
+      isTruncation: true,
+    });
     this.#resize(sizeBytes);
   }
 
@@ -106,7 +112,9 @@ export class SimFile {
   #redoInPart(change: Change, bytes: Uint8Array, random: SimRandom): void {
     const outcome = random.between(0, 2);
     if (outcome === 0) return;
-    this.#resize(change.newSizeBytes);
+    // An earlier change may not be there, so a write reaches its own end at least but cuts nothing off.
+    const endBytes = change.position + bytes.length;
+    this.#resize(change.isTruncation ? change.newSizeBytes : Math.max(this.#sizeBytes, endBytes));
     let offset = 0;
     while (offset < bytes.length) {
       const sectorEnd = SECTOR_BYTES - ((change.position + offset) % SECTOR_BYTES);
@@ -119,10 +127,11 @@ export class SimFile {
     }
   }
 
-  #remember({ position, length, newSizeBytes }: { position: number; length: number; newSizeBytes: number }): void {
+  #remember(change: Omit<Change, 'oldSizeBytes' | 'oldBytes'>): void {
+    const { position, length } = change;
     const oldEnd = Math.min(this.#sizeBytes, position + length);
     const oldBytes = oldEnd > position ? this.#bytes.slice(position, oldEnd) : new Uint8Array(0);
-    this.#unsynced.push({ oldSizeBytes: this.#sizeBytes, newSizeBytes, position, oldBytes, length });
+    this.#unsynced.push({ ...change, oldSizeBytes: this.#sizeBytes, oldBytes });
     this.#changeCount += 1;
   }
 

@@ -1,6 +1,6 @@
 /**
- * One end of a simulated connection. Its bytes pass three places: queued (by `write`), on the wire (taken by the kernel,
- * at most a window of them), and arrived (with the peer's kernel, until the peer's receiver takes them).
+ * One end of a simulated connection. Its bytes pass three places: queued (by `write`), on the wire (taken by the
+ * kernel, at most a window of them), and arrived (with the peer's kernel, until the peer's receiver takes them).
  */
 import { assert, type Connection, FsError, type Receiver } from '@cairnfs/base';
 import type { SimProcess } from '../process.ts';

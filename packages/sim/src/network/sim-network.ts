@@ -1,7 +1,7 @@
 /**
  * The network between simulated hosts: who can reach whom, how long it takes, who listens where. Connections behave as
- * TCP does: bytes arrive in order or not at all, cut at any point. While a link is cut, what was sent waits (TCP sends it
- * again) and arrives after the cut is healed, unless somebody gave the connection up.
+ * TCP does: bytes arrive in order or not at all, cut at any point. While a link is cut, what was sent waits (TCP sends
+ * it again) and arrives after the cut is healed, unless somebody gave the connection up.
  */
 import { type Address, assert, type Connection, FsError, formatAddress, parseAddress } from '@cairnfs/base';
 import type { EventLoop } from '../event-loop.ts';
@@ -88,8 +88,8 @@ export class SimNetwork {
   /**
    * The host's process ended.
    *
-   * @param isSilent the machine lost power: nobody is told, and who waits for an answer waits. Otherwise the kernel lives on and
-   * resets the connections.
+   * @param isSilent the machine lost power: nobody is told, and who waits for an answer waits. Otherwise the kernel
+   * lives on and resets the connections.
    */
   stop(process: SimProcess, isSilent: boolean): void {
     this.#hosts.set(process.hostName, undefined);

@@ -1,4 +1,6 @@
-/** The keys of a map in order, for range scans. New keys gather unsorted and are merged in when a scan needs the order. */
+/**
+ * The keys of a map in order, for range scans. New keys gather unsorted and are merged in when a scan needs the order.
+ */
 import type { Key } from '@cairnfs/base';
 
 export class SortedKeys {

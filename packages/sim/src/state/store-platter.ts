@@ -1,6 +1,6 @@
 /**
- * The content of one simulated state store: what its process sees, and an undo log back to what was flushed. A crash falls
- * back to the flushed state or, at random, to the end of any later batch; a batch is never torn.
+ * The content of one simulated state store: what its process sees, and an undo log back to what was flushed. A crash
+ * falls back to the flushed state or, at random, to the end of any later batch; a batch is never torn.
  */
 import type { Key, StateChange } from '@cairnfs/base';
 import type { UnsyncedFate } from '../disk/sim-file.ts';

@@ -18,6 +18,7 @@ export type { ChunkStreams } from './rpc/chunk-streams.ts';
 export { dataPart, verifyData } from './rpc/data-part.ts';
 export { fromErrorDetail, toErrorDetail } from './rpc/error-detail.ts';
 export type { MethodStatistics } from './rpc/method-table.ts';
+export { onAbort } from './rpc/on-abort.ts';
 export * from './rpc/pooled-bytes.ts';
 export { createRpcPool, type RpcPoolOptions } from './rpc/rpc-pool.ts';
 export { createRpcServer, RpcServer, type RpcServerLimits, type RpcServerOptions } from './rpc/rpc-server.ts';

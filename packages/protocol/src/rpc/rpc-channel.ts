@@ -22,6 +22,7 @@ import { type ClientCall, StreamCall, type StreamCarrier, UnaryCall } from './cl
 import { ClientConnection } from './client-connection.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { lengthOf } from './frame-writer.ts';
+import { onAbort } from './on-abort.ts';
 import type { CallOptions, Method, Reply, RpcChannel } from './types.ts';
 import { encodeMessage } from './wire.ts';
 
@@ -189,12 +190,10 @@ export class Channel implements RpcChannel, StreamCarrier {
 
   /** Listens to the caller's signal until the returned function runs. */
   #hook(call: ClientCall, signal: AbortSignal): () => void {
-    const onAbort = (): void => {
+    return onAbort(signal, () => {
       this.cancel(call);
       call.failed(cancelled(call.method.name));
-    };
-    signal.addEventListener('abort', onAbort);
-    return () => signal.removeEventListener('abort', onAbort);
+    });
   }
 
   // ---- Connecting ----

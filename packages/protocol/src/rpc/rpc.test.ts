@@ -264,6 +264,28 @@ test('call: a cancelled one fails at once and aborts the signal at the server', 
   assert.equal(already.kind, 'CANCELLED');
 });
 
+test('call: many under one signal are all cancelled by it, with one listener on it', async () => {
+  const { clock, channel } = await makeFixture({
+    register: (server) => server.handle(Master.stat, (request) => (request.file ? new Promise(() => {}) : STAT_REPLY)),
+  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listenerCount = 0;
+  const add = signal.addEventListener.bind(signal);
+  signal.addEventListener = (...parameters: Parameters<typeof add>) => {
+    listenerCount += 1;
+    add(...parameters);
+  };
+  const options = { ...TIMEOUT, signal };
+  const calls = Array.from({ length: 100 }, () => failure(channel.call(Master.stat, STAT, options)));
+  const done = channel.call(Master.stat, { file: undefined }, options);
+  await clock.settle();
+  await done;
+  assert.equal(listenerCount, 1);
+  controller.abort();
+  for (const error of await Promise.all(calls)) assert.equal(error.kind, 'CANCELLED');
+});
+
 test('call: a lost connection fails what is under way, aborts it at the server, and the next call connects again', async () => {
   const contexts: CallContext[] = [];
   const { clock, channel, network, serverBuffers } = await makeFixture({

@@ -293,3 +293,25 @@ test('grpc: a cancelled request stream throws at the handler', async () => {
 test('grpc: a message above the limit is refused', async () => {
   assert.equal((await failure(store([{ data: Buffer.alloc(5 * MIB) }]))).code, status.RESOURCE_EXHAUSTED);
 });
+
+test('grpc: closing the server ends what is under way', async () => {
+  const own = createGrpcServer({ clock, log, handlers, chunkStreams: streams });
+  const sockets: Socket[] = [];
+  const port = createServer((socket) => {
+    sockets.push(socket);
+    own.accept(socket);
+  });
+  await new Promise<void>((resolve) => port.listen(0, '127.0.0.1', resolve));
+  const other = new Client(`127.0.0.1:${(port.address() as AddressInfo).port}`, credentials.createInsecure());
+  const count = seen.contexts.length;
+  const { path, requestSerialize, responseDeserialize } = Stat;
+  const ended = new Promise<ServiceError | null>((resolve) => {
+    other.makeUnaryRequest(path, requestSerialize, responseDeserialize, { file: { path: '/slow', inode: 0 } }, resolve);
+  });
+  await until(() => seen.contexts.length > count);
+  await own.close();
+  assert.ok((await ended) !== null);
+  await until(() => seen.contexts.at(-1)!.signal.aborted && sockets.every((socket) => socket.destroyed));
+  other.close();
+  port.close();
+});

@@ -15,10 +15,11 @@ const MAY_IMPORT = {
   storage: ['base'],
   master: ['base', 'protocol', 'storage'],
   chunkserver: ['base', 'protocol', 'storage'],
-  client: ['base', 'protocol', 'runtime/light'],
-  runtime: ['base', 'protocol'],
+  client: ['base', 'protocol', 'runtime'],
+  runtime: ['base'],
+  server: ['base', 'protocol', 'runtime'],
   sim: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client'],
-  cli: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'client/node', 'runtime'],
+  cli: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'client/node', 'runtime', 'server'],
 };
 
 /** Packages that run under the simulator: everything from outside comes through the seams. */

@@ -10,9 +10,7 @@ import {
   type StatReply,
 } from '@cairnfs/protocol';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { RuntimeClock } from '../clock.ts';
-import { RuntimeNetwork } from '../network/runtime-network.ts';
-import { RuntimeRandom } from '../random.ts';
+import { RuntimeClock, RuntimeNetwork, RuntimeRandom } from '@cairnfs/runtime';
 import { createGrpcServer, methodDefinition } from './grpc-server.ts';
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };

@@ -8,12 +8,12 @@ import {
   networkContract,
   stateStoreContract,
 } from '@cairnfs/base/contract';
-import { createRuntimeSeams } from './runtime-seams.ts';
+import { createServerSeams } from './server-seams.ts';
 
 async function makeSubject(): Promise<ContractSubject> {
   const directory = await mkdtemp(join(tmpdir(), 'cairnfs-contract-'));
   return {
-    seams: createRuntimeSeams({ log: { level: 'silent' } }),
+    seams: createServerSeams({ log: { level: 'silent' } }),
     directory,
     listenAt: '127.0.0.1:0',
     run: (work) => work(),

@@ -1,26 +1,22 @@
 import type { Log, Seams } from '@cairnfs/base';
-import { RuntimeClock } from './clock.ts';
-import { RuntimeDisk } from './disk/runtime-disk.ts';
+import { RuntimeClock, RuntimeDisk, RuntimeMachine, RuntimeNetwork, RuntimeRandom } from '@cairnfs/runtime';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 import { createLog, type LogOptions } from './log.ts';
-import { RuntimeMachine } from './machine.ts';
-import { RuntimeNetwork } from './network/runtime-network.ts';
-import { RuntimeRandom } from './random.ts';
 
 /** By which a supervisor can tell a fatal error from a wrong command line (1). */
 export const FATAL_EXIT_CODE = 70; // EX_SOFTWARE of sysexits(3)
 
-export interface RuntimeOptions {
+export interface ServerSeamsOptions {
   log?: LogOptions;
 }
 
 /** The real seams, with the network that also listens for both protocols on one port. */
-export interface RuntimeSeams extends Seams {
+export interface ServerSeams extends Seams {
   network: RuntimeNetwork;
 }
 
 /** What a server on this machine is built from. */
-export function createRuntimeSeams(options: RuntimeOptions = {}): RuntimeSeams {
+export function createServerSeams(options: ServerSeamsOptions = {}): ServerSeams {
   const log = createLog(options.log);
   return {
     clock: new RuntimeClock(),

@@ -1,0 +1,100 @@
+/** From paths and inode numbers to inodes. */
+import { FsError } from '@cairnfs/base';
+import { checkPath, type FileRef } from '@cairnfs/protocol';
+import type { Inode } from '../gen/cairn/master/v1/state.ts';
+import { ROOT_INODE, TRASH_INODE } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
+
+export const TRASH_NAME = '.trash';
+
+export interface Found {
+  readonly id: number;
+  readonly inode: Inode;
+}
+
+/** Where a name is or would be. */
+export interface Place {
+  readonly parent: Found;
+  readonly name: string;
+  readonly path: string;
+}
+
+export function resolveRef(transaction: Transaction, ref: FileRef | undefined): Found {
+  if (ref === undefined || (ref.path === '' && ref.inode === 0)) {
+    throw new FsError('INVALID_ARGUMENT', 'neither path nor inode was given: name a file');
+  }
+  if (ref.inode === 0) return resolvePath(transaction, ref.path);
+  const inode = transaction.inode(ref.inode);
+  if (inode === undefined) throw new FsError('NOT_FOUND', `no file or directory has inode ${ref.inode} any more`);
+  return { id: ref.inode, inode };
+}
+
+/** @throws FsError NOT_FOUND, NOT_A_DIRECTORY, INVALID_ARGUMENT, NAME_TOO_LONG */
+export function resolvePath(transaction: Transaction, path: string): Found {
+  const found = findPath(transaction, path);
+  if (found === undefined)
+    throw new FsError('NOT_FOUND', `no such file or directory: '${path}'`, { details: { path } });
+  return found;
+}
+
+export function findPath(transaction: Transaction, path: string): Found | undefined {
+  let id = ROOT_INODE;
+  const names = checkPath(path);
+  for (const [index, name] of names.entries()) {
+    const dirent = transaction.dirent(id, name);
+    if (dirent === undefined) return undefined;
+    if (!dirent.isDirectory && index < names.length - 1) throw notADirectory(names.slice(0, index + 1));
+    id = dirent.inode;
+  }
+  return { id, inode: inodeOf(transaction, id) };
+}
+
+/** The directory that holds, or is to hold, the last name of `path`. */
+export function resolvePlace(transaction: Transaction, path: string): Place {
+  const names = checkPath(path);
+  if (names.length === 0) throw new FsError('INVALID_ARGUMENT', `'/' is always there: this needs a path below it`);
+  const parentPath = `/${names.slice(0, -1).join('/')}`;
+  const parent = resolvePath(transaction, parentPath);
+  if (!parent.inode.isDirectory) throw notADirectory(names.slice(0, -1));
+  return { parent, name: names.at(-1)!, path: `/${names.join('/')}` };
+}
+
+export function inodeOf(transaction: Transaction, id: number): Inode {
+  const inode = transaction.inode(id);
+  if (inode === undefined) throw new FsError('DAMAGED', `a directory entry names inode ${id}, which does not exist`);
+  return inode;
+}
+
+/** The path that leads to the inode now; empty when none does. */
+export function pathOf(transaction: Transaction, id: number): string {
+  const names: string[] = [];
+  for (let at = id; at !== ROOT_INODE; ) {
+    const inode = transaction.inode(at);
+    if (inode === undefined || inode.parent === 0) return '';
+    names.unshift(inode.name);
+    at = inode.parent;
+  }
+  return `/${names.join('/')}`;
+}
+
+/** Whether `id` is `ancestor` or lies below it. */
+export function isWithin(transaction: Transaction, id: number, ancestor: number): boolean {
+  for (let at = id; at !== 0; ) {
+    if (at === ancestor) return true;
+    if (at === ROOT_INODE) return false;
+    at = transaction.inode(at)?.parent ?? 0;
+  }
+  return false;
+}
+
+/** The root and the trash itself are nobody's to rename or delete. */
+export function checkNotReserved(id: number, path: string): void {
+  if (id === ROOT_INODE || id === TRASH_INODE) {
+    throw new FsError('INVALID_ARGUMENT', `'${path}' belongs to the file system itself and stays where it is`);
+  }
+}
+
+function notADirectory(names: readonly string[]): FsError {
+  const path = `/${names.join('/')}`;
+  return new FsError('NOT_A_DIRECTORY', `'${path}' is a file, not a directory`, { details: { path } });
+}

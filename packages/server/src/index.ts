@@ -1,0 +1,4 @@
+export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc/grpc-server.ts';
+export { openLmdbStateStore } from './lmdb-state-store.ts';
+export { createLog, type LogLevel, type LogOptions } from './log.ts';
+export { createServerSeams, FATAL_EXIT_CODE, type ServerSeams, type ServerSeamsOptions } from './server-seams.ts';

@@ -185,6 +185,12 @@ export class Secondaries {
       this.#forgetIfIdle(replica.handle, waiting);
       throw error;
     }
+    const same = waiting.early.get(first.request.sequence);
+    if (same !== undefined) {
+      waiting.early.delete(first.request.sequence);
+      this.#repeated(replica, waiting, same);
+      same.memory.release();
+    }
     for (;;) {
       const next = waiting.early.get(replica.log.stagedSequence + 1);
       if (next === undefined) return;

@@ -17,22 +17,19 @@ export interface ViewToTake {
  */
 export async function takeView(replica: MutableReplica, { view, term, fence }: ViewToTake): Promise<InstallViewReply> {
   const { log } = replica;
-  if (fence) {
-    log.fence(view.version, term);
-    if (view.sealed) log.seal();
-    cutToBase(replica, view);
-    await new Promise<void>((durable) => replica.journalTerm(view, durable));
-  } else {
-    const take = { version: view.version, term, base: view.baseSequence };
-    if (!log.checkInstall(take)) {
-      // Committed first, so that bytes become visible in order and what is dropped is exactly what lies above the base.
-      commitReplica(replica, view.baseSequence);
-      dropMutations(replica, log.install(take).dropped);
-      cutToBase(replica, view);
-    }
-    if (view.sealed) log.seal();
-    await new Promise<void>((durable) => replica.journalView(view, durable));
+  const take = { version: view.version, term, base: view.baseSequence };
+  if (fence) log.fence(view.version, term);
+  const keepsStaged = fence || log.checkInstall(take);
+  if (!keepsStaged) {
+    // Committed first, so that bytes become visible in order and what is dropped is exactly what lies above the base.
+    commitReplica(replica, view.baseSequence);
+    dropMutations(replica, log.install(take).dropped);
   }
+  if (view.sealed) log.seal();
+  cutToBase(replica, view);
+  // A view that comes twice must not say of later mutations that they were dropped.
+  if (keepsStaged) await new Promise<void>((durable) => replica.journalTerm(view, durable));
+  else await new Promise<void>((durable) => replica.journalView(view, durable));
   log.checkTerm(view.version, term);
   return {
     stagedSequence: log.durableSequence,

@@ -1,1 +1,2 @@
-export {};
+export { MASTER_DEFAULTS, type MasterConfig } from './config.ts';
+export { type Master, startMaster } from './master.ts';

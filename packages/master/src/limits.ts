@@ -25,3 +25,11 @@ export const RECLAIM_STEP = 256;
 export const HOUSEKEEPING_INTERVAL_MS = 2000;
 /** Calls to chunkservers that change a view or end a lease. */
 export const CHUNKSERVER_CALL_TIMEOUT_MS = 4000;
+/** Rounds of one OpenExtent or Truncate; each one more means that another client changed the file meanwhile. */
+export const OPEN_EXTENT_ROUNDS_MAX = 16;
+/** Chunks cut off by one Truncate: a tebibyte. Each needs its replicas told. */
+export const TRUNCATE_EXTENTS_MAX = 16_384;
+/** Abandoned uploads collected in one step. */
+export const ABANDONED_PER_STEP = 64;
+/** Steps of reclaiming in one round of housekeeping. */
+export const RECLAIM_STEPS_PER_ROUND = 64;

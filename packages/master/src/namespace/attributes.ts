@@ -49,5 +49,6 @@ export function newInode({ isDirectory, mode, owner, group, replication, wallMs 
     generation: 1,
     deletedFrom: '',
     entryCount: 0,
+    openTail: '',
   };
 }

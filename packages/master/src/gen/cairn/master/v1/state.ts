@@ -62,6 +62,8 @@ export interface Inode {
   deletedFrom: string;
   /** Of a directory. */
   entryCount: number;
+  /** Of a file: the chunk of the last extent while it may be open; whether it is, the chunk says. */
+  openTail: string;
 }
 
 export interface Inode_XattrsEntry {
@@ -282,6 +284,7 @@ function createBaseInode(): Inode {
     generation: 0,
     deletedFrom: "",
     entryCount: 0,
+    openTail: "",
   };
 }
 
@@ -334,6 +337,9 @@ export const Inode: MessageFns<Inode> = {
     }
     if (message.entryCount !== 0) {
       writer.uint32(128).uint64(message.entryCount);
+    }
+    if (message.openTail !== "") {
+      writer.uint32(138).string(message.openTail);
     }
     return writer;
   },
@@ -482,6 +488,14 @@ export const Inode: MessageFns<Inode> = {
             message.entryCount = longToNumber(reader.uint64());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.openTail = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -523,6 +537,7 @@ export const Inode: MessageFns<Inode> = {
     message.generation = object.generation ?? 0;
     message.deletedFrom = object.deletedFrom ?? "";
     message.entryCount = object.entryCount ?? 0;
+    message.openTail = object.openTail ?? "";
     return message;
   },
 };

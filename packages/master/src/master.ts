@@ -1,0 +1,86 @@
+/** A master, put together: journal and state, the parts over them, and the port they are reached at. */
+import type { Address, Seams } from '@cairnfs/base';
+import { createRpcPool, createRpcServer, type RpcServer } from '@cairnfs/protocol';
+import { openLedger } from '@cairnfs/storage';
+import { beginIncarnation } from './bootstrap.ts';
+import type { MasterConfig } from './config.ts';
+import type { MasterContext } from './context.ts';
+import { applyRecord, LedgerDecisions } from './decisions.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { registerNamespace } from './namespace/register.ts';
+import { createParts } from './parts.ts';
+import { UploadCalls } from './upload/upload-calls.ts';
+
+export interface Master {
+  readonly address: Address;
+  readonly clusterId: string;
+  /** Its handlers serve gRPC too. */
+  readonly rpc: RpcServer;
+  /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
+  close(): Promise<void>;
+}
+
+const FORMAT = { name: 'master', version: 1 } as const;
+
+/**
+ * Starts a master on `config.directory`; it serves when the promise resolves.
+ *
+ * @throws FsError DAMAGED  journal or state cannot be trusted; the message names file and remedy.
+ * @throws DiskError EBUSY  another process uses the directory.
+ */
+export async function startMaster(seams: Seams, config: MasterConfig): Promise<Master> {
+  const { clock, disk, log, network, random } = seams;
+  await disk.makeDirectory(config.directory);
+  const lock = await disk.lock(`${config.directory}/lock`);
+  try {
+    const { directory } = config;
+    const ledger = await openLedger(seams, { directory, format: FORMAT, apply: applyRecord });
+    void ledger.failed.then((error) => seams.fatal(error));
+    const decisions = new LedgerDecisions(ledger);
+    const { clusterId, incarnation } = await beginIncarnation(decisions, seams);
+    const pool = createRpcPool({ clock, random, network, log });
+    const context: MasterContext = {
+      seams,
+      config,
+      ledger,
+      decisions,
+      pool,
+      clusterId,
+      incarnation,
+      startedAtMs: clock.nowMs(),
+      startedWallMs: clock.wallMs(),
+    };
+    const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
+    const parts = createParts(context);
+    const uploads = new UploadCalls(context, parts);
+    const housekeeping = new Housekeeping(context, uploads, parts.safeMode);
+    registerNamespace(rpc, context, parts, uploads);
+    parts.register(rpc);
+    const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
+    parts.start();
+    housekeeping.start();
+    log.info('master serves', { address: listener.address, clusterId, incarnation });
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await listener.close();
+      await housekeeping.stop();
+      await parts.stop();
+      rpc.close();
+      pool.close();
+      await ledger.close();
+      await lock.release();
+    };
+    return {
+      address: listener.address,
+      clusterId,
+      rpc,
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+/** The namespace's methods of the framed protocol (and, through the same handlers, gRPC). */
+import { MasterMethods, type Method, type OperationId, type RpcRouter } from '@cairnfs/protocol';
+import type { MasterContext, MasterParts } from '../context.ts';
+import type { Transaction } from '../state/transaction.ts';
+import type { UploadCalls } from '../upload/upload-calls.ts';
+import { type ChangeContext, create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
+import { CheckCall } from './check.ts';
+import { ExtentCalls } from './extent-calls.ts';
+import { LocateCall } from './locate.ts';
+import { once } from './operations.ts';
+import { ReadCalls } from './read-calls.ts';
+
+export function registerNamespace(
+  rpc: RpcRouter,
+  context: MasterContext,
+  parts: MasterParts,
+  uploads: UploadCalls,
+): void {
+  const { decisions } = context;
+  const reads = new ReadCalls(decisions, parts.views);
+  const locate = new LocateCall(decisions, parts.views, parts.cluster);
+  const extents = new ExtentCalls(context, parts);
+  const check = new CheckCall(decisions, parts.cluster, context.config);
+
+  /** A change that is one decision, applied once. */
+  const handleChange = <Q extends { operation: OperationId | undefined }, S>(
+    method: Method<Q, S> & { stream: 'none' },
+    decide: (transaction: Transaction, request: Q, change: ChangeContext) => S,
+  ) => {
+    rpc.handle(method, async (request) => {
+      const change = changeContext(context);
+      const { operation } = request;
+      const message = await decisions.perform(method.name, (transaction) =>
+        once(transaction, { operation, method: method.id, reply: method.response, wallMs: change.wallMs }, () =>
+          decide(transaction, request, change),
+        ),
+      );
+      return { message };
+    });
+  };
+
+  rpc.handle(MasterMethods.stat, (request) => reads.stat(request));
+  rpc.handle(MasterMethods.list, (request) => reads.list(request));
+  rpc.handle(MasterMethods.locate, (request) => locate.locate(request));
+  rpc.handle(MasterMethods.check, (request) => check.check(request));
+  rpc.handle(MasterMethods.openExtent, (request) => extents.openExtent(request));
+  rpc.handle(MasterMethods.truncate, (request) => extents.truncate(request));
+  handleChange(MasterMethods.makeDirectory, makeDirectory);
+  handleChange(MasterMethods.create, create);
+  handleChange(MasterMethods.rename, rename);
+  handleChange(MasterMethods.delete, remove);
+  handleChange(MasterMethods.setAttributes, (transaction, request, { wallMs }) =>
+    setAttributes(transaction, request, wallMs),
+  );
+  rpc.handle(MasterMethods.beginUpload, (request) => uploads.begin(request));
+  rpc.handle(MasterMethods.extendUpload, (request) => uploads.extend(request));
+  rpc.handle(MasterMethods.confirmUpload, (request) => uploads.confirm(request, changeContext(context)));
+  rpc.handle(MasterMethods.abortUpload, (request) => uploads.abort(request));
+}
+
+function changeContext({ seams, config }: MasterContext): ChangeContext {
+  const wallMs = seams.clock.wallMs();
+  return { wallMs, replication: config.replication, garbageDueMs: wallMs + config.garbageGraceMs };
+}

@@ -1,0 +1,52 @@
+/** The end of a chunk's lease: its length becomes known, and the file's size with it. */
+import { assert } from '@cairnfs/base';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface Settled {
+  readonly length: number;
+  readonly sequence: number;
+  /** It may not grow any more. Once sealed, a chunk stays so. */
+  readonly sealed: boolean;
+}
+
+/** Logs that the chunk is closed at this length. The caller has made sure that no primary goes on. */
+export function closeChunk(
+  transaction: Transaction,
+  handle: string,
+  chunk: Chunk,
+  { length, sequence, sealed }: Settled,
+  wallMs: number,
+): void {
+  assert(
+    sequence >= chunk.baseSequence,
+    () => `${handle}: closed at ${sequence}, below its base ${chunk.baseSequence}`,
+  );
+  const isChanged = sequence > chunk.sequence || length !== chunk.length;
+  const isSealed = sealed || chunk.sealed;
+  transaction.putChunk(handle, {
+    ...chunk,
+    state: chunk.state === ChunkState.CHUNK_STATE_OPEN ? ChunkState.CHUNK_STATE_CLOSED : chunk.state,
+    length,
+    sequence,
+    sealed: isSealed,
+  });
+  const extent = transaction.extentAt(chunk.inode, chunk.fileOffset);
+  const inode = transaction.inode(chunk.inode);
+  if (extent?.handle !== handle || inode === undefined) return; // the file is gone
+  const kept = Math.min(length, extent.limit - extent.offset);
+  transaction.putExtent(chunk.inode, {
+    ...extent,
+    length: kept,
+    // The room behind a sealed chunk becomes a hole that another chunk can fill.
+    limit: isSealed ? extent.offset + kept : extent.limit,
+  });
+  if (!isChanged) return;
+  transaction.putInode(chunk.inode, {
+    ...inode,
+    size: Math.max(inode.size, extent.offset + kept),
+    modifiedMs: wallMs,
+    changedMs: wallMs,
+    generation: inode.generation + 1,
+  });
+}

@@ -1,0 +1,299 @@
+/**
+ * Whole-file puts (docs/protocol.md, "Uploads"): a plan of chunks that nobody sees, and one record that turns them into
+ * a file. The plan is durable before it is answered, so every replica that exists is known to the master; the renewals
+ * are not: a restarted master gives every upload a full lease again.
+ */
+import { FsError, randomUuid } from '@cairnfs/base';
+import {
+  type AbortUploadReply,
+  type AbortUploadRequest,
+  type BeginUploadReply,
+  type BeginUploadRequest,
+  CHUNK_BYTES_MAX,
+  type ChunkLocation,
+  ConfirmUploadReply,
+  type ConfirmUploadRequest,
+  CreateMode,
+  type ExtendUploadReply,
+  type ExtendUploadRequest,
+  MasterMethods,
+  type UploadedChunk,
+} from '@cairnfs/protocol';
+import { minimumOf } from '../config.ts';
+import type { MasterContext, MasterParts } from '../context.ts';
+import { ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
+import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
+import { attributesOf } from '../namespace/attributes.ts';
+import { alreadyExists, type ChangeContext, isADirectory, makeParents } from '../namespace/change-calls.ts';
+import { destroy, discardChunk } from '../namespace/destroy.ts';
+import { make, unlink, wishedInode } from '../namespace/links.ts';
+import { toLocation } from '../namespace/locate.ts';
+import { once } from '../namespace/operations.ts';
+import { inodeOf, resolvePlace } from '../namespace/resolve.ts';
+import { idOfUploadKey, uploadKey, uploadRange } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
+
+export class UploadCalls {
+  readonly #context: MasterContext;
+  readonly #parts: MasterParts;
+  /** When each upload was last heard of, on the monotonic clock. */
+  readonly #renewedAtMs = new Map<string, number>();
+
+  constructor(context: MasterContext, parts: MasterParts) {
+    this.#context = context;
+    this.#parts = parts;
+    for (const { key } of context.decisions.read().range(uploadRange, UPLOADS_MAX + 1)) {
+      this.#renewedAtMs.set(idOfUploadKey(key), context.seams.clock.nowMs());
+    }
+  }
+
+  async begin(request: BeginUploadRequest): Promise<{ message: BeginUploadReply }> {
+    const { config, decisions, seams } = this.#context;
+    checkPlanSize(request.chunkCount);
+    if (this.#renewedAtMs.size >= UPLOADS_MAX) {
+      throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
+    }
+    const message = await decisions.perform('beginUpload', (transaction) => {
+      const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
+      checkTarget(transaction, request);
+      const uploadId = randomUuid(seams.random);
+      const upload: Upload = {
+        path: request.path,
+        create: request.create,
+        mode: request.mode,
+        owner: request.owner,
+        group: request.group,
+        replication: wanted.replication,
+        makeParents: request.makeParents,
+        startedMs: wanted.wallMs,
+        handles: [],
+      };
+      const chunks = this.#plan(transaction, { uploadId, upload, count: request.chunkCount, avoid: [] });
+      this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
+      return { uploadId, chunks, leaseMs: config.uploadLeaseMs };
+    });
+    return { message };
+  }
+
+  async extend(request: ExtendUploadRequest): Promise<{ message: ExtendUploadReply }> {
+    const { config, decisions, seams } = this.#context;
+    checkPlanSize(request.chunkCount);
+    const isRenewalOnly = request.chunkCount === 0 && request.droppedHandles.length === 0;
+    const message = await decisions.perform('extendUpload', (transaction) => {
+      const upload = this.#find(transaction, request.uploadId);
+      this.#renewedAtMs.set(request.uploadId, seams.clock.nowMs());
+      if (isRenewalOnly) return { chunks: [] };
+      const dropped = new Set(request.droppedHandles);
+      const dueMs = seams.clock.wallMs() + config.uploadLeaseMs;
+      for (const handle of upload.handles) {
+        const chunk = dropped.has(handle) ? transaction.chunk(handle) : undefined;
+        if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
+      }
+      upload.handles = upload.handles.filter((handle) => !dropped.has(handle));
+      const { uploadId, chunkCount: count, avoidServers: avoid } = request;
+      return { chunks: this.#plan(transaction, { uploadId, upload, count, avoid }) };
+    });
+    return { message };
+  }
+
+  async confirm(request: ConfirmUploadRequest, change: ChangeContext): Promise<{ message: ConfirmUploadReply }> {
+    const message = await this.#context.decisions.perform('confirmUpload', (transaction) =>
+      once(
+        transaction,
+        {
+          operation: request.operation,
+          method: MasterMethods.confirmUpload.id,
+          reply: ConfirmUploadReply,
+          wallMs: change.wallMs,
+        },
+        () => this.#makeVisible(transaction, request, change),
+      ),
+    );
+    this.#renewedAtMs.delete(request.uploadId);
+    return { message };
+  }
+
+  async abort({ uploadId }: AbortUploadRequest): Promise<{ message: AbortUploadReply }> {
+    const { decisions, seams } = this.#context;
+    await decisions.perform('abortUpload', (transaction) => giveUp(transaction, uploadId, seams.clock.wallMs()));
+    this.#renewedAtMs.delete(uploadId);
+    return { message: {} };
+  }
+
+  /** Collects the chunks of uploads that were silent for a lease. */
+  async abandonSilent(): Promise<void> {
+    const { config, decisions, seams } = this.#context;
+    const before = seams.clock.nowMs() - config.uploadLeaseMs;
+    const silent = [...this.#renewedAtMs]
+      .filter(([, renewedAtMs]) => renewedAtMs < before)
+      .slice(0, ABANDONED_PER_STEP);
+    for (const [uploadId] of silent) {
+      await decisions.perform('abandonUpload', (transaction) => {
+        // Renewed while the ones before it were written down.
+        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
+        giveUp(transaction, uploadId, seams.clock.wallMs());
+        this.#renewedAtMs.delete(uploadId);
+      });
+    }
+  }
+
+  #plan(
+    transaction: Transaction,
+    { uploadId, upload, count, avoid }: { uploadId: string; upload: Upload; count: number; avoid: readonly number[] },
+  ): ChunkLocation[] {
+    const { config, seams } = this.#context;
+    const minimum = minimumOf(config, upload.replication);
+    const placement = { count, replicas: upload.replication, minimum, avoid: new Set(avoid) };
+    const plans = count === 0 ? [] : this.#parts.placement.place(placement);
+    const chunks = plans.map((members) => {
+      const handle = randomUuid(seams.random);
+      const chunk = {
+        state: ChunkState.CHUNK_STATE_UPLOADING,
+        version: 1,
+        highestVersion: 1,
+        members,
+        goal: upload.replication,
+        length: 0,
+        sequence: 0,
+        sealed: false,
+        pendingVersion: 0,
+        pendingMembers: [],
+        inode: 0,
+        fileOffset: 0,
+        uploadId,
+        baseSequence: 0,
+      };
+      transaction.putChunk(handle, chunk);
+      upload.handles.push(handle);
+      return toLocation(this.#parts.cluster, handle, chunk);
+    });
+    transaction.putUpload(uploadId, upload);
+    return chunks;
+  }
+
+  #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
+    const upload = this.#find(transaction, request.uploadId);
+    const end = checkChunks(upload, request.chunks);
+    const size = Math.max(end, request.size);
+    if (upload.makeParents) makeParents(transaction, upload.path, upload, change);
+    const place = resolvePlace(transaction, upload.path);
+    const existing = checkTarget(transaction, upload);
+    if (existing !== undefined) {
+      const replaced = { id: existing, inode: inodeOf(transaction, existing) };
+      unlink(transaction, replaced, change.wallMs);
+      destroy(transaction, replaced, change.garbageDueMs);
+    }
+    const made = make(transaction, place, wishedInode(upload, false, change));
+    made.inode.size = size;
+    made.inode.xattrs = request.xattrs;
+    if (request.modifiedMs !== 0) made.inode.modifiedMs = request.modifiedMs;
+    for (const [index, { handle, length, offset }] of request.chunks.entries()) {
+      const isTail = index === request.chunks.length - 1 && offset + length === size;
+      const chunk = transaction.chunk(handle)!;
+      transaction.putChunk(handle, {
+        ...chunk,
+        state: ChunkState.CHUNK_STATE_CLOSED,
+        length,
+        sealed: !isTail,
+        inode: made.id,
+        fileOffset: offset,
+        uploadId: '',
+      });
+      transaction.putExtent(made.id, {
+        offset,
+        handle,
+        length,
+        limit: isTail ? offset + CHUNK_BYTES_MAX : offset + length,
+      });
+    }
+    transaction.putInode(made.id, made.inode);
+    const used = new Set(request.chunks.map(({ handle }) => handle));
+    for (const handle of upload.handles) {
+      const chunk = used.has(handle) ? undefined : transaction.chunk(handle);
+      if (chunk !== undefined) discardChunk(transaction, handle, chunk, change.wallMs);
+    }
+    transaction.remove(uploadKey(request.uploadId));
+    return { attributes: attributesOf(made.id, made.inode) };
+  }
+
+  #find(transaction: Transaction, uploadId: string): Upload {
+    const upload = transaction.upload(checkUploadId(uploadId));
+    if (upload !== undefined) return upload;
+    const message = `upload ${uploadId} is not known: it was confirmed, aborted, or silent for too long; begin again`;
+    throw new FsError('UPLOAD_NOT_FOUND', message);
+  }
+}
+
+function giveUp(transaction: Transaction, uploadId: string, dueMs: number): void {
+  const upload = transaction.upload(checkUploadId(uploadId));
+  if (upload === undefined) return;
+  for (const handle of upload.handles) {
+    const chunk = transaction.chunk(handle);
+    if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
+  }
+  transaction.remove(uploadKey(uploadId));
+}
+
+/** @returns the inode that the file will replace. */
+function checkTarget(
+  transaction: Transaction,
+  { path, create, makeParents: isMaking }: { path: string; create: number; makeParents: boolean },
+): number | undefined {
+  if (create === CreateMode.CREATE_MODE_OPEN) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      'an upload makes a new file or replaces one: CREATE_MODE_OPEN has no meaning',
+    );
+  }
+  let place: ReturnType<typeof resolvePlace>;
+  try {
+    place = resolvePlace(transaction, path);
+  } catch (error) {
+    if (isMaking && error instanceof FsError && error.kind === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+  const existing = transaction.dirent(place.parent.id, place.name);
+  if (existing === undefined) return undefined;
+  if (create === CreateMode.CREATE_MODE_EXCLUSIVE) throw alreadyExists(place.path);
+  if (existing.isDirectory) throw isADirectory(place.path);
+  return existing.inode;
+}
+
+/** @returns where the last chunk ends. */
+function checkChunks(upload: Upload, chunks: readonly UploadedChunk[]): number {
+  const planned = new Set(upload.handles);
+  let end = 0;
+  for (const { handle, length, offset } of chunks) {
+    if (!planned.delete(handle)) {
+      throw new FsError('INVALID_ARGUMENT', `chunk ${handle} is not in the plan of this upload, or was named twice`);
+    }
+    if (length < 1 || length > CHUNK_BYTES_MAX) {
+      throw new FsError(
+        'INVALID_ARGUMENT',
+        `chunk ${handle} has ${length} bytes: 1 to ${CHUNK_BYTES_MAX} are possible`,
+      );
+    }
+    if (offset < end) {
+      throw new FsError(
+        'INVALID_ARGUMENT',
+        `chunk ${handle} at ${offset} overlaps the one before, which ends at ${end}`,
+      );
+    }
+    end = offset + length;
+  }
+  return end;
+}
+
+function checkUploadId(uploadId: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uploadId)) return uploadId;
+  throw new FsError('INVALID_ARGUMENT', `'${uploadId}' is not an upload id: those are UUIDs`);
+}
+
+function checkPlanSize(count: number): void {
+  if (count > PLAN_CHUNKS_MAX) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      `${count} chunks are too many for one plan: at most ${PLAN_CHUNKS_MAX}, then ExtendUpload`,
+    );
+  }
+}

@@ -529,7 +529,7 @@ export class PrimaryChunk {
     const version = this.#viewVersion;
     for (const error of failed.values()) {
       // A member that follows a later version: this server was deposed, and has no say in views any more.
-      if (error.kind !== 'STALE_VERSION' || Number(error.details['promisedVersion']) <= version) continue;
+      if (error.kind !== 'STALE_VERSION' || Number(error.details.promisedVersion) <= version) continue;
       this.deposed();
       return;
     }

@@ -10,7 +10,15 @@ type JournalRecord =
   | { kind: 'staged'; mutation: StagedMutation; committedSequence: number; atMs: number }
   | { kind: 'committed'; committedSequence: number }
   | { kind: 'promised'; promisedVersion: number; isRemoved: boolean }
-  | { kind: 'viewed'; view: ChunkView; version: number; term: number; base: number; keepsStaged: boolean; isSealed: boolean }
+  | {
+      kind: 'viewed';
+      view: ChunkView;
+      version: number;
+      term: number;
+      base: number;
+      keepsStaged: boolean;
+      isSealed: boolean;
+    }
   | { kind: 'sealed' }
   | { kind: 'cut'; length: number };
 
@@ -84,7 +92,11 @@ export class MemoryReplica implements MutableReplica {
 
   journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void {
     const copy = { ...mutation, bytes: mutation.bytes.slice(), memory: undefined };
-    this.#journal.append(this.handle, { kind: 'staged', mutation: copy, committedSequence, atMs: this.#time.nowMs }, durable);
+    this.#journal.append(
+      this.handle,
+      { kind: 'staged', mutation: copy, committedSequence, atMs: this.#time.nowMs },
+      durable,
+    );
   }
   journalCommitted(committedSequence: number, durable: () => void): void {
     this.#journal.append(this.handle, { kind: 'committed', committedSequence }, durable);
@@ -138,7 +150,8 @@ export class MemoryReplica implements MutableReplica {
         const { operation, sequence, offset, bytes } = mutation;
         log.stage(mutation);
         log.markDurable(mutation);
-        if (operation !== undefined) this.operations.add(operation, { sequence, offset, length: bytes.length }, record.atMs);
+        if (operation !== undefined)
+          this.operations.add(operation, { sequence, offset, length: bytes.length }, record.atMs);
         return;
       }
       case 'committed':
@@ -172,7 +185,8 @@ export class MemoryReplica implements MutableReplica {
   }
 
   #restore(changes: Partial<MutationLog>): void {
-    const { version, term, promisedVersion, isRemoved, isSealed, committedSequence, committedLength, staged } = this.log;
+    const { version, term, promisedVersion, isRemoved, isSealed, committedSequence, committedLength, staged } =
+      this.log;
     const state = { version, term, promisedVersion, isRemoved, isSealed, committedSequence, committedLength, staged };
     this.log = new MutationLog(this.handle, { ...state, ...changes });
   }

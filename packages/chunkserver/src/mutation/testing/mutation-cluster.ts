@@ -2,26 +2,25 @@
  * Several mutation modules against each other over an in-memory transport, with a scripted master: one chunk, crashes,
  * restarts, cuts, delays and duplicates, all from one seed.
  */
-import { type Address, FsError, type Log, toFsError } from '@cairnfs/base';
+import { type Address, crc32c, FsError, type Log, toFsError } from '@cairnfs/base';
 import {
   type CallContext,
   type CallOptions,
-  ChunkserverPeerMethods as Peer,
   type ChunkView,
   MasterControlMethods as Control,
   type Method,
   type MutateReply,
   type MutateRequest,
+  ChunkserverPeerMethods as Peer,
   PooledBytes,
   type PrepareViewReply,
   type PrepareViewRequest,
   type Reply,
   type RpcChannel,
 } from '@cairnfs/protocol';
-import { crc32c } from '@cairnfs/base';
 import type { MutationContext } from '../mutation-context.ts';
 import { Mutations } from '../mutations.ts';
-import { MemoryJournal, MemoryReplicas, type MemoryReplica } from './memory-replicas.ts';
+import { MemoryJournal, type MemoryReplica, MemoryReplicas } from './memory-replicas.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export const HANDLE = '00000000-0000-4000-8000-000000000001';
@@ -129,7 +128,16 @@ export class ScriptedMaster {
   constructor(cluster: MutationCluster, members: number[]) {
     this.#cluster = cluster;
     const addresses = members.map((id) => `server-${id}:1`);
-    this.view = { handle: HANDLE, version: 1, members, addresses, baseSequence: 0, minimum: 2, sealed: false, baseLength: 0 };
+    this.view = {
+      handle: HANDLE,
+      version: 1,
+      members,
+      addresses,
+      baseSequence: 0,
+      minimum: 2,
+      sealed: false,
+      baseLength: 0,
+    };
   }
 
   heard(id: number): void {
@@ -154,7 +162,8 @@ export class ScriptedMaster {
     if (version !== this.view.version) throw new FsError('STALE_VERSION', 'an old view');
     if (this.#changing !== undefined) throw new FsError('UNAVAILABLE', 'the view is changing');
     await this.change(failed);
-    if (this.view.members[0] === serverId) this.#holder = { server: serverId, untilMs: this.#cluster.time.nowMs + CHUNK_LEASE_MS };
+    if (this.view.members[0] === serverId)
+      this.#holder = { server: serverId, untilMs: this.#cluster.time.nowMs + CHUNK_LEASE_MS };
     return { view: this.view };
   }
 
@@ -175,7 +184,14 @@ export class ScriptedMaster {
       const oldVersion = this.view.version;
       const prepare = (id: number, removed: boolean) =>
         this.#cluster
-          .callServer(id, 'prepareView', { handle: HANDLE, oldVersion, newVersion, removed, masterSession: 1, serverId: id })
+          .callServer(id, 'prepareView', {
+            handle: HANDLE,
+            oldVersion,
+            newVersion,
+            removed,
+            masterSession: 1,
+            serverId: id,
+          })
           .then((reply) => reply as PrepareViewReply);
       const replies = await Promise.all(
         members.map((id) =>
@@ -275,8 +291,13 @@ export class MutationCluster {
         const deliver = () => {
           if (from.isCut || target?.isCut) return;
           this.#serve(from, target, method, encoded, data).then(
-            (message) => this.time.after(this.#delay(), () => !from.isCut && !target?.isCut && done(() => resolve(message as S))),
-            (error) => this.time.after(this.#delay(), () => !from.isCut && !target?.isCut && done(() => reject(toFsError(error)))),
+            (message) =>
+              this.time.after(this.#delay(), () => !from.isCut && !target?.isCut && done(() => resolve(message as S))),
+            (error) =>
+              this.time.after(
+                this.#delay(),
+                () => !from.isCut && !target?.isCut && done(() => reject(toFsError(error))),
+              ),
           );
         };
         this.time.after(this.#delayInOrder(from.id, open.to), deliver);
@@ -315,7 +336,8 @@ export class MutationCluster {
       server
         .handler(method)(message, callContext(this.time.nowMs + 5_000, data))
         .then(
-          (reply) => this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && resolve(reply.message)),
+          (reply) =>
+            this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && resolve(reply.message)),
           (error) => this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && reject(error)),
         );
     });

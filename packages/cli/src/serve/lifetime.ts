@@ -19,3 +19,9 @@ export function endOfLife(): AbortSignal {
   }
   return controller.signal;
 }
+
+/** Resolves when the signal has aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,6 +1,7 @@
 /** `cairn up`: a whole local cluster in the foreground, every server a process of its own. */
 import { resolve } from 'node:path';
 import { connect } from '@cairnfs/client/node';
+import { aborted } from '../serve/lifetime.ts';
 import { existingChunkserverCount, masterAddress, prepareClusterDirectory } from './cluster-directory.ts';
 import { checkPortsFree } from './ports.ts';
 import { ServerProcess } from './server-process.ts';
@@ -96,9 +97,4 @@ function announceReady(
 
 function say(options: UpOptions, message: string): void {
   process.stderr.write(options.json ? `${JSON.stringify({ event: 'note', message })}\n` : `cairn up: ${message}\n`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolveAborted) => signal.addEventListener('abort', () => resolveAborted(), { once: true }));
 }

@@ -1,0 +1,37 @@
+/** Runs a chunkserver in this process until it is told to end. */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { CHUNKSERVER_DEFAULTS, startChunkserver } from '@cairnfs/chunkserver';
+import { createServerSeams } from '@cairnfs/server';
+import type { ChunkserverSettings } from '../config/schema.ts';
+import { aborted } from './lifetime.ts';
+import { SharedPort } from './shared-port.ts';
+
+export async function serveChunkserver(settings: ChunkserverSettings, ended: AbortSignal): Promise<void> {
+  const seams = createServerSeams({ log: { level: settings.log_level, fields: { server: `chunkserver ${settings.listen}` } } });
+  const port = new SharedPort(seams.network);
+  const chunkserver = await startChunkserver(
+    { ...seams, network: port.network },
+    {
+      ...CHUNKSERVER_DEFAULTS,
+      listen: settings.listen,
+      ...(settings.advertise === undefined ? {} : { advertise: settings.advertise }),
+      masters: settings.masters,
+      disks: settings.disks.map((disk) => resolve(disk)),
+      ...(settings.capacity === undefined ? {} : { capacityBytes: settings.capacity }),
+      host: settings.host ?? hostname(),
+      rack: settings.rack,
+      quarantineGraceMs: settings.quarantine_grace,
+    },
+  );
+  port.serveGrpc({
+    clock: seams.clock,
+    log: seams.log,
+    handlers: chunkserver.rpc,
+    chunkStreams: chunkserver.chunkStreams,
+  });
+  await aborted(ended);
+  seams.log.info('chunkserver ends', { reason: (ended.reason as Error).message });
+  await port.close();
+  await chunkserver.close();
+}

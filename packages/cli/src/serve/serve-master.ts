@@ -1,0 +1,31 @@
+/** Runs a master in this process until it is told to end. */
+import { MASTER_DEFAULTS, startMaster } from '@cairnfs/master';
+import { createServerSeams } from '@cairnfs/server';
+import { resolve } from 'node:path';
+import type { MasterSettings } from '../config/schema.ts';
+import { aborted } from './lifetime.ts';
+import { SharedPort } from './shared-port.ts';
+
+export async function serveMaster(settings: MasterSettings, ended: AbortSignal): Promise<void> {
+  const seams = createServerSeams({ log: { level: settings.log_level, fields: { server: 'master' } } });
+  const port = new SharedPort(seams.network);
+  const master = await startMaster(
+    { ...seams, network: port.network },
+    {
+      ...MASTER_DEFAULTS,
+      listen: settings.listen,
+      directory: resolve(settings.data),
+      replication: settings.replication,
+      minimumCopies: settings.minimum_copies,
+      selector: settings.selector,
+      trashKeepMs: settings.trash_keep,
+      garbageGraceMs: settings.garbage_grace,
+      deadAfterMs: settings.dead_after,
+    },
+  );
+  port.serveGrpc({ clock: seams.clock, log: seams.log, handlers: master.rpc });
+  await aborted(ended);
+  seams.log.info('master ends', { reason: (ended.reason as Error).message });
+  await port.close();
+  await master.close();
+}

@@ -1,0 +1,76 @@
+/** A master's namespace over a real ledger on simulated disks, without chunkservers: placement and views are scripted. */
+import { FsError } from '@cairnfs/base';
+import type { Attributes } from '@cairnfs/protocol';
+import { Simulation } from '@cairnfs/sim';
+import { type Ledger, openLedger } from '@cairnfs/storage';
+import { beginIncarnation } from '../bootstrap.ts';
+import type { Placement } from '../context.ts';
+import { applyRecord, LedgerDecisions } from '../decisions.ts';
+import { attributesOf } from '../namespace/attributes.ts';
+import type { ChangeContext } from '../namespace/change-calls.ts';
+import { resolvePath } from '../namespace/resolve.ts';
+import type { Transaction } from '../state/transaction.ts';
+
+export class TestNamespace {
+  readonly simulation = new Simulation({ seed: 1 });
+  #ledger: Ledger | undefined;
+  decisions!: LedgerDecisions;
+  wallMs = 1_000_000;
+
+  static async start(): Promise<TestNamespace> {
+    const namespace = new TestNamespace();
+    await namespace.restart();
+    return namespace;
+  }
+
+  /** As after a power failure: only what was synced is left. */
+  async crash(): Promise<void> {
+    this.simulation.host('master').crash({ unsynced: 'lose' });
+    await this.restart();
+  }
+
+  async restart(): Promise<void> {
+    const seams = this.simulation.host('master').start();
+    await this.simulation.run(async () => {
+      this.#ledger = await openLedger(seams, {
+        directory: 'data',
+        format: { name: 'master', version: 1 },
+        apply: applyRecord,
+      });
+      this.decisions = new LedgerDecisions(this.#ledger);
+      await beginIncarnation(this.decisions, seams);
+    });
+  }
+
+  /** Decides, and waits until it is durable. */
+  do<T>(decide: (transaction: Transaction, change: ChangeContext) => T): Promise<T> {
+    this.wallMs += 1;
+    const change = { wallMs: this.wallMs, replication: 3, garbageDueMs: this.wallMs + 1000 };
+    return this.simulation.run(this.decisions.perform('test', (transaction) => decide(transaction, change)));
+  }
+
+  read<T>(look: (transaction: Transaction) => T): T {
+    return look(this.decisions.read());
+  }
+
+  stat(path: string): Attributes {
+    return this.read((transaction) => {
+      const { id, inode } = resolvePath(transaction, path);
+      return attributesOf(id, inode);
+    });
+  }
+
+  exists(path: string): boolean {
+    try {
+      this.stat(path);
+      return true;
+    } catch (error) {
+      if (error instanceof FsError && error.kind === 'NOT_FOUND') return false;
+      throw error;
+    }
+  }
+}
+
+export const THREE_SERVERS: Placement = {
+  place: ({ count, replicas }) => Array.from({ length: count }, () => [1, 2, 3].slice(0, replicas)),
+};

@@ -65,7 +65,9 @@ function checkFile(name, path) {
   const isTest = /\.test\.ts$|\/testing\/|\/contract\//.test(path);
   const edges = [];
   graph.set(path, edges);
-  for (const [, typeOnly, specifier] of text.matchAll(/^(?:import|export)\s(\s*type\s)?[^'"]*?from\s+['"]([^'"]+)['"]/gms)) {
+  for (const [, typeOnly, specifier] of text.matchAll(
+    /^(?:import|export)\s(\s*type\s)?[^'"]*?from\s+['"]([^'"]+)['"]/gms,
+  )) {
     if (specifier.startsWith('.')) {
       const target = normalize(join(dirname(path), specifier));
       if (relative(join(root, 'packages', name, 'src'), target).startsWith('..')) {

@@ -19,7 +19,9 @@ compile();
 
 function installPackages() {
   const stamp = join(root, 'node_modules', '.cairnfs-installed');
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   // A fresh clone takes exactly what the lock file says; an existing folder is only brought up to it.
   const command = existsSync(join(root, 'node_modules')) ? 'install' : 'ci';

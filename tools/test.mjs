@@ -22,7 +22,11 @@ const LAYERS = {
     run('import directions', process.execPath, ['tools/check-imports.mjs']);
   },
   unit() {
-    runTests('unit tests', findTests('packages', (path) => !path.includes('/sim/dist/cluster/')), ['--test-concurrency=2']);
+    runTests(
+      'unit tests',
+      findTests('packages', (path) => !path.includes('/sim/dist/cluster/')),
+      ['--test-concurrency=2'],
+    );
   },
   sim() {
     runTests('simulated clusters', findTests('packages/sim/dist/cluster'), ['--test-concurrency=2']);

@@ -1,7 +1,6 @@
 /** What the machine itself can do, measured in the same run as CairnFS: the only fair thing to divide by. */
-import { closeSync, fdatasyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { fdatasync, write } from 'node:fs';
-import { createServer, connect } from 'node:net';
+import { closeSync, fdatasync, fdatasyncSync, openSync, readSync, rmSync, write, writeSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 

@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { connect } from '@cairnfs/client/node';
 import { measureMachine } from './machine-limits.ts';
 import { type ProcessUsage, usageOf } from './processes.ts';
@@ -100,7 +100,13 @@ function printTable(limits: Awaited<ReturnType<typeof measureMachine>>, rows: Ro
     ]),
   ];
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  for (const row of cells) print(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  for (const row of cells)
+    print(
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    );
   print('');
   print(
     `this machine: three local copies with fdatasync ${Math.round(limits.threeCopiesMibPerSecond)} MiB/s, local read ` +
@@ -110,7 +116,9 @@ function printTable(limits: Awaited<ReturnType<typeof measureMachine>>, rows: Ro
   usages.forEach((usage, index) => {
     const name = index === 0 ? 'master' : `chunkserver ${index}`;
     const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
-    print(`${name}: ${usage.cpuSeconds.toFixed(1)} s CPU, ${mib(usage.memoryBytes)} MiB, at most ${mib(usage.peakMemoryBytes)} MiB`);
+    print(
+      `${name}: ${usage.cpuSeconds.toFixed(1)} s CPU, ${mib(usage.memoryBytes)} MiB, at most ${mib(usage.peakMemoryBytes)} MiB`,
+    );
   });
 }
 

@@ -47,7 +47,11 @@ test('append: eight writers lose and repeat nothing while chunkservers are kille
         total += 1;
       }
     }
-    equal(content.length / RECORD_BYTES, total, 'every append was acknowledged in the end, so nothing else may be there');
+    equal(
+      content.length / RECORD_BYTES,
+      total,
+      'every append was acknowledged in the end, so nothing else may be there',
+    );
     for (const [handle, hashes] of await replicaHashes(cluster, '/log')) {
       equal(new Set(hashes).size, 1, `replicas of chunk ${handle} differ`);
     }

@@ -18,7 +18,9 @@ interface ChunkView {
   chunks: { handle: string; version: number; length: number; replicas: { state: string }[] }[];
 }
 
-test('put: goes on when a chunkserver is killed in the middle, with at least two copies', { timeout: 300_000 }, async () => {
+test('put: goes on when a chunkserver is killed in the middle, with at least two copies', {
+  timeout: 300_000,
+}, async () => {
   const source = join(cluster.directory, 'source');
   writeRandomFile(source, FILE_BYTES);
   const putting = cluster.run(['put', source, '/file']);

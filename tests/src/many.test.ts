@@ -8,7 +8,9 @@ const FILES_EACH = 20;
 
 test('clients: 64 at once write and read their own files and one shared directory', { timeout: 180_000 }, async () => {
   const cluster = await TestCluster.start();
-  const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect({ masters: [cluster.masterAddress] })));
+  const clients = await Promise.all(
+    Array.from({ length: CLIENTS }, () => connect({ masters: [cluster.masterAddress] })),
+  );
   try {
     await clients[0]!.mkdir('/shared');
     await Promise.all(

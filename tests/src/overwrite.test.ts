@@ -13,7 +13,9 @@ test('overwrite: concurrent overlapping writes leave identical replicas, and eve
   timeout: 180_000,
 }, async () => {
   const cluster = await TestCluster.start();
-  const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect({ masters: [cluster.masterAddress] })));
+  const clients = await Promise.all(
+    Array.from({ length: CLIENTS }, () => connect({ masters: [cluster.masterAddress] })),
+  );
   try {
     await clients[0]!.writeFile('/shared', new Uint8Array(FILE_BYTES));
     // Every write fills its range with one number of its own, so that a torn write would show inside its range.
@@ -27,9 +29,11 @@ test('overwrite: concurrent overlapping writes leave identical replicas, and eve
         const stamp = started;
         const offset = ((writer * 7919 + index * 104_729) % ((FILE_BYTES - WRITE_BYTES) / 4096)) * 4096;
         const bytes = new Uint8Array(new Uint32Array(WRITE_BYTES / 4).fill(stamp).buffer);
-        const startedAt = (time += 1);
+        time += 1;
+        const startedAt = time;
         await handle.write(bytes, 0, bytes.length, offset);
-        acknowledged.set(stamp, { offset, startedAt, endedAt: (time += 1) });
+        time += 1;
+        acknowledged.set(stamp, { offset, startedAt, endedAt: time });
       }
       await handle.close();
     });
@@ -48,16 +52,21 @@ test('overwrite: concurrent overlapping writes leave identical replicas, and eve
     const final = new Uint32Array(new Uint8Array(await clients[1]!.readFile('/shared')).buffer);
     equal(final.length * 4, FILE_BYTES);
     // A word may hold only a write that covers it and that no other write covering it wholly follows.
-    final.forEach((stamp, index) => {
+    for (const [index, stamp] of final.entries()) {
       const at = index * 4;
-      const covering = [...acknowledged.entries()].filter(([, write]) => at >= write.offset && at < write.offset + WRITE_BYTES);
-      if (stamp === 0) return equal(covering.length, 0, `byte ${at} was written ${covering.length} times and reads zero`);
+      const covering = [...acknowledged.entries()].filter(
+        ([, write]) => at >= write.offset && at < write.offset + WRITE_BYTES,
+      );
+      if (stamp === 0) {
+        equal(covering.length, 0, `byte ${at} was written ${covering.length} times and reads zero`);
+        continue;
+      }
       const winner = acknowledged.get(stamp)!;
       ok(winner !== undefined && at >= winner.offset && at < winner.offset + WRITE_BYTES, `byte ${at} holds ${stamp}`);
       for (const [other, write] of covering) {
         ok(!(write.startedAt > winner.endedAt), `byte ${at} holds ${stamp}, but ${other} was written after it`);
       }
-    });
+    }
     for (const [handle, hashes] of await replicaHashes(cluster, '/shared')) {
       equal(new Set(hashes).size, 1, `replicas of chunk ${handle} differ`);
     }

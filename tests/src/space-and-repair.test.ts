@@ -60,7 +60,9 @@ test('repair: one of four chunkservers is gone for good, and every chunk comes b
     isGone = true;
     await appending;
     equal(Buffer.compare(await cluster.run(['cat', '/closed']), readFileSync(source)), 0);
-    const status = JSON.parse((await cluster.run(['status', '--json'])).toString()) as { repair: { copiedCount: number } };
+    const status = JSON.parse((await cluster.run(['status', '--json'])).toString()) as {
+      repair: { copiedCount: number };
+    };
     notEqual(status.repair.copiedCount, 0);
   } finally {
     await cluster.close();

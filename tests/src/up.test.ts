@@ -12,7 +12,9 @@ const LAUNCHER = fileURLToPath(new URL('../../packages/cli/bin/cairn.js', import
 const directory = mkdtempSync(join(tmpdir(), 'cairn-up-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the data', { timeout: 180_000 }, async () => {
+test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the data', {
+  timeout: 180_000,
+}, async () => {
   const port = await consecutivePorts(4);
   const cluster = join(directory, 'cluster');
   const first = await up(cluster, port);
@@ -40,9 +42,13 @@ test('up: servers end with it even when it is killed', { timeout: 120_000 }, asy
 test('up: a taken port is named', { timeout: 120_000 }, async () => {
   const port = await consecutivePorts(4);
   const running = await up(join(directory, 'taken'), port);
-  const result = spawnSync(process.execPath, [LAUNCHER, 'up', '--dir', join(directory, 'other'), '--port', String(port)], {
-    encoding: 'utf8',
-  });
+  const result = spawnSync(
+    process.execPath,
+    [LAUNCHER, 'up', '--dir', join(directory, 'other'), '--port', String(port)],
+    {
+      encoding: 'utf8',
+    },
+  );
   equal(result.status, 1);
   match(result.stderr, new RegExp(`port ${port} is taken`));
   equal(await running.end('SIGTERM'), 0);
@@ -54,9 +60,13 @@ interface Running {
 }
 
 async function up(dir: string, port: number): Promise<Running> {
-  const child: ChildProcess = spawn(process.execPath, [LAUNCHER, 'up', '--dir', dir, '--port', String(port), '--json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [LAUNCHER, 'up', '--dir', dir, '--port', String(port), '--json'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const pids = await new Promise<number[]>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`up ended with exit code ${code}`)));

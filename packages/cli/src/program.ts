@@ -1,9 +1,9 @@
 /** The `cairn` command: all subcommands, and what a wrong command line answers. */
 import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config.ts';
+import { userCommands } from './commands/index.ts';
 import { serverCommands } from './commands/servers.ts';
 import { EXIT_DONE, EXIT_USAGE } from './failure.ts';
-import { userCommands } from './commands/index.ts';
 
 const OVERVIEW = `
 Paths in the cluster are absolute: /films/film.mkv.

@@ -144,7 +144,10 @@ export class TestCluster {
   }
 
   /** Runs `cairn` against this cluster. */
-  async cairn(args: readonly string[], options: { input?: Buffer | string; timeoutMs?: number } = {}): Promise<CommandResult> {
+  async cairn(
+    args: readonly string[],
+    options: { input?: Buffer | string; timeoutMs?: number } = {},
+  ): Promise<CommandResult> {
     const child = spawn(process.execPath, [LAUNCHER, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, CAIRN_MASTER: this.masterAddress },

@@ -11,15 +11,17 @@ import { remotePath } from '../paths.ts';
 const PROBLEMS_SHOWN = 10;
 
 export function statusCommand(): Command {
-  return userCommand('status', 'Servers, space and health at a glance', ['cairn status', 'cairn status --json | jq .repair'])
-    .action(
-      action<[], GlobalOptions>(async (context) => {
-        const client = await context.client();
-        const status = await client.clusterStatus({ signal: context.signal });
-        if (context.json) await context.printJson(status);
-        else await context.write(describeStatus(status));
-      }),
-    );
+  return userCommand('status', 'Servers, space and health at a glance', [
+    'cairn status',
+    'cairn status --json | jq .repair',
+  ]).action(
+    action<[], GlobalOptions>(async (context) => {
+      const client = await context.client();
+      const status = await client.clusterStatus({ signal: context.signal });
+      if (context.json) await context.printJson(status);
+      else await context.write(describeStatus(status));
+    }),
+  );
 }
 
 function describeStatus(status: ClusterStatus): string {
@@ -55,8 +57,14 @@ function describeStatus(status: ClusterStatus): string {
     ],
     status.servers.map((server) => {
       const usedBytes = sum(server.disks.map((disk) => disk.totalBytes - disk.freeBytes));
-      const failures = server.disks.filter((disk) => disk.failure !== '').map((disk) => `disk ${disk.path}: ${disk.failure}`);
-      const state = server.live ? (failures.length === 0 ? 'live' : failures.join(', ')) : `silent ${formatDuration(server.silentMs)}`;
+      const failures = server.disks
+        .filter((disk) => disk.failure !== '')
+        .map((disk) => `disk ${disk.path}: ${disk.failure}`);
+      const state = server.live
+        ? failures.length === 0
+          ? 'live'
+          : failures.join(', ')
+        : `silent ${formatDuration(server.silentMs)}`;
       return [
         String(server.serverId),
         server.address,
@@ -71,16 +79,20 @@ function describeStatus(status: ClusterStatus): string {
       ];
     }),
   );
-  const problems = status.problems.slice(-PROBLEMS_SHOWN).map((problem) => `  ${formatTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
+  const problems = status.problems
+    .slice(-PROBLEMS_SHOWN)
+    .map((problem) => `  ${formatTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
   const heading = problems.length === 0 ? '' : `\nLast problems:\n`;
   return `${lines.join('\n')}\n${servers}${heading}${problems.join('')}`;
 }
 
 function verdict(status: ClusterStatus): string {
   if (status.safeMode) return `SAFE MODE: ${status.safeModeReason}`;
-  if (status.repair.unavailableCount > 0) return `UNHEALTHY: ${status.repair.unavailableCount} chunks have no copy in reach`;
+  if (status.repair.unavailableCount > 0)
+    return `UNHEALTHY: ${status.repair.unavailableCount} chunks have no copy in reach`;
   if (!status.writable) return 'READ ONLY: too few chunkservers for the minimum of copies';
-  if (status.repair.underReplicatedCount > 0) return `repairing: ${status.repair.underReplicatedCount} chunks below their goal`;
+  if (status.repair.underReplicatedCount > 0)
+    return `repairing: ${status.repair.underReplicatedCount} chunks below their goal`;
   if (status.servers.some((server) => !server.live)) return 'healthy, with chunkservers missing';
   return 'healthy';
 }
@@ -107,8 +119,11 @@ async function chunks(context: CommandContext, options: ChunksOptions, text: str
   const located = await client.locate(path, { signal: context.signal });
   if (options.read !== undefined) {
     const chunk = located.chunks.find(({ handle }) => handle === options.read);
-    if (chunk === undefined) throw new UsageError(`'${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
-    for await (const piece of client.readReplica(chunk, options.from ?? chunk.replicas[0]!.address, { signal: context.signal })) {
+    if (chunk === undefined)
+      throw new UsageError(`'${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
+    for await (const piece of client.readReplica(chunk, options.from ?? chunk.replicas[0]!.address, {
+      signal: context.signal,
+    })) {
       await context.write(piece);
     }
     return;
@@ -133,7 +148,15 @@ function chunkRows(chunk: LocatedChunk): string[][] {
     const server = `${replica.address} (${replica.serverId})${index === 0 && chunk.open ? ', primary' : ''}`;
     if (index > 0) return ['', '', '', '', '', server, replica.state];
     const state = chunk.open ? 'open' : 'closed';
-    return [String(chunk.offset), String(chunk.length), chunk.handle, String(chunk.version), state, server, replica.state];
+    return [
+      String(chunk.offset),
+      String(chunk.length),
+      chunk.handle,
+      String(chunk.version),
+      state,
+      server,
+      replica.state,
+    ];
   });
 }
 

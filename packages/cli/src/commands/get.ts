@@ -31,10 +31,13 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
   const destination = paths.at(-1)!;
   const client = await context.client();
   if (destination === '-') {
-    return context.forEach(sources, (source) => pipeToStdout(client.createReadStream(source, { signal: context.signal })));
+    return context.forEach(sources, (source) =>
+      pipeToStdout(client.createReadStream(source, { signal: context.signal })),
+    );
   }
   const isDirectory = existsSync(destination) && statSync(destination).isDirectory();
-  if (sources.length > 1 && !isDirectory) throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
+  if (sources.length > 1 && !isDirectory)
+    throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
   await context.forEach(sources, async (source) => {
     const target = isDirectory || destination.endsWith('/') ? join(destination, baseName(source)) : destination;
     const stats = await client.stat(source, { signal: context.signal });

@@ -43,7 +43,12 @@ async function list(
   if (!context.json && (withHeading || options.recursive)) await context.write(`${printableName(path)}:\n`);
   let cursor = '';
   do {
-    const page = await client.list(path, { cursor, limit: PAGE_ENTRIES, withAttributes: isDetailed, signal: context.signal });
+    const page = await client.list(path, {
+      cursor,
+      limit: PAGE_ENTRIES,
+      withAttributes: isDetailed,
+      signal: context.signal,
+    });
     await printEntries(
       context,
       options,
@@ -77,7 +82,12 @@ async function printEntries(context: CommandContext, options: ListOptions, entri
   if (context.json) {
     for (const { path, stats } of entries) await context.printJson(statsJson(path, stats!));
   } else if (options.long) {
-    await context.write(formatTable(LONG_COLUMNS, entries.map(({ name, stats }) => longRow(name, stats!))));
+    await context.write(
+      formatTable(
+        LONG_COLUMNS,
+        entries.map(({ name, stats }) => longRow(name, stats!)),
+      ),
+    );
   } else {
     const lines = entries.map(({ name, isDirectory }) => printableName(name) + (isDirectory ? '/' : ''));
     await context.write(`${lines.join('\n')}\n`);
@@ -185,7 +195,8 @@ export function checksumCommand(): Command {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), async (path) => {
           const hash = createHash('sha256');
-          for await (const piece of client.createReadStream(path, { signal: context.signal })) hash.update(piece as Uint8Array);
+          for await (const piece of client.createReadStream(path, { signal: context.signal }))
+            hash.update(piece as Uint8Array);
           const sha256 = hash.digest('hex');
           if (context.json) await context.printJson({ path, sha256 });
           else await context.write(`${sha256}  ${printableName(path)}\n`);
@@ -223,7 +234,10 @@ async function* walkBelow(
 }
 
 function globPattern(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${escaped}$`, 'su');
 }
 

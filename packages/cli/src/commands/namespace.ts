@@ -97,7 +97,9 @@ export function cpCommand(): Command {
 }
 
 export function touchCommand(): Command {
-  return userCommand('touch', 'Make empty files, or set the modification time of those there are to now', ['cairn touch /flag'])
+  return userCommand('touch', 'Make empty files, or set the modification time of those there are to now', [
+    'cairn touch /flag',
+  ])
     .argument('<paths...>', 'files')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -113,7 +115,10 @@ export function touchCommand(): Command {
 }
 
 export function truncateCommand(): Command {
-  return userCommand('truncate', 'Cut a file, or extend it with zeros', ['cairn truncate -s 0 /log', 'cairn truncate -s 1GiB /disk.img'])
+  return userCommand('truncate', 'Cut a file, or extend it with zeros', [
+    'cairn truncate -s 0 /log',
+    'cairn truncate -s 1GiB /disk.img',
+  ])
     .argument('<paths...>', 'files')
     .requiredOption('-s, --size <size>', 'the new size', sizeArgument)
     .action(

@@ -45,7 +45,13 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
       await pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
       return;
     }
-    await putOne(context, options, client, source, intoDirectory ? joinRemote(target, basename(resolve(source))) : target);
+    await putOne(
+      context,
+      options,
+      client,
+      source,
+      intoDirectory ? joinRemote(target, basename(resolve(source))) : target,
+    );
   });
 }
 

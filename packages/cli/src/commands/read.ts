@@ -1,6 +1,6 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
 import type { CairnClient } from '@cairnfs/client';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { pipeToStdout } from '../output/pipes.ts';
 import { remotePath } from '../paths.ts';
@@ -35,7 +35,10 @@ export function catCommand(): Command {
 }
 
 export function headCommand(): Command {
-  return userCommand('head', 'Write the first lines or bytes of a file', ['cairn head -n 3 /logs/today', 'cairn head -c 1KiB /data'])
+  return userCommand('head', 'Write the first lines or bytes of a file', [
+    'cairn head -n 3 /logs/today',
+    'cairn head -c 1KiB /data',
+  ])
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())
@@ -43,7 +46,10 @@ export function headCommand(): Command {
 }
 
 export function tailCommand(): Command {
-  return userCommand('tail', 'Write the last lines or bytes of a file', ['cairn tail /logs/today', 'cairn tail -f /logs/today'])
+  return userCommand('tail', 'Write the last lines or bytes of a file', [
+    'cairn tail /logs/today',
+    'cairn tail -f /logs/today',
+  ])
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())
@@ -52,7 +58,9 @@ export function tailCommand(): Command {
 }
 
 function linesOption(): Option {
-  return new Option('-n, --lines <n>', 'so many lines').default(LINES_DEFAULT).argParser((text) => wholeNumber(text, 0, LINES_MAX));
+  return new Option('-n, --lines <n>', 'so many lines')
+    .default(LINES_DEFAULT)
+    .argParser((text) => wholeNumber(text, 0, LINES_MAX));
 }
 
 function bytesOption(): Option {
@@ -131,7 +139,8 @@ async function startOfLastLines(
         const isNewline = piece[index] === NEWLINE;
         if (isLastByte && !isNewline) wanted -= 1;
         isLastByte = false;
-        if (isNewline && (wanted -= 1) === 0) return start + index + 1;
+        if (isNewline) wanted -= 1;
+        if (isNewline && wanted === 0) return start + index + 1;
       }
       end = start;
     }
@@ -144,6 +153,10 @@ async function startOfLastLines(
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
   });
 }

@@ -87,7 +87,7 @@ function fromText(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   if (text.startsWith('[')) {
     try {
-      return parseToml(`value = ${text}`)['value'];
+      return parseToml(`value = ${text}`).value;
     } catch (cause) {
       throw new FsError('INVALID_ARGUMENT', `'${text}' is not a list: write ["a", "b"]`, { cause });
     }

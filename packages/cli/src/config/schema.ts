@@ -51,7 +51,9 @@ export const chunkserverSchema = z.strictObject({
   capacity: size({ minBytes: 16 * 1024 * 1024, allowed: 'for example "500GiB", at least 16MiB' })
     .optional()
     .describe('The most that this server stores on each disk; otherwise what the disk holds.'),
-  host: text('a name').optional().describe('The machine, so that copies go to different ones; otherwise its host name.'),
+  host: text('a name')
+    .optional()
+    .describe('The machine, so that copies go to different ones; otherwise its host name.'),
   rack: text('a name').default('default').describe('The rack, so that copies go to different ones.'),
   quarantine_grace: duration({ minMs: 0, maxMs: 365 * DAY_MS, allowed: 'for example "1h", at most 365d' })
     .default(HOUR_MS)

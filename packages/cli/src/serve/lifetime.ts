@@ -12,7 +12,7 @@ export function endOfLife(): AbortSignal {
   };
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGTERM', () => end('SIGTERM'));
-  if (process.env['CAIRN_SUPERVISED'] === '1') {
+  if (process.env.CAIRN_SUPERVISED === '1') {
     process.stdin.on('end', () => controller.abort(new Error('the supervisor is gone')));
     process.stdin.on('error', () => controller.abort(new Error('the supervisor is gone')));
     process.stdin.resume();

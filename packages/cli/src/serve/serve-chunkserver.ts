@@ -8,7 +8,9 @@ import { aborted } from './lifetime.ts';
 import { SharedPort } from './shared-port.ts';
 
 export async function serveChunkserver(settings: ChunkserverSettings, ended: AbortSignal): Promise<void> {
-  const seams = createServerSeams({ log: { level: settings.log_level, fields: { server: `chunkserver ${settings.listen}` } } });
+  const seams = createServerSeams({
+    log: { level: settings.log_level, fields: { server: `chunkserver ${settings.listen}` } },
+  });
   const port = new SharedPort(seams.network);
   const chunkserver = await startChunkserver(
     { ...seams, network: port.network },

@@ -1,7 +1,8 @@
 /** Runs a master in this process until it is told to end. */
+
+import { resolve } from 'node:path';
 import { MASTER_DEFAULTS, startMaster } from '@cairnfs/master';
 import { createServerSeams } from '@cairnfs/server';
-import { resolve } from 'node:path';
 import type { MasterSettings } from '../config/schema.ts';
 import { aborted } from './lifetime.ts';
 import { SharedPort } from './shared-port.ts';

@@ -28,7 +28,10 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
   const layout = { directory: resolve(options.directory), port: options.port, chunkserverCount };
   await checkPortsFree(layout.port, 1 + chunkserverCount);
   if (existing > chunkserverCount) {
-    say(options, `note: ${layout.directory} has ${existing} chunkservers; ${existing - chunkserverCount} of them stay down`);
+    say(
+      options,
+      `note: ${layout.directory} has ${existing} chunkservers; ${existing - chunkserverCount} of them stay down`,
+    );
   }
   const launches = prepareClusterDirectory(layout);
   const servers = launches.map(
@@ -65,7 +68,8 @@ async function untilReady(address: string, chunkserverCount: number, ended: Abor
       const liveCount = status?.servers.filter((server) => server.live).length ?? 0;
       if (status?.writable && liveCount >= chunkserverCount) return;
       if (performance.now() > giveUpAtMs) {
-        const state = status === undefined ? 'the master does not answer' : `${liveCount} of ${chunkserverCount} chunkservers live`;
+        const state =
+          status === undefined ? 'the master does not answer' : `${liveCount} of ${chunkserverCount} chunkservers live`;
         throw new Error(`the cluster did not become ready within ${READY_TIMEOUT_MS / 1000} s: ${state}; see the logs`);
       }
       await new Promise((done) => setTimeout(done, READY_POLL_MS));
@@ -92,7 +96,9 @@ function announceReady(
     process.stdout.write(`${JSON.stringify(ready)}\n`);
     return;
   }
-  process.stdout.write(`ready: master on ${master}, ${layout.chunkserverCount} chunkservers; Ctrl-C ends the cluster\n`);
+  process.stdout.write(
+    `ready: master on ${master}, ${layout.chunkserverCount} chunkservers; Ctrl-C ends the cluster\n`,
+  );
 }
 
 function say(options: UpOptions, message: string): void {

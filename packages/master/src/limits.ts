@@ -33,3 +33,45 @@ export const TRUNCATE_EXTENTS_MAX = 16_384;
 export const ABANDONED_PER_STEP = 64;
 /** Steps of reclaiming in one round of housekeeping. */
 export const RECLAIM_STEPS_PER_ROUND = 64;
+/** Chunkservers of one cluster. */
+export const SERVERS_MAX = 10_000;
+/** Replicas of one server known to be wrong: enough for a whole disk of 64 TiB in full chunks. */
+export const EXCEPTIONS_MAX = 1_000_000;
+export const PROBLEMS_KEPT = 100;
+export const PROBLEM_REPEAT_MS = 60_000;
+/** Orders to quarantine in one heartbeat's answer. */
+export const QUARANTINE_ORDERS_MAX = 1000;
+/** Orders waiting for one server; more are found again by its next inventory. */
+export const QUARANTINE_QUEUE_MAX = 100_000;
+export const INVENTORY_PART_MAX = 10_000;
+/** Replicas counted one by one for the status of a server that reports none. */
+export const REPLICAS_COUNTED_MAX = 1000;
+/** How long a placement weighs on its server: until heartbeats show the space it took. */
+export const RECENT_PLACEMENT_HALF_LIFE_MS = 5000;
+/** Attempts of one view change; each leaves out those who failed the one before, so more than members are pointless. */
+export const VIEW_ATTEMPTS_MAX = 4;
+export const LEASES_PER_CALL_MAX = 1000;
+/** Rounds of opening or closing one chunk; each one more means that something else changed it meanwhile. */
+export const CHUNK_ROUNDS_MAX = 8;
+export const LENGTH_TIMEOUT_MS = 2000;
+/** A primary finishes what is in flight before it answers. */
+export const REVOKE_TIMEOUT_MS = 5000;
+export const PING_TIMEOUT_MS = 1000;
+export const RETIRED_AT_ONCE = 16;
+export const RECOVERY_INTERVAL_MS = 1000;
+/** Unsettled chunks looked at in one step. */
+export const RECOVERY_STEP = 1000;
+export const RECOVERED_AT_ONCE = 32;
+export const REPAIR_INTERVAL_MS = 500;
+/** Chunks found below their goal and waiting; the scans find the others later. */
+export const REPAIR_QUEUE_MAX = 10_000;
+/** Keys looked at in one step of a scan: well under 10 ms. */
+export const REPAIR_SCAN_STEP = 1000;
+export const CLONES_AT_ONCE = 8;
+/** As source and target together. */
+export const CLONES_PER_SERVER = 4;
+/** A full chunk over a slow disk and network: 64 MiB at about 1 MiB/s. */
+export const CLONE_TIMEOUT_MS = 60_000;
+export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
+export const GARBAGE_INTERVAL_MS = 1000;
+export const GARBAGE_STEP = 1000;

@@ -1,0 +1,57 @@
+/** Heartbeat and ReportInventory: a chunkserver in touch. */
+import { FsError } from '@cairnfs/base';
+import type { HeartbeatReply, HeartbeatRequest, ReportInventoryReply, ReportInventoryRequest } from '@cairnfs/protocol';
+import type { MasterContext } from '../context.ts';
+import type { ReplicaReports } from './replica-reports.ts';
+import type { ServerEntry, ServerTable } from './server-table.ts';
+
+/** The leases' half of a heartbeat (views/). */
+export interface LeaseRenewals {
+  /** Renews what may be renewed; answers those handles. */
+  renew(server: number, handles: readonly string[]): string[];
+}
+
+export class Heartbeats {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #reports: ReplicaReports;
+  readonly #leases: LeaseRenewals;
+
+  constructor(context: MasterContext, parts: { servers: ServerTable; reports: ReplicaReports; leases: LeaseRenewals }) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#reports = parts.reports;
+    this.#leases = parts.leases;
+  }
+
+  heartbeat(request: HeartbeatRequest): { message: HeartbeatReply } {
+    const server = checkSession(this.#servers, request);
+    server.usage = request.usage;
+    server.disks = request.disks;
+    this.#reports.takeChanges(server, request.changes);
+    const renewedLeases = this.#leases.renew(server.id, request.renewLeases);
+    const quarantine = this.#reports.ordersFor(server);
+    // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
+    server.answeredAtMs = this.#context.seams.clock.nowMs();
+    const inventoryWanted = !server.inventoryComplete && server.inventoryCursor === undefined;
+    return { message: { renewedLeases, quarantine, inventoryWanted } };
+  }
+
+  inventory(request: ReportInventoryRequest): { message: ReportInventoryReply } {
+    this.#reports.takeInventory(checkSession(this.#servers, request), request);
+    return { message: {} };
+  }
+}
+
+/** @throws FsError STALE_SESSION  the server must register again. */
+export function checkSession(
+  servers: ServerTable,
+  { serverId, session }: { serverId: number; session: number },
+): ServerEntry {
+  const server = servers.get(serverId);
+  if (server !== undefined && server.session === session && session !== 0) return server;
+  throw new FsError(
+    'STALE_SESSION',
+    `session ${session} of server ${serverId} is not known to this master: register again`,
+  );
+}

@@ -1,0 +1,58 @@
+/** Register: a chunkserver joins the cluster, or comes back to it. */
+import { FsError } from '@cairnfs/base';
+import type { RegisterReply, RegisterRequest } from '@cairnfs/protocol';
+import type { MasterContext } from '../context.ts';
+import { SERVERS_MAX } from '../limits.ts';
+import { META } from '../state/keys.ts';
+import type { ServerTable } from './server-table.ts';
+
+export class Registration {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+
+  constructor(context: MasterContext, servers: ServerTable) {
+    this.#context = context;
+    this.#servers = servers;
+  }
+
+  async register(request: RegisterRequest): Promise<{ message: RegisterReply }> {
+    const { clusterId, config, decisions, seams } = this.#context;
+    const { serverUuid: uuid, address, host, rack } = request;
+    if (request.clusterId !== '' && request.clusterId !== clusterId) {
+      const message =
+        `the chunkserver at ${address} belongs to cluster ${request.clusterId}, this is cluster ${clusterId}: ` +
+        'point it at its own master, or give it an empty folder';
+      throw new FsError('CLUSTER_MISMATCH', message, { details: { expected: clusterId, actual: request.clusterId } });
+    }
+    const server = await decisions.perform('serverRegistered', (transaction) => {
+      const known = this.#servers.byUuid(uuid);
+      if (known === undefined && request.serverId !== 0) {
+        const message = `the chunkserver at ${address} says it is server ${request.serverId} of this cluster, which does not know it`;
+        throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });
+      }
+      const isUnchanged =
+        known !== undefined && known.address === address && known.host === host && known.rack === rack;
+      if (isUnchanged) return this.#servers.registered({ id: known.id, uuid, address, host, rack });
+      const next = known?.id ?? transaction.counter(META.nextServer);
+      if (next > SERVERS_MAX)
+        throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
+      if (known === undefined) transaction.setCounter(META.nextServer, next + 1);
+      transaction.putServer(next, { uuid, address, host, rack });
+      // At once, so that a second registration that comes before this one is durable finds it.
+      return this.#servers.registered({ id: next, uuid, address, host, rack });
+    });
+    server.answeredAtMs = seams.clock.nowMs();
+    server.disks = request.disks;
+    seams.log.info('chunkserver registered', { id: server.id, address, session: server.session });
+    return {
+      message: {
+        clusterId,
+        serverId: server.id,
+        session: server.session,
+        heartbeatIntervalMs: config.heartbeatIntervalMs,
+        serverLeaseMs: config.serverLeaseMs,
+        chunkLeaseMs: config.chunkLeaseMs,
+      },
+    };
+  }
+}

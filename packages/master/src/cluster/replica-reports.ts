@@ -1,0 +1,187 @@
+/**
+ * What chunkservers say they hold, compared with what the log says they should: changes with every heartbeat, everything
+ * after a registration. A replica nobody needs is ordered into quarantine, but only outside safe mode and never on doubt:
+ * not while a view of its chunk is pending, nor while an upload may still be writing it.
+ */
+import { FsError } from '@cairnfs/base';
+import {
+  ReplicaCondition as Condition,
+  type QuarantineOrder,
+  type ReplicaReport,
+  type ReportInventoryRequest,
+} from '@cairnfs/protocol';
+import type { MasterContext, SafeMode } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { INVENTORY_PART_MAX, QUARANTINE_ORDERS_MAX, QUARANTINE_QUEUE_MAX } from '../limits.ts';
+import { handleOfMemberKey, memberKey, memberRange } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
+import type { Problems } from './problems.ts';
+import type { ReplicaConditions } from './replica-conditions.ts';
+import type { ServerEntry } from './server-table.ts';
+
+/** What a report means for the chunk. */
+type Verdict =
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'exception'; readonly exception: 'missing' | 'corrupt' | 'stale' }
+  | { readonly kind: 'unneeded'; readonly order: QuarantineOrder }
+  | { readonly kind: 'gone' };
+
+export class ReplicaReports {
+  readonly #context: MasterContext;
+  readonly #conditions: ReplicaConditions;
+  readonly #problems: Problems;
+  readonly #safeMode: SafeMode;
+  readonly #orders = new Map<number, Map<string, QuarantineOrder>>();
+  /** Runs when a server says that a chunk is not there. */
+  onGone: (server: number, handle: string) => void = () => {};
+
+  constructor(
+    context: MasterContext,
+    parts: { conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
+  ) {
+    this.#context = context;
+    this.#conditions = parts.conditions;
+    this.#problems = parts.problems;
+    this.#safeMode = parts.safeMode;
+  }
+
+  takeChanges(server: ServerEntry, reports: readonly ReplicaReport[]): void {
+    const transaction = this.#context.decisions.read();
+    for (const report of reports) this.#take(transaction, server, report);
+  }
+
+  /** One part of an inventory; the parts come in order of handle and leave nothing out between them. */
+  takeInventory(server: ServerEntry, { replicas, after, last }: ReportInventoryRequest): void {
+    if (replicas.length > INVENTORY_PART_MAX) {
+      throw new FsError(
+        'INVALID_ARGUMENT',
+        `an inventory part has at most ${INVENTORY_PART_MAX} replicas, not ${replicas.length}`,
+      );
+    }
+    if (after === '') {
+      server.inventoryComplete = false;
+      this.#conditions.restart(server.id);
+    } else if (server.inventoryCursor !== after) {
+      const message = `an inventory part continues behind '${after}', the one before ended at '${server.inventoryCursor ?? ''}'`;
+      throw new FsError('INVALID_ARGUMENT', `${message}: send the inventory from the beginning`);
+    }
+    const transaction = this.#context.decisions.read();
+    const through = last ? undefined : replicas.at(-1)?.handle;
+    const expected = new Set(this.#expected(transaction, server.id, after, through));
+    let previous = after;
+    for (const report of replicas) {
+      if (report.handle <= previous) {
+        throw new FsError(
+          'INVALID_ARGUMENT',
+          `an inventory goes in order of handle: ${report.handle} after ${previous}`,
+        );
+      }
+      previous = report.handle;
+      expected.delete(report.handle);
+      this.#take(transaction, server, report);
+    }
+    for (const handle of expected) this.#missing(transaction, server, handle);
+    server.inventoryCursor = previous;
+    server.inventoryComplete = last;
+  }
+
+  /** Orders for the answer to a heartbeat. They stay until the server reports the replica gone. */
+  ordersFor(server: ServerEntry): QuarantineOrder[] {
+    if (this.#safeMode.isActive || !server.inventoryComplete) return [];
+    const orders: QuarantineOrder[] = [];
+    for (const order of this.#orders.get(server.id)?.values() ?? []) {
+      if (orders.length === QUARANTINE_ORDERS_MAX) break;
+      orders.push(order);
+    }
+    return orders;
+  }
+
+  order(server: number, order: QuarantineOrder): void {
+    let queue = this.#orders.get(server);
+    if (queue === undefined) {
+      queue = new Map();
+      this.#orders.set(server, queue);
+    }
+    if (queue.size < QUARANTINE_QUEUE_MAX) queue.set(order.handle, order);
+  }
+
+  #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
+    const chunk = transaction.chunk(report.handle);
+    const verdict = judge(server.id, chunk, report);
+    this.#orders.get(server.id)?.delete(report.handle);
+    switch (verdict.kind) {
+      case 'fine':
+        this.#conditions.clear(server.id, report.handle);
+        break;
+      case 'gone':
+        if (chunk?.members.includes(server.id) && chunk.state !== ChunkState.CHUNK_STATE_GARBAGE) {
+          this.#missing(transaction, server, report.handle);
+        } else this.#conditions.clear(server.id, report.handle);
+        this.onGone(server.id, report.handle);
+        break;
+      case 'exception': {
+        this.#conditions.set(server.id, report.handle, verdict.exception);
+        const message = `the copy of chunk ${report.handle} on server ${server.id} (${server.address}) is ${verdict.exception}`;
+        const detail = report.message === '' ? '' : `: ${report.message}`;
+        this.#report(verdict.exception, server, report.handle, message + detail);
+        break;
+      }
+      case 'unneeded':
+        this.order(server.id, verdict.order);
+        break;
+    }
+  }
+
+  #missing(transaction: Transaction, server: ServerEntry, handle: string): void {
+    const chunk = transaction.chunk(handle);
+    // An upload's replica appears with its first frame, a fresh chunk's with its first mutation.
+    if (chunk === undefined || !isExpectedOnDisk(chunk)) return;
+    this.#conditions.set(server.id, handle, 'missing');
+    this.#report(
+      'missing',
+      server,
+      handle,
+      `server ${server.id} (${server.address}) has lost its copy of chunk ${handle}`,
+    );
+  }
+
+  #report(kind: string, server: ServerEntry, handle: string, message: string): void {
+    this.#problems.report({ kind, handle, serverId: server.id, path: '', message });
+    this.#context.seams.log.warn('replica is not as it should be', { kind, handle, server: server.id });
+  }
+
+  /** Handles that the log places on the server, behind `after` and up to `through`. */
+  *#expected(transaction: Transaction, server: number, after: string, through: string | undefined): Generator<string> {
+    const { start, end } = memberRange(server);
+    let from = after === '' ? start : `${memberKey(server, after)}\0`;
+    const until = through === undefined ? end : `${memberKey(server, through)}\0`;
+    for (;;) {
+      const entries = transaction.range({ start: from, end: until }, INVENTORY_PART_MAX);
+      for (const { key } of entries) yield handleOfMemberKey(key);
+      if (entries.length < INVENTORY_PART_MAX) return;
+      from = `${entries.at(-1)!.key}\0`;
+    }
+  }
+}
+
+function judge(server: number, chunk: Chunk | undefined, report: ReplicaReport): Verdict {
+  const { handle, version, pendingVersion, condition } = report;
+  if (condition === Condition.REPLICA_CONDITION_GONE) return { kind: 'gone' };
+  const unneeded = (reason: string, versionAtMost: number): Verdict => {
+    return { kind: 'unneeded', order: { handle, versionAtMost, reason } };
+  };
+  const highest = Math.max(version, pendingVersion);
+  if (chunk === undefined) return unneeded('orphan', highest);
+  if (chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return { kind: 'fine' }; // garbage collection orders it away
+  if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return { kind: 'fine' };
+  if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
+  if (!chunk.members.includes(server)) return unneeded('surplus', highest);
+  if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
+  const isCurrent = version === chunk.version || pendingVersion === chunk.version;
+  return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
+}
+
+function isExpectedOnDisk(chunk: Chunk): boolean {
+  if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+  return chunk.length > 0 || chunk.sequence > 0;
+}

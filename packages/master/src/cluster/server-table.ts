@@ -1,0 +1,129 @@
+/**
+ * The chunkservers the master knows: who they are (logged), and how they are (in memory, from heartbeats).
+ *
+ * A server is live while its server lease may hold: the master counts it from when it answered a heartbeat, and adds a
+ * margin for clocks that drift. A restarted master does not know what its predecessor answered, so it takes nobody's
+ * silence for absence before one lease has passed since its own start.
+ */
+import type { DiskStatus, Usage } from '@cairnfs/protocol';
+import type { MasterContext } from '../context.ts';
+import { Server } from '../gen/cairn/master/v1/state.ts';
+import { SERVERS_MAX } from '../limits.ts';
+import { idOfServerKey, serverRange } from '../state/keys.ts';
+
+export interface ServerEntry {
+  readonly id: number;
+  readonly uuid: string;
+  address: string;
+  host: string;
+  rack: string;
+  /** 0: not registered with this run of the master. */
+  session: number;
+  /** Monotonic; when a registration or heartbeat was last answered. */
+  answeredAtMs: number;
+  usage: Usage | undefined;
+  disks: DiskStatus[];
+  /** All that it holds has been compared with what it should hold. */
+  inventoryComplete: boolean;
+  /** Handles of the inventory under way were seen up to here; undefined when none is. */
+  inventoryCursor: string | undefined;
+}
+
+export class ServerTable {
+  readonly #context: MasterContext;
+  readonly #byId = new Map<number, ServerEntry>();
+  #sessionCount = 0;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+    for (const { key, value } of context.decisions.read().range(serverRange, SERVERS_MAX)) {
+      const { uuid, address, host, rack } = Server.decode(value);
+      this.#insert({ id: idOfServerKey(key), uuid, address, host, rack });
+    }
+  }
+
+  get all(): Iterable<ServerEntry> {
+    return this.#byId.values();
+  }
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  get(id: number): ServerEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  byUuid(uuid: string): ServerEntry | undefined {
+    for (const server of this.#byId.values()) if (server.uuid === uuid) return server;
+    return undefined;
+  }
+
+  /** A registration was logged: the server is live from now on, and must show its inventory. */
+  registered(identity: { id: number; uuid: string; address: string; host: string; rack: string }): ServerEntry {
+    const server = this.#byId.get(identity.id) ?? this.#insert(identity);
+    this.#sessionCount += 1;
+    Object.assign(server, {
+      address: identity.address,
+      host: identity.host,
+      rack: identity.rack,
+      // Higher than any session of an earlier run, and of this server before.
+      session: this.#context.incarnation * SESSIONS_PER_INCARNATION + this.#sessionCount,
+      answeredAtMs: this.#context.seams.clock.nowMs(),
+      inventoryComplete: false,
+      inventoryCursor: undefined,
+    });
+    return server;
+  }
+
+  isLive(id: number): boolean {
+    const server = this.#byId.get(id);
+    return server !== undefined && server.session !== 0 && this.silentMs(server) <= this.#leaseMs;
+  }
+
+  /** The server can serve nobody any more: its lease ran out, by the master's own clock. */
+  hasRunOut(id: number): boolean {
+    const server = this.#byId.get(id);
+    const now = this.#context.seams.clock.nowMs();
+    if (now - this.#context.startedAtMs <= this.#leaseMs) return false;
+    return server === undefined || now - server.answeredAtMs > this.#leaseMs;
+  }
+
+  /** How long it takes until `hasRunOut`, if nothing is heard of it. */
+  untilRunOutMs(id: number): number {
+    const now = this.#context.seams.clock.nowMs();
+    const from = Math.max(this.#byId.get(id)?.answeredAtMs ?? 0, this.#context.startedAtMs);
+    return Math.max(0, from + this.#leaseMs - now) + 1;
+  }
+
+  isDead(id: number): boolean {
+    const server = this.#byId.get(id);
+    return this.hasRunOut(id) && (server === undefined || this.silentMs(server) > this.#context.config.deadAfterMs);
+  }
+
+  /** Since it was last answered, or since the master started. */
+  silentMs(server: ServerEntry): number {
+    return this.#context.seams.clock.nowMs() - Math.max(server.answeredAtMs, this.#context.startedAtMs);
+  }
+
+  get #leaseMs(): number {
+    return this.#context.config.serverLeaseMs + this.#context.config.leaseMarginMs;
+  }
+
+  #insert(identity: { id: number; uuid: string; address: string; host: string; rack: string }): ServerEntry {
+    const server: ServerEntry = {
+      ...identity,
+      session: 0,
+      answeredAtMs: Number.NEGATIVE_INFINITY,
+      usage: undefined,
+      disks: [],
+      inventoryComplete: false,
+      inventoryCursor: undefined,
+    };
+    this.#byId.set(identity.id, server);
+    return server;
+  }
+}
+
+/** More registrations than one run of a master can see. */
+const SESSIONS_PER_INCARNATION = 2 ** 24;

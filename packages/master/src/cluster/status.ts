@@ -1,0 +1,85 @@
+/** GetClusterStatus and GetClusterPressure. */
+import type { GetClusterStatusReply, RepairStatus, ServerStatus } from '@cairnfs/protocol';
+import type { MasterContext, SafeMode } from '../context.ts';
+import { Inode } from '../gen/cairn/master/v1/state.ts';
+import { REPLICAS_COUNTED_MAX } from '../limits.ts';
+import { inodeKey, META, memberRange, TRASH_INODE } from '../state/keys.ts';
+import type { Problems } from './problems.ts';
+import type { ServerEntry, ServerTable } from './server-table.ts';
+
+export class StatusCalls {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #problems: Problems;
+  readonly #safeMode: SafeMode;
+  readonly #repair: () => RepairStatus;
+
+  constructor(
+    context: MasterContext,
+    parts: { servers: ServerTable; problems: Problems; safeMode: SafeMode; repair: () => RepairStatus },
+  ) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#problems = parts.problems;
+    this.#safeMode = parts.safeMode;
+    this.#repair = parts.repair;
+  }
+
+  async status(): Promise<{ message: GetClusterStatusReply }> {
+    const { clusterId, config, decisions, startedWallMs } = this.#context;
+    const transaction = decisions.read();
+    const trash = transaction.get(inodeKey(TRASH_INODE));
+    const message: GetClusterStatusReply = {
+      clusterId,
+      safeMode: this.#safeMode.isActive,
+      safeModeReason: this.#safeMode.reason,
+      servers: this.#serverStatuses(),
+      fileCount: transaction.counter(META.fileCount),
+      directoryCount: transaction.counter(META.directoryCount),
+      chunkCount: transaction.counter(META.chunkCount),
+      repair: this.#repair(),
+      problems: this.#problems.list(),
+      startedMs: startedWallMs,
+      trashCount: trash === undefined ? 0 : Inode.decode(trash).entryCount,
+      softwareVersion: config.softwareVersion,
+      writable: this.#liveCount() >= Math.min(config.minimumCopies, config.replication),
+    };
+    await decisions.settled(transaction);
+    return { message };
+  }
+
+  pressure(): { message: { servers: ServerStatus[] } } {
+    return { message: { servers: this.#serverStatuses() } };
+  }
+
+  #liveCount(): number {
+    let count = 0;
+    for (const { id } of this.#servers.all) if (this.#servers.isLive(id)) count += 1;
+    return count;
+  }
+
+  #serverStatuses(): ServerStatus[] {
+    return [...this.#servers.all].map((server) => this.#serverStatus(server)).sort((a, b) => a.serverId - b.serverId);
+  }
+
+  #serverStatus(server: ServerEntry): ServerStatus {
+    const counted = server.disks.reduce((sum, { replicaCount }) => sum + replicaCount, 0);
+    return {
+      serverId: server.id,
+      address: server.address,
+      host: server.host,
+      rack: server.rack,
+      live: this.#servers.isLive(server.id),
+      silentMs: Math.round(Math.max(0, this.#servers.silentMs(server))),
+      usage: server.usage,
+      disks: server.disks,
+      replicaCount: counted > 0 ? counted : this.#membershipCount(server.id),
+      inventoryComplete: server.inventoryComplete,
+    };
+  }
+
+  /** Of a server that has told nothing yet: what the log places on it, counted up to a bound. */
+  #membershipCount(server: number): number {
+    return this.#context.decisions.read().range(memberRange(server), REPLICAS_COUNTED_MAX).length;
+  }
+}

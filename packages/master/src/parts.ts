@@ -1,0 +1,78 @@
+/** The parts of a master that look after chunkservers and chunks, put together. */
+import { MasterControlMethods, MasterMethods, type RpcRouter } from '@cairnfs/protocol';
+import { Heartbeats } from './cluster/heartbeat.ts';
+import { Problems } from './cluster/problems.ts';
+import { Registration } from './cluster/registration.ts';
+import { ReplicaConditions } from './cluster/replica-conditions.ts';
+import { ReplicaReports } from './cluster/replica-reports.ts';
+import { ServerTable } from './cluster/server-table.ts';
+import { StatusCalls } from './cluster/status.ts';
+import type { Cluster, MasterContext, MasterParts } from './context.ts';
+import { ClusterPlacement } from './policy/cluster-placement.ts';
+import { GarbageCollection } from './policy/garbage.ts';
+import { Repair } from './policy/repair.ts';
+import { StartSafeMode } from './policy/start-safe-mode.ts';
+import { META } from './state/keys.ts';
+import { ClusterViews } from './views/cluster-views.ts';
+import { LeaseCalls } from './views/lease-calls.ts';
+import { LeaseTable } from './views/lease-table.ts';
+import { ViewRecovery } from './views/recovery.ts';
+import { ViewChanges } from './views/view-change.ts';
+
+export interface RunningParts extends MasterParts {
+  register(rpc: RpcRouter): void;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export function createParts(context: MasterContext): RunningParts {
+  const { clock } = context.seams;
+  const servers = new ServerTable(context);
+  const conditions = new ReplicaConditions();
+  const problems = new Problems(clock);
+  const safeMode = new StartSafeMode(context, servers);
+  const reports = new ReplicaReports(context, { conditions, problems, safeMode });
+  const placement = new ClusterPlacement(context, servers);
+  const leases = new LeaseTable(clock, context.config.chunkLeaseMs + context.config.leaseMarginMs);
+  const changes = new ViewChanges(context, { servers, conditions, leases });
+  const views = new ClusterViews(context, { servers, conditions, leases, changes });
+  const leaseCalls = new LeaseCalls(context, { servers, leases, changes });
+  const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls });
+  const registration = new Registration(context, servers);
+  const recovery = new ViewRecovery(context, { servers, leases, changes, views });
+  const repair = new Repair(context, { servers, conditions, problems, placement, safeMode, changes, views });
+  const garbage = new GarbageCollection(context, { servers, reports, safeMode });
+  const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));
+  const status = new StatusCalls(context, { servers, problems, safeMode, repair: repairStatus });
+  const cluster: Cluster = {
+    address: (server) => servers.get(server)?.address ?? '',
+    isLive: (server) => servers.isLive(server),
+    replica: (server, handle) => conditions.get(server, handle) ?? (servers.isLive(server) ? 'live' : 'unreachable'),
+  };
+  return {
+    placement,
+    cluster,
+    views,
+    safeMode,
+    register(rpc) {
+      rpc.handle(MasterControlMethods.register, (request) => registration.register(request));
+      rpc.handle(MasterControlMethods.heartbeat, (request) => heartbeats.heartbeat(request));
+      rpc.handle(MasterControlMethods.reportInventory, (request) => heartbeats.inventory(request));
+      rpc.handle(MasterControlMethods.acquireLeases, (request) => leaseCalls.acquire(request));
+      rpc.handle(MasterControlMethods.releaseLeases, (request) => leaseCalls.release(request));
+      rpc.handle(MasterControlMethods.reportFailedMembers, (request) => leaseCalls.reportFailed(request));
+      rpc.handle(MasterMethods.getClusterStatus, () => status.status());
+      rpc.handle(MasterMethods.getClusterPressure, () => status.pressure());
+    },
+    start() {
+      recovery.start();
+      repair.start();
+      garbage.start();
+    },
+    async stop() {
+      recovery.stop();
+      repair.stop();
+      await garbage.stop();
+    },
+  };
+}

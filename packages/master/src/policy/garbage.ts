@@ -1,0 +1,66 @@
+/**
+ * Garbage collection (GFS §4.4): chunks that no file needs are ordered into quarantine, server by server, and forgotten
+ * when every member has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
+ */
+import type { Timer } from '@cairnfs/base';
+import type { ReplicaReports } from '../cluster/replica-reports.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext, SafeMode } from '../context.ts';
+import { GARBAGE_INTERVAL_MS, GARBAGE_STEP } from '../limits.ts';
+import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
+
+export class GarbageCollection {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #reports: ReplicaReports;
+  readonly #safeMode: SafeMode;
+  /** Members that have said a garbage chunk is gone. In memory: a restarted master asks again. */
+  readonly #gone = new Map<string, Set<number>>();
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(context: MasterContext, parts: { servers: ServerTable; reports: ReplicaReports; safeMode: SafeMode }) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#reports = parts.reports;
+    this.#safeMode = parts.safeMode;
+    parts.reports.onGone = (server, handle) => this.#gone.get(handle)?.add(server);
+  }
+
+  start(): void {
+    this.#timer = this.#context.seams.clock.after(GARBAGE_INTERVAL_MS, () => {
+      this.#running = this.#step()
+        .catch((error: unknown) => this.#context.seams.log.warn('garbage collection was put off', { error }))
+        .then(() => this.start());
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#running;
+    this.#timer?.cancel();
+  }
+
+  async #step(): Promise<void> {
+    if (this.#safeMode.isActive) return;
+    const { decisions, seams } = this.#context;
+    await decisions.perform('garbageCollected', (transaction) => {
+      for (const { key } of transaction.range(garbageRange(seams.clock.wallMs()), GARBAGE_STEP)) {
+        const handle = handleOfGarbageKey(key);
+        const chunk = transaction.chunk(handle);
+        const gone = this.#gone.get(handle) ?? new Set();
+        const left = chunk?.members.filter((member) => !gone.has(member) && !this.#servers.isDead(member)) ?? [];
+        if (left.length > 0) {
+          this.#gone.set(handle, gone);
+          const order = { handle, versionAtMost: chunk!.highestVersion, reason: 'deleted' };
+          for (const member of left) this.#reports.order(member, order);
+          continue;
+        }
+        this.#gone.delete(handle);
+        transaction.remove(key);
+        transaction.removeChunk(handle);
+        transaction.add(META.garbageCount, -1);
+      }
+    });
+  }
+}

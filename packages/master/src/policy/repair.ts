@@ -1,0 +1,232 @@
+/**
+ * Re-replication (GFS §4.3): a chunk with fewer sound copies than its goal is cloned from a sound one, fewest copies
+ * first, a bounded number at a time. The clone joins by a view change and counts only from then on.
+ */
+import { isFsError, type Timer } from '@cairnfs/base';
+import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
+import type { Problems } from '../cluster/problems.ts';
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import {
+  CLONE_TIMEOUT_MS,
+  CLONES_AT_ONCE,
+  CLONES_PER_SERVER,
+  REPAIR_INTERVAL_MS,
+  REPAIR_PAUSE_AFTER_FAILURE_MS,
+  REPAIR_QUEUE_MAX,
+  REPAIR_SCAN_STEP,
+} from '../limits.ts';
+import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
+import type { ViewChanges } from '../views/view-change.ts';
+
+interface RepairParts {
+  servers: ServerTable;
+  conditions: ReplicaConditions;
+  problems: Problems;
+  placement: Placement;
+  safeMode: SafeMode;
+  changes: ViewChanges;
+  views: Views;
+}
+
+export class Repair {
+  readonly #context: MasterContext;
+  readonly #parts: RepairParts;
+  /** Chunks to look at, by the number of sound copies when they were found. */
+  readonly #queue = new Map<string, number>();
+  readonly #copying = new Set<string>();
+  readonly #load = new Map<number, number>();
+  readonly #notBeforeMs = new Map<string, number>();
+  /** Where the scan of each dead server's chunks has got to; done when it is at the end. */
+  readonly #deadCursors = new Map<number, string>();
+  #belowCursor: string = belowGoalRange.start;
+  #copiedCount = 0;
+  #copiedBytes = 0;
+  #timer: Timer | undefined;
+
+  constructor(context: MasterContext, parts: RepairParts) {
+    this.#context = context;
+    this.#parts = parts;
+    parts.conditions.onWorse = (handle) => this.#enqueue(handle);
+  }
+
+  start(): void {
+    this.#timer = this.#context.seams.clock.after(REPAIR_INTERVAL_MS, () => {
+      this.#tick();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  status(garbageCount: number): RepairStatus {
+    let unavailable = 0;
+    for (const soundCount of this.#queue.values()) if (soundCount === 0) unavailable += 1;
+    return {
+      underReplicatedCount: this.#queue.size + this.#copying.size,
+      unavailableCount: unavailable,
+      copyingCount: this.#copying.size,
+      copiedCount: this.#copiedCount,
+      copiedBytes: this.#copiedBytes,
+      garbageCount,
+    };
+  }
+
+  #tick(): void {
+    if (this.#parts.safeMode.isActive) return;
+    this.#scanBelowGoal();
+    this.#scanDead();
+    this.#review();
+    const byNeed = [...this.#queue].sort(([, a], [, b]) => a - b);
+    for (const [handle] of byNeed) {
+      if (this.#copying.size >= CLONES_AT_ONCE) break;
+      if ((this.#notBeforeMs.get(handle) ?? 0) > this.#context.seams.clock.nowMs()) continue;
+      this.#begin(handle);
+    }
+  }
+
+  /** A bounded step along the chunks that the log knows to be below their goal. */
+  #scanBelowGoal(): void {
+    const transaction = this.#context.decisions.read();
+    const entries = transaction.range({ start: this.#belowCursor, end: belowGoalRange.end }, REPAIR_SCAN_STEP);
+    for (const { key } of entries) this.#enqueue(handleOfKey(key));
+    this.#belowCursor = entries.length < REPAIR_SCAN_STEP ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
+  }
+
+  /** A bounded step along the chunks of each dead server. */
+  #scanDead(): void {
+    const transaction = this.#context.decisions.read();
+    for (const { id } of this.#parts.servers.all) {
+      if (!this.#parts.servers.isDead(id)) {
+        this.#deadCursors.delete(id);
+        continue;
+      }
+      const { start, end } = memberRange(id);
+      const cursor = this.#deadCursors.get(id) ?? start;
+      const entries = transaction.range({ start: cursor, end }, REPAIR_SCAN_STEP);
+      for (const { key } of entries) this.#enqueue(handleOfMemberKey(key));
+      this.#deadCursors.set(id, entries.length < REPAIR_SCAN_STEP ? start : `${entries.at(-1)!.key}\0`);
+    }
+  }
+
+  /** Forgets what healed by itself: a server came back. */
+  #review(): void {
+    const transaction = this.#context.decisions.read();
+    for (const handle of [...this.#queue.keys()].slice(0, REPAIR_SCAN_STEP)) {
+      const chunk = transaction.chunk(handle);
+      this.#queue.delete(handle);
+      if (chunk !== undefined && this.#needsCopy(handle, chunk))
+        this.#queue.set(handle, this.#sound(handle, chunk).length);
+    }
+  }
+
+  #enqueue(handle: string): void {
+    if (this.#queue.has(handle) || this.#copying.has(handle) || this.#queue.size >= REPAIR_QUEUE_MAX) return;
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk === undefined || !this.#needsCopy(handle, chunk)) return;
+    const sound = this.#sound(handle, chunk).length;
+    this.#queue.set(handle, sound);
+    if (sound > 0) return;
+    const message = `no copy of chunk ${handle} is in reach; a chunkserver that returns may bring one`;
+    this.#parts.problems.report({ kind: 'unavailable', handle, serverId: 0, path: '', message });
+  }
+
+  #needsCopy(handle: string, chunk: Chunk): boolean {
+    const isOfFile = chunk.state === ChunkState.CHUNK_STATE_CLOSED || chunk.state === ChunkState.CHUNK_STATE_OPEN;
+    if (!isOfFile) return false;
+    const counted = chunk.members.filter(
+      (member) => !this.#parts.servers.isDead(member) && this.#parts.conditions.get(member, handle) === undefined,
+    );
+    return counted.length < chunk.goal;
+  }
+
+  #sound(handle: string, chunk: Chunk): number[] {
+    const { servers, conditions } = this.#parts;
+    return chunk.members.filter((member) => servers.isLive(member) && conditions.get(member, handle) === undefined);
+  }
+
+  #begin(handle: string): void {
+    const chunk = this.#context.decisions.read().chunk(handle);
+    this.#notBeforeMs.delete(handle);
+    if (chunk === undefined || !this.#needsCopy(handle, chunk)) {
+      this.#queue.delete(handle);
+      return;
+    }
+    const source = this.#sound(handle, chunk).find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
+    const target = this.#target(chunk);
+    if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
+    this.#queue.delete(handle);
+    this.#copying.add(handle);
+    this.#addLoad(source, 1);
+    this.#addLoad(target, 1);
+    this.#copy(handle, source, target)
+      .catch((error: unknown) => {
+        this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
+        // Its turn comes again, but not at once: others may have better luck meanwhile.
+        this.#notBeforeMs.set(handle, this.#context.seams.clock.nowMs() + REPAIR_PAUSE_AFTER_FAILURE_MS);
+      })
+      .finally(() => {
+        this.#copying.delete(handle);
+        this.#addLoad(source, -1);
+        this.#addLoad(target, -1);
+        this.#enqueue(handle);
+      });
+  }
+
+  async #copy(handle: string, source: number, target: number): Promise<void> {
+    const { decisions, pool, seams } = this.#context;
+    const { servers, views, changes } = this.#parts;
+    // A chunk being written is closed first; its writer opens it again and finds the new view.
+    await views.close(handle, { seal: false });
+    await changes.whenIdle(handle);
+    const chunk = decisions.read().chunk(handle);
+    if (chunk?.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.pendingVersion !== 0) return;
+    const { version, length } = chunk;
+    if (length > 0 || chunk.sequence > 0) {
+      const request = {
+        handle,
+        version,
+        length,
+        sourceAddress: servers.get(source)?.address ?? '',
+        serverId: target,
+      };
+      const channel = pool.channel(servers.get(target)?.address ?? '');
+      const reply = await channel.call(ChunkserverControlMethods.cloneReplica, request, {
+        timeoutMs: CLONE_TIMEOUT_MS,
+      });
+      const current = decisions.read().chunk(handle);
+      const isSame = current?.version === version && current.sequence === reply.message.sequence;
+      // Written to meanwhile: what was copied is old, and goes to quarantine as a surplus.
+      if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
+    }
+    const lost = chunk.members.filter(
+      (member) => servers.isDead(member) || this.#parts.conditions.get(member, handle) !== undefined,
+    );
+    await changes.change(handle, { joining: target, without: lost });
+    this.#copiedCount += 1;
+    this.#copiedBytes += length;
+    seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
+  }
+
+  #target(chunk: Chunk): number | undefined {
+    try {
+      const request = { count: 1, replicas: 1, minimum: 1, avoid: new Set<number>(), besides: chunk.members };
+      return this.#parts.placement.place(request)[0]?.[0];
+    } catch (error) {
+      if (isFsError(error, 'NOT_ENOUGH_SERVERS', 'NO_SPACE')) return undefined; // until a server comes or space is made
+      throw error;
+    }
+  }
+
+  #loadOf(server: number): number {
+    return this.#load.get(server) ?? 0;
+  }
+
+  #addLoad(server: number, amount: number): void {
+    this.#load.set(server, this.#loadOf(server) + amount);
+  }
+}

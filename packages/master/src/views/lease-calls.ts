@@ -1,0 +1,133 @@
+/** AcquireLeases, ReleaseLeases, ReportFailedMembers and the renewals in heartbeats: what primaries ask of the master. */
+import { FsError } from '@cairnfs/base';
+import type {
+  AcquireLeasesReply,
+  AcquireLeasesRequest,
+  ChunkView,
+  ReleaseLeasesReply,
+  ReleaseLeasesRequest,
+  ReportFailedMembersReply,
+  ReportFailedMembersRequest,
+} from '@cairnfs/protocol';
+import { checkSession, type LeaseRenewals } from '../cluster/heartbeat.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import { minimumOf } from '../config.ts';
+import type { MasterContext } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { LEASES_PER_CALL_MAX } from '../limits.ts';
+import { closeChunk } from '../state/close-chunk.ts';
+import type { LeaseTable } from './lease-table.ts';
+import type { ViewChanges } from './view-change.ts';
+
+export class LeaseCalls implements LeaseRenewals {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #leases: LeaseTable;
+  readonly #changes: ViewChanges;
+
+  constructor(context: MasterContext, parts: { servers: ServerTable; leases: LeaseTable; changes: ViewChanges }) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#leases = parts.leases;
+    this.#changes = parts.changes;
+  }
+
+  async acquire(request: AcquireLeasesRequest): Promise<{ message: AcquireLeasesReply }> {
+    const server = checkSession(this.#servers, request);
+    checkCount(request.wanted.length);
+    const transaction = this.#context.decisions.read();
+    const granted: ChunkView[] = [];
+    for (const { handle, version } of request.wanted) {
+      const chunk = transaction.chunk(handle);
+      if (chunk === undefined || !isLedBy(chunk, server.id, version)) continue;
+      if (this.#leases.grant(handle, server.id, version)) granted.push(this.#view(handle, chunk));
+    }
+    // A view is told only when it is durable.
+    await this.#context.decisions.settled(transaction);
+    return { message: { granted } };
+  }
+
+  renew(server: number, handles: readonly string[]): string[] {
+    if (handles.length === 0) return [];
+    const transaction = this.#context.decisions.read();
+    return handles.filter((handle) => {
+      const chunk = transaction.chunk(handle);
+      // After a restart of the master this adopts a lease that its predecessor granted.
+      return (
+        chunk !== undefined &&
+        isLedBy(chunk, server, chunk.version) &&
+        this.#leases.grant(handle, server, chunk.version)
+      );
+    });
+  }
+
+  async release(request: ReleaseLeasesRequest): Promise<{ message: ReleaseLeasesReply }> {
+    const server = checkSession(this.#servers, request);
+    checkCount(request.released.length);
+    const { decisions, seams } = this.#context;
+    await decisions.perform('releaseLeases', (transaction) => {
+      for (const { handle, version, committedLength, sequence } of request.released) {
+        const chunk = transaction.chunk(handle);
+        // A lease that is being revoked is settled by the revocation.
+        const isMoot =
+          chunk === undefined || !isLedBy(chunk, server.id, version) || this.#leases.state(handle).kind === 'revoking';
+        if (isMoot) continue;
+        const settled = { length: committedLength, sequence, sealed: chunk.sealed };
+        closeChunk(transaction, handle, chunk, settled, seams.clock.wallMs());
+        this.#leases.free(handle);
+      }
+    });
+    return { message: {} };
+  }
+
+  async reportFailed(request: ReportFailedMembersRequest): Promise<{ message: ReportFailedMembersReply }> {
+    const server = checkSession(this.#servers, request);
+    const { handle, version, failedMembers, reason } = request;
+    await this.#changes.whenIdle(handle);
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk === undefined || !isLedBy(chunk, server.id, version)) {
+      throw new FsError(
+        'NOT_PRIMARY',
+        `server ${server.id} does not lead chunk ${handle} at version ${version} any more`,
+      );
+    }
+    this.#context.seams.log.warn('a primary reports failed members', {
+      handle,
+      primary: server.id,
+      failedMembers,
+      reason,
+    });
+    const changed = await this.#changes.change(handle, {
+      without: failedMembers.filter((member) => member !== server.id),
+    });
+    if (!isLedBy(changed, server.id, changed.version) || !this.#leases.grant(handle, server.id, changed.version)) {
+      throw new FsError('NOT_PRIMARY', `chunk ${handle} has another primary since version ${changed.version}`);
+    }
+    return { message: { view: this.#view(handle, changed) } };
+  }
+
+  #view(handle: string, chunk: Chunk): ChunkView {
+    return {
+      handle,
+      version: chunk.version,
+      members: chunk.members,
+      addresses: chunk.members.map((member) => this.#servers.get(member)?.address ?? ''),
+      baseSequence: chunk.baseSequence,
+      minimum: minimumOf(this.#context.config, chunk.goal),
+      sealed: chunk.sealed,
+      // Length and sequence stay where the chunk was opened, or its view confirmed, until it closes.
+      baseLength: chunk.length,
+    };
+  }
+}
+
+function isLedBy(chunk: Chunk, server: number, version: number): boolean {
+  const isOpen = chunk.state === ChunkState.CHUNK_STATE_OPEN && chunk.pendingVersion === 0;
+  return isOpen && chunk.version === version && chunk.members[0] === server;
+}
+
+function checkCount(count: number): void {
+  if (count > LEASES_PER_CALL_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `${count} leases in one call: at most ${LEASES_PER_CALL_MAX}`);
+  }
+}

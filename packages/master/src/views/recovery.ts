@@ -1,0 +1,93 @@
+/**
+ * Looks after chunks that are open or have a view pending: what a crash of the master or of a primary leaves behind. A
+ * pending view is tried anew; an open chunk that nobody leads is closed at the length its members agree on.
+ */
+import type { Timer } from '@cairnfs/base';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext, Views } from '../context.ts';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { RECOVERED_AT_ONCE, RECOVERY_INTERVAL_MS, RECOVERY_STEP } from '../limits.ts';
+import { handleOfKey, unsettledRange } from '../state/keys.ts';
+import type { LeaseTable } from './lease-table.ts';
+import type { ViewChanges } from './view-change.ts';
+
+export class ViewRecovery {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #leases: LeaseTable;
+  readonly #changes: ViewChanges;
+  readonly #views: Views;
+  readonly #underWay = new Set<string>();
+  #cursor: string = unsettledRange.start;
+  #timer: Timer | undefined;
+
+  constructor(
+    context: MasterContext,
+    parts: { servers: ServerTable; leases: LeaseTable; changes: ViewChanges; views: Views },
+  ) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#leases = parts.leases;
+    this.#changes = parts.changes;
+    this.#views = parts.views;
+  }
+
+  start(): void {
+    this.#timer = this.#context.seams.clock.after(RECOVERY_INTERVAL_MS, () => {
+      this.#step();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #step(): void {
+    const { decisions } = this.#context;
+    const transaction = decisions.read();
+    const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, RECOVERY_STEP);
+    this.#cursor = entries.length < RECOVERY_STEP ? unsettledRange.start : `${entries.at(-1)!.key}\0`;
+    for (const { key } of entries) {
+      const handle = handleOfKey(key);
+      if (this.#underWay.size >= RECOVERED_AT_ONCE) return;
+      if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
+      const chunk = transaction.chunk(handle);
+      if (chunk === undefined) continue;
+      const isOpen = chunk.state === ChunkState.CHUNK_STATE_OPEN;
+      if (isOpen && this.#isAbandoned(handle, chunk.members[0] ?? 0))
+        this.#run(handle, () => this.#views.close(handle, { seal: false }));
+      else if (chunk.pendingVersion !== 0) this.#run(handle, async () => void (await this.#changes.change(handle)));
+    }
+  }
+
+  /** Nobody leads it: its primary is out of touch for good, or took no lease though it had the time to. */
+  #isAbandoned(handle: string, primary: number): boolean {
+    if (this.#leases.state(handle).kind !== 'free') return this.#servers.hasRunOut(primary);
+    if (this.#servers.hasRunOut(primary)) return true;
+    const { seams, config, startedAtMs } = this.#context;
+    // A chunk just opened is waiting for its first mutation; after a start, leases are still being adopted.
+    const sinceMs = Math.max(this.#firstSeenAtMs(handle), startedAtMs);
+    return seams.clock.nowMs() - sinceMs > config.chunkLeaseMs;
+  }
+
+  readonly #seen = new Map<string, number>();
+
+  #firstSeenAtMs(handle: string): number {
+    const now = this.#context.seams.clock.nowMs();
+    for (const [other, atMs] of this.#seen) {
+      if (now - atMs <= 2 * this.#context.config.chunkLeaseMs) break; // in order of time
+      this.#seen.delete(other);
+    }
+    const seenAtMs = this.#seen.get(handle);
+    if (seenAtMs === undefined) this.#seen.set(handle, now);
+    return seenAtMs ?? now;
+  }
+
+  #run(handle: string, work: () => Promise<void>): void {
+    this.#underWay.add(handle);
+    work()
+      .catch((error: unknown) => this.#context.seams.log.warn('a chunk could not be settled yet', { handle, error }))
+      .finally(() => this.#underWay.delete(handle));
+  }
+}

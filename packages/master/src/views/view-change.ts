@@ -1,0 +1,229 @@
+/**
+ * The change of a chunk's view: the one way in which its version, members or primary change (PacificA; docs/spec/views.md).
+ *
+ *     log pending -> PrepareView to all who stay and all who leave -> log confirmed
+ *
+ * A version number is used for one attempt only. Those who stay promise it and refuse the old one; those who leave either
+ * promise too or have lost their server lease. Then what is acknowledged later is acknowledged under the new view alone.
+ */
+import { assert, FsError, isFsError } from '@cairnfs/base';
+import { ChunkserverControlMethods, type PrepareViewReply } from '@cairnfs/protocol';
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import { minimumOf } from '../config.ts';
+import type { MasterContext } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, VIEW_ATTEMPTS_MAX } from '../limits.ts';
+import { chooseMembers } from './choose-members.ts';
+import type { LeaseTable } from './lease-table.ts';
+
+export interface ViewWish {
+  /** Members that must not stay, whatever they answer. */
+  readonly without?: readonly number[];
+  /** A server that holds a clone at the current version and joins. */
+  readonly joining?: number;
+  /** All members leave: the chunk is garbage. */
+  readonly retire?: boolean;
+}
+
+/** What a member said, or why it said nothing. */
+type Prepared =
+  | { readonly member: number; readonly reply: PrepareViewReply }
+  | { readonly member: number; readonly error: FsError };
+
+export class ViewChanges {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #conditions: ReplicaConditions;
+  readonly #leases: LeaseTable;
+  readonly #running = new Map<string, Promise<Chunk>>();
+
+  constructor(
+    context: MasterContext,
+    parts: { servers: ServerTable; conditions: ReplicaConditions; leases: LeaseTable },
+  ) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#conditions = parts.conditions;
+    this.#leases = parts.leases;
+  }
+
+  isRunning(handle: string): boolean {
+    return this.#running.has(handle);
+  }
+
+  /** Resolves when no change of this chunk is under way, however it ended. */
+  async whenIdle(handle: string): Promise<void> {
+    while (this.#running.has(handle)) await this.#running.get(handle)?.catch(() => undefined); // its callers hear of it
+  }
+
+  /**
+   * Changes the view; one change of a chunk at a time. Resolves with the chunk as confirmed.
+   *
+   * @throws FsError VIEW_TOO_SMALL  too few members are in reach; CHUNK_NOT_FOUND  it is gone.
+   */
+  async change(handle: string, wish: ViewWish = {}): Promise<Chunk> {
+    // The check and the start are one step: of several callers that waited, one starts and the others wait again.
+    while (this.#running.has(handle)) await this.#running.get(handle)?.catch(() => undefined); // its callers hear of it
+    const work = this.#attempts(handle, wish).finally(() => this.#running.delete(handle));
+    this.#running.set(handle, work);
+    return work;
+  }
+
+  async #attempts(handle: string, wish: ViewWish): Promise<Chunk> {
+    const failed = new Set(wish.without ?? []);
+    let reason = 'no attempt was made';
+    for (let attempt = 0; attempt < VIEW_ATTEMPTS_MAX; attempt += 1) {
+      const outcome = await this.#attempt(handle, wish, failed);
+      if (outcome.kind === 'confirmed') return outcome.chunk;
+      reason = outcome.reason;
+      for (const member of outcome.failed) failed.add(member);
+    }
+    throw new FsError('VIEW_TOO_SMALL', `the view of chunk ${handle} could not be changed: ${reason}`, {
+      details: { handle },
+    });
+  }
+
+  async #attempt(
+    handle: string,
+    wish: ViewWish,
+    failed: ReadonlySet<number>,
+  ): Promise<{ kind: 'confirmed'; chunk: Chunk } | { kind: 'failed'; reason: string; failed: number[] }> {
+    const before = this.#chunk(handle);
+    assert(before.state !== ChunkState.CHUNK_STATE_UPLOADING, () => `${handle}: a view change while it is uploaded`);
+    const members = wish.retire ? [] : this.#propose(handle, before, wish, failed);
+    const pending = await this.#context.decisions.perform('viewPending', (transaction) => {
+      const chunk = transaction.chunk(handle);
+      if (chunk === undefined) throw gone(handle);
+      const version = chunk.highestVersion + 1;
+      const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: members };
+      transaction.putChunk(handle, logged);
+      return logged;
+    });
+    const version = pending.pendingVersion;
+    const leaving = pending.members.filter((member) => !members.includes(member));
+    const [staying] = await Promise.all([
+      Promise.all(members.map((member) => this.#prepare(handle, pending, member, false))),
+      Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
+    ]);
+    const replies = staying.filter((prepared) => 'reply' in prepared);
+    const silent = staying.filter((prepared) => 'error' in prepared);
+    if (silent.length > 0) {
+      const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
+      return { kind: 'failed', reason, failed: silent.map(({ member }) => member) };
+    }
+    const chunk = await this.#context.decisions.perform('viewConfirmed', (transaction) => {
+      const current = transaction.chunk(handle);
+      if (current === undefined) throw gone(handle);
+      assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
+      const base = baseOf(
+        current,
+        replies.map(({ reply }) => reply),
+      );
+      const confirmed = { ...current, version, members, pendingVersion: 0, pendingMembers: [], ...base };
+      transaction.putChunk(handle, confirmed);
+      return confirmed;
+    });
+    this.#leases.free(handle);
+    for (const member of leaving) this.#conditions.clear(member, handle);
+    this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
+    return { kind: 'confirmed', chunk };
+  }
+
+  /** Who is in the new view: all in reach and sound, the primary first. */
+  #propose(handle: string, chunk: Chunk, { joining }: ViewWish, failed: ReadonlySet<number>): number[] {
+    const isSound = (member: number) =>
+      !failed.has(member) && this.#servers.isLive(member) && this.#conditions.get(member, handle) === undefined;
+    const counts = this.#leases.countByPrimary();
+    const candidates = joining === undefined ? chunk.members : [...chunk.members, joining];
+    const members = chooseMembers({ chunk, candidates: candidates.filter(isSound), primaryCounts: counts });
+    const minimum = minimumOf(this.#context.config, chunk.goal);
+    if (members.length >= minimum) return members;
+    const message = `chunk ${handle} has ${members.length} sound copies in reach, at least ${minimum} are needed to change it`;
+    throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });
+  }
+
+  async #prepare(handle: string, chunk: Chunk, member: number, removed: boolean): Promise<Prepared> {
+    const { pool } = this.#context;
+    const request = {
+      handle,
+      oldVersion: chunk.version,
+      newVersion: chunk.pendingVersion,
+      removed,
+      masterSession: this.#context.incarnation,
+      serverId: member,
+    };
+    try {
+      const channel = pool.channel(this.#servers.get(member)?.address ?? '');
+      const reply = await channel.call(ChunkserverControlMethods.prepareView, request, {
+        timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS,
+      });
+      return { member, reply: reply.message };
+    } catch (error) {
+      // A chunk that no mutation ever reached has no replicas yet: an empty one is made with the first.
+      if (isFsError(error, 'CHUNK_NOT_FOUND') && chunk.sequence === 0 && chunk.length === 0)
+        return { member, reply: EMPTY };
+      const cause = isFsError(error) ? error : new FsError('INTERNAL', String(error), { cause: error });
+      return { member, error: cause };
+    }
+  }
+
+  /** A member that leaves must know it, or be unable to serve. */
+  async #removeMember(handle: string, chunk: Chunk, member: number): Promise<void> {
+    while (!this.#servers.hasRunOut(member)) {
+      const prepared = await this.#prepare(handle, chunk, member, true);
+      if ('reply' in prepared) return;
+      // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
+      if (prepared.error.kind === 'CHUNK_NOT_FOUND' || prepared.error.kind === 'STALE_VERSION') return;
+      const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
+      await this.#context.seams.clock.sleep(waitMs);
+    }
+  }
+
+  #chunk(handle: string): Chunk {
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk === undefined) throw gone(handle);
+    return chunk;
+  }
+}
+
+/**
+ * Everything acknowledged was staged by every member, so the least that a member has staged covers it. Of a closed chunk
+ * the log knows the end: what was staged behind it was never acknowledged.
+ */
+function baseOf(
+  chunk: Chunk,
+  replies: readonly PrepareViewReply[],
+): Pick<Chunk, 'baseSequence' | 'sequence' | 'length'> {
+  const { sequence, length } = chunk;
+  if (chunk.state !== ChunkState.CHUNK_STATE_OPEN || replies.length === 0)
+    return { baseSequence: sequence, sequence, length };
+  const base = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
+  if (base < sequence) {
+    throw new FsError(
+      'DAMAGED',
+      `a chunk known to reach sequence ${sequence} has a member that ends at ${base}: acknowledged data is missing there`,
+    );
+  }
+  if (base === sequence) return { baseSequence: base, sequence, length };
+  for (const { committedSequence, committedLength, lengthsAfter } of replies) {
+    if (base === committedSequence) return { baseSequence: base, sequence: base, length: committedLength };
+    const after = base > committedSequence ? lengthsAfter[base - committedSequence - 1] : undefined;
+    if (after !== undefined) return { baseSequence: base, sequence: base, length: after };
+  }
+  throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
+}
+
+const REMOVE_RETRY_MS = 1000;
+
+const EMPTY: PrepareViewReply = {
+  stagedSequence: 0,
+  committedSequence: 0,
+  committedLength: 0,
+  stagedLength: 0,
+  lengthsAfter: [],
+};
+
+function gone(handle: string): FsError {
+  return new FsError('CHUNK_NOT_FOUND', `chunk ${handle} is gone`, { details: { handle } });
+}

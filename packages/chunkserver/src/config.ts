@@ -1,0 +1,28 @@
+/** What a chunkserver is told at its start. */
+import { type Address, GiB } from '@cairnfs/base';
+
+export interface ChunkserverConfig {
+  /** Where it listens; port 0 picks a free one. */
+  readonly listen: Address;
+  /** What clients and other servers are told; the address listened at when absent. */
+  readonly advertise?: Address;
+  /** Any of them may lead. */
+  readonly masters: readonly Address[];
+  /** One folder for each disk. */
+  readonly disks: readonly string[];
+  /** Most bytes of chunks to hold on all disks together; absent: what the disks hold. */
+  readonly capacityBytes?: number;
+  /** Names of what fails together: copies are spread over them. */
+  readonly host: string;
+  readonly rack: string;
+  /** How long a replica nobody needs is kept aside before it is deleted. */
+  readonly quarantineGraceMs: number;
+  /** Kept free on each disk, so that journal and deletion work on a full one. */
+  readonly reserveBytes: number;
+}
+
+export const CHUNKSERVER_DEFAULTS = {
+  rack: 'default',
+  quarantineGraceMs: 24 * 60 * 60 * 1000,
+  reserveBytes: 1 * GiB,
+} as const;

@@ -1,0 +1,48 @@
+/** Bounds of the chunkserver around its mutations (those are in mutation/limits.ts), each with the sketch behind it. */
+import { MiB } from '@cairnfs/base';
+
+/** Replicas held in memory beside those at work: about 1 KiB each, block checksums of a full chunk 4 KiB more. */
+export const REPLICAS_CACHED_MAX = 16_384;
+/** A replica that a view or a mutation touched stays in memory for longer than a chunk lease lasts. */
+export const REPLICA_PINNED_MS = 70_000;
+/** Chunk files open at a time on one disk. */
+export const OPEN_FILES_MAX = 512;
+
+/** Frames of an upload that arrive before those below them (docs/protocol.md, "Uploads"). */
+export const UPLOAD_WINDOW_BYTES = 16 * MiB;
+/** Uploads under way: a frame of each in memory at most. */
+export const UPLOADS_MAX = 4_096;
+/** An upload without a frame for so long is forgotten in memory; what is durable stays. Twice the master's patience. */
+export const UPLOAD_IDLE_MS = 120_000;
+/** What forwarding a frame may take: less than a client's patience, so that the client learns which member failed. */
+export const FORWARD_TIMEOUT_MS = 15_000;
+
+/** Committed bytes of one replica that wait to be put in place; past it they are at once. */
+export const UNSETTLED_BYTES_MAX = 8 * MiB;
+/** How long committed bytes wait for more of them: one sync of the chunk file then covers all. */
+export const SETTLE_DELAY_MS = 500;
+/** Replicas settled at a time on one disk. */
+export const SETTLING_MAX = 4;
+/** A journal that refuses for the moment is asked again so often. */
+export const JOURNAL_RETRY_MS = 20;
+/** Entries of an operation table in one record of the journal. */
+export const OPERATIONS_PER_RECORD_MAX = 4_096;
+
+/** Changes that wait for a heartbeat; past it a full inventory replaces them. */
+export const CHANGES_MAX = 100_000;
+/** As one heartbeat takes them (control.proto). */
+export const CHANGES_PER_HEARTBEAT_MAX = 1_000;
+export const INVENTORY_PART_MAX = 10_000;
+/** A call to the master. Shorter than the server lease, so that another master is tried within it. */
+export const MASTER_TIMEOUT_MS = 3_000;
+/** Pause before the next master is tried: doubles from the first to the last. */
+export const MASTER_PAUSE_MS_MIN = 100;
+export const MASTER_PAUSE_MS_MAX = 2_000;
+/** Between two looks for quarantined replicas whose time is up, and how many are deleted in one. */
+export const QUARANTINE_SWEEP_MS = 60_000;
+export const QUARANTINE_DELETED_PER_SWEEP = 1_000;
+
+/** One item of a clone, and how long one may take. */
+export const CLONE_ITEM_TIMEOUT_MS = 15_000;
+/** Clones received at a time. */
+export const CLONES_MAX = 8;

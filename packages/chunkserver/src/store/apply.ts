@@ -1,0 +1,257 @@
+/**
+ * Transitions of one disk's state (docs/spec/chunk-format.md): a record of the journal makes the state, with no clock,
+ * no I/O and no knowledge of chunk files, so that a replay gives the same state.
+ *
+ * Invariants: the block checksums of a replica speak of `summed_length` bytes with every mutation up to
+ * `summed_sequence` in them; a mutation above `settled_sequence` is in the state with its bytes, so the chunk's bytes can
+ * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
+ */
+import { assert, crc32c } from '@cairnfs/base';
+import { BLOCK_BYTES } from '@cairnfs/protocol';
+import type { Apply, StateTransaction } from '@cairnfs/storage';
+import { QuarantinedReplica, Record, ReplicaState, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
+import {
+  checksumsKey,
+  commitPointKey,
+  dataKey,
+  mutationKey,
+  openValue,
+  operationKey,
+  quarantineDataKey,
+  quarantineKey,
+  replicaKey,
+  sealValue,
+} from './keys.ts';
+import {
+  encodeMutation,
+  readChecksums,
+  readCommitPoint,
+  readData,
+  readMutation,
+  readMutations,
+  readOperations,
+  readReplica,
+  writeChecksums,
+  writeCommitPoint,
+  writeOperationEntry,
+  writeReplica,
+} from './stored-replica.ts';
+
+type RecordKind = NonNullable<Record['kind']>;
+type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['value'];
+
+export const applyRecord: Apply = (transaction, bytes, _sequence, data) => {
+  const { handle, kind } = Record.decode(bytes);
+  assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
+  const target = { transaction, handle };
+  switch (kind.$case) {
+    case 'uploadStored':
+      return uploadStored(target, kind.value, data);
+    case 'created':
+      return created(target, kind.value);
+    case 'staged':
+      return staged(target, kind.value, data);
+    case 'committed':
+      return commit(target, kind.value.committedSequence);
+    case 'promised':
+      return change(target, { promisedVersion: kind.value.promisedVersion, isRemoved: kind.value.isRemoved });
+    case 'viewTaken':
+      return viewTaken(target, kind.value);
+    case 'sealed':
+      return change(target, { isSealed: true });
+    case 'cut':
+      return cut(target, kind.value);
+    case 'summed':
+      return summed(target, kind.value);
+    case 'settled':
+      return settled(target, kind.value.sequence);
+    case 'movedToFile':
+      return movedToFile(target, kind.value);
+    case 'cloned':
+      return cloned(target, kind.value, data);
+    case 'quarantined':
+      return quarantined(target, kind.value);
+    case 'quarantineEnded':
+      transaction.remove(quarantineKey(kind.value.atMs, handle));
+      transaction.remove(quarantineDataKey(kind.value.atMs, handle));
+      return;
+    case 'corruptFound':
+      return corruptFound(target, kind.value.block);
+    case 'operationsForgotten':
+      for (const operation of kind.value.operations) {
+        const key = Buffer.from(operation.buffer, operation.byteOffset, operation.length).toString('latin1');
+        transaction.remove(operationKey(handle, '', 0).slice(0, -8) + key);
+      }
+  }
+};
+
+interface Target {
+  readonly transaction: StateTransaction;
+  readonly handle: string;
+}
+
+function existing({ transaction, handle }: Target): ReplicaState {
+  const replica = readReplica(transaction, handle);
+  assert(replica !== undefined, () => `a journal record of chunk ${handle}, which is not here`);
+  return replica;
+}
+
+function change(target: Target, changes: Partial<ReplicaState>): void {
+  writeReplica(target.transaction, target.handle, { ...existing(target), ...changes });
+}
+
+function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8Array | undefined): void {
+  const { transaction, handle } = target;
+  const { version, members, uploadId, length, firstBlock, blockChecksums, isInFile } = value;
+  const known = readReplica(transaction, handle) ?? ReplicaState.fromPartial({ version, promisedVersion: version });
+  assert(known.summedSequence === 0, () => `an upload to chunk ${handle}, which was mutated`);
+  writeReplica(transaction, handle, { ...known, members, uploadId, isInFile, summedLength: length });
+  writeCommitPoint(transaction, handle, { sequence: 0, length });
+  const before = firstBlock === 0 ? [] : readChecksums(transaction, handle).slice(0, firstBlock);
+  assert(before.length === firstBlock, () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`);
+  writeChecksums(transaction, handle, [...before, ...blockChecksums]);
+  if (!isInFile) transaction.put(dataKey(handle), (data ?? new Uint8Array(0)).slice());
+}
+
+function created({ transaction, handle }: Target, { members }: Value<'created'>): void {
+  writeReplica(transaction, handle, ReplicaState.fromPartial({ members }));
+  writeCommitPoint(transaction, handle, { sequence: 0, length: 0 });
+  writeChecksums(transaction, handle, []);
+}
+
+function staged(target: Target, { mutation, committedSequence }: Value<'staged'>, data: Uint8Array | undefined): void {
+  const { transaction, handle } = target;
+  assert(mutation !== undefined && data !== undefined, () => `chunk ${handle}: a staged mutation without its bytes`);
+  commit(target, committedSequence);
+  const { sequence, offset, number, client, atMs } = mutation;
+  transaction.put(mutationKey(handle, sequence), encodeMutation(mutation, data));
+  if (number === 0) return;
+  const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
+  const entry = { client: owner, number, sequence, offset, length: data.length, atMs };
+  writeOperationEntry(transaction, handle, entry);
+}
+
+function commit({ transaction, handle }: Target, sequence: number): void {
+  if (sequence <= readCommitPoint(transaction, handle).sequence) return;
+  const last = readMutation(transaction, handle, sequence);
+  assert(last !== undefined, () => `chunk ${handle}: mutation ${sequence} is committed and was not staged`);
+  writeCommitPoint(transaction, handle, { sequence, length: last.mutation.lengthAfter });
+}
+
+function viewTaken(target: Target, value: Value<'viewTaken'>): void {
+  const { version, term, view, committedSequence, isSealed, keepsStaged } = value;
+  commit(target, committedSequence);
+  change(target, { version, term, view, isSealed, promisedVersion: version, isRemoved: false });
+  if (keepsStaged) return;
+  const { transaction, handle } = target;
+  const dropped = [...readMutations(transaction, handle, committedSequence)].map(({ mutation }) => mutation);
+  for (const { sequence, client, number } of dropped) {
+    transaction.remove(mutationKey(handle, sequence));
+    if (number === 0) continue;
+    const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
+    const key = operationKey(handle, owner, number);
+    const entry = transaction.get(key);
+    if (entry === undefined) continue;
+    if (StoredOperation.decode(openValue(entry, handle)).sequence === sequence) transaction.remove(key);
+  }
+}
+
+function cut(target: Target, { length, lastChecksum }: Value<'cut'>): void {
+  const { transaction, handle } = target;
+  change(target, { summedLength: length });
+  writeCommitPoint(transaction, handle, { sequence: 0, length });
+  const checksums = readChecksums(transaction, handle).slice(0, Math.ceil(length / BLOCK_BYTES));
+  if (lastChecksum !== undefined) checksums[checksums.length - 1] = lastChecksum;
+  writeChecksums(transaction, handle, checksums);
+  if (!existing(target).isInFile) transaction.put(dataKey(handle), readData(transaction, handle).slice(0, length));
+}
+
+function summed(target: Target, { sequence, length, blocks, blockChecksums }: Value<'summed'>): void {
+  const { transaction, handle } = target;
+  change(target, { summedSequence: sequence, summedLength: length });
+  const checksums = readChecksums(transaction, handle);
+  for (const [index, block] of blocks.entries()) checksums[block] = blockChecksums[index]!;
+  writeChecksums(transaction, handle, checksums);
+}
+
+function settled(target: Target, sequence: number): void {
+  const { transaction, handle } = target;
+  const replica = existing(target);
+  if (replica.isInFile) {
+    assert(replica.summedSequence >= sequence, () => `chunk ${handle}: settled to ${sequence} before it was summed`);
+    change(target, { settledSequence: sequence });
+  } else {
+    const bytes = patchData(target, replica.settledSequence, sequence);
+    const changes = { settledSequence: sequence, summedSequence: sequence, summedLength: bytes.length };
+    change(target, changes);
+    transaction.put(dataKey(handle), bytes);
+    writeChecksums(transaction, handle, bytes.length === 0 ? [] : [crc32c(bytes)]);
+  }
+  for (let at = replica.settledSequence + 1; at <= sequence; at += 1) transaction.remove(mutationKey(handle, at));
+}
+
+/** The value of the index with the mutations above `after` up to `through` in it. */
+function patchData({ transaction, handle }: Target, after: number, through: number): Uint8Array {
+  const before = readData(transaction, handle);
+  const last = readMutation(transaction, handle, through);
+  assert(last !== undefined, () => `chunk ${handle}: mutation ${through} is settled and was not staged`);
+  const bytes = new Uint8Array(last.mutation.lengthAfter);
+  bytes.set(before);
+  for (let sequence = after + 1; sequence <= through; sequence += 1) {
+    const stored = readMutation(transaction, handle, sequence);
+    assert(stored !== undefined, () => `chunk ${handle}: mutation ${sequence} is settled and was not staged`);
+    bytes.set(stored.bytes, stored.mutation.offset);
+  }
+  return bytes;
+}
+
+function movedToFile(target: Target, { sequence, length, blockChecksums }: Value<'movedToFile'>): void {
+  const { transaction, handle } = target;
+  const { settledSequence } = existing(target);
+  const places = { summedSequence: sequence, settledSequence: sequence, summedLength: length };
+  change(target, { isInFile: true, ...places });
+  writeChecksums(transaction, handle, blockChecksums);
+  transaction.remove(dataKey(handle));
+  for (let at = settledSequence + 1; at <= sequence; at += 1) transaction.remove(mutationKey(handle, at));
+}
+
+function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undefined): void {
+  const { transaction, handle } = target;
+  const { version, length, sequence, blockChecksums, isInFile, operations } = value;
+  removeReplica(target);
+  const places = { summedSequence: sequence, settledSequence: sequence, summedLength: length };
+  const replica = ReplicaState.fromPartial({ version, promisedVersion: version, isInFile, ...places });
+  writeReplica(transaction, handle, replica);
+  writeCommitPoint(transaction, handle, { sequence, length });
+  writeChecksums(transaction, handle, blockChecksums);
+  if (!isInFile) transaction.put(dataKey(handle), (data ?? new Uint8Array(0)).slice());
+  for (const { client, number, result } of operations) {
+    assert(result !== undefined, () => `chunk ${handle}: a cloned operation without its result`);
+    const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
+    writeOperationEntry(transaction, handle, { client: owner, number, ...result });
+  }
+}
+
+function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): void {
+  const { transaction, handle } = target;
+  const { isInFile, version } = existing(target);
+  const { length } = readCommitPoint(transaction, handle);
+  const kept = QuarantinedReplica.encode({ atMs, reason, isInFile, version, length }).finish();
+  transaction.put(quarantineKey(atMs, handle), sealValue(kept));
+  if (!isInFile) transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
+  removeReplica(target);
+}
+
+function corruptFound(target: Target, block: number): void {
+  const { corruptBlocks } = existing(target);
+  if (!corruptBlocks.includes(block)) change(target, { corruptBlocks: [...corruptBlocks, block].sort((a, b) => a - b) });
+}
+
+function removeReplica({ transaction, handle }: Target): void {
+  for (const { client, number } of readOperations(transaction, handle)) {
+    transaction.remove(operationKey(handle, client, number));
+  }
+  const sequences = [...readMutations(transaction, handle, 0)].map(({ mutation }) => mutation.sequence);
+  for (const sequence of sequences) transaction.remove(mutationKey(handle, sequence));
+  for (const key of [replicaKey, commitPointKey, checksumsKey, dataKey]) transaction.remove(key(handle));
+}

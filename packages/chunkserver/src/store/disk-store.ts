@@ -1,0 +1,178 @@
+/**
+ * One disk of a chunkserver: its folder with lock, identity, journal, index and chunk files. It fails alone: what is on
+ * it is gone then, and the other disks go on.
+ */
+import { DiskError, FsError, randomUuid, type Seams } from '@cairnfs/base';
+import { type Ledger, openLedger } from '@cairnfs/storage';
+import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
+import { applyRecord } from './apply.ts';
+import { readIdentity, writeIdentity } from './identity.ts';
+import { OpenFiles } from './open-files.ts';
+
+export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
+export type RecordKind = NonNullable<Record['kind']>;
+
+const FORMAT = { name: 'chunkserver', version: 1 } as const;
+const FAN_OUT = 256;
+
+export class DiskStore {
+  readonly directory: string;
+  readonly ledger: Ledger;
+  readonly files: OpenFiles;
+  identity: DiskIdentity;
+  /** Space of its file system, as last asked. */
+  space = { totalBytes: 0, freeBytes: 0 };
+  #failure: FsError | undefined;
+  #failed: (store: DiskStore) => void = () => {};
+  readonly #seams: StoreSeams;
+  readonly #lock: { release(): Promise<void> };
+
+  private constructor(
+    seams: StoreSeams,
+    parts: { directory: string; ledger: Ledger; identity: DiskIdentity; lock: { release(): Promise<void> } },
+  ) {
+    this.#seams = seams;
+    this.directory = parts.directory;
+    this.ledger = parts.ledger;
+    this.identity = parts.identity;
+    this.#lock = parts.lock;
+    this.files = new OpenFiles(seams.disk);
+    void parts.ledger.failed.then((error) => this.fail(error));
+  }
+
+  /**
+   * @param serverUuid the server's, where its other disks have one.
+   * @throws DiskError EBUSY  another process uses the folder. @throws FsError DAMAGED
+   */
+  static async open(seams: StoreSeams, directory: string, serverUuid: string | undefined): Promise<DiskStore> {
+    const { disk, random } = seams;
+    await disk.makeDirectory(directory);
+    const lock = await disk.lock(`${directory}/lock`);
+    try {
+      let identity = await readIdentity(disk, directory);
+      if (identity === undefined) {
+        for (let prefix = 0; prefix < FAN_OUT; prefix += 1) await disk.makeDirectory(`${directory}/chunks/${hex(prefix)}`);
+        await disk.makeDirectory(`${directory}/quarantine`);
+        await disk.syncDirectory(`${directory}/chunks`);
+        const fresh = { diskId: randomUuid(random), serverUuid: serverUuid ?? randomUuid(random) };
+        identity = { formatVersion: 1, ...fresh, serverId: 0, clusterId: '' };
+        await writeIdentity(disk, directory, identity);
+      }
+      const ledger = await openLedger(seams, { directory, apply: applyRecord, format: FORMAT });
+      const store = new DiskStore(seams, { directory, ledger, identity, lock });
+      store.space = await disk.space(directory);
+      return store;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  get failure(): FsError | undefined {
+    return this.#failure;
+  }
+
+  onFailure(callback: (store: DiskStore) => void): void {
+    this.#failed = callback;
+  }
+
+  /** Takes the disk out of service: an I/O error leaves unknown what it holds. */
+  fail(cause: unknown): FsError {
+    if (this.#failure !== undefined) return this.#failure;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#failure = new FsError(
+      'DISK_FAILED',
+      `disk ${this.directory} failed and is out of service (${reason}); its copies are made again elsewhere`,
+      { cause, details: { path: this.directory } },
+    );
+    this.#seams.log.error('disk failed', { directory: this.directory, error: reason });
+    this.#failed(this);
+    return this.#failure;
+  }
+
+  /** The `FsError` for a failed file call; anything but a full disk takes the disk out of service. */
+  fault(error: unknown): FsError {
+    if (error instanceof FsError) return error;
+    if (!(error instanceof DiskError)) throw error;
+    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return this.fail(error);
+    return new FsError('NO_SPACE', `disk ${this.directory} is full: free some space, or add a disk`, { cause: error });
+  }
+
+  checkHealthy(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** @returns its sequence number; applied at once. @throws FsError as `Ledger.append`. */
+  append(handle: string, kind: RecordKind, data?: Uint8Array): number {
+    this.checkHealthy();
+    return this.ledger.append(Record.encode({ handle, kind }).finish(), data);
+  }
+
+  /** Appends and waits until it is on stable storage. */
+  async journal(handle: string, kind: RecordKind, data?: Uint8Array): Promise<void> {
+    await this.durable(this.append(handle, kind, data));
+  }
+
+  /** @throws FsError DISK_FAILED  it will never be on stable storage. */
+  async durable(sequence: number): Promise<void> {
+    await Promise.race([this.ledger.whenDurable(sequence), this.ledger.failed]);
+    if (this.ledger.durableSequence < sequence) throw this.fail(await this.ledger.failed);
+  }
+
+  chunkPath(handle: string): string {
+    return `${this.directory}/chunks/${handle.slice(0, 2)}/${handle}`;
+  }
+
+  /** Makes the chunk file's name durable. */
+  syncName(handle: string): Promise<void> {
+    return this.#seams.disk.syncDirectory(`${this.directory}/chunks/${handle.slice(0, 2)}`);
+  }
+
+  quarantinePath(atMs: number, handle: string): string {
+    return `${this.directory}/quarantine/${atMs}-${handle}`;
+  }
+
+  /** Moves the chunk file aside, where there is one. */
+  async setAside(handle: string, atMs: number): Promise<void> {
+    const { disk } = this.#seams;
+    const path = this.chunkPath(handle);
+    await this.files.drop(path);
+    if ((await disk.stat(path)) === undefined) return;
+    await disk.rename(path, this.quarantinePath(atMs, handle));
+    await disk.syncDirectory(`${this.directory}/quarantine`);
+    await this.syncName(handle);
+  }
+
+  /** Names of all files below `chunks/`. */
+  async chunkFiles(): Promise<string[]> {
+    const names: string[] = [];
+    for (let prefix = 0; prefix < FAN_OUT; prefix += 1) {
+      for (const name of await this.#seams.disk.list(`${this.directory}/chunks/${hex(prefix)}`)) names.push(name);
+    }
+    return names;
+  }
+
+  async refreshSpace(): Promise<void> {
+    try {
+      this.space = await this.#seams.disk.space(this.directory);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async writeIdentity(changes: { serverId: number; clusterId: string }): Promise<void> {
+    const identity = { ...this.identity, ...changes };
+    await writeIdentity(this.#seams.disk, this.directory, identity);
+    this.identity = identity;
+  }
+
+  async close(): Promise<void> {
+    await this.files.closeAll();
+    await this.ledger.close();
+    await this.#lock.release();
+  }
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,56 @@
+/** `<disk>/identity`: which server and cluster a folder belongs to, so that folders are never mixed up. */
+import { concatBytes, crc32c, type Disk, FsError, getU32LE, putU32LE } from '@cairnfs/base';
+import { DiskIdentity } from '../gen/cairn/chunkserver/v1/store.ts';
+
+const FORMAT_VERSION = 1;
+const TRAILER_BYTES = 4;
+
+/**
+ * @returns undefined for a folder that has none.
+ * @throws FsError DAMAGED  the file is not what was written, or of a later version.
+ */
+export async function readIdentity(disk: Disk, directory: string): Promise<DiskIdentity | undefined> {
+  const path = `${directory}/identity`;
+  const found = await disk.stat(path);
+  if (found === undefined) return undefined;
+  const file = await disk.open(path, 'read');
+  const bytes = new Uint8Array(found.sizeBytes);
+  try {
+    await file.read(0, bytes);
+  } finally {
+    await file.close();
+  }
+  const end = bytes.length - TRAILER_BYTES;
+  if (end < 0 || getU32LE(bytes, end) !== crc32c(bytes.subarray(0, end))) {
+    throw new FsError(
+      'DAMAGED',
+      `${path} is damaged: restore it from another copy, or give the server an empty folder`,
+    );
+  }
+  const identity = DiskIdentity.decode(bytes.subarray(0, end));
+  if (identity.formatVersion === FORMAT_VERSION) return identity;
+  const message = `${path} has format ${identity.formatVersion}, this software knows ${FORMAT_VERSION}: use a later one`;
+  throw new FsError('DAMAGED', message);
+}
+
+/** Replaces the file at once: a crash leaves the old one or the new one. */
+export async function writeIdentity(
+  disk: Disk,
+  directory: string,
+  identity: Omit<DiskIdentity, 'formatVersion'>,
+): Promise<void> {
+  const body = DiskIdentity.encode({ ...identity, formatVersion: FORMAT_VERSION }).finish();
+  const trailer = new Uint8Array(TRAILER_BYTES);
+  putU32LE(trailer, 0, crc32c(body));
+  const draft = `${directory}/identity.new`;
+  const file = await disk.open(draft, 'openOrCreate');
+  try {
+    await file.truncate(0);
+    await file.write(0, [concatBytes([body, trailer])]);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(draft, `${directory}/identity`);
+  await disk.syncDirectory(directory);
+}

@@ -1,0 +1,75 @@
+/**
+ * Keys of a disk's state, and values that carry their own checksum: what the index returns is served only when it is
+ * what was put there (docs/spec/chunk-format.md).
+ */
+import { crc32c, FsError, getU32LE, getU64LE, type Key, putU32LE, putU64LE, u64ToKey, uuidToKey } from '@cairnfs/base';
+
+export const replicaKey = (handle: string): Key => `c${uuidToKey(handle)}`;
+export const commitPointKey = (handle: string): Key => `p${uuidToKey(handle)}`;
+export const checksumsKey = (handle: string): Key => `k${uuidToKey(handle)}`;
+export const dataKey = (handle: string): Key => `d${uuidToKey(handle)}`;
+export const mutationKey = (handle: string, sequence: number): Key => `s${uuidToKey(handle)}${u64ToKey(sequence)}`;
+export const operationKey = (handle: string, client: string, number: number): Key =>
+  `x${uuidToKey(handle)}${client}${u64ToKey(number)}`;
+/** In order of time. */
+export const quarantineKey = (atMs: number, handle: string): Key => `q${u64ToKey(atMs)}${uuidToKey(handle)}`;
+
+const TRAILER_BYTES = 4;
+
+/** The value with its CRC32C behind it, in a fresh array. */
+export function sealValue(body: Uint8Array, tail?: Uint8Array): Uint8Array {
+  const tailLength = tail === undefined ? 0 : tail.length;
+  const sealed = new Uint8Array(body.length + tailLength + TRAILER_BYTES);
+  sealed.set(body);
+  if (tail !== undefined) sealed.set(tail, body.length);
+  const end = body.length + tailLength;
+  putU32LE(sealed, end, crc32c(sealed.subarray(0, end)));
+  return sealed;
+}
+
+/**
+ * The value without its checksum: the same memory.
+ *
+ * @throws FsError DAMAGED  it is not what was put there.
+ */
+export function openValue(sealed: Uint8Array, what: string): Uint8Array {
+  const end = sealed.length - TRAILER_BYTES;
+  if (end >= 0) {
+    const body = sealed.subarray(0, end);
+    if (getU32LE(sealed, end) === crc32c(body)) return body;
+  }
+  throw new FsError('DAMAGED', `the index entry of ${what} does not match its checksum; the replica is not served`);
+}
+
+export interface CommitPoint {
+  readonly sequence: number;
+  readonly length: number;
+}
+
+export function encodeCommitPoint({ sequence, length }: CommitPoint): Uint8Array {
+  const body = new Uint8Array(16);
+  putU64LE(body, 0, sequence);
+  putU64LE(body, 8, length);
+  return sealValue(body);
+}
+
+export function decodeCommitPoint(sealed: Uint8Array, what: string): CommitPoint {
+  const body = openValue(sealed, what);
+  return { sequence: getU64LE(body, 0), length: getU64LE(body, 8) };
+}
+
+export function encodeChecksums(checksums: ArrayLike<number>): Uint8Array {
+  const body = new Uint8Array(checksums.length * 4);
+  for (let index = 0; index < checksums.length; index++) putU32LE(body, index * 4, checksums[index]!);
+  return sealValue(body);
+}
+
+export function decodeChecksums(sealed: Uint8Array, what: string): number[] {
+  const body = openValue(sealed, what);
+  const checksums: number[] = [];
+  for (let at = 0; at < body.length; at += 4) checksums.push(getU32LE(body, at));
+  return checksums;
+}
+
+/** The bytes of a quarantined replica that was in the index. */
+export const quarantineDataKey = (atMs: number, handle: string): Key => `r${u64ToKey(atMs)}${uuidToKey(handle)}`;

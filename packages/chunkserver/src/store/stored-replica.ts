@@ -1,0 +1,120 @@
+/** Reading and writing one replica's entries in a disk's state. Shared by transitions and by loading. */
+import { getU32LE, keyToU64, putU32LE } from '@cairnfs/base';
+import type { Codec } from '@cairnfs/protocol';
+import type { StateTransaction, StateView } from '@cairnfs/storage';
+import { ReplicaState, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
+import type { OperationEntry } from '../mutation/operation-table.ts';
+import {
+  type CommitPoint,
+  checksumsKey,
+  commitPointKey,
+  dataKey,
+  decodeChecksums,
+  decodeCommitPoint,
+  encodeChecksums,
+  encodeCommitPoint,
+  mutationKey,
+  openValue,
+  operationKey,
+  replicaKey,
+  sealValue,
+} from './keys.ts';
+
+const PAGE = 1_024;
+
+export interface StoredBytes {
+  readonly mutation: StoredMutation;
+  /** Valid until the next call on the state: copy what must live on. */
+  readonly bytes: Uint8Array;
+}
+
+export function readReplica(state: StateView, handle: string): ReplicaState | undefined {
+  return readMessage(state, replicaKey(handle), ReplicaState, handle);
+}
+
+export function writeReplica(transaction: StateTransaction, handle: string, replica: ReplicaState): void {
+  transaction.put(replicaKey(handle), sealValue(ReplicaState.encode(replica).finish()));
+}
+
+export function readCommitPoint(state: StateView, handle: string): CommitPoint {
+  const value = state.get(commitPointKey(handle));
+  return value === undefined ? { sequence: 0, length: 0 } : decodeCommitPoint(value, handle);
+}
+
+export function writeCommitPoint(transaction: StateTransaction, handle: string, point: CommitPoint): void {
+  transaction.put(commitPointKey(handle), encodeCommitPoint(point));
+}
+
+export function readChecksums(state: StateView, handle: string): number[] {
+  const value = state.get(checksumsKey(handle));
+  return value === undefined ? [] : decodeChecksums(value, handle);
+}
+
+export function writeChecksums(transaction: StateTransaction, handle: string, checksums: readonly number[]): void {
+  transaction.put(checksumsKey(handle), encodeChecksums(checksums));
+}
+
+/** The value of a chunk in the index, in memory of its own; its block checksum protects it. */
+export function readData(state: StateView, handle: string): Uint8Array {
+  const value = state.get(dataKey(handle));
+  return value === undefined ? new Uint8Array(0) : value.slice();
+}
+
+/** `u32le` length of the message, the message, the bytes, CRC32C of all before. */
+export function encodeMutation(mutation: StoredMutation, bytes: Uint8Array): Uint8Array {
+  const message = StoredMutation.encode(mutation).finish();
+  const head = new Uint8Array(4 + message.length);
+  putU32LE(head, 0, message.length);
+  head.set(message, 4);
+  return sealValue(head, bytes);
+}
+
+export function decodeMutation(sealed: Uint8Array, handle: string): StoredBytes {
+  const body = openValue(sealed, `a mutation of chunk ${handle}`);
+  const end = 4 + getU32LE(body, 0);
+  return { mutation: StoredMutation.decode(body.subarray(4, end)), bytes: body.subarray(end) };
+}
+
+export function readMutation(state: StateView, handle: string, sequence: number): StoredBytes | undefined {
+  const value = state.get(mutationKey(handle, sequence));
+  return value === undefined ? undefined : decodeMutation(value, handle);
+}
+
+/** Mutations above `after`, in order; `bytes` is memory of its own. */
+export function* readMutations(state: StateView, handle: string, after: number): Generator<StoredBytes> {
+  const end = mutationKey(handle, Number.MAX_SAFE_INTEGER);
+  // Each may hold a whole frame of data, so they come in small pages.
+  for (let start = mutationKey(handle, after + 1); ; ) {
+    const page = state.range(start, end, 64);
+    for (const { value } of page) yield decodeMutation(value, handle);
+    if (page.length < 64) return;
+    start = `${page.at(-1)!.key}\0`;
+  }
+}
+
+export function readOperations(state: StateView, handle: string): OperationEntry[] {
+  const prefix = operationKey(handle, '', 0).slice(0, 17);
+  const end = `${prefix}${'\xff'.repeat(24)}\xff`;
+  const entries: OperationEntry[] = [];
+  for (let start = prefix; ; ) {
+    const page = state.range(start, end, PAGE);
+    for (const { key, value } of page) {
+      const { sequence, offset, length, atMs } = StoredOperation.decode(openValue(value, `an operation of ${handle}`));
+      const client = key.slice(17, 33);
+      entries.push({ client, number: keyToU64(key, 33), sequence, offset, length, atMs });
+    }
+    if (page.length < PAGE) return entries;
+    start = `${page.at(-1)!.key}\0`;
+  }
+}
+
+export function writeOperationEntry(transaction: StateTransaction, handle: string, entry: OperationEntry): void {
+  const { client, number, sequence, offset, length, atMs } = entry;
+  const value = StoredOperation.encode({ sequence, offset, length, atMs }).finish();
+  transaction.put(operationKey(handle, client, number), sealValue(value));
+}
+
+function readMessage<T>(state: StateView, key: string, codec: Codec<T>, handle: string): T | undefined {
+  const value = state.get(key);
+  return value === undefined ? undefined : codec.decode(openValue(value, `chunk ${handle}`));
+}

@@ -7,7 +7,6 @@
  * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
  */
 import { assert, crc32c } from '@cairnfs/base';
-import { BLOCK_BYTES } from '@cairnfs/protocol';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
 import { QuarantinedReplica, Record, ReplicaState, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
 import {
@@ -156,14 +155,15 @@ function viewTaken(target: Target, value: Value<'viewTaken'>): void {
   }
 }
 
-function cut(target: Target, { length, lastChecksum }: Value<'cut'>): void {
+/** In a chunk file the bytes above stay, summed and invisible: mutations cover them, or fill what they skip with zeros. */
+function cut(target: Target, { length }: Value<'cut'>): void {
   const { transaction, handle } = target;
-  change(target, { summedLength: length });
   writeCommitPoint(transaction, handle, { sequence: 0, length });
-  const checksums = readChecksums(transaction, handle).slice(0, Math.ceil(length / BLOCK_BYTES));
-  if (lastChecksum !== undefined) checksums[checksums.length - 1] = lastChecksum;
-  writeChecksums(transaction, handle, checksums);
-  if (!existing(target).isInFile) transaction.put(dataKey(handle), readData(transaction, handle).slice(0, length));
+  if (existing(target).isInFile) return;
+  const bytes = readData(transaction, handle).slice(0, length);
+  change(target, { summedLength: length });
+  transaction.put(dataKey(handle), bytes);
+  writeChecksums(transaction, handle, bytes.length === 0 ? [] : [crc32c(bytes)]);
 }
 
 function summed(target: Target, { sequence, length, blocks, blockChecksums }: Value<'summed'>): void {

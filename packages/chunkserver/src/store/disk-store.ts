@@ -24,6 +24,8 @@ export class DiskStore {
   space = { totalBytes: 0, freeBytes: 0 };
   #failure: FsError | undefined;
   #failed: (store: DiskStore) => void = () => {};
+  /** Whoever waits for the journal. */
+  readonly #waiting = new Set<(error: FsError) => void>();
   readonly #seams: StoreSeams;
   readonly #lock: { release(): Promise<void> };
 
@@ -86,6 +88,8 @@ export class DiskStore {
       { cause, details: { path: this.directory } },
     );
     this.#seams.log.error('disk failed', { directory: this.directory, error: reason });
+    for (const reject of this.#waiting) reject(this.#failure);
+    this.#waiting.clear();
     this.#failed(this);
     return this.#failure;
   }
@@ -114,9 +118,18 @@ export class DiskStore {
   }
 
   /** @throws FsError DISK_FAILED  it will never be on stable storage. */
-  async durable(sequence: number): Promise<void> {
-    await Promise.race([this.ledger.whenDurable(sequence), this.ledger.failed]);
-    if (this.ledger.durableSequence < sequence) throw this.fail(await this.ledger.failed);
+  durable(sequence: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting.add(reject);
+      this.ledger.onDurable(sequence, () => {
+        this.#waiting.delete(reject);
+        resolve();
+      });
+    });
   }
 
   chunkPath(handle: string): string {

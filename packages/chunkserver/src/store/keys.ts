@@ -2,7 +2,7 @@
  * Keys of a disk's state, and values that carry their own checksum: what the index returns is served only when it is
  * what was put there (docs/spec/chunk-format.md).
  */
-import { crc32c, FsError, getU32LE, getU64LE, type Key, putU32LE, putU64LE, u64ToKey, uuidToKey } from '@cairnfs/base';
+import { crc32c, FsError, getU32LE, getU64LE, type Key, keyToUuid, putU32LE, putU64LE, u64ToKey, uuidToKey } from '@cairnfs/base';
 
 export const replicaKey = (handle: string): Key => `c${uuidToKey(handle)}`;
 export const commitPointKey = (handle: string): Key => `p${uuidToKey(handle)}`;
@@ -73,3 +73,5 @@ export function decodeChecksums(sealed: Uint8Array, what: string): number[] {
 
 /** The bytes of a quarantined replica that was in the index. */
 export const quarantineDataKey = (atMs: number, handle: string): Key => `r${u64ToKey(atMs)}${uuidToKey(handle)}`;
+
+export const handleOfKey = (key: Key): string => keyToUuid(key, 1);

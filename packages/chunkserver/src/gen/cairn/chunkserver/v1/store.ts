@@ -54,7 +54,8 @@ export interface StoredMutation {
   number: number;
   settledBelow: number;
   atMs: number;
-  dataLength: number;
+  /** Where the chunk ended before it: bytes between there and `offset` are zeros. */
+  lengthBefore: number;
 }
 
 /** One entry of the operation table. */
@@ -134,8 +135,6 @@ export interface Sealed {
 
 export interface Cut {
   length: number;
-  /** Of the block that the end is in now; absent when it ends at a block's end. */
-  lastChecksum?: number | undefined;
 }
 
 /** The block checksums now speak of every mutation up to `sequence`; its bytes are about to be written to the chunk file. */
@@ -555,7 +554,7 @@ function createBaseStoredMutation(): StoredMutation {
     number: 0,
     settledBelow: 0,
     atMs: 0,
-    dataLength: 0,
+    lengthBefore: 0,
   };
 }
 
@@ -588,8 +587,8 @@ export const StoredMutation: MessageFns<StoredMutation> = {
     if (message.atMs !== 0) {
       writer.uint32(72).uint64(message.atMs);
     }
-    if (message.dataLength !== 0) {
-      writer.uint32(80).uint32(message.dataLength);
+    if (message.lengthBefore !== 0) {
+      writer.uint32(80).uint64(message.lengthBefore);
     }
     return writer;
   },
@@ -684,7 +683,7 @@ export const StoredMutation: MessageFns<StoredMutation> = {
               break;
             }
 
-            message.dataLength = reader.uint32();
+            message.lengthBefore = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -713,7 +712,7 @@ export const StoredMutation: MessageFns<StoredMutation> = {
     message.number = object.number ?? 0;
     message.settledBelow = object.settledBelow ?? 0;
     message.atMs = object.atMs ?? 0;
-    message.dataLength = object.dataLength ?? 0;
+    message.lengthBefore = object.lengthBefore ?? 0;
     return message;
   },
 };
@@ -1714,16 +1713,13 @@ export const Sealed: MessageFns<Sealed> = {
 };
 
 function createBaseCut(): Cut {
-  return { length: 0, lastChecksum: undefined };
+  return { length: 0 };
 }
 
 export const Cut: MessageFns<Cut> = {
   encode(message: Cut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.length !== 0) {
       writer.uint32(8).uint64(message.length);
-    }
-    if (message.lastChecksum !== undefined) {
-      writer.uint32(21).fixed32(message.lastChecksum);
     }
     return writer;
   },
@@ -1749,14 +1745,6 @@ export const Cut: MessageFns<Cut> = {
             message.length = longToNumber(reader.uint64());
             continue;
           }
-          case 2: {
-            if (tag !== 21) {
-              break;
-            }
-
-            message.lastChecksum = reader.fixed32();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1775,7 +1763,6 @@ export const Cut: MessageFns<Cut> = {
   fromPartial(object: DeepPartial<Cut>): Cut {
     const message = createBaseCut();
     message.length = object.length ?? 0;
-    message.lastChecksum = object.lastChecksum ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,35 @@
+/**
+ * A server's right to serve (docs/protocol.md): so long after an answered heartbeat *left*, on this process's clock. A
+ * stalled process finds its lease ended by itself, because the clock is asked again when an answer leaves.
+ */
+import { type Clock, FsError } from '@cairnfs/base';
+
+export class ServerLease {
+  readonly #clock: Clock;
+  #untilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  holds(): boolean {
+    return this.#clock.nowMs() < this.#untilMs;
+  }
+
+  /** @param sentAtMs when the heartbeat that was answered had left. */
+  renew(sentAtMs: number, leaseMs: number): void {
+    this.#untilMs = Math.max(this.#untilMs, sentAtMs + leaseMs);
+  }
+
+  refusal(): FsError {
+    return new FsError(
+      'LEASE_EXPIRED',
+      'this chunkserver was out of touch with the master for too long and may not serve until it is back; use another copy',
+    );
+  }
+
+  /** @throws FsError LEASE_EXPIRED */
+  check(): void {
+    if (!this.holds()) throw this.refusal();
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One replica in memory: the decisions of `MutationLog` and `OperationTable` over what its disk holds, and the port by
+ * which they become durable. `replica-bytes.ts` reads its bytes, `settle.ts` puts committed ones in place.
+ *
+ * Invariants: `unsettled` are the committed mutations above `settledSequence`, in order; the journal's records of one
+ * replica are appended in the order of the calls; what this object shows was appended to the journal before.
+ */
+import { type Clock, FsError } from '@cairnfs/base';
+import { ChunkView } from '@cairnfs/protocol';
+import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
+import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
+import { MutationLog, type StagedMutation } from '../mutation/mutation-log.ts';
+import { OperationTable } from '../mutation/operation-table.ts';
+import type { MutableReplica } from '../mutation/replica-port.ts';
+import type { DiskStore, RecordKind } from './disk-store.ts';
+import {
+  readChecksums,
+  readCommitPoint,
+  readMutation,
+  readMutations,
+  readOperations,
+  readReplica,
+} from './stored-replica.ts';
+
+/** A committed mutation whose bytes are not in place on stable storage yet. */
+export interface Unsettled {
+  readonly sequence: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** Bytes from here up to `offset` read as zeros, where it lies below. */
+  readonly lengthBefore: number;
+  readonly lengthAfter: number;
+}
+
+export interface ReplicaShell {
+  readonly clock: Clock;
+  /** Committed bytes wait to be put in place. */
+  readonly unsettled: (replica: Replica) => void;
+  /** What a master knows of the replica changed. */
+  readonly changed: (replica: Replica) => void;
+  /** The chunk takes so many bytes more, or fewer. */
+  readonly grew: (replica: Replica, bytes: number) => void;
+}
+
+export class Replica implements MutableReplica {
+  readonly handle: string;
+  readonly store: DiskStore;
+  readonly log: MutationLog;
+  readonly operations = new OperationTable();
+  readonly members: readonly number[];
+  view: ChunkView | undefined;
+  isInFile: boolean;
+  uploadId: string;
+  /** What the block checksums speak of (`ReplicaState`). */
+  summedLength: number;
+  summedSequence: number;
+  settledSequence: number;
+  readonly corruptBlocks: Set<number>;
+  unsettled: Unsettled[] = [];
+  unsettledBytes = 0;
+  /** Raised whenever chunk file, checksums or `unsettled` change their part in the chunk's bytes. */
+  generation = 0;
+  /** An upload, a clone or a settlement works on it. */
+  uses = 0;
+  /** Entries of the operation table in the index: more than the table holds, until they are removed. */
+  storedOperations = 0;
+  isGone = false;
+  readonly #shell: ReplicaShell;
+  #checksums: number[] | undefined;
+  /** Where the chunk ends with all of `unsettled`. */
+  #visibleLength: number;
+  /** Records waiting for their durability, and those the journal refused for the moment. */
+  #journalling = 0;
+  #refused: { kind: RecordKind; durable: () => void }[] = [];
+  #touchedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @throws FsError DAMAGED  its entries in the index are not what was put there. */
+  constructor(store: DiskStore, handle: string, state: ReplicaState, shell: ReplicaShell) {
+    const view = store.ledger.view();
+    this.store = store;
+    this.handle = handle;
+    this.#shell = shell;
+    this.members = state.members;
+    this.uploadId = state.uploadId;
+    this.isInFile = state.isInFile;
+    this.view = state.view.length === 0 ? undefined : ChunkView.decode(state.view);
+    this.summedLength = state.summedLength;
+    this.summedSequence = state.summedSequence;
+    this.settledSequence = state.settledSequence;
+    this.corruptBlocks = new Set(state.corruptBlocks);
+    const point = readCommitPoint(view, handle);
+    const staged: StagedMutation[] = [];
+    for (const { mutation, bytes } of readMutations(view, handle, state.settledSequence)) {
+      const { sequence, offset, lengthBefore, lengthAfter } = mutation;
+      if (sequence <= point.sequence) this.#addUnsettled({ sequence, offset, bytes, lengthBefore, lengthAfter });
+      else staged.push(loadStaged(mutation, bytes));
+    }
+    this.#visibleLength = point.length;
+    const { version, term, promisedVersion, isRemoved, isSealed } = state;
+    this.log = new MutationLog(handle, {
+      ...{ version, term, promisedVersion, isRemoved, isSealed, staged },
+      ...{ committedSequence: point.sequence, committedLength: point.length },
+    });
+    if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {
+      const operations = readOperations(view, handle);
+      this.storedOperations = operations.length;
+      this.operations.load(operations, shell.clock.wallMs());
+    }
+  }
+
+  static load(store: DiskStore, handle: string, shell: ReplicaShell): Replica | undefined {
+    const state = readReplica(store.ledger.view(), handle);
+    return state === undefined ? undefined : new Replica(store, handle, state, shell);
+  }
+
+  /** CRC32C of each 64 KiB block up to `summedLength`. */
+  get checksums(): readonly number[] {
+    this.#checksums ??= readChecksums(this.store.ledger.view(), this.handle);
+    return this.#checksums;
+  }
+
+  /** May not be forgotten: a second object of the same replica would decide on its own. */
+  isPinned(nowMs: number): boolean {
+    const isBusy = this.uses > 0 || this.#journalling > 0 || this.#refused.length > 0;
+    return isBusy || this.unsettled.length > 0 || this.log.staged.length > 0 || this.#isTouched(nowMs);
+  }
+
+  /** The state of the index changed under it. */
+  refresh(changes: { summedLength: number; summedSequence: number; settledSequence: number; isInFile: boolean }): void {
+    Object.assign(this, changes);
+    this.#checksums = undefined;
+    const settled = this.unsettled.filter(({ sequence }) => sequence <= this.settledSequence);
+    this.unsettled = this.unsettled.slice(settled.length);
+    for (const { bytes } of settled) this.unsettledBytes -= bytes.length;
+    this.generation += 1;
+  }
+
+  // ---- MutableReplica ----
+
+  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void {
+    if (this.#refused.length > 0) throw new FsError('OVERLOADED', `the journal of chunk ${this.handle} is behind; try again`);
+    this.#checkPresent();
+    const { sequence, offset, checksum, isAppend, lengthAfter, operation, bytes } = mutation;
+    const stored: StoredMutation = {
+      ...{ sequence, offset, checksum, isAppend, lengthAfter },
+      lengthBefore: this.log.stagedLength,
+      client: operation === undefined ? new Uint8Array(0) : Buffer.from(operation.client, 'latin1'),
+      number: operation?.number ?? 0,
+      settledBelow: operation?.settledBelow ?? 0,
+      atMs: Math.floor(this.#shell.clock.wallMs()),
+    };
+    this.#append({ $case: 'staged', value: { mutation: stored, committedSequence } }, durable, bytes);
+    if (operation !== undefined) this.storedOperations += 1;
+  }
+
+  journalCommitted(committedSequence: number, durable: () => void): void {
+    this.#journal({ $case: 'committed', value: { committedSequence } }, durable);
+  }
+
+  journalPromise(durable: () => void): void {
+    const { promisedVersion, isRemoved } = this.log;
+    this.#journal({ $case: 'promised', value: { promisedVersion, isRemoved } }, durable);
+    this.#shell.changed(this);
+  }
+
+  journalView(view: ChunkView, durable: () => void): void {
+    this.#journalTaken(view, false, durable);
+  }
+
+  journalTerm(view: ChunkView, durable: () => void): void {
+    this.#journalTaken(view, true, durable);
+  }
+
+  journalSealed(durable: () => void): void {
+    this.#journal({ $case: 'sealed', value: {} }, durable);
+  }
+
+  applyCommitted(mutations: readonly StagedMutation[]): void {
+    for (const { sequence, offset, bytes, lengthAfter } of mutations) {
+      const kept = this.#keptBytes(sequence, bytes);
+      this.#addUnsettled({ sequence, offset, bytes: kept, lengthBefore: this.#visibleLength, lengthAfter });
+      this.#shell.grew(this, lengthAfter - this.#visibleLength);
+      this.#visibleLength = lengthAfter;
+    }
+    this.generation += 1;
+    this.#shell.unsettled(this);
+  }
+
+  forgetDropped(_mutations: readonly StagedMutation[]): void {} // the record of the view removes them
+
+  /** In a chunk file the bytes above stay where they are, summed and invisible, until mutations cover them. */
+  applyCut(length: number): void {
+    this.#journal({ $case: 'cut', value: { length } }, () => {});
+    this.#shell.grew(this, length - this.#visibleLength);
+    this.#visibleLength = length;
+    const { summedLength, summedSequence, settledSequence, isInFile } = this;
+    this.refresh({ summedLength: isInFile ? summedLength : length, summedSequence, settledSequence, isInFile });
+    this.#shell.changed(this);
+  }
+
+  #journalTaken(view: ChunkView, keepsStaged: boolean, durable: () => void): void {
+    this.view = view;
+    const { version, term, committedSequence, isSealed } = this.log;
+    const encoded = ChunkView.encode(view).finish();
+    const value = { version, term, view: encoded, committedSequence, isSealed, keepsStaged };
+    this.#journal({ $case: 'viewTaken', value }, durable);
+    this.#shell.changed(this);
+  }
+
+  /** Bytes that stay: the copy that the state keeps, where the journal took the record. */
+  #keptBytes(sequence: number, bytes: Uint8Array): Uint8Array {
+    return readMutation(this.store.ledger.view(), this.handle, sequence)?.bytes.slice() ?? bytes.slice();
+  }
+
+  #addUnsettled(mutation: Unsettled): void {
+    this.unsettled.push(mutation);
+    this.unsettledBytes += mutation.bytes.length;
+  }
+
+  /** As `#append`, for what may not be refused: tried again until the journal takes it, in order. */
+  #journal(kind: RecordKind, durable: () => void): void {
+    if (this.#refused.length > 0) {
+      this.#refused.push({ kind, durable });
+      return;
+    }
+    try {
+      this.#append(kind, durable);
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      if (this.isGone || this.store.failure !== undefined || error.kind === 'DISK_FAILED') return;
+      this.#refused.push({ kind, durable });
+      this.#shell.clock.after(JOURNAL_RETRY_MS, () => this.#retry());
+    }
+  }
+
+  #retry(): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const { kind, durable } of refused) this.#journal(kind, durable);
+  }
+
+  #append(kind: RecordKind, durable: () => void, data?: Uint8Array): void {
+    this.#checkPresent();
+    const sequence = this.store.append(this.handle, kind, data);
+    this.#touchedAtMs = this.#shell.clock.nowMs();
+    this.#journalling += 1;
+    this.store.ledger.onDurable(sequence, () => {
+      this.#journalling -= 1;
+      durable();
+    });
+  }
+
+  #checkPresent(): void {
+    if (!this.isGone) return;
+    throw new FsError('DISK_FAILED', `the replica of chunk ${this.handle} is no longer here; look the chunk up again`);
+  }
+
+  #isTouched(nowMs: number): boolean {
+    return nowMs - this.#touchedAtMs < REPLICA_PINNED_MS;
+  }
+}
+
+function loadStaged(mutation: StoredMutation, bytes: Uint8Array): StagedMutation {
+  const { sequence, offset, checksum, isAppend, lengthAfter, client, number, settledBelow } = mutation;
+  const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
+  const operation = number === 0 ? undefined : { client: owner, number, settledBelow };
+  return { sequence, offset, bytes, checksum, isAppend, lengthAfter, operation, isDurable: true, isGone: false };
+}
+

@@ -1,0 +1,230 @@
+/**
+ * All replicas of a chunkserver, over its disks: found in memory or in the index of a disk, forgotten when memory is
+ * short and nothing is under way. There is at most one object of a replica at a time.
+ */
+import { assert, type Clock, FsError, type Log, toFsError } from '@cairnfs/base';
+import { type BufferPool, CHUNK_BYTES_MAX, type ChunkView, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { REPLICAS_CACHED_MAX } from '../limits.ts';
+import type { MutableReplicas } from '../mutation/replica-port.ts';
+import type { DiskStore } from './disk-store.ts';
+import { handleOfKey, replicaKey } from './keys.ts';
+import { Replica, type ReplicaShell } from './replica.ts';
+import { Settler } from './settle.ts';
+
+const EVICTION_TRIES = 16;
+
+export interface ReplicasOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pool: BufferPool;
+  readonly stores: readonly DiskStore[];
+  readonly reserveBytes: number;
+  readonly capacityBytes: number | undefined;
+  /** What a master should learn. */
+  readonly report: (report: ReplicaReport) => void;
+}
+
+/** What the chunks of one disk take. */
+export interface DiskUse {
+  usedBytes: number;
+  replicaCount: number;
+}
+
+export class Replicas implements MutableReplicas {
+  readonly #options: ReplicasOptions;
+  readonly #settler: Settler;
+  readonly #shell: ReplicaShell;
+  /** Least recently used first. */
+  readonly #cache = new Map<string, Replica>();
+  readonly #use = new Map<DiskStore, DiskUse>();
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options;
+    const { clock, log, pool } = options;
+    this.#settler = new Settler({ clock, log, pool, corrupt: (replica, block) => this.corrupt(replica, block) });
+    this.#shell = {
+      clock,
+      unsettled: (replica) => this.#settler.note(replica),
+      changed: (replica) => options.report(this.describe(replica)),
+      grew: ({ store }, bytes) => {
+        this.useOf(store).usedBytes += bytes;
+      },
+    };
+    for (const store of options.stores) {
+      this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
+      store.onFailure(() => this.#diskFailed(store));
+    }
+  }
+
+  get stores(): readonly DiskStore[] {
+    return this.#options.stores;
+  }
+
+  useOf(store: DiskStore): DiskUse {
+    return this.#use.get(store)!;
+  }
+
+  find(handle: string): Replica | undefined {
+    const cached = this.#cache.get(handle);
+    if (cached !== undefined) {
+      this.#cache.delete(handle);
+      this.#cache.set(handle, cached);
+      return cached;
+    }
+    for (const store of this.stores) {
+      const replica = store.failure === undefined ? this.#load(store, handle) : undefined;
+      if (replica === undefined) continue;
+      this.#keep(replica);
+      if (replica.unsettled.length > 0) this.#settler.note(replica);
+      return replica;
+    }
+    return undefined;
+  }
+
+  create(view: ChunkView): Replica {
+    const store = this.placeFor(CHUNK_BYTES_MAX);
+    store.append(view.handle, { $case: 'created', value: { members: view.members } });
+    return this.added(store, view.handle);
+  }
+
+  /** A record made a replica: takes it in. */
+  added(store: DiskStore, handle: string): Replica {
+    const replica = Replica.load(store, handle, this.#shell);
+    assert(replica !== undefined, () => `chunk ${handle} is not in the index after the record that made it`);
+    const use = this.useOf(store);
+    use.replicaCount += 1;
+    use.usedBytes += replica.log.committedLength;
+    this.#keep(replica);
+    return replica;
+  }
+
+  /** A record removed it, or is about to: nothing more is journalled for it. */
+  forget(replica: Replica): void {
+    replica.isGone = true;
+    if (this.#cache.get(replica.handle) === replica) this.#cache.delete(replica.handle);
+    const use = this.useOf(replica.store);
+    use.replicaCount -= 1;
+    use.usedBytes -= replica.log.committedLength;
+  }
+
+  /**
+   * The disk with the most room.
+   *
+   * @throws FsError NO_SPACE  `bytes` more would go past what is kept free. @throws FsError DISK_FAILED
+   */
+  placeFor(bytes: number): DiskStore {
+    const healthy = this.stores.filter(({ failure }) => failure === undefined);
+    if (healthy.length === 0) throw this.stores[0]!.failure!;
+    const best = healthy.reduce((a, b) => (this.freeBytes(b) > this.freeBytes(a) ? b : a));
+    if (this.freeBytes(best) >= bytes) return best;
+    throw new FsError(
+      'NO_SPACE',
+      `no disk of this server has room for ${bytes} bytes beside what is kept free; delete something or add disks`,
+      { details: { freeBytes: Math.max(0, this.freeBytes(best)) } },
+    );
+  }
+
+  /** What chunks may still take of the disk. */
+  freeBytes(store: DiskStore): number {
+    const { reserveBytes, capacityBytes } = this.#options;
+    const onDisk = store.space.freeBytes - reserveBytes;
+    if (capacityBytes === undefined) return onDisk;
+    return Math.min(onDisk, capacityBytes / this.stores.length - this.useOf(store).usedBytes);
+  }
+
+  /** A block does not match its checksum: kept in the journal and told to the master; the replica serves it no more. */
+  corrupt(replica: Replica, block: number): void {
+    if (replica.isGone || replica.corruptBlocks.has(block)) return;
+    const { handle, store } = replica;
+    this.#options.log.error('corrupt block', { handle, block, directory: store.directory });
+    replica.corruptBlocks.add(block);
+    this.#options.report(this.describe(replica));
+    try {
+      store.append(handle, { $case: 'corruptFound', value: { block } });
+    } catch (error) {
+      // Found again when it is next read.
+      this.#options.log.warn('a corrupt block was not journalled', { handle, block, error: toFsError(error).message });
+    }
+  }
+
+  describe(replica: Replica): ReplicaReport {
+    const { handle, log, corruptBlocks, view } = replica;
+    const { version, promisedVersion, committedLength: length } = log;
+    const isCorrupt = corruptBlocks.size > 0;
+    const isUploading = view === undefined && log.version === 1 && replica.uploadId !== '';
+    const condition = isCorrupt
+      ? ReplicaCondition.REPLICA_CONDITION_CORRUPT
+      : isUploading
+        ? ReplicaCondition.REPLICA_CONDITION_UPLOADING
+        : ReplicaCondition.REPLICA_CONDITION_PRESENT;
+    const message = isCorrupt ? `blocks ${[...corruptBlocks].slice(0, 8).join(', ')} do not match their checksums` : '';
+    return { handle, version, length, condition, message, pendingVersion: promisedVersion > version ? promisedVersion : 0 };
+  }
+
+  /** Up to `limit` reports of one disk, in order of handle, of handles above `after`. */
+  page(store: DiskStore, after: string, limit: number): ReplicaReport[] {
+    const start = after === '' ? 'c' : `${replicaKey(after)}\0`;
+    const reports: ReplicaReport[] = [];
+    for (const handle of handlesFrom(store, start, limit)) {
+      const cached = this.#cache.get(handle);
+      const replica = cached ?? this.#load(store, handle);
+      if (replica !== undefined) reports.push(this.describe(replica));
+      else reports.push(unreadable(handle));
+    }
+    return reports;
+  }
+
+  async close(): Promise<void> {
+    await this.#settler.idle();
+  }
+
+  #load(store: DiskStore, handle: string): Replica | undefined {
+    try {
+      return Replica.load(store, handle, this.#shell);
+    } catch (error) {
+      const { kind, message } = toFsError(error);
+      if (kind !== 'DAMAGED') throw error;
+      this.#options.log.error('replica not served', { handle, error: message });
+      this.#options.report(unreadable(handle));
+      return undefined;
+    }
+  }
+
+  #keep(replica: Replica): void {
+    this.#cache.set(replica.handle, replica);
+    if (this.#cache.size <= REPLICAS_CACHED_MAX) return;
+    const nowMs = this.#options.clock.nowMs();
+    let tries = 0;
+    for (const [handle, candidate] of this.#cache) {
+      tries += 1;
+      if (tries > EVICTION_TRIES) return;
+      this.#cache.delete(handle);
+      if (!candidate.isPinned(nowMs) && candidate !== replica) return;
+      this.#cache.set(handle, candidate); // behind the others
+    }
+  }
+
+  #diskFailed(store: DiskStore): void {
+    for (const [handle, replica] of this.#cache) {
+      if (replica.store !== store) continue;
+      replica.isGone = true;
+      this.#cache.delete(handle);
+    }
+    this.useOf(store).replicaCount = 0;
+  }
+}
+
+function* handlesFrom({ ledger }: DiskStore, start: string, limit: number): Generator<string> {
+  for (const { key } of ledger.view().range(start, 'd', limit)) yield handleOfKey(key);
+}
+
+function unreadable(handle: string): ReplicaReport {
+  return {
+    handle,
+    version: 0,
+    length: 0,
+    condition: ReplicaCondition.REPLICA_CONDITION_CORRUPT,
+    message: 'its entry in the index is damaged',
+    pendingVersion: 0,
+  };
+}

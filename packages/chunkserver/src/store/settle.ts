@@ -1,0 +1,206 @@
+/**
+ * Puts committed mutations in place. For a chunk file in four steps, so that a crash between any two of them leaves bytes
+ * that can be made again and checked (docs/spec/chunk-format.md):
+ *
+ * 1. the new checksums of the blocks they touch are journalled, while their bytes are still in the state;
+ * 2. once that is durable, the bytes are written to the file, which may leave a block half old and half new: whoever
+ *    reads it lays the mutations over it before it checks it;
+ * 3. the file is synced;
+ * 4. the mutations leave the state.
+ *
+ * A chunk in the index is patched by the record itself. One that outgrew the index is written to a file as a whole, which
+ * nobody reads before the record that says so.
+ */
+import { type Clock, crc32c, type DiskFile, type Log, toFsError, u64ToKey } from '@cairnfs/base';
+import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, OPERATION_WINDOW } from '@cairnfs/protocol';
+import {
+  JOURNAL_RETRY_MS,
+  OPERATIONS_PER_RECORD_MAX,
+  SETTLE_DELAY_MS,
+  SETTLING_MAX,
+  UNSETTLED_BYTES_MAX,
+} from '../limits.ts';
+import type { Replica, Unsettled } from './replica.ts';
+import { CorruptBlockError, layOver, readBlocks } from './replica-bytes.ts';
+import { readData, readOperations } from './stored-replica.ts';
+
+export interface SettlerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pool: BufferPool;
+  readonly corrupt: (replica: Replica, block: number) => void;
+}
+
+export class Settler {
+  readonly #options: SettlerOptions;
+  readonly #waiting = new Set<Replica>();
+  readonly #settling = new Map<Replica, Promise<void>>();
+  #isArmed = false;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Committed bytes of the replica wait. */
+  note(replica: Replica): void {
+    this.#waiting.add(replica);
+    if (replica.unsettledBytes > UNSETTLED_BYTES_MAX) this.#run();
+    else this.#arm(SETTLE_DELAY_MS);
+  }
+
+  /** Waits until nothing is being settled. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#settling.values());
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#options.clock.after(delayMs, () => {
+      this.#isArmed = false;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    for (const replica of this.#waiting) {
+      if (this.#settling.size >= SETTLING_MAX) return;
+      if (this.#settling.has(replica)) continue;
+      this.#waiting.delete(replica);
+      if (replica.isGone || replica.corruptBlocks.size > 0 || replica.unsettled.length === 0) continue;
+      const done = this.#settle(replica).finally(() => {
+        this.#settling.delete(replica);
+        if (this.#waiting.size > 0) this.#arm(JOURNAL_RETRY_MS);
+      });
+      this.#settling.set(replica, done);
+    }
+  }
+
+  async #settle(replica: Replica): Promise<void> {
+    const { log, corrupt } = this.#options;
+    replica.uses += 1;
+    try {
+      if (replica.isInFile) await this.#settleFile(replica);
+      else await this.#settleIndex(replica);
+      forgetOperations(replica);
+      if (replica.unsettled.length > 0) this.note(replica);
+    } catch (error) {
+      const fault = error instanceof CorruptBlockError ? error : toFsError(replica.store.fault(error));
+      if (fault instanceof CorruptBlockError) corrupt(replica, fault.block);
+      else if (!replica.isGone && replica.store.failure === undefined) {
+        log.warn('committed bytes could not be put in place yet', { handle: replica.handle, error: fault.message });
+        this.note(replica); // the journal and the index hold them meanwhile
+      }
+    } finally {
+      replica.uses -= 1;
+    }
+  }
+
+  async #settleFile(replica: Replica): Promise<void> {
+    const { store, handle } = replica;
+    const batch = [...replica.unsettled];
+    const last = batch.at(-1)!;
+    const length = Math.max(replica.summedLength, last.lengthAfter);
+    const blocks = touchedBlocks(batch);
+    const blockChecksums: number[] = [];
+    for (const block of blocks) {
+      const offset = block * BLOCK_BYTES;
+      const end = Math.min(offset + BLOCK_BYTES, length);
+      const read = await readBlocks(replica, { offset, end, through: last.sequence }, this.#options.pool);
+      blockChecksums.push(crc32c(read.memory.bytes.subarray(0, end - offset)));
+      read.memory.release();
+    }
+    const summed = { sequence: last.sequence, length, blocks, blockChecksums };
+    const appended = store.append(handle, { $case: 'summed', value: summed });
+    const { settledSequence } = replica;
+    replica.refresh({ summedLength: length, summedSequence: last.sequence, settledSequence, isInFile: true });
+    await store.durable(appended);
+    await store.files.use(store.chunkPath(handle), 'readWrite', async (file) => {
+      for (const mutation of batch) await place(file, mutation);
+      await file.sync();
+    });
+    store.append(handle, { $case: 'settled', value: { sequence: last.sequence } });
+    const { summedLength, summedSequence } = replica;
+    replica.refresh({ summedLength, summedSequence, settledSequence: last.sequence, isInFile: true });
+  }
+
+  async #settleIndex(replica: Replica): Promise<void> {
+    const { store, handle } = replica;
+    // Checked before the record patches it: a flipped bit would get a good checksum.
+    if (replica.summedLength > 0) {
+      const { summedLength: end, summedSequence: through } = replica;
+      (await readBlocks(replica, { offset: 0, end, through }, this.#options.pool)).memory.release();
+    }
+    const batch = [...replica.unsettled];
+    const { sequence, lengthAfter: length } = batch.at(-1)!;
+    const places = { summedLength: length, summedSequence: sequence, settledSequence: sequence };
+    if (length <= BLOCK_BYTES) {
+      store.append(handle, { $case: 'settled', value: { sequence } });
+      replica.refresh({ ...places, isInFile: false });
+      return;
+    }
+    const blockChecksums = await this.#writeWhole(replica, batch, length);
+    store.append(handle, { $case: 'movedToFile', value: { sequence, length, blockChecksums } });
+    replica.refresh({ ...places, isInFile: true });
+  }
+
+  /** @returns the checksums of its blocks. */
+  async #writeWhole({ store, handle }: Replica, batch: readonly Unsettled[], length: number): Promise<number[]> {
+    const before = readData(store.ledger.view(), handle);
+    const blockChecksums: number[] = [];
+    const memory = this.#options.pool.take(FRAME_DATA_BYTES_MAX);
+    try {
+      await store.files.use(store.chunkPath(handle), 'openOrCreate', async (file) => {
+        await file.truncate(0);
+        for (let start = 0; start < length; start += FRAME_DATA_BYTES_MAX) {
+          const piece = memory.bytes.subarray(0, Math.min(FRAME_DATA_BYTES_MAX, length - start)).fill(0);
+          if (start === 0) piece.set(before);
+          for (const mutation of batch) layOver(piece, start, mutation);
+          for (let at = 0; at < piece.length; at += BLOCK_BYTES) {
+            blockChecksums.push(crc32c(piece.subarray(at, at + BLOCK_BYTES)));
+          }
+          await file.write(start, [piece]);
+        }
+        await file.sync();
+      });
+      await store.syncName(handle);
+    } finally {
+      memory.release();
+    }
+    return blockChecksums;
+  }
+}
+
+const ZEROS = new Uint8Array(BLOCK_BYTES);
+
+async function place(file: DiskFile, { offset, bytes, lengthBefore }: Unsettled): Promise<void> {
+  // The file may hold bytes of an upload there that were cut off or never acknowledged.
+  for (let at = lengthBefore; at < offset; at += BLOCK_BYTES) {
+    await file.write(at, [ZEROS.subarray(0, Math.min(BLOCK_BYTES, offset - at))]);
+  }
+  await file.write(offset, [bytes]);
+}
+
+function touchedBlocks(batch: readonly Unsettled[]): number[] {
+  const blocks = new Set<number>();
+  for (const { offset, bytes, lengthBefore } of batch) {
+    const first = Math.floor(Math.min(offset, lengthBefore) / BLOCK_BYTES);
+    const end = Math.ceil((offset + bytes.length) / BLOCK_BYTES);
+    for (let block = first; block < end; block += 1) blocks.add(block);
+  }
+  return [...blocks].sort((a, b) => a - b);
+}
+
+/** Removes entries from the index that the operation table let go. */
+function forgetOperations(replica: Replica): void {
+  const { store, handle, operations: table } = replica;
+  if (replica.storedOperations < table.resultCount + OPERATION_WINDOW) return;
+  const kept = new Set(table.entries(Number.MAX_SAFE_INTEGER).map(({ client, number }) => client + u64ToKey(number)));
+  const forgotten: Uint8Array[] = [];
+  for (const { client, number } of readOperations(store.ledger.view(), handle)) {
+    const key = client + u64ToKey(number);
+    if (!kept.has(key) && forgotten.length < OPERATIONS_PER_RECORD_MAX) forgotten.push(Buffer.from(key, 'latin1'));
+  }
+  store.append(handle, { $case: 'operationsForgotten', value: { operations: forgotten } });
+  replica.storedOperations -= forgotten.length;
+}

@@ -75,3 +75,5 @@ export const CLONE_TIMEOUT_MS = 60_000;
 export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
 export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;
+/** Calls to a returning server about views that changed without it. */
+export const DEPARTURES_AT_ONCE = 16;

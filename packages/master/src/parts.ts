@@ -14,6 +14,7 @@ import { Repair } from './policy/repair.ts';
 import { StartSafeMode } from './policy/start-safe-mode.ts';
 import { META } from './state/keys.ts';
 import { ClusterViews } from './views/cluster-views.ts';
+import { Departures } from './views/departures.ts';
 import { LeaseCalls } from './views/lease-calls.ts';
 import { LeaseTable } from './views/lease-table.ts';
 import { ViewRecovery } from './views/recovery.ts';
@@ -34,13 +35,16 @@ export function createParts(context: MasterContext): RunningParts {
   const reports = new ReplicaReports(context, { conditions, problems, safeMode });
   const placement = new ClusterPlacement(context, servers);
   const leases = new LeaseTable(clock, context.config.chunkLeaseMs + context.config.leaseMarginMs);
-  const changes = new ViewChanges(context, { servers, conditions, leases });
+  const departures = new Departures(context);
+  const changes = new ViewChanges(context, { servers, conditions, leases, departures });
+  changes.onLeft = (server, handle, version) =>
+    reports.order(server, { handle, versionAtMost: version, reason: 'surplus' });
   const views = new ClusterViews(context, { servers, conditions, leases, changes });
   const leaseCalls = new LeaseCalls(context, { servers, leases, changes });
   const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls });
-  const registration = new Registration(context, servers);
+  const registration = new Registration(context, servers, departures);
   const recovery = new ViewRecovery(context, { servers, leases, changes, views });
-  const repair = new Repair(context, { servers, conditions, problems, placement, safeMode, changes, views });
+  const repair = new Repair(context, { servers, conditions, reports, problems, placement, safeMode, changes, views });
   const garbage = new GarbageCollection(context, { servers, reports, safeMode });
   const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));
   const status = new StatusCalls(context, { servers, problems, safeMode, repair: repairStatus });

@@ -26,6 +26,7 @@ export class Heartbeats {
 
   heartbeat(request: HeartbeatRequest): { message: HeartbeatReply } {
     const server = checkSession(this.#servers, request);
+    this.#servers.checkMayExtend(server.id);
     server.usage = request.usage;
     server.disks = request.disks;
     this.#reports.takeChanges(server, request.changes);
@@ -49,9 +50,13 @@ export function checkSession(
   { serverId, session }: { serverId: number; session: number },
 ): ServerEntry {
   const server = servers.get(serverId);
-  if (server !== undefined && server.session === session && session !== 0) return server;
+  const isKnown = server !== undefined && server.session === session && session !== 0;
+  // Once its lease has run out, views may have changed without it: it begins anew, and hears of them before it serves.
+  if (isKnown && !servers.hasRunOut(serverId)) return server;
   throw new FsError(
     'STALE_SESSION',
-    `session ${session} of server ${serverId} is not known to this master: register again`,
+    isKnown
+      ? `server ${serverId} was silent for longer than its lease: register again`
+      : `session ${session} of server ${serverId} is not known to this master: register again`,
   );
 }

@@ -4,15 +4,18 @@ import type { RegisterReply, RegisterRequest } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
+import type { Departures } from '../views/departures.ts';
 import type { ServerTable } from './server-table.ts';
 
 export class Registration {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
+  readonly #departures: Departures;
 
-  constructor(context: MasterContext, servers: ServerTable) {
+  constructor(context: MasterContext, servers: ServerTable, departures: Departures) {
     this.#context = context;
     this.#servers = servers;
+    this.#departures = departures;
   }
 
   async register(request: RegisterRequest): Promise<{ message: RegisterReply }> {
@@ -24,8 +27,14 @@ export class Registration {
         'point it at its own master, or give it an empty folder';
       throw new FsError('CLUSTER_MISMATCH', message, { details: { expected: clusterId, actual: request.clusterId } });
     }
+    const returning = this.#servers.byUuid(uuid);
+    if (returning !== undefined) await this.#departures.settle(returning.id, address);
     const server = await decisions.perform('serverRegistered', (transaction) => {
       const known = this.#servers.byUuid(uuid);
+      if (known !== undefined) {
+        this.#servers.checkMayExtend(known.id);
+        this.#departures.checkSettled(known.id);
+      }
       if (known === undefined && request.serverId !== 0) {
         const message = `the chunkserver at ${address} says it is server ${request.serverId} of this cluster, which does not know it`;
         throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });

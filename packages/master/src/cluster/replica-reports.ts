@@ -105,6 +105,11 @@ export class ReplicaReports {
     if (queue.size < QUARANTINE_QUEUE_MAX) queue.set(order.handle, order);
   }
 
+  /** An order to quarantine the chunk waits for the server's report. */
+  isOrdered(server: number, handle: string): boolean {
+    return this.#orders.get(server)?.has(handle) ?? false;
+  }
+
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
     const chunk = transaction.chunk(report.handle);
     const verdict = judge(server.id, chunk, report);

@@ -5,6 +5,7 @@
  * margin for clocks that drift. A restarted master does not know what its predecessor answered, so it takes nobody's
  * silence for absence before one lease has passed since its own start.
  */
+import { FsError } from '@cairnfs/base';
 import type { DiskStatus, Usage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
@@ -32,6 +33,8 @@ export interface ServerEntry {
 export class ServerTable {
   readonly #context: MasterContext;
   readonly #byId = new Map<number, ServerEntry>();
+  /** Servers whose heartbeats are not answered, and how many wait for that. */
+  readonly #withheld = new Map<number, number>();
   #sessionCount = 0;
 
   constructor(context: MasterContext) {
@@ -87,6 +90,24 @@ export class ServerTable {
     const now = this.#context.seams.clock.nowMs();
     if (now - this.#context.startedAtMs <= this.#leaseMs) return false;
     return server === undefined || now - server.answeredAtMs > this.#leaseMs;
+  }
+
+  /** From now until `release` nothing is answered that would extend the server's lease. Calls count. */
+  withhold(id: number): void {
+    this.#withheld.set(id, (this.#withheld.get(id) ?? 0) + 1);
+  }
+
+  release(id: number): void {
+    const count = (this.#withheld.get(id) ?? 0) - 1;
+    if (count > 0) this.#withheld.set(id, count);
+    else this.#withheld.delete(id);
+  }
+
+  /** @throws FsError UNAVAILABLE  while the server's lease must not be extended. */
+  checkMayExtend(id: number): void {
+    if (!this.#withheld.has(id)) return;
+    const message = `server ${id} is being removed from a view and does not answer the master's calls`;
+    throw new FsError('UNAVAILABLE', `${message}: check the network from the master to it`, { details: { id } });
   }
 
   /** How long it takes until `hasRunOut`, if nothing is heard of it. */

@@ -6,6 +6,7 @@ import { isFsError, type Timer } from '@cairnfs/base';
 import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
 import type { Problems } from '../cluster/problems.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -24,6 +25,7 @@ import type { ViewChanges } from '../views/view-change.ts';
 interface RepairParts {
   servers: ServerTable;
   conditions: ReplicaConditions;
+  reports: ReplicaReports;
   problems: Problems;
   placement: Placement;
   safeMode: SafeMode;
@@ -158,6 +160,8 @@ export class Repair {
     }
     const source = this.#sound(handle, chunk).find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
     const target = this.#target(chunk);
+    // What it held before goes first, or the order to quarantine it would meet the new copy.
+    if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) return;
     if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
     this.#queue.delete(handle);
     this.#copying.add(handle);

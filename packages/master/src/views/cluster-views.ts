@@ -1,5 +1,5 @@
 /** Opening, closing, measuring and retiring chunks: what the namespace needs of views and leases. */
-import { FsError, isFsError } from '@cairnfs/base';
+import { FsError } from '@cairnfs/base';
 import { ChunkserverControlMethods, ChunkserverDataMethods } from '@cairnfs/protocol';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
@@ -8,6 +8,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, RETIRED_AT_ONCE, REVOKE_TIMEOUT_MS } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
+import { settledBy } from './settled.ts';
 import type { ViewChanges } from './view-change.ts';
 
 export class ClusterViews implements Views {
@@ -84,7 +85,7 @@ export class ClusterViews implements Views {
           const request = { handle, version: chunk.version };
           const options = { timeoutMs: LENGTH_TIMEOUT_MS };
           const reply = await channel.call(ChunkserverDataMethods.getChunkLength, request, options);
-          return reply.message.committedLength;
+          return settledBy(handle, chunk, reply.message).length;
         } catch (error) {
           this.#context.seams.log.info('a primary did not tell its length', { handle, primary: primary.id, error });
         }
@@ -156,12 +157,9 @@ export class ClusterViews implements Views {
       const request = { handle, version: chunk.version, seal };
       const options = { timeoutMs: REVOKE_TIMEOUT_MS };
       const { message } = await channel.call(ChunkserverControlMethods.revokeLease, request, options);
-      return { length: message.committedLength, sequence: message.sequence };
+      return settledBy(handle, chunk, message);
     } catch (error) {
       this.#leases.free(handle);
-      // No mutation has reached it: the empty replica was never made.
-      if (isFsError(error, 'CHUNK_NOT_FOUND') && chunk.sequence === 0 && chunk.length === 0)
-        return { length: 0, sequence: 0 };
       this.#context.seams.log.info('a primary did not give its lease back', { handle, primary: primary.id, error });
       return undefined;
     }

@@ -1,5 +1,5 @@
 /** AcquireLeases, ReleaseLeases, ReportFailedMembers and the renewals in heartbeats: what primaries ask of the master. */
-import { FsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import type {
   AcquireLeasesReply,
   AcquireLeasesRequest,
@@ -17,6 +17,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { LEASES_PER_CALL_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
+import { settledBy } from './settled.ts';
 import type { ViewChanges } from './view-change.ts';
 
 export class LeaseCalls implements LeaseRenewals {
@@ -72,8 +73,9 @@ export class LeaseCalls implements LeaseRenewals {
         const isMoot =
           chunk === undefined || !isLedBy(chunk, server.id, version) || this.#leases.state(handle).kind === 'revoking';
         if (isMoot) continue;
-        const settled = { length: committedLength, sequence, sealed: chunk.sealed };
-        closeChunk(transaction, handle, chunk, settled, seams.clock.wallMs());
+        const settled = this.#settled(handle, chunk, { committedLength, sequence });
+        if (settled === undefined) continue;
+        closeChunk(transaction, handle, chunk, { ...settled, sealed: chunk.sealed }, seams.clock.wallMs());
         this.#leases.free(handle);
       }
     });
@@ -104,6 +106,17 @@ export class LeaseCalls implements LeaseRenewals {
       throw new FsError('NOT_PRIMARY', `chunk ${handle} has another primary since version ${changed.version}`);
     }
     return { message: { view: this.#view(handle, changed) } };
+  }
+
+  /** Undefined when the primary has lost what the log knows: the chunk stays open, and a view change settles it. */
+  #settled(handle: string, chunk: Chunk, said: { committedLength: number; sequence: number }) {
+    try {
+      return settledBy(handle, chunk, said);
+    } catch (error) {
+      if (!isFsError(error, 'DAMAGED')) throw error;
+      this.#context.seams.log.error('a primary gave back a lease with less than was committed', { handle, error });
+      return undefined;
+    }
   }
 
   #view(handle: string, chunk: Chunk): ChunkView {

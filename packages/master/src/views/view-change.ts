@@ -15,6 +15,7 @@ import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { chooseMembers } from './choose-members.ts';
+import type { Departures } from './departures.ts';
 import type { LeaseTable } from './lease-table.ts';
 
 export interface ViewWish {
@@ -31,21 +32,31 @@ type Prepared =
   | { readonly member: number; readonly reply: PrepareViewReply }
   | { readonly member: number; readonly error: FsError };
 
+/** How a member left: it promised, it has no replica, or its lease ran out unheard. */
+type Leave =
+  | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'runOut' };
+
 export class ViewChanges {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
   readonly #conditions: ReplicaConditions;
   readonly #leases: LeaseTable;
+  readonly #departures: Departures;
   readonly #running = new Map<string, Promise<Chunk>>();
+  /** Runs when a server that still has a replica is no member any more. */
+  onLeft: (server: number, handle: string, version: number) => void = () => {};
 
   constructor(
     context: MasterContext,
-    parts: { servers: ServerTable; conditions: ReplicaConditions; leases: LeaseTable },
+    parts: { servers: ServerTable; conditions: ReplicaConditions; leases: LeaseTable; departures: Departures },
   ) {
     this.#context = context;
     this.#servers = parts.servers;
     this.#conditions = parts.conditions;
     this.#leases = parts.leases;
+    this.#departures = parts.departures;
   }
 
   isRunning(handle: string): boolean {
@@ -102,12 +113,17 @@ export class ViewChanges {
     });
     const version = pending.pendingVersion;
     const leaving = pending.members.filter((member) => !members.includes(member));
-    const [staying] = await Promise.all([
+    const [staying, left] = await Promise.all([
       Promise.all(members.map((member) => this.#prepare(handle, pending, member, false))),
       Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
     ]);
-    const replies = staying.filter((prepared) => 'reply' in prepared);
-    const silent = staying.filter((prepared) => 'error' in prepared);
+    const answered = staying.map((prepared) => checkHoldings(handle, pending, prepared));
+    const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
+    let silent = answered.filter((prepared) => 'error' in prepared);
+    const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
+    if (isUntouched(pending, [...replies, ...held])) {
+      silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
+    }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
       return { kind: 'failed', reason, failed: silent.map(({ member }) => member) };
@@ -116,16 +132,16 @@ export class ViewChanges {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
-      const base = baseOf(
-        current,
-        replies.map(({ reply }) => reply),
-      );
+      const base = baseOf(current, replies);
       const confirmed = { ...current, version, members, pendingVersion: 0, pendingMembers: [], ...base };
       transaction.putChunk(handle, confirmed);
       return confirmed;
     });
     this.#leases.free(handle);
-    for (const member of leaving) this.#conditions.clear(member, handle);
+    for (const [index, member] of leaving.entries()) {
+      this.#conditions.clear(member, handle);
+      if (left[index]!.kind !== 'absent') this.onLeft(member, handle, version);
+    }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };
   }
@@ -160,23 +176,32 @@ export class ViewChanges {
       });
       return { member, reply: reply.message };
     } catch (error) {
-      // A chunk that no mutation ever reached has no replicas yet: an empty one is made with the first.
-      if (isFsError(error, 'CHUNK_NOT_FOUND') && chunk.sequence === 0 && chunk.length === 0)
-        return { member, reply: EMPTY };
       const cause = isFsError(error) ? error : new FsError('INTERNAL', String(error), { cause: error });
       return { member, error: cause };
     }
   }
 
-  /** A member that leaves must know it, or be unable to serve. */
-  async #removeMember(handle: string, chunk: Chunk, member: number): Promise<void> {
-    while (!this.#servers.hasRunOut(member)) {
-      const prepared = await this.#prepare(handle, chunk, member, true);
-      if ('reply' in prepared) return;
-      // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
-      if (prepared.error.kind === 'CHUNK_NOT_FOUND' || prepared.error.kind === 'STALE_VERSION') return;
-      const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
-      await this.#context.seams.clock.sleep(waitMs);
+  /**
+   * A member that leaves must know it, or be unable to serve. One that is heard and cannot be told gets no answers to its
+   * heartbeats meanwhile: otherwise its lease would never end, nor this wait.
+   */
+  async #removeMember(handle: string, chunk: Chunk, member: number): Promise<Leave> {
+    let isWithheld = false;
+    try {
+      while (!this.#servers.hasRunOut(member)) {
+        const prepared = await this.#prepare(handle, chunk, member, true);
+        if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
+        // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
+        if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION')) return { kind: 'absent' };
+        if (!isWithheld) this.#servers.withhold(member);
+        isWithheld = true;
+        const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
+        await this.#context.seams.clock.sleep(waitMs);
+      }
+      this.#departures.add(member, handle, { oldVersion: chunk.version, newVersion: chunk.pendingVersion });
+      return { kind: 'runOut' };
+    } finally {
+      if (isWithheld) this.#servers.release(member);
     }
   }
 
@@ -199,12 +224,7 @@ function baseOf(
   if (chunk.state !== ChunkState.CHUNK_STATE_OPEN || replies.length === 0)
     return { baseSequence: sequence, sequence, length };
   const base = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
-  if (base < sequence) {
-    throw new FsError(
-      'DAMAGED',
-      `a chunk known to reach sequence ${sequence} has a member that ends at ${base}: acknowledged data is missing there`,
-    );
-  }
+  assert(base >= sequence, () => `a member that ends at ${base} counts in a chunk that reaches ${sequence}`);
   if (base === sequence) return { baseSequence: base, sequence, length };
   for (const { committedSequence, committedLength, lengthsAfter } of replies) {
     if (base === committedSequence) return { baseSequence: base, sequence: base, length: committedLength };
@@ -214,15 +234,27 @@ function baseOf(
   throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
 }
 
-const REMOVE_RETRY_MS = 1000;
+/** A member that has less than is known to be committed has lost it, and counts as one that failed. */
+function checkHoldings(handle: string, { sequence, length }: Chunk, prepared: Prepared): Prepared {
+  if (!('reply' in prepared)) return prepared;
+  const { stagedSequence, committedLength } = prepared.reply;
+  const isBehind = stagedSequence < sequence || (stagedSequence === 0 && committedLength < length);
+  if (!isBehind) return prepared;
+  const held = `sequence ${stagedSequence} and ${committedLength} bytes`;
+  const message = `server ${prepared.member} holds ${held} of chunk ${handle}, committed are sequence ${sequence} and ${length} bytes`;
+  return { member: prepared.member, error: new FsError('DAMAGED', message, { details: { handle } }) };
+}
 
-const EMPTY: PrepareViewReply = {
-  stagedSequence: 0,
-  committedSequence: 0,
-  committedLength: 0,
-  stagedLength: 0,
-  lengthsAfter: [],
-};
+/**
+ * No mutation ever reached the chunk, as far as those who answered know: then members without a replica are as good as
+ * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
+ */
+function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
+  if (chunk.sequence > 0 || chunk.length > 0) return false;
+  return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
+}
+
+const REMOVE_RETRY_MS = 1000;
 
 function gone(handle: string): FsError {
   return new FsError('CHUNK_NOT_FOUND', `chunk ${handle} is gone`, { details: { handle } });

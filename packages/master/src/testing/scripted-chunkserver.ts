@@ -1,0 +1,189 @@
+/**
+ * A chunkserver reduced to what the master sees of it: registration, heartbeats, an inventory, and answers to the calls
+ * about views that a replica's promise and its staged mutations determine. Tests change its replicas and answers at will.
+ */
+import { type Address, FsError, isFsError, type Seams } from '@cairnfs/base';
+import {
+  ChunkserverControlMethods,
+  ChunkserverDataMethods,
+  createRpcPool,
+  createRpcServer,
+  type HeartbeatReply,
+  type HeartbeatRequest,
+  MasterControlMethods,
+  type PrepareViewRequest,
+  ReplicaCondition,
+  type ReplicaReport,
+  type RpcPool,
+} from '@cairnfs/protocol';
+
+export interface ScriptedReplica {
+  version: number;
+  promisedVersion: number;
+  isRemoved: boolean;
+  /** Committed length and sequence. */
+  length: number;
+  sequence: number;
+  /** Lengths after each mutation that is staged and not committed. */
+  lengthsAfter: number[];
+}
+
+export const CHUNKSERVER_PORT = 9100;
+const CALL_TIMEOUT_MS = 30_000;
+
+export class ScriptedChunkserver {
+  readonly address: Address;
+  readonly replicas = new Map<string, ScriptedReplica>();
+  readonly prepared: PrepareViewRequest[] = [];
+  /** Thrown by every call of the master while set. */
+  failure: FsError | undefined;
+  freeBytes = 100 * 2 ** 30;
+  id = 0;
+  session = 0;
+  registeredCount = 0;
+  readonly #name: string;
+  readonly #seams: Seams;
+  readonly #pool: RpcPool;
+  readonly #master: Address;
+  #clusterId = '';
+
+  constructor(name: string, seams: Seams, master: Address) {
+    this.#name = name;
+    this.#seams = seams;
+    this.#master = master;
+    this.address = `${name}:${CHUNKSERVER_PORT}`;
+    this.#pool = createRpcPool(seams);
+  }
+
+  async listen(): Promise<void> {
+    const { clock, log, network } = this.#seams;
+    const rpc = createRpcServer({ clock, log });
+    rpc.handle(ChunkserverControlMethods.prepareView, (request) => {
+      this.prepared.push(request);
+      return { message: this.#promise(request) };
+    });
+    rpc.handle(ChunkserverControlMethods.revokeLease, ({ handle, version }) => {
+      const { length, sequence } = this.#replicaAt(handle, version);
+      return { message: { committedLength: length, sequence } };
+    });
+    rpc.handle(ChunkserverControlMethods.describeReplicas, () => {
+      if (this.failure !== undefined) throw this.failure;
+      return { message: { replicas: [] } };
+    });
+    rpc.handle(ChunkserverControlMethods.cloneReplica, ({ handle, version, length }) => {
+      if (this.failure !== undefined) throw this.failure;
+      this.replicas.set(handle, newReplica({ version, length }));
+      return { message: { length, sequence: 0 } };
+    });
+    rpc.handle(ChunkserverDataMethods.getChunkLength, ({ handle, version }) => {
+      const { length, sequence } = this.#replicaAt(handle, version);
+      return { message: { committedLength: length, sequence } };
+    });
+    await network.listen(`0.0.0.0:${CHUNKSERVER_PORT}`, (connection) => rpc.accept(connection));
+  }
+
+  async register(clusterId = this.#clusterId): Promise<void> {
+    const reply = await this.#pool.channel(this.#master).call(
+      MasterControlMethods.register,
+      {
+        ...{ serverUuid: `uuid of ${this.#name}`, clusterId, serverId: this.id },
+        ...{ address: this.address, host: this.#name, rack: `rack of ${this.#name}`, softwareVersion: 'test' },
+        disks: [this.#disk()],
+      },
+      { timeoutMs: CALL_TIMEOUT_MS },
+    );
+    this.#clusterId = reply.message.clusterId;
+    this.id = reply.message.serverId;
+    this.session = reply.message.session;
+    this.registeredCount += 1;
+  }
+
+  async sendInventory(): Promise<void> {
+    const replicas = [...this.replicas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([handle]) => this.report(handle));
+    const request = { serverId: this.id, session: this.session, replicas, after: '', last: true };
+    await this.#pool
+      .channel(this.#master)
+      .call(MasterControlMethods.reportInventory, request, { timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  async heartbeat(more: Partial<HeartbeatRequest> = {}): Promise<HeartbeatReply> {
+    const request = {
+      ...{ serverId: this.id, session: this.session, usage: undefined, disks: [this.#disk()] },
+      ...{ changes: [], renewLeases: [], commits: [], ...more },
+    };
+    const reply = await this.#pool
+      .channel(this.#master)
+      .call(MasterControlMethods.heartbeat, request, { timeoutMs: CALL_TIMEOUT_MS });
+    return reply.message;
+  }
+
+  /** Beats every second for as long as its process lives; registers again when told to, for as often as it takes. */
+  beat(): void {
+    this.#seams.clock.after(1000, () => {
+      this.#beatOnce()
+        .catch((error: unknown) => this.#seams.log.info('a heartbeat failed', { error }))
+        .finally(() => this.beat());
+    });
+  }
+
+  async #beatOnce(): Promise<void> {
+    try {
+      await this.heartbeat();
+    } catch (error) {
+      if (!isFsError(error, 'STALE_SESSION')) throw error;
+      await this.register();
+      await this.sendInventory();
+    }
+  }
+
+  report(handle: string, condition = ReplicaCondition.REPLICA_CONDITION_PRESENT): ReplicaReport {
+    const replica = this.replicas.get(handle);
+    const { version, length, promisedVersion } = replica ?? newReplica({ version: 0, length: 0 });
+    const pendingVersion = promisedVersion > version ? promisedVersion : 0;
+    return { handle, version, length, condition, message: '', pendingVersion };
+  }
+
+  #promise({ handle, oldVersion, newVersion, removed }: PrepareViewRequest) {
+    if (this.failure !== undefined) throw this.failure;
+    const replica = this.replicas.get(handle);
+    if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
+    const isOld = newVersion < replica.promisedVersion || newVersion <= replica.version;
+    if (isOld || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
+      throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${replica.version}`);
+    }
+    replica.promisedVersion = newVersion;
+    replica.isRemoved = removed;
+    const { length, sequence, lengthsAfter } = replica;
+    return {
+      ...{ stagedSequence: sequence + lengthsAfter.length, committedSequence: sequence, committedLength: length },
+      ...{ stagedLength: lengthsAfter.at(-1) ?? length, lengthsAfter },
+    };
+  }
+
+  #replicaAt(handle: string, version: number): ScriptedReplica {
+    if (this.failure !== undefined) throw this.failure;
+    const replica = this.replicas.get(handle);
+    if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
+    if (replica.promisedVersion !== version) throw new FsError('STALE_VERSION', `${this.#name}: not at ${version}`);
+    return replica;
+  }
+
+  #disk() {
+    const totalBytes = 200 * 2 ** 30;
+    return {
+      ...{
+        diskId: 'disk',
+        path: '/data',
+        totalBytes,
+        freeBytes: this.freeBytes,
+        failure: '',
+        replicaCount: this.replicas.size,
+      },
+      ...{ readErrorCount: 0, writeErrorCount: 0, checksumErrorCount: 0 },
+    };
+  }
+}
+
+export function newReplica(replica: Partial<ScriptedReplica> & { version: number; length: number }): ScriptedReplica {
+  return { promisedVersion: replica.version, isRemoved: false, sequence: 0, lengthsAfter: [], ...replica };
+}

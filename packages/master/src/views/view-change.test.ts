@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+
+const OPEN = ChunkState.CHUNK_STATE_OPEN;
+const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
+
+test('view change: the base is the least that a member has staged, and its length is known', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, baseSequence: 1 });
+  cluster.server(1).replicas.get(HANDLE)!.lengthsAfter = [20, 30, 40];
+  cluster.server(2).replicas.get(HANDLE)!.lengthsAfter = [20, 30];
+  cluster.server(3).replicas.get(HANDLE)!.lengthsAfter = [20, 30, 40];
+  cluster.server(1).failure = new FsError('DISK_FAILED', 'the disk of server 1 failed');
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([...chunk.members].sort(), [2, 3]);
+  assert.deepEqual([chunk.state, chunk.length, chunk.sequence, chunk.pendingVersion], [CLOSED, 30, 3, 0]);
+});
+
+test('view change: every attempt has a version of its own', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = [5];
+  cluster.server(3).failure = new FsError('DISK_FAILED', 'the disk of server 3 failed');
+  await cluster.run(cluster.parts.views.open(HANDLE, []));
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const versions = cluster.server(3).prepared.map(({ newVersion, removed }) => `${newVersion} ${removed}`);
+  assert.equal(versions[0], '2 false');
+  assert.equal(cluster.chunk(HANDLE)!.version, 3);
+});
+
+test('view change: a member that lost its replica is left out, not counted as empty', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });
+  cluster.server(1).replicas.delete(HANDLE); // the primary's disk was replaced
+  for (const id of [2, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = [100, 200];
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.length, chunk.sequence], [200, 2]);
+  assert.deepEqual([...chunk.members].sort(), [2, 3]);
+});
+
+test('view change: a chunk that no mutation ever reached closes empty', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: true }));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.state, chunk.length, chunk.sealed, chunk.members.length], [CLOSED, 0, true, 3]);
+});
+
+test('view change: bytes of an upload behind its confirmed length are no part of the chunk', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.get(HANDLE)!.length = 15;
+  await cluster.run(cluster.parts.views.open(HANDLE, []));
+  assert.equal(await cluster.run(cluster.parts.views.length(HANDLE)), 10);
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
+  assert.equal(cluster.chunk(HANDLE)!.length, 10);
+});
+
+test('view change: a server that leaves unheard has lost its lease before the view is confirmed', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(3);
+  const cutAtMs = cluster.simulation.nowMs;
+  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
+  assert.ok(cluster.simulation.nowMs - cutAtMs > 9000, 'before its lease can have run out');
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+});
+
+test('view change: a server that the master hears and cannot reach loses its lease', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.server(3).failure = new FsError('INTERNAL', 'out of order');
+  await cluster.simulation.run(cluster.parts.views.open(HANDLE, [3]), 60_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+});
+
+test('view change: a server that comes back after it was left out registers anew', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(3);
+  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
+  const before = cluster.server(3).registeredCount;
+  cluster.simulation.network.heal();
+  await cluster.simulation.runFor(30_000);
+  assert.equal(cluster.server(3).registeredCount, before + 1);
+  assert.equal(cluster.server(3).replicas.get(HANDLE)!.isRemoved, true, 'its copy could be served at the old version');
+});
+
+test('view change: fewer than the minimum in reach refuse, and the chunk stays as it was', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  for (const id of [2, 3]) cluster.server(id).failure = new FsError('UNAVAILABLE', 'stopping');
+  await assert.rejects(cluster.run(cluster.parts.views.open(HANDLE, [2, 3])), { kind: 'VIEW_TOO_SMALL' });
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.version, chunk.members], [1, [1, 2, 3]]);
+});
+
+test('view change: a garbage chunk that was retired is still cleared from its servers', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  for (const id of [1, 2, 3]) {
+    assert.equal(cluster.server(id).replicas.get(HANDLE)!.isRemoved, true);
+    const { quarantine } = await cluster.run(cluster.server(id).heartbeat());
+    assert.deepEqual(
+      quarantine.map(({ handle }) => handle),
+      [HANDLE],
+    );
+  }
+});
+
+test('view change: a member with less than was committed is left out', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, baseSequence: 4 });
+  Object.assign(cluster.server(2).replicas.get(HANDLE)!, { sequence: 3, length: 30 });
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 3], 40, 4]);
+});

@@ -1,0 +1,44 @@
+/** How long a call may go on, and the pauses between its attempts. */
+import { type Clock, FsError, type Random } from '@cairnfs/base';
+import { BACKOFF_MS_MAX, BACKOFF_MS_MIN } from '../limits.ts';
+import type { CallOptions, ClientSeams } from '../options.ts';
+
+export class Deadline {
+  readonly signal: AbortSignal | undefined;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #atMs: number;
+  readonly #allowedMs: number;
+
+  constructor({ clock, random }: Pick<ClientSeams, 'clock' | 'random'>, options: CallOptions & { timeoutMs: number }) {
+    this.signal = options.signal;
+    this.#clock = clock;
+    this.#random = random;
+    this.#allowedMs = options.timeoutMs;
+    this.#atMs = clock.nowMs() + options.timeoutMs;
+  }
+
+  /** Time for one attempt: never more than is left. @throws the signal's reason, or DEADLINE_EXCEEDED */
+  attemptMs(most: number): number {
+    this.signal?.throwIfAborted();
+    const left = this.#atMs - this.#clock.nowMs();
+    if (left <= 0) throw this.exceeded(undefined);
+    return Math.max(1, Math.min(most, Math.ceil(left)));
+  }
+
+  /** Waits before attempt number `attempt` (from 1), longer each time, never in step with others. */
+  async pause(attempt: number, reason: unknown): Promise<void> {
+    const most = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 16));
+    const ms = most * (0.5 + (this.#random.uint32() / 2 ** 32) * 0.5);
+    if (this.#clock.nowMs() + ms >= this.#atMs) throw this.exceeded(reason);
+    await this.#clock.sleep(ms, this.signal);
+  }
+
+  /** A deadline of its own when nobody is waiting with one: for background work. */
+  exceeded(reason: unknown): FsError {
+    const why = reason instanceof Error ? `: ${reason.message}` : '';
+    const message = `gave up after ${Math.round(this.#allowedMs / 1000)} s${why}`;
+    const kind = reason instanceof FsError && reason.kind === 'CONNECTION_REFUSED' ? 'CONNECTION_REFUSED' : 'DEADLINE_EXCEEDED';
+    return new FsError(kind, message, reason === undefined ? {} : { cause: reason });
+  }
+}

@@ -1,0 +1,54 @@
+/** Calls to the master: tried again through failures and restarts until the deadline, applied once. */
+import { isFsError } from '@cairnfs/base';
+import type { Method, OperationId, RpcPool } from '@cairnfs/protocol';
+import { MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
+import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
+import { Deadline } from './deadline.ts';
+import { OperationIds } from './operation-ids.ts';
+
+export class MasterCalls {
+  readonly seams: ClientSeams;
+  readonly pool: RpcPool;
+  readonly operations: OperationIds;
+  readonly #options: ClientOptions;
+  #current = 0;
+
+  constructor(seams: ClientSeams, pool: RpcPool, options: ClientOptions) {
+    this.seams = seams;
+    this.pool = pool;
+    this.operations = new OperationIds(seams.random);
+    this.#options = options;
+  }
+
+  deadline(options: CallOptions): Deadline {
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_DEFAULT_MS;
+    return new Deadline(this.seams, { signal: options.signal, timeoutMs });
+  }
+
+  async call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, deadline: Deadline): Promise<S> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { masters } = this.#options;
+      const address = masters[this.#current % masters.length]!;
+      try {
+        const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
+        return (await this.pool.channel(address).call(method, request, options)).message;
+      } catch (error) {
+        deadline.signal?.throwIfAborted();
+        // The master itself never answers `afterLookup` of a call that could be repeated as it is.
+        if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
+        // Another master may lead; with one, this is the same again.
+        if (isFsError(error, 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED')) this.#current += 1;
+        await deadline.pause(attempt, error);
+      }
+    }
+  }
+
+  /** A change: every attempt carries the same operation number, so the master applies it once. */
+  change<Q extends { operation: OperationId | undefined }, S>(
+    method: Method<Q, S> & { stream: 'none' },
+    request: Omit<Q, 'operation'>,
+    deadline: Deadline,
+  ): Promise<S> {
+    return this.operations.use((operation) => this.call(method, { ...request, operation } as Q, deadline));
+  }
+}

@@ -1,0 +1,45 @@
+/** Errors as users of `node:fs` know them: `code` is the POSIX code, the message begins with it and names the path. */
+import { type ErrorCode, FsError, toFsError } from '@cairnfs/base';
+
+const PHRASES: Partial<Record<ErrorCode, string>> = {
+  NOT_FOUND: 'no such file or directory',
+  ALREADY_EXISTS: 'file already exists',
+  NOT_A_DIRECTORY: 'not a directory',
+  IS_A_DIRECTORY: 'illegal operation on a directory',
+  NOT_EMPTY: 'directory not empty',
+  NAME_TOO_LONG: 'name too long',
+};
+
+export class CairnError extends FsError {
+  /** The operation, as in `node:fs`: 'open', 'stat', ... */
+  readonly syscall: string;
+  readonly path: string;
+
+  constructor(cause: FsError, syscall: string, path: string) {
+    super(cause.kind, messageOf(cause, syscall, path), { details: cause.details, cause });
+    this.syscall = syscall;
+    this.path = path;
+  }
+}
+
+function messageOf(cause: FsError, syscall: string, path: string): string {
+  const phrase = PHRASES[cause.kind];
+  return phrase === undefined
+    ? `${cause.code}: ${syscall} '${path}': ${cause.message}`
+    : `${cause.code}: ${phrase}, ${syscall} '${path}'`;
+}
+
+/** Runs `work`; what it throws names the operation and the path. */
+export async function naming<T>(syscall: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CairnError || isAbort(error)) throw error;
+    throw new CairnError(toFsError(error), syscall, path);
+  }
+}
+
+/** The caller's own wish, not a failure. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

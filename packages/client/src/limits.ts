@@ -1,0 +1,38 @@
+/** Limits of the SDK, with the reason for each number. */
+export const TIMEOUT_DEFAULT_MS = 60_000;
+/** One attempt of a call to the master; a server that answers later than this is asked again. */
+export const MASTER_ATTEMPT_MS = 5000;
+/** One attempt of a mutation: the primary may wait for a dead member's server lease to run out. */
+export const MUTATION_ATTEMPT_MS = 15_000;
+/** One frame of 1 MiB, or one small read. */
+export const DATA_ATTEMPT_MS = 5000;
+/** A frame that asks for stable storage: 16 MiB may have to be written first, on three busy disks. */
+export const SYNC_ATTEMPT_MS = 20_000;
+export const BACKOFF_MS_MIN = 20;
+export const BACKOFF_MS_MAX = 1000;
+
+/** Frames under way for one read: hides the round trip at loopback and LAN speed. */
+export const READ_FRAMES_IN_FLIGHT = 8;
+/** How long a replica that failed is asked last. */
+export const REPLICA_SHUNNED_MS = 5000;
+export const EXTENTS_PER_LOCATE = 256;
+
+/** Frames under way for one chunk of an upload: 8 MiB. */
+export const UPLOAD_FRAMES_IN_FLIGHT = 8;
+/** Bytes between two requests for stable storage; the client keeps that much for sending again. */
+export const UPLOAD_SYNC_BYTES = 16 * 1024 * 1024;
+/** Chunks of one file under way: one is being synced while the next is being sent. */
+export const UPLOAD_CHUNKS_IN_FLIGHT = 2;
+/** Chunks planned ahead for a source of unknown length. */
+export const UPLOAD_CHUNKS_AHEAD = 4;
+export const UPLOAD_RENEWAL_MS = 20_000;
+/** Replacements of chunks in one upload before it is given up. */
+export const UPLOAD_REPLACEMENTS_MAX = 64;
+
+/** Files whose append target is remembered. */
+export const APPEND_TARGETS_MAX = 256;
+/** Mutations of one handle's bulk write under way. */
+export const MUTATIONS_IN_FLIGHT = 4;
+
+export const LIST_PAGE_ENTRIES = 1000;
+export const PARALLEL_FILES_DEFAULT = 16;

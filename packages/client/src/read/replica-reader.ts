@@ -1,0 +1,82 @@
+/** Reads a piece of a chunk from whichever replica answers; every byte is checked against its checksum. */
+import { FsError, isFsError } from '@cairnfs/base';
+import { ChunkserverDataMethods, type Extent, type ReplicaLocation, ReplicaState, type RpcPool, verifyData } from '@cairnfs/protocol';
+import type { Deadline } from '../call/deadline.ts';
+import { DATA_ATTEMPT_MS, REPLICA_SHUNNED_MS } from '../limits.ts';
+import type { ClientSeams } from '../options.ts';
+
+export class ReplicaReader {
+  readonly #seams: ClientSeams;
+  readonly #pool: RpcPool;
+  /** Address → until when it is asked last. */
+  readonly #shunnedUntilMs = new Map<string, number>();
+  #turn = 0;
+
+  constructor(seams: ClientSeams, pool: RpcPool) {
+    this.#seams = seams;
+    this.#pool = pool;
+  }
+
+  /**
+   * Fills `target` from `offset` of the chunk; answers the bytes there were: fewer only at the committed end.
+   *
+   * @throws FsError  as the last replica said; a reaction of `afterLookup` means that the location is old.
+   */
+  async read(extent: Extent, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
+    const { chunk } = extent;
+    if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master located an extent without a chunk');
+    let failure: unknown;
+    for (const { address } of this.#inOrder(chunk.replicas)) {
+      try {
+        return await this.#readFrom(address, extent, offset, target, deadline);
+      } catch (error) {
+        deadline.signal?.throwIfAborted();
+        if (!isFsError(error)) throw error;
+        failure = preferred(failure, error);
+        if (error.reaction === 'afterLookup' && error.kind !== 'LEASE_EXPIRED' && error.kind !== 'CHUNK_NOT_FOUND') break;
+        this.#shunnedUntilMs.set(address, this.#seams.clock.nowMs() + REPLICA_SHUNNED_MS);
+      }
+    }
+    throw failure ?? new FsError('UNAVAILABLE', `chunk ${chunk.handle} has no replicas in reach`);
+  }
+
+  async #readFrom(address: string, extent: Extent, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
+    const { handle, version, length: knownLength, open } = extent.chunk!;
+    const request = { handle, version, offset, length: target.length, knownLength };
+    const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
+    const { message, data } = await this.#pool.channel(address).call(ChunkserverDataMethods.readChunk, request, options);
+    try {
+      const length = data?.bytes.length ?? 0;
+      const isShort = length < target.length && !open && offset + length < knownLength;
+      if (length !== message.length || length > target.length || isShort) {
+        const wanted = `${target.length} bytes at ${offset}`;
+        throw new FsError('CHECKSUM_MISMATCH', `${address} answered ${length} bytes of chunk ${handle} for ${wanted}`);
+      }
+      if (data !== undefined) {
+        verifyData(data);
+        target.set(data.bytes);
+      }
+      return length;
+    } finally {
+      data?.memory.release();
+    }
+  }
+
+  /** Live ones first, in turn, so that readers spread; those that failed lately last. */
+  #inOrder(replicas: readonly ReplicaLocation[]): ReplicaLocation[] {
+    this.#turn += 1;
+    const now = this.#seams.clock.nowMs();
+    const rank = ({ address, state }: ReplicaLocation) => {
+      const isShunned = (this.#shunnedUntilMs.get(address) ?? 0) > now;
+      return (state === ReplicaState.REPLICA_STATE_LIVE ? 0 : 2) + (isShunned ? 1 : 0);
+    };
+    const start = this.#turn % Math.max(1, replicas.length);
+    const turned = [...replicas.slice(start), ...replicas.slice(0, start)];
+    return turned.filter(({ address }) => address !== '').sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+/** An answer about the chunk says more than a connection that failed. */
+function preferred(before: unknown, error: FsError): unknown {
+  return before instanceof FsError && before.reaction === 'afterLookup' ? before : error;
+}

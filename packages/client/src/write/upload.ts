@@ -1,0 +1,259 @@
+/**
+ * A whole-file put (docs/protocol.md, "Uploads"): chunk by chunk, the next one begun while the one before is made durable;
+ * a chunk whose member fails ends where all agree, and another takes the rest. The file appears when all is durable.
+ */
+import { FsError, isFsError, type Timer } from '@cairnfs/base';
+import { type Attributes, BLOCK_BYTES, CHUNK_BYTES_MAX, type ChunkLocation, CreateMode, MasterMethods, type UploadedChunk } from '@cairnfs/protocol';
+import type { MasterCalls } from '../call/master-calls.ts';
+import { UPLOAD_CHUNKS_AHEAD, UPLOAD_CHUNKS_IN_FLIGHT, UPLOAD_RENEWAL_MS, UPLOAD_REPLACEMENTS_MAX } from '../limits.ts';
+import type { CallOptions } from '../options.ts';
+import { type ChunkOutcome, ChunkUpload } from './chunk-upload.ts';
+import { FrameQueue } from './frame-queue.ts';
+import { FRAME_BYTES, type UploadSource } from './upload-source.ts';
+
+/** The most chunks planned at once for a source of known length. */
+const PLAN_CHUNKS_MAX = 64;
+
+export interface UploadOptions extends CallOptions {
+  readonly mode?: number;
+  readonly owner?: string;
+  readonly group?: string;
+  readonly replication?: number;
+  /** Refuse when the path exists. */
+  readonly exclusive?: boolean;
+  /** Milliseconds since the epoch; otherwise now. */
+  readonly modifiedMs?: number;
+  readonly makeParents?: boolean;
+  /** Bytes stored since the last call. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export async function uploadFile(
+  calls: MasterCalls,
+  path: string,
+  source: UploadSource,
+  options: UploadOptions,
+): Promise<Attributes> {
+  const first = await source.next(FRAME_BYTES);
+  if (first === undefined) return createEmpty(calls, path, options);
+  const upload = new Upload(calls, path, options);
+  const sizeBytes = source.sizeBytes ?? (first.length < FRAME_BYTES ? first.length : undefined);
+  return upload.run(new FrameQueue(source, [first]), sizeBytes);
+}
+
+async function createEmpty(calls: MasterCalls, path: string, options: UploadOptions): Promise<Attributes> {
+  const deadline = calls.deadline(options);
+  const request = { path, create: createMode(options), ...wish(options), makeParents: options.makeParents === true };
+  const { attributes } = await calls.change(MasterMethods.create, request, deadline);
+  if (options.modifiedMs === undefined) return attributes!;
+  const change = {
+    file: { path: '', inode: attributes!.inode },
+    mode: undefined,
+    owner: undefined,
+    group: undefined,
+    modifiedMs: options.modifiedMs,
+    accessedMs: undefined,
+    replication: undefined,
+    setXattrs: {},
+    removeXattrs: [],
+  };
+  return (await calls.change(MasterMethods.setAttributes, change, deadline)).attributes!;
+}
+
+class Upload {
+  readonly #calls: MasterCalls;
+  readonly #path: string;
+  readonly #options: UploadOptions;
+  #uploadId = '';
+  #plan: ChunkLocation[] = [];
+  readonly #stored: UploadedChunk[] = [];
+  readonly #avoid = new Set<number>();
+  #dropped: string[] = [];
+  #replacements = 0;
+  #renewal: Timer | undefined;
+
+  constructor(calls: MasterCalls, path: string, options: UploadOptions) {
+    this.#calls = calls;
+    this.#path = path;
+    this.#options = options;
+  }
+
+  async run(frames: FrameQueue, sizeBytes: number | undefined): Promise<Attributes> {
+    const chunkCount = sizeBytes === undefined ? UPLOAD_CHUNKS_AHEAD : Math.ceil(sizeBytes / CHUNK_BYTES_MAX);
+    const request = {
+      path: this.#path,
+      create: createMode(this.#options),
+      ...wish(this.#options),
+      chunkCount: Math.min(chunkCount, PLAN_CHUNKS_MAX),
+      makeParents: this.#options.makeParents === true,
+    };
+    const calls = this.#calls;
+    const begun = await calls.change(MasterMethods.beginUpload, request, calls.deadline(this.#options));
+    this.#uploadId = begun.uploadId;
+    this.#plan = begun.chunks;
+    this.#renewLater();
+    try {
+      const isSmall = sizeBytes !== undefined && sizeBytes <= BLOCK_BYTES;
+      await this.#store(0, frames, isSmall);
+      return await this.#confirm();
+    } catch (error) {
+      this.#abort();
+      throw error;
+    } finally {
+      this.#renewal?.cancel();
+    }
+  }
+
+  /** Stores all frames from `start` of the file on. */
+  async #store(start: number, frames: FrameQueue, isSmall: boolean): Promise<void> {
+    const finishing = new Set<Promise<void>>();
+    let failure: unknown;
+    let offset = start;
+    let frame = await frames.next();
+    while (frame !== undefined && failure === undefined) {
+      const chunk = await this.#newChunk(isSmall);
+      frame = await this.#fill(chunk, frame, frames);
+      if (chunk.hasFailed) {
+        const outcome = await chunk.finish();
+        frames.giveBack(frame === undefined ? outcome.leftover : [...outcome.leftover, frame]);
+        await this.#settle(chunk, offset, outcome);
+        offset += outcome.length;
+        frame = await frames.next();
+        continue;
+      }
+      const at = offset;
+      offset += chunk.length;
+      const finished = chunk
+        .finish()
+        .then((outcome) => this.#finish(chunk, at, outcome, isSmall))
+        .catch((error: unknown) => {
+          failure ??= error;
+        })
+        .finally(() => finishing.delete(finished));
+      finishing.add(finished);
+      if (finishing.size >= UPLOAD_CHUNKS_IN_FLIGHT) await Promise.race(finishing);
+    }
+    await Promise.all(finishing);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Sends frames until the chunk is full or has failed; answers the frame that did not go in. */
+  async #fill(chunk: ChunkUpload, first: Uint8Array, frames: FrameQueue): Promise<Uint8Array | undefined> {
+    let frame: Uint8Array | undefined = first;
+    while (frame !== undefined) {
+      const room = CHUNK_BYTES_MAX - chunk.length;
+      if (room === 0) return frame;
+      const taken: Uint8Array = frame.subarray(0, room);
+      if (taken.length < frame.length) frames.giveBack([frame.subarray(taken.length)]);
+      const isFull = taken.length === room;
+      // Whether a frame is the last one shows only when the next is asked for.
+      const following: Uint8Array | undefined = isFull ? undefined : await frames.next();
+      if (!(await chunk.send(taken, isFull || following === undefined))) {
+        if (following !== undefined) frames.giveBack([following]);
+        return taken;
+      }
+      if (isFull) return frames.next();
+      frame = following;
+    }
+    return undefined;
+  }
+
+  /** A chunk that was ended early leaves frames: they go to further chunks behind it. */
+  async #finish(chunk: ChunkUpload, offset: number, outcome: ChunkOutcome, isSmall: boolean): Promise<void> {
+    await this.#settle(chunk, offset, outcome);
+    if (outcome.leftover.length === 0) return;
+    await this.#store(offset + outcome.length, new FrameQueue(undefined, outcome.leftover), isSmall);
+  }
+
+  async #settle(chunk: ChunkUpload, offset: number, { length, failure }: ChunkOutcome): Promise<void> {
+    const { handle } = chunk.chunk;
+    if (length > 0) this.#stored.push({ handle, length, offset });
+    else this.#dropped.push(handle);
+    if (failure === undefined) return;
+    this.#options.signal?.throwIfAborted();
+    this.#replacements += 1;
+    if (failure.reaction === 'never' && failure.kind !== 'NO_SPACE') throw failure;
+    if (this.#replacements > UPLOAD_REPLACEMENTS_MAX) throw failure;
+    const culprit = culpritOf(chunk.chunk, failure);
+    if (culprit !== undefined) this.#avoid.add(culprit);
+    // Chunks planned on it beforehand would fail the same way.
+    this.#plan = this.#plan.filter(({ handle: planned, replicas }) => {
+      const isUsable = !replicas.some(({ serverId }) => serverId === culprit);
+      if (!isUsable) this.#dropped.push(planned);
+      return isUsable;
+    });
+    this.#calls.seams.log.info('a chunk of an upload goes on elsewhere', { handle, culprit, error: failure.message });
+    await this.#calls.deadline(this.#options).pause(Math.min(this.#replacements, 6), failure);
+  }
+
+  async #newChunk(isSmall: boolean): Promise<ChunkUpload> {
+    if (this.#plan.length === 0) {
+      const droppedHandles = this.#dropped;
+      this.#dropped = [];
+      const request = {
+        uploadId: this.#uploadId,
+        chunkCount: isSmall ? 1 : UPLOAD_CHUNKS_AHEAD,
+        avoidServers: [...this.#avoid],
+        droppedHandles,
+      };
+      const reply = await this.#calls.change(MasterMethods.extendUpload, request, this.#calls.deadline(this.#options));
+      this.#plan = reply.chunks;
+    }
+    const chunk = this.#plan.shift();
+    if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master planned no chunk though one was asked for');
+    return new ChunkUpload({
+      pool: this.#calls.pool,
+      chunk,
+      uploadId: this.#uploadId,
+      fanOut: isSmall,
+      deadline: () => this.#calls.deadline(this.#options),
+      ...(this.#options.onProgress === undefined ? {} : { onAcknowledged: this.#options.onProgress }),
+    });
+  }
+
+  async #confirm(): Promise<Attributes> {
+    const request = {
+      uploadId: this.#uploadId,
+      chunks: [...this.#stored].sort((a, b) => a.offset - b.offset),
+      modifiedMs: Math.max(0, Math.round(this.#options.modifiedMs ?? 0)),
+      xattrs: {},
+      size: 0,
+    };
+    const reply = await this.#calls.change(MasterMethods.confirmUpload, request, this.#calls.deadline(this.#options));
+    return reply.attributes!;
+  }
+
+  #renewLater(): void {
+    this.#renewal = this.#calls.seams.clock.after(UPLOAD_RENEWAL_MS, () => {
+      const request = { uploadId: this.#uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [], operation: undefined };
+      this.#calls.call(MasterMethods.extendUpload, request, this.#calls.deadline({ timeoutMs: UPLOAD_RENEWAL_MS })).catch((error) => {
+        // The upload itself will meet the same trouble, and say so.
+        this.#calls.seams.log.info('an upload could not be renewed', { path: this.#path, error });
+      });
+      this.#renewLater();
+    });
+  }
+
+  /** Frees the space at once instead of when the upload's lease runs out; nobody waits for it. */
+  #abort(): void {
+    const deadline = this.#calls.deadline({ timeoutMs: UPLOAD_RENEWAL_MS });
+    this.#calls.call(MasterMethods.abortUpload, { uploadId: this.#uploadId }, deadline).catch((error) => {
+      this.#calls.seams.log.info('an upload could not be aborted; it ends by itself', { path: this.#path, error });
+    });
+  }
+}
+
+/** Which member to avoid: the one the answer names, otherwise the one that was spoken to. */
+function culpritOf(chunk: ChunkLocation, failure: FsError): number | undefined {
+  const named = chunk.replicas.find(({ address }) => address === failure.details['server']);
+  if (named !== undefined) return named.serverId;
+  return isFsError(failure, 'CANCELLED') ? undefined : chunk.replicas[0]?.serverId;
+}
+
+function createMode({ exclusive }: UploadOptions): CreateMode {
+  return exclusive === true ? CreateMode.CREATE_MODE_EXCLUSIVE : CreateMode.CREATE_MODE_REPLACE;
+}
+
+function wish({ mode, owner, group, replication }: UploadOptions) {
+  return { mode: mode ?? 0, owner: owner ?? '', group: group ?? '', replication: replication ?? 0 };
+}

@@ -1,6 +1,6 @@
 /** An open file, in the manner of `fs.FileHandle`. */
 import { FsError } from '@cairnfs/base';
-import { MasterMethods } from '@cairnfs/protocol';
+import { MasterMethods, RECORD_BYTES_MAX } from '@cairnfs/protocol';
 import type { MasterCalls } from './call/master-calls.ts';
 import { naming } from './errors.ts';
 import type { CallOptions } from './options.ts';
@@ -8,7 +8,6 @@ import type { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { Stats } from './stats.ts';
 import { type Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
-import { RECORD_BYTES_MAX } from '@cairnfs/protocol';
 
 export interface HandleParts {
   readonly calls: MasterCalls;

@@ -1,1 +1,15 @@
-export {};
+export {
+  CairnClient,
+  type CheckPage,
+  type ClusterPressure,
+  type ClusterStatus,
+  createClient,
+  type ListPage,
+  type LocatedChunk,
+  type LocatedReplica,
+} from './client.ts';
+export { CairnError } from './errors.ts';
+export { FileHandle } from './file-handle.ts';
+export type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
+export { DirectoryEntry, Stats } from './stats.ts';
+export type { UploadOptions } from './write/upload.ts';

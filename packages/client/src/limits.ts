@@ -36,3 +36,6 @@ export const MUTATIONS_IN_FLIGHT = 4;
 
 export const LIST_PAGE_ENTRIES = 1000;
 export const PARALLEL_FILES_DEFAULT = 16;
+/** A piece of a stream, and how many are read ahead of the one the caller works on. */
+export const PIECE_BYTES = 2 * 1024 * 1024;
+export const PIECES_AHEAD = 4;

@@ -1,6 +1,13 @@
 /** Reads a piece of a chunk from whichever replica answers; every byte is checked against its checksum. */
 import { FsError, isFsError } from '@cairnfs/base';
-import { ChunkserverDataMethods, type Extent, type ReplicaLocation, ReplicaState, type RpcPool, verifyData } from '@cairnfs/protocol';
+import {
+  ChunkserverDataMethods,
+  type Extent,
+  type ReplicaLocation,
+  ReplicaState,
+  type RpcPool,
+  verifyData,
+} from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import { DATA_ATTEMPT_MS, REPLICA_SHUNNED_MS } from '../limits.ts';
 import type { ClientSeams } from '../options.ts';
@@ -33,18 +40,27 @@ export class ReplicaReader {
         deadline.signal?.throwIfAborted();
         if (!isFsError(error)) throw error;
         failure = preferred(failure, error);
-        if (error.reaction === 'afterLookup' && error.kind !== 'LEASE_EXPIRED' && error.kind !== 'CHUNK_NOT_FOUND') break;
+        if (error.reaction === 'afterLookup' && error.kind !== 'LEASE_EXPIRED' && error.kind !== 'CHUNK_NOT_FOUND')
+          break;
         this.#shunnedUntilMs.set(address, this.#seams.clock.nowMs() + REPLICA_SHUNNED_MS);
       }
     }
     throw failure ?? new FsError('UNAVAILABLE', `chunk ${chunk.handle} has no replicas in reach`);
   }
 
-  async #readFrom(address: string, extent: Extent, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
+  async #readFrom(
+    address: string,
+    extent: Extent,
+    offset: number,
+    target: Uint8Array,
+    deadline: Deadline,
+  ): Promise<number> {
     const { handle, version, length: knownLength, open } = extent.chunk!;
     const request = { handle, version, offset, length: target.length, knownLength };
     const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
-    const { message, data } = await this.#pool.channel(address).call(ChunkserverDataMethods.readChunk, request, options);
+    const { message, data } = await this.#pool
+      .channel(address)
+      .call(ChunkserverDataMethods.readChunk, request, options);
     try {
       const length = data?.bytes.length ?? 0;
       const isShort = length < target.length && !open && offset + length < knownLength;

@@ -81,7 +81,8 @@ export class ChunkUpload {
     const isWhole = this.#failure === undefined && this.#durableLength === this.#sentLength;
     if (isWhole) return { length: this.#durableLength, leftover: [], failure: undefined };
     const leftover = this.#kept.map(({ offset, bytes }) => bytes.subarray(Math.max(0, this.#durableLength - offset)));
-    const failure = this.#failure ?? new FsError('INTERNAL', `chunk ${this.chunk.handle} was not made durable to its end`);
+    const failure =
+      this.#failure ?? new FsError('INTERNAL', `chunk ${this.chunk.handle} was not made durable to its end`);
     return { length: this.#durableLength, leftover, failure };
   }
 
@@ -89,7 +90,8 @@ export class ChunkUpload {
     const { pool, chunk, uploadId, fanOut, deadline } = this.#options;
     const [first, ...rest] = chunk.replicas;
     try {
-      if (first === undefined) throw new FsError('NOT_ENOUGH_SERVERS', `the plan of chunk ${chunk.handle} names no servers`);
+      if (first === undefined)
+        throw new FsError('NOT_ENOUGH_SERVERS', `the plan of chunk ${chunk.handle} names no servers`);
       const limit = deadline();
       const { message } = await pool.channel(first.address).call(
         ChunkserverDataMethods.uploadFrame,
@@ -103,7 +105,11 @@ export class ChunkUpload {
           members: chunk.replicas.map(({ serverId }) => serverId),
           uploadId,
         },
-        { timeoutMs: limit.attemptMs(sync ? SYNC_ATTEMPT_MS : DATA_ATTEMPT_MS), signal: limit.signal, data: dataPart(bytes) },
+        {
+          timeoutMs: limit.attemptMs(sync ? SYNC_ATTEMPT_MS : DATA_ATTEMPT_MS),
+          signal: limit.signal,
+          data: dataPart(bytes),
+        },
       );
       this.#acknowledged(message.durableLength, bytes.length);
     } catch (error) {

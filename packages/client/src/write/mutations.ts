@@ -3,7 +3,14 @@
  * outcome is open is settled on the chunk it was sent to before it may go to another (docs/protocol.md, "Exactly once").
  */
 import { FsError, isFsError } from '@cairnfs/base';
-import { ChunkserverDataMethods, dataPart, type Extent, MasterMethods, type OpenExtentRequest, RECORD_BYTES_MAX } from '@cairnfs/protocol';
+import {
+  ChunkserverDataMethods,
+  dataPart,
+  type Extent,
+  MasterMethods,
+  type OpenExtentRequest,
+  RECORD_BYTES_MAX,
+} from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
 import { MUTATION_ATTEMPT_MS } from '../limits.ts';
@@ -80,7 +87,10 @@ export class Mutations {
             {
               handle,
               version,
-              kind: offset === undefined ? { $case: 'append', value: true } : { $case: 'writeAt', value: offset - extent.offset },
+              kind:
+                offset === undefined
+                  ? { $case: 'append', value: true }
+                  : { $case: 'writeAt', value: offset - extent.offset },
               operation,
               data: NOTHING,
               checksum: undefined,
@@ -92,7 +102,7 @@ export class Mutations {
         } catch (error) {
           deadline.signal?.throwIfAborted();
           if (!isFsError(error)) throw error;
-          if (isFsError(error, 'CHUNK_FULL', 'CHUNK_SEALED')) {
+          if (error.kind === 'CHUNK_FULL' || error.kind === 'CHUNK_SEALED') {
             isOpen = false;
             extent = await this.#next(target, offset, handle, error, { deadline, attempt });
             continue;
@@ -116,7 +126,8 @@ export class Mutations {
     refusal: FsError,
     { deadline, attempt }: { deadline: Deadline; attempt: number },
   ): Promise<Extent> {
-    if (offset === undefined) return this.#open(target, { $case: 'append', value: true }, deadline, { fullHandle: handle });
+    if (offset === undefined)
+      return this.#open(target, { $case: 'append', value: true }, deadline, { fullHandle: handle });
     // The end of the chunk's room was drawn nearer meanwhile; the master knows where.
     await deadline.pause(attempt, refusal);
     return this.#open(target, { $case: 'offset', value: offset }, deadline);
@@ -125,7 +136,12 @@ export class Mutations {
   /** The same chunk with its present view, or, when nothing was ever sent to it for certain, whatever the master names. */
   async #again(
     target: WriteTarget,
-    { offset, handle, isOpen, suspected }: { offset: number | undefined; handle: string; isOpen: boolean; suspected: number[] },
+    {
+      offset,
+      handle,
+      isOpen,
+      suspected,
+    }: { offset: number | undefined; handle: string; isOpen: boolean; suspected: number[] },
     deadline: Deadline,
   ): Promise<Extent> {
     try {

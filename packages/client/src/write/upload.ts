@@ -3,7 +3,15 @@
  * a chunk whose member fails ends where all agree, and another takes the rest. The file appears when all is durable.
  */
 import { FsError, isFsError, type Timer } from '@cairnfs/base';
-import { type Attributes, BLOCK_BYTES, CHUNK_BYTES_MAX, type ChunkLocation, CreateMode, MasterMethods, type UploadedChunk } from '@cairnfs/protocol';
+import {
+  type Attributes,
+  BLOCK_BYTES,
+  CHUNK_BYTES_MAX,
+  type ChunkLocation,
+  CreateMode,
+  MasterMethods,
+  type UploadedChunk,
+} from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import { UPLOAD_CHUNKS_AHEAD, UPLOAD_CHUNKS_IN_FLIGHT, UPLOAD_RENEWAL_MS, UPLOAD_REPLACEMENTS_MAX } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
@@ -225,11 +233,19 @@ class Upload {
 
   #renewLater(): void {
     this.#renewal = this.#calls.seams.clock.after(UPLOAD_RENEWAL_MS, () => {
-      const request = { uploadId: this.#uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [], operation: undefined };
-      this.#calls.call(MasterMethods.extendUpload, request, this.#calls.deadline({ timeoutMs: UPLOAD_RENEWAL_MS })).catch((error) => {
-        // The upload itself will meet the same trouble, and say so.
-        this.#calls.seams.log.info('an upload could not be renewed', { path: this.#path, error });
-      });
+      const request = {
+        uploadId: this.#uploadId,
+        chunkCount: 0,
+        avoidServers: [],
+        droppedHandles: [],
+        operation: undefined,
+      };
+      this.#calls
+        .call(MasterMethods.extendUpload, request, this.#calls.deadline({ timeoutMs: UPLOAD_RENEWAL_MS }))
+        .catch((error) => {
+          // The upload itself will meet the same trouble, and say so.
+          this.#calls.seams.log.info('an upload could not be renewed', { path: this.#path, error });
+        });
       this.#renewLater();
     });
   }

@@ -1,0 +1,507 @@
+/** The SDK's front: files of a cluster, in the manner of `node:fs/promises`. */
+import { FsError, isFsError, LruMap } from '@cairnfs/base';
+import {
+  type CheckReply,
+  ChunkserverDataMethods,
+  CreateMode,
+  createRpcPool,
+  FileType,
+  FRAME_DATA_BYTES_MAX,
+  type GetClusterPressureReply,
+  type GetClusterStatusReply,
+  MasterMethods,
+  RECORD_BYTES_MAX,
+  ReplicaState,
+  type RpcPool,
+  type SetAttributesRequest,
+  verifyData,
+} from '@cairnfs/protocol';
+import { MasterCalls } from './call/master-calls.ts';
+import { naming } from './errors.ts';
+import { FileHandle, type HandleParts } from './file-handle.ts';
+import { parseFlags } from './flags.ts';
+import { APPEND_TARGETS_MAX, DATA_ATTEMPT_MS, LIST_PAGE_ENTRIES } from './limits.ts';
+import type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
+import { FileReader } from './read/file-reader.ts';
+import { LocatedFile } from './read/located-file.ts';
+import { readPieces } from './read/read-pieces.ts';
+import { ReplicaReader } from './read/replica-reader.ts';
+import { DirectoryEntry, Stats } from './stats.ts';
+import { Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
+import { type UploadOptions, uploadFile } from './write/upload.ts';
+import { bufferSource, iterableSource, type UploadSource } from './write/upload-source.ts';
+
+export type ClusterStatus = GetClusterStatusReply;
+export type ClusterPressure = GetClusterPressureReply;
+export type CheckPage = CheckReply;
+
+export interface LocatedReplica {
+  readonly serverId: number;
+  readonly address: string;
+  readonly state: 'live' | 'unreachable' | 'missing' | 'corrupt' | 'copying';
+}
+
+export interface LocatedChunk {
+  /** In the file. */
+  readonly offset: number;
+  readonly length: number;
+  readonly handle: string;
+  readonly version: number;
+  readonly open: boolean;
+  /** The first is the primary while the chunk is open. */
+  readonly replicas: readonly LocatedReplica[];
+}
+
+export interface ListPage {
+  readonly entries: readonly DirectoryEntry[];
+  /** Empty at the end. */
+  readonly nextCursor: string;
+}
+
+const REPLICA_STATES: Readonly<Record<number, LocatedReplica['state']>> = {
+  [ReplicaState.REPLICA_STATE_LIVE]: 'live',
+  [ReplicaState.REPLICA_STATE_UNREACHABLE]: 'unreachable',
+  [ReplicaState.REPLICA_STATE_MISSING]: 'missing',
+  [ReplicaState.REPLICA_STATE_CORRUPT]: 'corrupt',
+  [ReplicaState.REPLICA_STATE_COPYING]: 'copying',
+};
+
+export class CairnClient {
+  readonly #pool: RpcPool;
+  readonly #calls: MasterCalls;
+  readonly #parts: HandleParts;
+  readonly #replicas: ReplicaReader;
+  readonly #appendTargets: LruMap<string, WriteTarget>;
+
+  constructor(seams: ClientSeams, options: ClientOptions) {
+    if (options.masters.length === 0)
+      throw new FsError('INVALID_ARGUMENT', 'no master was named: give at least one host:port');
+    this.#pool = createRpcPool(seams);
+    this.#calls = new MasterCalls(seams, this.#pool, options);
+    this.#replicas = new ReplicaReader(seams, this.#pool);
+    const reader = new FileReader(this.#replicas);
+    this.#parts = { calls: this.#calls, reader, mutations: new Mutations(this.#calls) };
+    this.#appendTargets = new LruMap({ entriesMax: APPEND_TARGETS_MAX });
+  }
+
+  /** Ends all connections; what is under way fails with CANCELLED. */
+  async close(): Promise<void> {
+    this.#pool.close();
+  }
+
+  // ---- Whole files ----
+
+  readFile(path: string, options: CallOptions & { encoding: 'utf8' }): Promise<string>;
+  readFile(path: string, options?: CallOptions & { encoding?: undefined }): Promise<Uint8Array>;
+  readFile(path: string, options: CallOptions & { encoding?: 'utf8' | undefined } = {}): Promise<Uint8Array | string> {
+    return naming('open', path, async () => {
+      const deadline = this.#calls.deadline(options);
+      const file = new LocatedFile(this.#calls, { path, inode: 0 });
+      const { size = 0 } = await file.layout(0, Number.MAX_SAFE_INTEGER, deadline, true);
+      const buffer = new Uint8Array(size);
+      const length = size === 0 ? 0 : await this.#parts.reader.read(file, 0, buffer, deadline);
+      const bytes = length === size ? buffer : buffer.subarray(0, length);
+      return options.encoding === 'utf8' ? Buffer.from(bytes.buffer, 0, length).toString('utf8') : bytes;
+    });
+  }
+
+  /** Replaces the file at once, or makes it: readers see the old content or the new, never a part. */
+  async writeFile(
+    path: string,
+    data: Uint8Array | string | AsyncIterable<Uint8Array>,
+    options: UploadOptions & { flag?: 'w' | 'wx' | 'a' } = {},
+  ): Promise<void> {
+    if (options.flag === 'a') {
+      if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+        throw new FsError('INVALID_ARGUMENT', 'appending takes a buffer or a string');
+      }
+      await this.appendFile(path, data, options);
+      return;
+    }
+    await this.store(path, sourceOf(data), {
+      ...options,
+      exclusive: options.exclusive === true || options.flag === 'wx',
+    });
+  }
+
+  /** As `writeFile`, from a source of frames. An upload that the master lost is begun again when the source allows. */
+  store(path: string, source: UploadSource, options: UploadOptions = {}): Promise<Stats> {
+    return naming('open', path, async () => {
+      try {
+        return new Stats(await uploadFile(this.#calls, path, source, options));
+      } catch (error) {
+        if (!isFsError(error, 'UPLOAD_NOT_FOUND') || source.restart === undefined) throw error;
+        await source.restart();
+        return new Stats(await uploadFile(this.#calls, path, source, options));
+      }
+    });
+  }
+
+  /** Makes the file when it is missing. In records of at most 1 MiB, each whole and applied once. */
+  async appendFile(path: string, data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
+    for (let at = 0; at < bytes.length; at += RECORD_BYTES_MAX) {
+      await this.appendRecord(path, bytes.subarray(at, at + RECORD_BYTES_MAX), { ...options, create: true });
+    }
+  }
+
+  /**
+   * Appends one record atomically at an offset the primary chooses, exactly once however often it is retried.
+   *
+   * @param bytes 1 byte to 1 MiB; unchanged until the promise settles.
+   * @returns the record's offset in the file.
+   * @see GFS §3.3; docs/spec/mutations.md
+   */
+  appendRecord(
+    path: string,
+    bytes: Uint8Array,
+    options: CallOptions & { create?: boolean } = {},
+  ): Promise<{ offset: number }> {
+    return naming('append', path, async () => {
+      const deadline = this.#calls.deadline(options);
+      for (let isFresh = false; ; isFresh = true) {
+        const known = this.#appendTargets.get(path);
+        const target = known ?? (await this.#appendTarget(path, options));
+        try {
+          return { offset: await this.#parts.mutations.append(target, bytes, deadline) };
+        } catch (error) {
+          this.#appendTargets.delete(path);
+          // The file remembered under this path was deleted or replaced; nothing was applied.
+          if (!isFsError(error, 'NOT_FOUND') || known === undefined || isFresh) throw error;
+        }
+      }
+    });
+  }
+
+  async #appendTarget(path: string, options: CallOptions & { create?: boolean }): Promise<WriteTarget> {
+    const target = writeTarget(
+      options.create === true ? await this.#openOrCreate(path, options) : (await this.stat(path, options)).ino,
+    );
+    const other = this.#appendTargets.get(path);
+    if (other !== undefined) return other; // a concurrent append found it first
+    this.#appendTargets.set(path, target);
+    return target;
+  }
+
+  async #openOrCreate(path: string, options: CallOptions): Promise<number> {
+    const request = { path, create: CreateMode.CREATE_MODE_OPEN, ...NO_WISH, makeParents: false };
+    const reply = await this.#calls.change(MasterMethods.create, request, this.#calls.deadline(options));
+    return reply.attributes!.inode;
+  }
+
+  async copyFile(from: string, to: string, options: CallOptions & { exclusive?: boolean } = {}): Promise<void> {
+    const stats = await this.stat(from, options);
+    if (stats.isDirectory()) throw new FsError('IS_A_DIRECTORY', `EISDIR: '${from}' is a directory, copyFile`);
+    const source = iterableSource(this.readPieces(from, options));
+    const { mode, owner, group, replication } = stats;
+    await this.store(to, source, { ...options, mode, owner, group, replication });
+  }
+
+  // ---- Handles and streams ----
+
+  open(path: string, flags = 'r', mode?: number, options: CallOptions = {}): Promise<FileHandle> {
+    return naming('open', path, async () => {
+      const wanted = parseFlags(flags);
+      const deadline = this.#calls.deadline(options);
+      const inode = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, options);
+      const handle = new FileHandle(this.#parts, { path, inode }, wanted);
+      if (wanted.truncate) {
+        await this.#calls.change(MasterMethods.truncate, { file: { path: '', inode }, size: 0 }, deadline);
+      }
+      return handle;
+    });
+  }
+
+  async #resolve(
+    path: string,
+    { create, exclusive, mode }: { create: boolean; exclusive: boolean; mode: number },
+    options: CallOptions,
+  ): Promise<number> {
+    const deadline = this.#calls.deadline(options);
+    if (!create) {
+      const { attributes } = await this.#calls.call(MasterMethods.stat, { file: { path, inode: 0 } }, deadline);
+      if (attributes!.type === FileType.FILE_TYPE_DIRECTORY)
+        throw new FsError('IS_A_DIRECTORY', `'${path}' is a directory`);
+      return attributes!.inode;
+    }
+    const createMode = exclusive ? CreateMode.CREATE_MODE_EXCLUSIVE : CreateMode.CREATE_MODE_OPEN;
+    const request = { path, create: createMode, ...NO_WISH, mode, makeParents: false };
+    return (await this.#calls.change(MasterMethods.create, request, deadline)).attributes!.inode;
+  }
+
+  /** The bytes of a range in order, read ahead; each piece is the caller's own. */
+  readPieces(path: string, options: CallOptions & { start?: number; end?: number } = {}): AsyncGenerator<Uint8Array> {
+    const { start = 0, end = Number.MAX_SAFE_INTEGER - 1 } = options;
+    const file = new LocatedFile(this.#calls, { path, inode: 0 });
+    return readPieces(this.#parts.reader, file, { path, start, end, deadline: () => this.#calls.deadline(options) });
+  }
+
+  // ---- Directories ----
+
+  /** One page of a directory, in order of name. */
+  list(
+    path: string,
+    options: CallOptions & { cursor?: string; prefix?: string; limit?: number; withAttributes?: boolean } = {},
+  ): Promise<ListPage> {
+    return naming('scandir', path, async () => {
+      const { cursor = '', prefix = '', limit = LIST_PAGE_ENTRIES, withAttributes = false } = options;
+      const request = { directory: { path, inode: 0 }, cursor, prefix, limit, withAttributes };
+      const reply = await this.#calls.call(MasterMethods.list, request, this.#calls.deadline(options));
+      return { entries: reply.entries.map((entry) => new DirectoryEntry(entry, path)), nextCursor: reply.nextCursor };
+    });
+  }
+
+  /** Every entry, page by page. */
+  async *opendir(
+    path: string,
+    options: CallOptions & { withAttributes?: boolean } = {},
+  ): AsyncGenerator<DirectoryEntry> {
+    let cursor = '';
+    do {
+      const page = await this.list(path, { ...options, cursor });
+      yield* page.entries;
+      cursor = page.nextCursor;
+    } while (cursor !== '');
+  }
+
+  readdir(path: string, options: CallOptions & { withFileTypes: true; recursive?: boolean }): Promise<DirectoryEntry[]>;
+  readdir(path: string, options?: CallOptions & { withFileTypes?: false; recursive?: boolean }): Promise<string[]>;
+  async readdir(
+    path: string,
+    options: CallOptions & { withFileTypes?: boolean; recursive?: boolean } = {},
+  ): Promise<string[] | DirectoryEntry[]> {
+    const entries: DirectoryEntry[] = [];
+    const directories = [path];
+    for (let directory = directories.shift(); directory !== undefined; directory = directories.shift()) {
+      for await (const entry of this.opendir(directory, options)) {
+        entries.push(entry);
+        if (options.recursive && entry.isDirectory()) directories.push(join(directory, entry.name));
+      }
+    }
+    if (options.withFileTypes) return entries;
+    const base = path === '/' ? '/' : `${path}/`;
+    return entries.map((entry) => join(entry.parentPath, entry.name).slice(base.length));
+  }
+
+  mkdir(path: string, options: CallOptions & { recursive?: boolean; mode?: number } = {}): Promise<void> {
+    return naming('mkdir', path, async () => {
+      const request = { path, parents: options.recursive === true, mode: options.mode ?? 0, owner: '', group: '' };
+      await this.#calls.change(MasterMethods.makeDirectory, request, this.#calls.deadline(options));
+    });
+  }
+
+  rename(from: string, to: string, options: CallOptions & { noReplace?: boolean } = {}): Promise<void> {
+    return naming('rename', from, async () => {
+      const request = { from, to, noReplace: options.noReplace === true };
+      await this.#calls.change(MasterMethods.rename, request, this.#calls.deadline(options));
+    });
+  }
+
+  /** Into /.trash, from where `rename` restores; `skipTrash` deletes for good. */
+  async rm(
+    path: string,
+    options: CallOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean } = {},
+  ): Promise<void> {
+    try {
+      await this.#remove('rm', path, FileType.FILE_TYPE_UNSPECIFIED, options);
+    } catch (error) {
+      if (!(options.force && isFsError(error, 'NOT_FOUND'))) throw error;
+    }
+  }
+
+  unlink(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
+    return this.#remove('unlink', path, FileType.FILE_TYPE_FILE, options);
+  }
+
+  rmdir(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
+    return this.#remove('rmdir', path, FileType.FILE_TYPE_DIRECTORY, options);
+  }
+
+  #remove(
+    syscall: string,
+    path: string,
+    expectedType: FileType,
+    options: CallOptions & { recursive?: boolean; skipTrash?: boolean },
+  ): Promise<void> {
+    return naming(syscall, path, async () => {
+      const request = {
+        path,
+        recursive: options.recursive === true,
+        skipTrash: options.skipTrash === true,
+        expectedType,
+      };
+      await this.#calls.change(MasterMethods.delete, request, this.#calls.deadline(options));
+    });
+  }
+
+  // ---- Attributes ----
+
+  stat(path: string, options: CallOptions = {}): Promise<Stats> {
+    return naming('stat', path, async () => {
+      const request = { file: { path, inode: 0 } };
+      const reply = await this.#calls.call(MasterMethods.stat, request, this.#calls.deadline(options));
+      return new Stats(reply.attributes!);
+    });
+  }
+
+  async exists(path: string, options: CallOptions = {}): Promise<boolean> {
+    try {
+      await this.stat(path, options);
+      return true;
+    } catch (error) {
+      if (isFsError(error, 'NOT_FOUND', 'NOT_A_DIRECTORY')) return false;
+      throw error;
+    }
+  }
+
+  async access(path: string, options: CallOptions = {}): Promise<void> {
+    await this.stat(path, options);
+  }
+
+  truncate(path: string, size = 0, options: CallOptions = {}): Promise<void> {
+    return naming('truncate', path, async () => {
+      const request = { file: { path, inode: 0 }, size };
+      await this.#calls.change(MasterMethods.truncate, request, this.#calls.deadline(options));
+      this.#appendTargets.delete(path);
+    });
+  }
+
+  /** Seconds since the epoch, or dates, as in `node:fs`. */
+  utimes(path: string, atime: number | Date, mtime: number | Date, options: CallOptions = {}): Promise<void> {
+    return this.#set('utime', path, { accessedMs: toMs(atime), modifiedMs: toMs(mtime) }, options);
+  }
+
+  chmod(path: string, mode: number, options: CallOptions = {}): Promise<void> {
+    return this.#set('chmod', path, { mode }, options);
+  }
+
+  chown(path: string, owner: string, group: string, options: CallOptions = {}): Promise<void> {
+    return this.#set('chown', path, { owner, group }, options);
+  }
+
+  setReplication(path: string, replication: number, options: CallOptions = {}): Promise<void> {
+    return this.#set('setReplication', path, { replication }, options);
+  }
+
+  async getxattr(path: string, name: string, options: CallOptions = {}): Promise<Uint8Array> {
+    const { xattrs } = await this.stat(path, options);
+    const value = Object.hasOwn(xattrs, name) ? xattrs[name] : undefined;
+    if (value !== undefined) return value;
+    return naming('getxattr', path, () =>
+      Promise.reject(new FsError('NO_ATTRIBUTE', `there is no attribute '${name}'`)),
+    );
+  }
+
+  async listxattr(path: string, options: CallOptions = {}): Promise<string[]> {
+    return Object.keys((await this.stat(path, options)).xattrs).sort();
+  }
+
+  setxattr(path: string, name: string, value: Uint8Array, options: CallOptions = {}): Promise<void> {
+    return this.#set('setxattr', path, { setXattrs: { [name]: value } }, options);
+  }
+
+  removexattr(path: string, name: string, options: CallOptions = {}): Promise<void> {
+    return this.#set('removexattr', path, { removeXattrs: [name] }, options);
+  }
+
+  #set(syscall: string, path: string, change: Partial<SetAttributesRequest>, options: CallOptions): Promise<void> {
+    return naming(syscall, path, async () => {
+      const request = { ...NO_CHANGE, file: { path, inode: 0 }, ...change };
+      await this.#calls.change(MasterMethods.setAttributes, request, this.#calls.deadline(options));
+    });
+  }
+
+  // ---- The cluster ----
+
+  clusterStatus(options: CallOptions = {}): Promise<ClusterStatus> {
+    return this.#calls.call(MasterMethods.getClusterStatus, {}, this.#calls.deadline(options));
+  }
+
+  clusterPressure(options: CallOptions = {}): Promise<ClusterPressure> {
+    return this.#calls.call(MasterMethods.getClusterPressure, {}, this.#calls.deadline(options));
+  }
+
+  /** A read-only verdict over everything below `path`, page by page. */
+  async *check(path: string, options: CallOptions = {}): AsyncGenerator<CheckPage> {
+    let cursor = '';
+    do {
+      const request = { path, cursor, limit: 0 };
+      const page = await naming('check', path, () =>
+        this.#calls.call(MasterMethods.check, request, this.#calls.deadline(options)),
+      );
+      yield page;
+      cursor = page.nextCursor;
+    } while (cursor !== '');
+  }
+
+  /** The chunks of a file and where their replicas are. */
+  locate(path: string, options: CallOptions = {}): Promise<{ size: number; chunks: LocatedChunk[] }> {
+    return naming('locate', path, async () => {
+      const file = new LocatedFile(this.#calls, { path, inode: 0 });
+      const layout = await file.layout(0, Number.MAX_SAFE_INTEGER, this.#calls.deadline(options), true);
+      const chunks = layout.segments.flatMap(({ extent, length }): LocatedChunk[] => {
+        if (extent?.chunk === undefined) return [];
+        const { handle, version, open } = extent.chunk;
+        const replicas = extent.chunk.replicas.map(({ serverId, address, state }) => {
+          return { serverId, address, state: REPLICA_STATES[state] ?? ('unreachable' as const) };
+        });
+        return [{ offset: extent.offset, length, handle, version, open, replicas }];
+      });
+      return { size: layout.size ?? 0, chunks };
+    });
+  }
+
+  /** The bytes of one copy, from that server and no other. */
+  async *readReplica(chunk: LocatedChunk, address: string, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    for (let offset = 0; offset < chunk.length; ) {
+      const length = Math.min(FRAME_DATA_BYTES_MAX, chunk.length - offset);
+      const request = {
+        handle: chunk.handle,
+        version: chunk.version,
+        offset,
+        length,
+        knownLength: chunk.open ? 0 : chunk.length,
+      };
+      const call = { timeoutMs: DATA_ATTEMPT_MS, signal: options.signal };
+      const { data } = await this.#pool.channel(address).call(ChunkserverDataMethods.readChunk, request, call);
+      if (data === undefined || data.bytes.length === 0) return;
+      verifyData(data);
+      const bytes = data.bytes.slice();
+      data.memory.release();
+      yield bytes;
+      offset += bytes.length;
+    }
+  }
+}
+
+/** The core, over any seams; `connect` of `@cairnfs/client/node` wires the real ones. */
+export function createClient(seams: ClientSeams, options: ClientOptions): CairnClient {
+  return new CairnClient(seams, options);
+}
+
+const NO_WISH = { mode: 0, owner: '', group: '', replication: 0 };
+
+const NO_CHANGE = {
+  mode: undefined,
+  owner: undefined,
+  group: undefined,
+  modifiedMs: undefined,
+  accessedMs: undefined,
+  replication: undefined,
+  setXattrs: {},
+  removeXattrs: [],
+};
+
+function sourceOf(data: Uint8Array | string | AsyncIterable<Uint8Array>): UploadSource {
+  if (typeof data === 'string') return bufferSource(Buffer.from(data));
+  return data instanceof Uint8Array ? bufferSource(data) : iterableSource(data);
+}
+
+function toMs(time: number | Date): number {
+  return Math.max(0, Math.round(typeof time === 'number' ? time * 1000 : time.getTime()));
+}
+
+function join(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
+}

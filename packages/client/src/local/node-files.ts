@@ -1,0 +1,106 @@
+/** Local files, as uploads and downloads need them. */
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { UploadSource } from '../write/upload-source.ts';
+
+export interface LocalEntry {
+  readonly path: string;
+  /** Relative to where the walk began, with `/`; empty for the beginning itself. */
+  readonly relative: string;
+  readonly kind: 'file' | 'directory' | 'other';
+  readonly sizeBytes: number;
+  readonly mode: number;
+  readonly modifiedMs: number;
+  /** For `other`: what it is. */
+  readonly what: string;
+}
+
+const PERMISSIONS = 0o7777;
+
+/** Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed. */
+export async function* walkLocal(path: string, followLinks: boolean, relative = ''): AsyncGenerator<LocalEntry> {
+  const stats = await (followLinks || relative === '' ? stat(path) : lstat(path));
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other';
+  yield {
+    path,
+    relative,
+    kind,
+    sizeBytes: stats.isFile() ? stats.size : 0,
+    mode: stats.mode & PERMISSIONS,
+    modifiedMs: stats.mtimeMs,
+    what: stats.isSymbolicLink() ? 'a symbolic link' : 'neither a file nor a directory',
+  };
+  if (kind !== 'directory') return;
+  for (const name of (await readdir(path)).sort()) {
+    yield* walkLocal(join(path, name), followLinks, relative === '' ? name : `${relative}/${name}`);
+  }
+}
+
+/** Reads a local file from its beginning, into fresh buffers that the upload may keep. */
+export async function fileSource(path: string, sizeBytes: number): Promise<UploadSource & { close(): Promise<void> }> {
+  const file = await open(path, constants.O_RDONLY);
+  let position = 0;
+  return {
+    sizeBytes,
+    async next(length) {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(length, Math.max(1, sizeBytes - position)));
+      const bytesRead = await readFully(file, buffer, position);
+      position += bytesRead;
+      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+    },
+    async restart() {
+      position = 0;
+    },
+    close: () => file.close(),
+  };
+}
+
+/** Writes a file beside its final name and moves it there at the end, so that a half one is never taken for whole. */
+export async function writeLocal(
+  target: string,
+  pieces: AsyncIterable<Uint8Array>,
+  { mode, modifiedMs, onBytes }: { mode: number; modifiedMs: number; onBytes: (bytes: number) => void },
+): Promise<void> {
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${process.pid}.part`);
+  const file = await open(temporary, 'w', mode);
+  try {
+    try {
+      let position = 0;
+      for await (const piece of pieces) {
+        await writeFully(file, piece, position);
+        position += piece.length;
+        onBytes(piece.length);
+      }
+      await file.chmod(mode);
+    } finally {
+      await file.close();
+    }
+    await utimes(temporary, modifiedMs / 1000, modifiedMs / 1000);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+export async function makeLocalDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+}
+
+async function readFully(file: FileHandle, buffer: Buffer, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
+}
+
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const result = await file.write(bytes, written, bytes.length - written, position + written);
+    written += result.bytesWritten;
+  }
+}

@@ -1,0 +1,165 @@
+/** Uploads and downloads of local files and trees: many files at once, within a bound. */
+import { FsError } from '@cairnfs/base';
+import type { CairnClient } from '../client.ts';
+import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
+import type { CallOptions } from '../options.ts';
+import { fileSource, type LocalEntry, makeLocalDirectory, walkLocal, writeLocal } from './node-files.ts';
+
+export interface TransferProgress {
+  readonly bytesDone: number;
+  /** Grows while a tree is still being listed. */
+  readonly bytesTotal: number;
+  readonly filesDone: number;
+  readonly filesTotal: number;
+}
+
+export interface TransferOptions extends CallOptions {
+  /** Directories with everything in them. */
+  readonly recursive?: boolean;
+  /** Files under way at once. @default {16} */
+  readonly parallel?: number;
+  /** Uploads: store what symbolic links lead to. Otherwise they are skipped and reported. */
+  readonly followSymlinks?: boolean;
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+export interface TransferResult {
+  readonly files: number;
+  readonly bytes: number;
+  /** What was left out, and why. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+}
+
+export async function uploadTree(
+  client: CairnClient,
+  from: string,
+  to: string,
+  options: TransferOptions,
+): Promise<TransferResult> {
+  const transfer = new Transfer(options);
+  for await (const entry of walkLocal(from, options.followSymlinks === true)) {
+    transfer.throwIfFailed();
+    const target = entry.relative === '' ? to : `${to === '/' ? '' : to}/${entry.relative}`;
+    if (entry.kind === 'other') transfer.skipped.push({ path: entry.path, reason: `it is ${entry.what}` });
+    else if (entry.kind === 'directory') {
+      checkRecursive(options, from);
+      await client.mkdir(target, { ...options, recursive: true, mode: entry.mode });
+    } else await transfer.file(entry.sizeBytes, () => uploadOne(client, entry, target, options, transfer));
+  }
+  return transfer.end();
+}
+
+async function uploadOne(
+  client: CairnClient,
+  entry: LocalEntry,
+  target: string,
+  options: TransferOptions,
+  transfer: Transfer,
+): Promise<void> {
+  const source = await fileSource(entry.path, entry.sizeBytes);
+  try {
+    const { mode, modifiedMs } = entry;
+    const { signal, timeoutMs } = options;
+    const call = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    await client.store(target, source, { ...call, mode, modifiedMs, onProgress: (bytes) => transfer.bytes(bytes) });
+  } finally {
+    await source.close();
+  }
+}
+
+export async function downloadTree(
+  client: CairnClient,
+  from: string,
+  to: string,
+  options: TransferOptions,
+): Promise<TransferResult> {
+  const transfer = new Transfer(options);
+  const stats = await client.stat(from, options);
+  const fetch = (path: string, target: string, file: { size: number; mode: number; mtimeMs: number }) =>
+    transfer.file(file.size, () =>
+      writeLocal(target, client.readPieces(path, options), {
+        mode: file.mode,
+        modifiedMs: file.mtimeMs,
+        onBytes: (bytes) => transfer.bytes(bytes),
+      }),
+    );
+  const visit = async (directory: string, target: string): Promise<void> => {
+    await makeLocalDirectory(target);
+    for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
+      transfer.throwIfFailed();
+      const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;
+      if (entry.isDirectory()) await visit(path, `${target}/${entry.name}`);
+      else await fetch(path, `${target}/${entry.name}`, entry.stats!);
+    }
+  };
+  if (stats.isDirectory()) {
+    checkRecursive(options, from);
+    await visit(from, to);
+  } else await fetch(from, to, stats);
+  return transfer.end();
+}
+
+/** Files under way: counts them, bounds them, and stops at the first failure. */
+class Transfer {
+  readonly skipped: { path: string; reason: string }[] = [];
+  readonly #options: TransferOptions;
+  readonly #running = new Set<Promise<void>>();
+  #failure: unknown;
+  #hasFailed = false;
+  #bytesDone = 0;
+  #bytesTotal = 0;
+  #filesDone = 0;
+  #filesTotal = 0;
+
+  constructor(options: TransferOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a file; waits only until there is room for the next. */
+  async file(sizeBytes: number, work: () => Promise<void>): Promise<void> {
+    this.#bytesTotal += sizeBytes;
+    this.#filesTotal += 1;
+    const running = work()
+      .then(() => {
+        this.#filesDone += 1;
+        this.#report();
+      })
+      .catch((error: unknown) => {
+        if (!this.#hasFailed) this.#failure = error;
+        this.#hasFailed = true;
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    while (this.#running.size >= (this.#options.parallel ?? PARALLEL_FILES_DEFAULT)) await Promise.race(this.#running);
+  }
+
+  bytes(count: number): void {
+    this.#bytesDone += count;
+    this.#report();
+  }
+
+  throwIfFailed(): void {
+    this.#options.signal?.throwIfAborted();
+    if (this.#hasFailed) throw this.#failure;
+  }
+
+  async end(): Promise<TransferResult> {
+    await Promise.all(this.#running);
+    this.throwIfFailed();
+    return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped };
+  }
+
+  #report(): void {
+    this.#options.onProgress?.({
+      bytesDone: this.#bytesDone,
+      bytesTotal: this.#bytesTotal,
+      filesDone: this.#filesDone,
+      filesTotal: this.#filesTotal,
+    });
+  }
+}
+
+function checkRecursive(options: TransferOptions, path: string): void {
+  if (options.recursive === true) return;
+  throw new FsError('IS_A_DIRECTORY', `EISDIR: '${path}' is a directory: transfer it with \`recursive\``);
+}

@@ -1,5 +1,5 @@
 /** The rows of the table: each does one kind of work through the SDK and answers how much of it there was. */
-import type { CairnClient } from '@cairnfs/client';
+import type { CairnClient } from '@cairnfs/client/node';
 
 const MIB = 1024 * 1024;
 const BIG_BYTES = 1024 * MIB;

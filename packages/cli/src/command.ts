@@ -1,6 +1,6 @@
 /** What every user command shares: the connection, how it prints, when it is interrupted, how it fails. */
-import type { CairnClient } from '@cairnfs/client';
-import { connect } from '@cairnfs/client/node';
+import { type CairnClient, connect } from '@cairnfs/client/node';
+
 import { Command, Option } from 'commander';
 import { describeFailure, EXIT_DONE, EXIT_FAILED, exitCodeOf } from './failure.ts';
 import { parseDuration } from './output/units.ts';

@@ -11,6 +11,7 @@ import {
   type GetClusterStatusReply,
   MasterMethods,
   RECORD_BYTES_MAX,
+  type RepairStatus,
   ReplicaState,
   type RpcPool,
   type SetAttributesRequest,
@@ -31,7 +32,7 @@ import { Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
 import { type UploadOptions, uploadFile } from './write/upload.ts';
 import { bufferSource, iterableSource, type UploadSource } from './write/upload-source.ts';
 
-export type ClusterStatus = GetClusterStatusReply;
+export type ClusterStatus = GetClusterStatusReply & { readonly repair: RepairStatus };
 export type ClusterPressure = GetClusterPressureReply;
 export type CheckPage = CheckReply;
 
@@ -414,8 +415,10 @@ export class CairnClient {
 
   // ---- The cluster ----
 
-  clusterStatus(options: CallOptions = {}): Promise<ClusterStatus> {
-    return this.#calls.call(MasterMethods.getClusterStatus, {}, this.#calls.deadline(options));
+  async clusterStatus(options: CallOptions = {}): Promise<ClusterStatus> {
+    const status = await this.#calls.call(MasterMethods.getClusterStatus, {}, this.#calls.deadline(options));
+    if (status.repair === undefined) throw new FsError('BAD_FRAME', 'the master told nothing of repair');
+    return { ...status, repair: status.repair };
   }
 
   clusterPressure(options: CallOptions = {}): Promise<ClusterPressure> {

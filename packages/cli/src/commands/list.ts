@@ -1,6 +1,7 @@
 /** `ls`, `stat`, `du`, `find`, `checksum`: what is there. */
 import { createHash } from 'node:crypto';
-import type { CairnClient, Stats } from '@cairnfs/client';
+import type { Stats } from '@cairnfs/client';
+import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';

@@ -1,6 +1,7 @@
 /** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
 import { createReadStream } from 'node:fs';
-import type { CairnClient, Stats } from '@cairnfs/client';
+import type { Stats } from '@cairnfs/client';
+import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';

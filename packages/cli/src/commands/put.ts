@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import type { CairnClient } from '@cairnfs/client';
+import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';

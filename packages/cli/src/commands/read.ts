@@ -1,5 +1,5 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
-import type { CairnClient } from '@cairnfs/client';
+import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { pipeToStdout } from '../output/pipes.ts';

@@ -30,7 +30,7 @@ const DURATION_FACTORS_MS: Readonly<Record<string, number>> = {
 /** `64MiB`, `1.5g`, `4096` → bytes. */
 export function parseSize(text: string): number {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*$/i.exec(text);
-  const factor = match && SIZE_FACTORS[match[2]!.toLowerCase()];
+  const factor = match === null ? undefined : SIZE_FACTORS[match[2]!.toLowerCase()];
   if (!match || factor === undefined) {
     throw new FsError('INVALID_ARGUMENT', `'${text}' is not a size: write a number with B, KiB, MiB, GiB or TiB`);
   }
@@ -42,7 +42,7 @@ export function parseSize(text: string): number {
 /** `500ms`, `10s`, `3d` → milliseconds. */
 export function parseDuration(text: string): number {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*$/i.exec(text);
-  const factor = match && DURATION_FACTORS_MS[match[2]!.toLowerCase()];
+  const factor = match === null ? undefined : DURATION_FACTORS_MS[match[2]!.toLowerCase()];
   if (!match || factor === undefined) {
     throw new FsError('INVALID_ARGUMENT', `'${text}' is not a duration: write a number with ms, s, m, h or d`);
   }

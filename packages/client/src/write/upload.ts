@@ -261,7 +261,7 @@ class Upload {
 
 /** Which member to avoid: the one the answer names, otherwise the one that was spoken to. */
 function culpritOf(chunk: ChunkLocation, failure: FsError): number | undefined {
-  const named = chunk.replicas.find(({ address }) => address === failure.details['server']);
+  const named = chunk.replicas.find(({ address }) => address === failure.details.server);
   if (named !== undefined) return named.serverId;
   return isFsError(failure, 'CANCELLED') ? undefined : chunk.replicas[0]?.serverId;
 }

@@ -36,7 +36,7 @@ export function createParts(context: MasterContext): RunningParts {
   const placement = new ClusterPlacement(context, servers);
   const leases = new LeaseTable(clock, context.config.chunkLeaseMs + context.config.leaseMarginMs);
   const departures = new Departures(context);
-  const changes = new ViewChanges(context, { servers, conditions, leases, departures });
+  const changes = new ViewChanges(context, { servers, conditions, leases, departures, safeMode });
   changes.onLeft = (server, handle, version) =>
     reports.order(server, { handle, versionAtMost: version, reason: 'surplus' });
   const views = new ClusterViews(context, { servers, conditions, leases, changes });

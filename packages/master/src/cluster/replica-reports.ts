@@ -34,6 +34,8 @@ export class ReplicaReports {
   readonly #orders = new Map<number, Map<string, QuarantineOrder>>();
   /** Runs when a server says that a chunk is not there. */
   onGone: (server: number, handle: string) => void = () => {};
+  /** Whether the server is just getting a copy of the chunk, and will be a member. */
+  isAwaited: (server: number, handle: string) => boolean = () => false;
 
   constructor(
     context: MasterContext,
@@ -89,11 +91,22 @@ export class ReplicaReports {
   ordersFor(server: ServerEntry): QuarantineOrder[] {
     if (this.#safeMode.isActive || !server.inventoryComplete) return [];
     const orders: QuarantineOrder[] = [];
-    for (const order of this.#orders.get(server.id)?.values() ?? []) {
+    const queue = this.#orders.get(server.id);
+    if (queue === undefined) return orders;
+    const transaction = this.#context.decisions.read();
+    for (const order of queue.values()) {
       if (orders.length === QUARANTINE_ORDERS_MAX) break;
-      orders.push(order);
+      if (this.#isNeeded(server.id, order.handle, transaction.chunk(order.handle))) queue.delete(order.handle);
+      else orders.push(order);
     }
     return orders;
+  }
+
+  /** The world has moved on since the order was given: the server is a member again, with a good copy. */
+  #isNeeded(server: number, handle: string, chunk: Chunk | undefined): boolean {
+    if (this.#conditions.get(server, handle) !== undefined) return false;
+    if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+    return chunk.members.includes(server) || chunk.pendingMembers.includes(server);
   }
 
   order(server: number, order: QuarantineOrder): void {
@@ -102,7 +115,7 @@ export class ReplicaReports {
       queue = new Map();
       this.#orders.set(server, queue);
     }
-    if (queue.size < QUARANTINE_QUEUE_MAX) queue.set(order.handle, order);
+    if (queue.size < QUARANTINE_QUEUE_MAX && !this.isAwaited(server, order.handle)) queue.set(order.handle, order);
   }
 
   /** An order to quarantine the chunk waits for the server's report. */

@@ -38,7 +38,8 @@ export class Repair {
   readonly #parts: RepairParts;
   /** Chunks to look at, by the number of sound copies when they were found. */
   readonly #queue = new Map<string, number>();
-  readonly #copying = new Set<string>();
+  /** The target of each copy under way. */
+  readonly #copying = new Map<string, number>();
   readonly #load = new Map<number, number>();
   readonly #notBeforeMs = new Map<string, number>();
   /** Where the scan of each dead server's chunks has got to; done when it is at the end. */
@@ -52,6 +53,7 @@ export class Repair {
     this.#context = context;
     this.#parts = parts;
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
+    parts.reports.isAwaited = (server, handle) => this.#copying.get(handle) === server;
   }
 
   start(): void {
@@ -159,12 +161,12 @@ export class Repair {
       return;
     }
     const source = this.#sound(handle, chunk).find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
-    const target = this.#target(chunk);
+    const target = this.#target(chunk) ?? this.#targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
     if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) return;
     if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
     this.#queue.delete(handle);
-    this.#copying.add(handle);
+    this.#copying.set(handle, target);
     this.#addLoad(source, 1);
     this.#addLoad(target, 1);
     this.#copy(handle, source, target)
@@ -207,6 +209,7 @@ export class Repair {
       // Written to meanwhile: what was copied is old, and goes to quarantine as a surplus.
       if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
     }
+    this.#parts.conditions.clear(target, handle);
     const lost = chunk.members.filter(
       (member) => servers.isDead(member) || this.#parts.conditions.get(member, handle) !== undefined,
     );
@@ -224,6 +227,21 @@ export class Repair {
       if (isFsError(error, 'NOT_ENOUGH_SERVERS', 'NO_SPACE')) return undefined; // until a server comes or space is made
       throw error;
     }
+  }
+
+  /**
+   * No other server can take a copy: a member without a good one gets it anew. A bad copy is put into quarantine before,
+   * as long as there is a good one; it is not deleted for a while yet.
+   */
+  #targetInPlace(handle: string, chunk: Chunk): number | undefined {
+    const { servers, conditions, reports } = this.#parts;
+    if (this.#sound(handle, chunk).length === 0) return undefined;
+    for (const member of chunk.members) {
+      const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
+      if (condition === 'missing') return member;
+      if (condition !== undefined) reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
+    }
+    return undefined;
   }
 
   #loadOf(server: number): number {

@@ -45,9 +45,11 @@ export class ScriptedChunkserver {
   readonly #seams: Seams;
   readonly #pool: RpcPool;
   readonly #master: Address;
+  readonly #peer: (address: Address) => ScriptedChunkserver;
   #clusterId = '';
 
-  constructor(name: string, seams: Seams, master: Address) {
+  constructor(name: string, seams: Seams, master: Address, peer: (address: Address) => ScriptedChunkserver) {
+    this.#peer = peer;
     this.#name = name;
     this.#seams = seams;
     this.#master = master;
@@ -70,10 +72,13 @@ export class ScriptedChunkserver {
       if (this.failure !== undefined) throw this.failure;
       return { message: { replicas: [] } };
     });
-    rpc.handle(ChunkserverControlMethods.cloneReplica, ({ handle, version, length }) => {
+    rpc.handle(ChunkserverControlMethods.cloneReplica, ({ handle, version, length, sourceAddress }) => {
       if (this.failure !== undefined) throw this.failure;
-      this.replicas.set(handle, newReplica({ version, length }));
-      return { message: { length, sequence: 0 } };
+      const source = this.#peer(sourceAddress).replicas.get(handle);
+      if (source === undefined) throw new FsError('CHUNK_NOT_FOUND', `${sourceAddress} has no chunk ${handle}`);
+      const sequence = source.sequence + source.lengthsAfter.length;
+      this.replicas.set(handle, newReplica({ version, length, sequence }));
+      return { message: { length, sequence } };
     });
     rpc.handle(ChunkserverDataMethods.getChunkLength, ({ handle, version }) => {
       const { length, sequence } = this.#replicaAt(handle, version);
@@ -136,7 +141,7 @@ export class ScriptedChunkserver {
     }
   }
 
-  report(handle: string, condition = ReplicaCondition.REPLICA_CONDITION_PRESENT): ReplicaReport {
+  report(handle: string, condition: ReplicaCondition = ReplicaCondition.REPLICA_CONDITION_PRESENT): ReplicaReport {
     const replica = this.replicas.get(handle);
     const { version, length, promisedVersion } = replica ?? newReplica({ version: 0, length: 0 });
     const pendingVersion = promisedVersion > version ? promisedVersion : 0;

@@ -58,7 +58,8 @@ export class TestCluster {
 
   async addServer(): Promise<ScriptedChunkserver> {
     const name = `server${this.servers.length + 1}`;
-    const server = new ScriptedChunkserver(name, this.simulation.host(name).start(), MASTER_ADDRESS);
+    const peer = (address: string) => this.servers.find((other) => other.address === address)!;
+    const server = new ScriptedChunkserver(name, this.simulation.host(name).start(), MASTER_ADDRESS, peer);
     this.servers.push(server);
     await this.simulation.run(async () => {
       await server.listen();

@@ -3,6 +3,7 @@ import { FsError } from '@cairnfs/base';
 import { ChunkserverControlMethods, ChunkserverDataMethods } from '@cairnfs/protocol';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
+import { minimumOf } from '../config.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, RETIRED_AT_ONCE, REVOKE_TIMEOUT_MS } from '../limits.ts';
@@ -37,6 +38,9 @@ export class ClusterViews implements Views {
       await this.#settled(handle);
       const chunk = this.#chunk(handle);
       const bad = chunk.members.filter((member) => suspects.includes(member) || !this.#isSound(member, handle));
+      const minimum = minimumOf(this.#context.config, chunk.goal);
+      if (chunk.members.length - bad.length < minimum)
+        throw tooSmall(handle, chunk.members.length - bad.length, minimum);
       if (bad.length > 0 || chunk.pendingVersion !== 0) {
         await this.#changes.change(handle, { without: bad });
         suspects = [];
@@ -210,6 +214,11 @@ export class ClusterViews implements Views {
 
 function isSameView(a: Chunk, b: Chunk): boolean {
   return a.state === ChunkState.CHUNK_STATE_OPEN && a.version === b.version && a.pendingVersion === 0;
+}
+
+function tooSmall(handle: string, inReach: number, minimum: number): FsError {
+  const message = `chunk ${handle} has ${inReach} sound copies in reach, at least ${minimum} are needed to change it`;
+  return new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach, minimum } });
 }
 
 function unsettled(handle: string): FsError {

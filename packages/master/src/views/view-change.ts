@@ -11,7 +11,7 @@ import { ChunkserverControlMethods, type PrepareViewReply } from '@cairnfs/proto
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
-import type { MasterContext } from '../context.ts';
+import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { chooseMembers } from './choose-members.ts';
@@ -44,19 +44,27 @@ export class ViewChanges {
   readonly #conditions: ReplicaConditions;
   readonly #leases: LeaseTable;
   readonly #departures: Departures;
+  readonly #safeMode: SafeMode;
   readonly #running = new Map<string, Promise<Chunk>>();
   /** Runs when a server that still has a replica is no member any more. */
   onLeft: (server: number, handle: string, version: number) => void = () => {};
 
   constructor(
     context: MasterContext,
-    parts: { servers: ServerTable; conditions: ReplicaConditions; leases: LeaseTable; departures: Departures },
+    parts: {
+      servers: ServerTable;
+      conditions: ReplicaConditions;
+      leases: LeaseTable;
+      departures: Departures;
+      safeMode: SafeMode;
+    },
   ) {
     this.#context = context;
     this.#servers = parts.servers;
     this.#conditions = parts.conditions;
     this.#leases = parts.leases;
     this.#departures = parts.departures;
+    this.#safeMode = parts.safeMode;
   }
 
   isRunning(handle: string): boolean {
@@ -155,6 +163,11 @@ export class ViewChanges {
     const members = chooseMembers({ chunk, candidates: candidates.filter(isSound), primaryCounts: counts });
     const minimum = minimumOf(this.#context.config, chunk.goal);
     if (members.length >= minimum) return members;
+    // A smaller view acknowledges nothing, but it can be read and repaired: better than waiting for servers that are lost.
+    const isLost = (member: number) =>
+      this.#servers.isDead(member) || this.#conditions.get(member, handle) !== undefined;
+    const waitsForNobody = chunk.members.every((member) => members.includes(member) || isLost(member));
+    if (members.length > 0 && waitsForNobody && !this.#safeMode.isActive) return members;
     const message = `chunk ${handle} has ${members.length} sound copies in reach, at least ${minimum} are needed to change it`;
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });
   }

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { garbageKey, META } from '../state/keys.ts';
+import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+
+const OPEN = ChunkState.CHUNK_STATE_OPEN;
+const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
+
+test('repair: the copies of a dead server are replaced on another one', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(30_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 3, 4]);
+  assert.equal(cluster.server(4).replicas.get(HANDLE)?.length, 10);
+});
+
+test('repair: a corrupt copy is replaced, and its server told to quarantine it', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const report = cluster.server(3).report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
+  await cluster.run(cluster.server(3).heartbeat({ changes: [report] }));
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+  const { quarantine } = await cluster.run(cluster.server(3).heartbeat());
+  assert.deepEqual(
+    quarantine.map(({ handle }) => handle),
+    [HANDLE],
+  );
+});
+
+test('repair: with no other server, a corrupt copy is replaced where it was', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT)] }));
+  await cluster.simulation.runFor(10_000);
+  const { quarantine } = await cluster.run(server.heartbeat());
+  assert.deepEqual(
+    quarantine.map(({ handle }) => handle),
+    [HANDLE],
+  );
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  await cluster.simulation.runFor(20_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  assert.equal(server.replicas.get(HANDLE)?.length, 10);
+});
+
+test('repair: the last copy of an open chunk is closed and multiplied', async () => {
+  const cluster = await TestCluster.start(5);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = [7];
+  cluster.cutOff(1);
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(60_000);
+  const settled = cluster.chunk(HANDLE)!;
+  assert.deepEqual([settled.state, settled.length, [...settled.members].sort()], [CLOSED, 7, [3, 4, 5]]);
+});
+
+test('repair: a view given up half way does not keep the last copy from being repaired', async () => {
+  const cluster = await TestCluster.start(5);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(1);
+  cluster.cutOff(2);
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  assert.notEqual(cluster.chunk(HANDLE)!.pendingVersion, 0);
+  cluster.parts.start();
+  await cluster.simulation.runFor(60_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [3, 4, 5]);
+});
+
+test('repair: nothing is copied in safe mode', async () => {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2] });
+  await cluster.restartMaster();
+  cluster.parts.start();
+  assert.equal(cluster.parts.safeMode.isActive, true);
+  await cluster.simulation.runFor(500);
+  assert.equal(cluster.chunk(HANDLE)!.members.length, 2);
+  await cluster.simulation.runFor(20_000);
+  assert.equal(cluster.parts.safeMode.isActive, false);
+  assert.equal(cluster.chunk(HANDLE)!.members.length, 3);
+});
+
+test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.parts.start();
+  const { decisions, seams } = cluster.context;
+  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
+  await cluster.run(
+    decisions.perform('test', (transaction) => {
+      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
+      transaction.add(META.garbageCount, 1);
+    }),
+  );
+  await cluster.simulation.runFor(3000);
+  for (const id of [1, 2, 3]) {
+    assert.ok(cluster.chunk(HANDLE) !== undefined, `forgotten while server ${id} has it`);
+    const server = cluster.server(id);
+    const { quarantine } = await cluster.run(server.heartbeat());
+    assert.deepEqual(
+      quarantine.map(({ handle, reason }) => `${handle} ${reason}`),
+      [`${HANDLE} deleted`],
+    );
+    server.replicas.delete(HANDLE);
+    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  }
+  await cluster.simulation.runFor(3000);
+  assert.equal(cluster.chunk(HANDLE), undefined);
+  assert.equal(decisions.read().counter(META.garbageCount), 0);
+});

@@ -72,7 +72,7 @@ export class CairnClient {
   readonly #calls: MasterCalls;
   readonly #parts: HandleParts;
   readonly #replicas: ReplicaReader;
-  readonly #appendTargets: LruMap<string, WriteTarget>;
+  readonly #appendTargets: LruMap<number, WriteTarget>;
 
   constructor(seams: ClientSeams, options: ClientOptions) {
     if (options.masters.length === 0)
@@ -160,29 +160,13 @@ export class CairnClient {
     options: CallOptions & { create?: boolean } = {},
   ): Promise<{ offset: number }> {
     return naming('append', path, async () => {
-      const deadline = this.#calls.deadline(options);
-      for (let isFresh = false; ; isFresh = true) {
-        const known = this.#appendTargets.get(path);
-        const target = known ?? (await this.#appendTarget(path, options));
-        try {
-          return { offset: await this.#parts.mutations.append(target, bytes, deadline) };
-        } catch (error) {
-          this.#appendTargets.delete(path);
-          // The file remembered under this path was deleted or replaced; nothing was applied.
-          if (!isFsError(error, 'NOT_FOUND') || known === undefined || isFresh) throw error;
-        }
-      }
+      // The path is resolved each time: it may lead to another file by now. A handle spares that.
+      const inode =
+        options.create === true ? await this.#openOrCreate(path, options) : (await this.stat(path, options)).ino;
+      const target = this.#appendTargets.get(inode) ?? writeTarget(inode);
+      this.#appendTargets.set(inode, target);
+      return { offset: await this.#parts.mutations.append(target, bytes, this.#calls.deadline(options)) };
     });
-  }
-
-  async #appendTarget(path: string, options: CallOptions & { create?: boolean }): Promise<WriteTarget> {
-    const target = writeTarget(
-      options.create === true ? await this.#openOrCreate(path, options) : (await this.stat(path, options)).ino,
-    );
-    const other = this.#appendTargets.get(path);
-    if (other !== undefined) return other; // a concurrent append found it first
-    this.#appendTargets.set(path, target);
-    return target;
   }
 
   async #openOrCreate(path: string, options: CallOptions): Promise<number> {
@@ -364,7 +348,6 @@ export class CairnClient {
     return naming('truncate', path, async () => {
       const request = { file: { path, inode: 0 }, size };
       await this.#calls.change(MasterMethods.truncate, request, this.#calls.deadline(options));
-      this.#appendTargets.delete(path);
     });
   }
 

@@ -29,7 +29,7 @@ export const UPLOAD_RENEWAL_MS = 20_000;
 /** Replacements of chunks in one upload before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;
 
-/** Files whose append target is remembered. */
+/** Files whose last extent is remembered for appends by path. */
 export const APPEND_TARGETS_MAX = 256;
 /** Mutations of one handle's bulk write under way. */
 export const MUTATIONS_IN_FLIGHT = 4;

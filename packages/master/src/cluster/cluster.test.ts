@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { newReplica } from '../testing/scripted-chunkserver.ts';
+import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+
+const OTHER = '00000000-0000-4000-8000-000000000002';
+const THIRD = '00000000-0000-4000-8000-000000000003';
+
+test('registration: a server keeps its id, and another cluster is told apart by name', async () => {
+  const cluster = await TestCluster.start(2);
+  const server = cluster.server(2);
+  const before = server.session;
+  await cluster.run(server.register());
+  assert.equal(server.id, 2);
+  assert.ok(server.session > before);
+  await assert.rejects(cluster.run(server.register('another cluster')), (error: Error) => {
+    return error.message.includes('another cluster') && error.message.includes(cluster.context.clusterId);
+  });
+});
+
+test('registration: ids and sessions go on after a crash of the master', async () => {
+  const cluster = await TestCluster.start(2);
+  const { session } = cluster.server(1);
+  await cluster.restartMaster();
+  await cluster.run(cluster.server(1).register());
+  assert.equal(cluster.server(1).id, 1);
+  assert.ok(cluster.server(1).session > session);
+  assert.equal((await cluster.addServer()).id, 3);
+});
+
+test('server: out of touch for its lease and the margin, it is live no more', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.cutOff(3);
+  await cluster.simulation.runFor(9000);
+  assert.equal(cluster.parts.cluster.isLive(3), true);
+  await cluster.simulation.runFor(3000);
+  assert.equal(cluster.parts.cluster.isLive(3), false);
+  assert.equal(cluster.parts.cluster.isLive(2), true);
+});
+
+test('inventory: what is missing, stale or in order is told apart', async () => {
+  const cluster = await TestCluster.start(3);
+  for (const handle of [HANDLE, OTHER, THIRD]) {
+    await cluster.putChunk(handle, { length: 10, version: 3, highestVersion: 3 });
+  }
+  const server = cluster.server(1);
+  server.replicas.delete(HANDLE);
+  server.replicas.set(OTHER, newReplica({ version: 2, length: 10 }));
+  server.replicas.set(THIRD, newReplica({ version: 2, length: 10, promisedVersion: 3 }));
+  await cluster.run(server.sendInventory());
+  const conditions = [HANDLE, OTHER, THIRD].map((handle) => cluster.parts.cluster.replica(1, handle));
+  assert.deepEqual(conditions, ['missing', 'stale', 'live']);
+  server.replicas.set(HANDLE, newReplica({ version: 3, length: 10 }));
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
+});
+
+test('inventory: a replica nobody lists goes to quarantine, never while its chunk is uploaded or in a view change', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(OTHER, { state: ChunkState.CHUNK_STATE_UPLOADING, members: [2] });
+  await cluster.putChunk(THIRD, { length: 10, members: [2, 3], pendingVersion: 2, highestVersion: 2 });
+  const server = cluster.server(1);
+  for (const handle of [HANDLE, OTHER, THIRD]) server.replicas.set(handle, newReplica({ version: 1, length: 10 }));
+  await cluster.run(server.sendInventory());
+  const { quarantine } = await cluster.run(server.heartbeat());
+  assert.deepEqual(quarantine, [{ handle: HANDLE, versionAtMost: 1, reason: 'orphan' }]);
+});
+
+test('inventory: in safe mode nobody is told to put anything away', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.restartMaster();
+  const server = cluster.server(1);
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(server.register());
+  await cluster.run(server.sendInventory());
+  assert.deepEqual((await cluster.run(server.heartbeat())).quarantine, []);
+  for (const id of [2, 3]) {
+    await cluster.run(cluster.server(id).register());
+    await cluster.run(cluster.server(id).sendInventory());
+  }
+  assert.equal(cluster.parts.safeMode.isActive, false);
+  assert.equal((await cluster.run(server.heartbeat())).quarantine.length, 1);
+});
+
+test('safe mode: with a server missing it ends after its time, and says what it waits for', async () => {
+  const cluster = await TestCluster.start(10);
+  cluster.cutOff(10);
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(10_000);
+  assert.equal(cluster.parts.safeMode.reason, '9 of 10 known chunkservers have reported what they hold');
+  await cluster.simulation.runFor(6000);
+  assert.deepEqual([cluster.parts.safeMode.isActive, cluster.parts.safeMode.reason], [false, '']);
+});
+
+test('safe mode: with too many servers missing it goes on', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.cutOff(3);
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(60_000);
+  assert.equal(cluster.parts.safeMode.isActive, true);
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+
+const OPEN = { state: ChunkState.CHUNK_STATE_OPEN, length: 10, sequence: 2, baseSequence: 2 };
+
+/** Calls of server `id`, made from a host of their own. */
+function callsOf(cluster: TestCluster, id: number) {
+  const host = cluster.simulation.host(`caller for ${id}`);
+  const channel = createRpcPool(host.start()).channel('master:9000');
+  const server = cluster.server(id);
+  const options = { timeoutMs: 30_000 };
+  const caller = () => ({ serverId: id, session: server.session });
+  return {
+    acquire: async (version = 1) => {
+      const request = { ...caller(), wanted: [{ handle: HANDLE, version }] };
+      return (await cluster.run(channel.call(MasterControlMethods.acquireLeases, request, options))).message.granted;
+    },
+    release: async (released: { committedLength: number; sequence: number; version?: number }) => {
+      const request = { ...caller(), released: [{ handle: HANDLE, version: 1, ...released }] };
+      await cluster.run(channel.call(MasterControlMethods.releaseLeases, request, options));
+    },
+    reportFailed: async (failedMembers: number[]) => {
+      const request = { ...caller(), handle: HANDLE, version: 1, failedMembers, reason: 'test' };
+      return (await cluster.run(channel.call(MasterControlMethods.reportFailedMembers, request, options))).message.view;
+    },
+  };
+}
+
+test('lease: only the primary of an open chunk at its version gets it, with the view', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const [view] = await callsOf(cluster, 1).acquire();
+  assert.deepEqual(view, {
+    ...{ handle: HANDLE, version: 1, members: [1, 2, 3], minimum: 2, sealed: false },
+    ...{ addresses: ['server1:9100', 'server2:9100', 'server3:9100'], baseSequence: 2, baseLength: 10 },
+  });
+  assert.deepEqual(await callsOf(cluster, 2).acquire(), []);
+  assert.deepEqual(await callsOf(cluster, 3).acquire(2), []);
+});
+
+test('lease: a closed chunk, or one with a view pending, is led by nobody', async () => {
+  const cluster = await TestCluster.start(3);
+  const calls = callsOf(cluster, 1);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  assert.deepEqual(await calls.acquire(), []);
+  await cluster.putChunk(HANDLE, { ...OPEN, pendingVersion: 2, highestVersion: 2, pendingMembers: [1, 2] });
+  assert.deepEqual(await calls.acquire(), []);
+});
+
+test('lease: given back, it closes the chunk at its length; said twice it changes nothing', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const calls = callsOf(cluster, 1);
+  await calls.acquire();
+  await calls.release({ committedLength: 30, sequence: 4 });
+  await calls.release({ committedLength: 99, sequence: 9 });
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.state, chunk.length, chunk.sequence], [ChunkState.CHUNK_STATE_CLOSED, 30, 4]);
+});
+
+test('lease: given back with less than was committed, it leaves the chunk to a view change', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  await callsOf(cluster, 1).release({ committedLength: 5, sequence: 1 });
+  assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_OPEN);
+  assert.equal(cluster.simulation.host('master').isRunning, true);
+});
+
+test('lease: a primary that reports a failed member leads the view without it', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = id === 3 ? [] : [25];
+  const view = await callsOf(cluster, 1).reportFailed([3]);
+  assert.deepEqual([view?.version, view?.members, view?.baseSequence, view?.baseLength], [2, [1, 2], 3, 25]);
+  assert.equal(cluster.server(3).replicas.get(HANDLE)!.isRemoved, true);
+});
+
+test('lease: a restarted master adopts what primaries hold on to, and knows no old sessions', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const server = cluster.server(1);
+  await cluster.restartMaster();
+  const early = server.heartbeat({ renewLeases: [HANDLE] });
+  await assert.rejects(cluster.run(early), { kind: 'STALE_SESSION' });
+  await cluster.run(server.register());
+  const { renewedLeases } = await cluster.run(server.heartbeat({ renewLeases: [HANDLE] }));
+  assert.deepEqual(renewedLeases, [HANDLE]);
+  const other = cluster.server(2);
+  await cluster.run(other.register());
+  assert.deepEqual((await cluster.run(other.heartbeat({ renewLeases: [HANDLE] }))).renewedLeases, []);
+});

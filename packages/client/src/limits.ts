@@ -31,9 +31,6 @@ export const UPLOAD_REPLACEMENTS_MAX = 64;
 
 /** Files whose last extent is remembered for appends by path. */
 export const APPEND_TARGETS_MAX = 256;
-/** Mutations of one handle's bulk write under way. */
-export const MUTATIONS_IN_FLIGHT = 4;
-
 export const LIST_PAGE_ENTRIES = 1000;
 export const PARALLEL_FILES_DEFAULT = 16;
 /** A piece of a stream, and how many are read ahead of the one the caller works on. */

@@ -34,8 +34,6 @@ export const extentRange = (inode: number) => ({ start: `e${u64ToKey(inode)}`, e
 export const offsetOfExtentKey = (key: Key): number => keyToU64(key, 9);
 
 export const chunkKey = (handle: string): Key => `c${uuidToKey(handle)}`;
-export const chunkRange = { start: 'c', end: 'd' } as const;
-export const handleOfChunkKey = (key: Key): string => keyToUuid(key, 1);
 
 /** Chunk `handle` has a member on `server`: what the server's inventory is compared with. */
 export const memberKey = (server: number, handle: string): Key => `r${u32ToKey(server)}${uuidToKey(handle)}`;

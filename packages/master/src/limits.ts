@@ -77,3 +77,5 @@ export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;
 /** Calls to a returning server about views that changed without it. */
 export const DEPARTURES_AT_ONCE = 16;
+/** Between two questions to a server whether it still has what it was told to put away. */
+export const ORDERS_CHECKED_EVERY_MS = 10_000;

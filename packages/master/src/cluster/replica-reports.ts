@@ -118,6 +118,13 @@ export class ReplicaReports {
     if (queue.size < QUARANTINE_QUEUE_MAX && !this.isAwaited(server, order.handle)) queue.set(order.handle, order);
   }
 
+  /** The server was asked and does not have the chunk: as if it had reported it gone. */
+  absent(server: number, handle: string): void {
+    this.#orders.get(server)?.delete(handle);
+    if (this.#conditions.get(server, handle) !== undefined) this.#conditions.set(server, handle, 'missing');
+    this.onGone(server, handle);
+  }
+
   /** An order to quarantine the chunk waits for the server's report. */
   isOrdered(server: number, handle: string): boolean {
     return this.#orders.get(server)?.has(handle) ?? false;

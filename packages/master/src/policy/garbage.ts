@@ -3,10 +3,11 @@
  * when every member has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
  */
 import type { Timer } from '@cairnfs/base';
+import { ChunkserverControlMethods } from '@cairnfs/protocol';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
-import type { ServerTable } from '../cluster/server-table.ts';
+import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { GARBAGE_INTERVAL_MS, GARBAGE_STEP } from '../limits.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, GARBAGE_INTERVAL_MS, GARBAGE_STEP, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
 
 export class GarbageCollection {
@@ -16,6 +17,7 @@ export class GarbageCollection {
   readonly #safeMode: SafeMode;
   /** Members that have said a garbage chunk is gone. In memory: a restarted master asks again. */
   readonly #gone = new Map<string, Set<number>>();
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -29,7 +31,7 @@ export class GarbageCollection {
 
   start(): void {
     this.#timer = this.#context.seams.clock.after(GARBAGE_INTERVAL_MS, () => {
-      this.#running = this.#step()
+      this.#running = this.#round()
         .catch((error: unknown) => this.#context.seams.log.warn('garbage collection was put off', { error }))
         .then(() => this.start());
     });
@@ -41,8 +43,31 @@ export class GarbageCollection {
     this.#timer?.cancel();
   }
 
-  async #step(): Promise<void> {
+  async #round(): Promise<void> {
     if (this.#safeMode.isActive) return;
+    await this.#step();
+    const { clock } = this.#context.seams;
+    if (clock.nowMs() - this.#askedAtMs < ORDERS_CHECKED_EVERY_MS) return;
+    this.#askedAtMs = clock.nowMs();
+    await Promise.all([...this.#servers.all].map((server) => this.#askAboutOrders(server)));
+  }
+
+  /** A server may have told an earlier master that a chunk is gone, and tells nobody again. */
+  async #askAboutOrders(server: ServerEntry): Promise<void> {
+    const handles = this.#servers.isLive(server.id) ? this.#reports.ordersFor(server).map(({ handle }) => handle) : [];
+    if (handles.length === 0) return;
+    try {
+      const channel = this.#context.pool.channel(server.address);
+      const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
+      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, { handles }, options);
+      const present = new Set(reply.message.replicas.map(({ handle }) => handle));
+      for (const handle of handles) if (!present.has(handle)) this.#reports.absent(server.id, handle);
+    } catch (error) {
+      this.#context.seams.log.info('a server did not say what it still holds', { server: server.id, error });
+    }
+  }
+
+  async #step(): Promise<void> {
     const { decisions, seams } = this.#context;
     await decisions.perform('garbageCollected', (transaction) => {
       for (const { key } of transaction.range(garbageRange(seams.clock.wallMs()), GARBAGE_STEP)) {

@@ -116,3 +116,19 @@ test('garbage: a chunk is forgotten when every server has said that it is gone',
   assert.equal(cluster.chunk(HANDLE), undefined);
   assert.equal(decisions.read().counter(META.garbageCount), 0);
 });
+
+test('garbage: a server that told an earlier master is asked, and the chunk forgotten', async () => {
+  const cluster = await TestCluster.start(3);
+  const { decisions, seams } = cluster.context;
+  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
+  await cluster.run(
+    decisions.perform('test', (transaction) => {
+      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
+      transaction.add(META.garbageCount, 1);
+    }),
+  );
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  cluster.parts.start();
+  await cluster.simulation.runFor(20_000);
+  assert.equal(cluster.chunk(HANDLE), undefined);
+});

@@ -68,9 +68,10 @@ export class ScriptedChunkserver {
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });
-    rpc.handle(ChunkserverControlMethods.describeReplicas, () => {
+    rpc.handle(ChunkserverControlMethods.describeReplicas, ({ handles }) => {
       if (this.failure !== undefined) throw this.failure;
-      return { message: { replicas: [] } };
+      const replicas = handles.filter((handle) => this.replicas.has(handle)).map((handle) => this.report(handle));
+      return { message: { replicas } };
     });
     rpc.handle(ChunkserverControlMethods.cloneReplica, ({ handle, version, length, sourceAddress }) => {
       if (this.failure !== undefined) throw this.failure;

@@ -1,1 +1,2 @@
-export {};
+export { type Chunkserver, startChunkserver } from './chunkserver.ts';
+export { CHUNKSERVER_DEFAULTS, type ChunkserverConfig } from './config.ts';

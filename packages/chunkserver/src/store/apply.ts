@@ -107,7 +107,10 @@ function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8A
   writeReplica(transaction, handle, { ...known, members, uploadId, isInFile, summedLength: length });
   writeCommitPoint(transaction, handle, { sequence: 0, length });
   const before = firstBlock === 0 ? [] : readChecksums(transaction, handle).slice(0, firstBlock);
-  assert(before.length === firstBlock, () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`);
+  assert(
+    before.length === firstBlock,
+    () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`,
+  );
   writeChecksums(transaction, handle, [...before, ...blockChecksums]);
   if (!isInFile) transaction.put(dataKey(handle), (data ?? new Uint8Array(0)).slice());
 }
@@ -244,7 +247,8 @@ function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): vo
 
 function corruptFound(target: Target, block: number): void {
   const { corruptBlocks } = existing(target);
-  if (!corruptBlocks.includes(block)) change(target, { corruptBlocks: [...corruptBlocks, block].sort((a, b) => a - b) });
+  if (!corruptBlocks.includes(block))
+    change(target, { corruptBlocks: [...corruptBlocks, block].sort((a, b) => a - b) });
 }
 
 function removeReplica({ transaction, handle }: Target): void {

@@ -53,7 +53,8 @@ export class DiskStore {
     try {
       let identity = await readIdentity(disk, directory);
       if (identity === undefined) {
-        for (let prefix = 0; prefix < FAN_OUT; prefix += 1) await disk.makeDirectory(`${directory}/chunks/${hex(prefix)}`);
+        for (let prefix = 0; prefix < FAN_OUT; prefix += 1)
+          await disk.makeDirectory(`${directory}/chunks/${hex(prefix)}`);
         await disk.makeDirectory(`${directory}/quarantine`);
         await disk.syncDirectory(`${directory}/chunks`);
         const fresh = { diskId: randomUuid(random), serverUuid: serverUuid ?? randomUuid(random) };

@@ -2,7 +2,19 @@
  * Keys of a disk's state, and values that carry their own checksum: what the index returns is served only when it is
  * what was put there (docs/spec/chunk-format.md).
  */
-import { crc32c, FsError, getU32LE, getU64LE, type Key, keyToUuid, putU32LE, putU64LE, u64ToKey, uuidToKey } from '@cairnfs/base';
+import {
+  crc32c,
+  FsError,
+  getU32LE,
+  getU64LE,
+  type Key,
+  keyToU64,
+  keyToUuid,
+  putU32LE,
+  putU64LE,
+  u64ToKey,
+  uuidToKey,
+} from '@cairnfs/base';
 
 export const replicaKey = (handle: string): Key => `c${uuidToKey(handle)}`;
 export const commitPointKey = (handle: string): Key => `p${uuidToKey(handle)}`;
@@ -75,3 +87,5 @@ export function decodeChecksums(sealed: Uint8Array, what: string): number[] {
 export const quarantineDataKey = (atMs: number, handle: string): Key => `r${u64ToKey(atMs)}${uuidToKey(handle)}`;
 
 export const handleOfKey = (key: Key): string => keyToUuid(key, 1);
+export const atOfQuarantineKey = (key: Key): number => keyToU64(key, 1);
+export const handleOfQuarantineKey = (key: Key): string => keyToUuid(key, 9);

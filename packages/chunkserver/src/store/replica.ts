@@ -138,7 +138,8 @@ export class Replica implements MutableReplica {
   // ---- MutableReplica ----
 
   journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void {
-    if (this.#refused.length > 0) throw new FsError('OVERLOADED', `the journal of chunk ${this.handle} is behind; try again`);
+    if (this.#refused.length > 0)
+      throw new FsError('OVERLOADED', `the journal of chunk ${this.handle} is behind; try again`);
     this.#checkPresent();
     const { sequence, offset, checksum, isAppend, lengthAfter, operation, bytes } = mutation;
     const stored: StoredMutation = {
@@ -266,4 +267,3 @@ function loadStaged(mutation: StoredMutation, bytes: Uint8Array): StagedMutation
   const operation = number === 0 ? undefined : { client: owner, number, settledBelow };
   return { sequence, offset, bytes, checksum, isAppend, lengthAfter, operation, isDurable: true, isGone: false };
 }
-

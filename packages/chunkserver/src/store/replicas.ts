@@ -2,16 +2,24 @@
  * All replicas of a chunkserver, over its disks: found in memory or in the index of a disk, forgotten when memory is
  * short and nothing is under way. There is at most one object of a replica at a time.
  */
-import { assert, type Clock, FsError, type Log, toFsError } from '@cairnfs/base';
-import { type BufferPool, CHUNK_BYTES_MAX, type ChunkView, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { assert, type Clock, FsError, isFsError, isUuid, type Log, toFsError } from '@cairnfs/base';
+import {
+  type BufferPool,
+  CHUNK_BYTES_MAX,
+  type ChunkView,
+  ReplicaCondition,
+  type ReplicaReport,
+} from '@cairnfs/protocol';
 import { REPLICAS_CACHED_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { handleOfKey, replicaKey } from './keys.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
 import { Settler } from './settle.ts';
+import { readReplica } from './stored-replica.ts';
 
 const EVICTION_TRIES = 16;
+const STOCK_PAGE = 1_024;
 
 export interface ReplicasOptions {
   readonly clock: Clock;
@@ -64,6 +72,48 @@ export class Replicas implements MutableReplicas {
     return this.#use.get(store)!;
   }
 
+  /**
+   * Counts what is on the disks, and moves aside chunk files that no record speaks of: uploads that a restart cut short,
+   * and what was on its way to quarantine. Before anything is served.
+   */
+  async takeStock(): Promise<void> {
+    for (const store of this.stores) {
+      try {
+        await this.#takeStockOf(store);
+      } catch (error) {
+        throw store.fault(error);
+      }
+    }
+  }
+
+  async #takeStockOf(store: DiskStore): Promise<void> {
+    const { clock, log } = this.#options;
+    const use = this.useOf(store);
+    const unsettled: Replica[] = [];
+    for (let after = ''; ; ) {
+      const handles = [...handlesFrom(store, after === '' ? 'c' : `${replicaKey(after)}\0`, STOCK_PAGE)];
+      for (const handle of handles) {
+        const replica = this.#load(store, handle);
+        if (replica === undefined) continue;
+        use.replicaCount += 1;
+        use.usedBytes += replica.log.committedLength;
+        if (replica.unsettled.length > 0) unsettled.push(replica);
+      }
+      if (handles.length < STOCK_PAGE) break;
+      after = handles.at(-1)!;
+    }
+    for (const replica of unsettled) {
+      this.#keep(replica);
+      this.#settler.note(replica);
+    }
+    const atMs = Math.floor(clock.wallMs());
+    for (const name of await store.chunkFiles()) {
+      if (isUuid(name) && isInUse(store, name)) continue;
+      log.info('chunk file without a record moved aside', { name, directory: store.directory });
+      await store.setAside(name, atMs);
+    }
+  }
+
   find(handle: string): Replica | undefined {
     const cached = this.#cache.get(handle);
     if (cached !== undefined) {
@@ -89,13 +139,22 @@ export class Replicas implements MutableReplicas {
 
   /** A record made a replica: takes it in. */
   added(store: DiskStore, handle: string): Replica {
-    const replica = Replica.load(store, handle, this.#shell);
+    // A read may have found the record's effect already.
+    const replica = this.#cache.get(handle) ?? Replica.load(store, handle, this.#shell);
     assert(replica !== undefined, () => `chunk ${handle} is not in the index after the record that made it`);
     const use = this.useOf(store);
     use.replicaCount += 1;
     use.usedBytes += replica.log.committedLength;
     this.#keep(replica);
     return replica;
+  }
+
+  /** More of an upload is durable. Nobody decides on it yet, so an object that knows less is simply replaced. */
+  uploadGrew(store: DiskStore, handle: string, lengthBefore: number, length: number): void {
+    const use = this.useOf(store);
+    if (lengthBefore === 0) use.replicaCount += 1;
+    use.usedBytes += length - lengthBefore;
+    this.#cache.delete(handle);
   }
 
   /** A record removed it, or is about to: nothing more is journalled for it. */
@@ -116,11 +175,18 @@ export class Replicas implements MutableReplicas {
     const healthy = this.stores.filter(({ failure }) => failure === undefined);
     if (healthy.length === 0) throw this.stores[0]!.failure!;
     const best = healthy.reduce((a, b) => (this.freeBytes(b) > this.freeBytes(a) ? b : a));
-    if (this.freeBytes(best) >= bytes) return best;
+    this.checkRoom(best, bytes);
+    return best;
+  }
+
+  /** @throws FsError NO_SPACE */
+  checkRoom(store: DiskStore, bytes: number): void {
+    const freeBytes = this.freeBytes(store);
+    if (freeBytes >= bytes) return;
     throw new FsError(
       'NO_SPACE',
-      `no disk of this server has room for ${bytes} bytes beside what is kept free; delete something or add disks`,
-      { details: { freeBytes: Math.max(0, this.freeBytes(best)) } },
+      `disk ${store.directory} has no room for ${bytes} bytes beside what is kept free; delete something or add disks`,
+      { details: { freeBytes: Math.max(0, freeBytes) } },
     );
   }
 
@@ -151,14 +217,21 @@ export class Replicas implements MutableReplicas {
     const { handle, log, corruptBlocks, view } = replica;
     const { version, promisedVersion, committedLength: length } = log;
     const isCorrupt = corruptBlocks.size > 0;
-    const isUploading = view === undefined && log.version === 1 && replica.uploadId !== '';
+    const isUploading = view === undefined && log.version === 1 && replica.members.length > 0;
     const condition = isCorrupt
       ? ReplicaCondition.REPLICA_CONDITION_CORRUPT
       : isUploading
         ? ReplicaCondition.REPLICA_CONDITION_UPLOADING
         : ReplicaCondition.REPLICA_CONDITION_PRESENT;
     const message = isCorrupt ? `blocks ${[...corruptBlocks].slice(0, 8).join(', ')} do not match their checksums` : '';
-    return { handle, version, length, condition, message, pendingVersion: promisedVersion > version ? promisedVersion : 0 };
+    return {
+      handle,
+      version,
+      length,
+      condition,
+      message,
+      pendingVersion: promisedVersion > version ? promisedVersion : 0,
+    };
   }
 
   /** Up to `limit` reports of one disk, in order of handle, of handles above `after`. */
@@ -216,6 +289,16 @@ export class Replicas implements MutableReplicas {
 
 function* handlesFrom({ ledger }: DiskStore, start: string, limit: number): Generator<string> {
   for (const { key } of ledger.view().range(start, 'd', limit)) yield handleOfKey(key);
+}
+
+/** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
+function isInUse({ ledger }: DiskStore, handle: string): boolean {
+  try {
+    return readReplica(ledger.view(), handle)?.isInFile === true;
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) return true;
+    throw error;
+  }
 }
 
 function unreadable(handle: string): ReplicaReport {

@@ -1,0 +1,111 @@
+/** A chunkserver, put together: disks, replicas, the parts over them, and the port they are reached at. */
+import { type Address, type Seams, toFsError } from '@cairnfs/base';
+import {
+  BufferPool,
+  type ChunkStreams,
+  createRpcPool,
+  createRpcServer,
+  type ReplicaReport,
+  type RpcServer,
+} from '@cairnfs/protocol';
+import { Clones } from './clone/clones.ts';
+import type { ChunkserverConfig } from './config.ts';
+import { Changes } from './control/changes.ts';
+import { Heartbeat } from './control/heartbeat.ts';
+import { MasterLink } from './control/master-link.ts';
+import { Quarantine } from './control/quarantine.ts';
+import { identityOf } from './control/registration.ts';
+import { Mutations } from './mutation/mutations.ts';
+import { Reads } from './read/reads.ts';
+import { registerCalls } from './serve/register-calls.ts';
+import { ServerLease } from './serve/server-lease.ts';
+import { openDisks } from './store/open-disks.ts';
+import { Replicas } from './store/replicas.ts';
+import { GrpcStreams } from './streams/grpc-streams.ts';
+import { Uploads } from './upload/uploads.ts';
+
+export const SOFTWARE_VERSION = '0.1.0';
+
+export interface Chunkserver {
+  readonly address: Address;
+  /** Its handlers serve gRPC too. */
+  readonly rpc: RpcServer;
+  readonly chunkStreams: ChunkStreams;
+  /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a chunkserver on `config.disks`; it is reachable when the promise resolves, and serves once a master answered.
+ *
+ * @throws FsError DAMAGED, CLUSTER_MISMATCH  what is on the disks must not be guessed at.
+ * @throws DiskError EBUSY  another process uses a disk's folder.
+ */
+export async function startChunkserver(seams: Seams, config: ChunkserverConfig): Promise<Chunkserver> {
+  const { clock, disk, log, network, random } = seams;
+  const stores = await openDisks(seams, config.disks);
+  try {
+    identityOf(stores);
+    const buffers = new BufferPool();
+    const peers = createRpcPool({ clock, random, network, log, buffers });
+    const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers });
+    const master = new MasterLink(peers, config.masters);
+    const lease = new ServerLease(clock);
+    const changes = new Changes();
+    const report = (change: ReplicaReport): void => changes.note(change);
+    const { capacityBytes, reserveBytes, quarantineGraceMs: graceMs } = config;
+    const replicas = new Replicas({ clock, log, pool: buffers, stores, reserveBytes, capacityBytes, report });
+    await replicas.takeStock();
+    const uploads = new Uploads({ clock, lease, replicas, peers });
+    const isActive = (handle: string): boolean => uploads.isActive(handle);
+    const moved = (handle: string): void => uploads.forget(handle);
+    const quarantine = new Quarantine({ clock, disk, log, replicas, graceMs, report, isActive, moved });
+    const mutations = new Mutations({
+      ...{ clock, log, replicas, peers, master },
+      serverId: () => heartbeat.session?.serverId ?? 0,
+      session: () => heartbeat.session?.session ?? 0,
+      chunkLeaseMs: () => heartbeat.session?.chunkLeaseMs ?? 0,
+      mayServe: () => lease.holds(),
+      mayNotServe: () => lease.refusal(),
+    });
+    const reads = new Reads({ replicas, mutations, lease, pool: buffers });
+    const clones = new Clones({ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads });
+    const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
+    const address = config.advertise ?? listener.address;
+    const heartbeat: Heartbeat = new Heartbeat({
+      ...{ seams, master, stores, address, lease, replicas, mutations, changes, quarantine },
+      ...{ host: config.host, rack: config.rack, softwareVersion: SOFTWARE_VERSION },
+      sweep: () => {
+        uploads.sweep();
+        quarantine.sweep();
+      },
+    });
+    registerCalls(rpc, { clones, mutations, reads, replicas, uploads });
+    heartbeat.start();
+    log.info('chunkserver listens', { address, disks: config.disks });
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await heartbeat.stop();
+      await listener.close();
+      rpc.close();
+      peers.close();
+      await quarantine.idle();
+      await replicas.close();
+      for (const store of stores) await store.close();
+    };
+    return {
+      address,
+      rpc,
+      chunkStreams: new GrpcStreams({ heartbeat, reads, replicas, uploads }),
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    for (const store of stores) {
+      await store.close().catch((fault: unknown) => log.warn('disk not closed', { error: toFsError(fault).message }));
+    }
+    throw error;
+  }
+}

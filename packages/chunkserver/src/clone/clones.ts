@@ -1,0 +1,291 @@
+/**
+ * Copies of whole replicas between chunkservers (docs/protocol.md, "Repair and garbage"): the target pulls, checks every
+ * block, and has the copy on stable storage before it says so. The operation table comes along, so that a retry that
+ * reaches the copy is still recognised.
+ */
+import { crc32c, type Disk, type DiskFile, FsError } from '@cairnfs/base';
+import {
+  BLOCK_BYTES,
+  type BufferPool,
+  type CallContext,
+  CHUNK_BYTES_MAX,
+  ChunkserverPeerMethods,
+  type CloneReplicaReply,
+  type CloneReplicaRequest,
+  type FetchReplicaItem,
+  type FetchReplicaRequest,
+  FRAME_DATA_BYTES_MAX,
+  type Payload,
+  type ReceivedData,
+  type ReplicaDescription,
+  type ReplicaReport,
+  type RpcPool,
+} from '@cairnfs/protocol';
+import type { Quarantine } from '../control/quarantine.ts';
+import { CLONE_ITEM_TIMEOUT_MS, CLONES_MAX } from '../limits.ts';
+import { notFound } from '../mutation/secondary.ts';
+import type { ServerLease } from '../serve/server-lease.ts';
+import type { DiskStore } from '../store/disk-store.ts';
+import type { Replica } from '../store/replica.ts';
+import { CorruptBlockError, readBlocks } from '../store/replica-bytes.ts';
+import type { Replicas } from '../store/replicas.ts';
+import { sumBlocks } from '../upload/block-sums.ts';
+import type { Uploads } from '../upload/uploads.ts';
+
+export interface ClonesOptions {
+  readonly disk: Disk;
+  readonly lease: ServerLease;
+  readonly peers: RpcPool;
+  readonly pool: BufferPool;
+  readonly quarantine: Quarantine;
+  readonly replicas: Replicas;
+  readonly uploads: Uploads;
+  readonly report: (report: ReplicaReport) => void;
+}
+
+export class Clones {
+  readonly #options: ClonesOptions;
+  readonly #receiving = new Set<string>();
+
+  constructor(options: ClonesOptions) {
+    this.#options = options;
+  }
+
+  /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
+  async *send({ handle, version }: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
+    const { lease, replicas } = this.#options;
+    lease.check();
+    const replica = replicas.find(handle);
+    if (replica === undefined) throw notFound(handle);
+    replica.uses += 1;
+    try {
+      yield { message: { replica: await this.#describe(replica, version), offset: 0 } };
+      const { committedLength: length, committedSequence: sequence } = replica.log;
+      for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
+        const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
+        const { memory } = await this.#blocks(replica, offset, end);
+        const bytes = memory.bytes.subarray(0, end - offset);
+        const data = { buffers: [bytes], checksum: crc32c(bytes), sent: () => memory.release() };
+        try {
+          this.#checkClosed(replica, version, sequence);
+        } catch (error) {
+          memory.release();
+          throw error;
+        }
+        yield { message: { replica: undefined, offset }, data };
+      }
+    } finally {
+      replica.uses -= 1;
+    }
+  }
+
+  /** Pulls a copy from another server; the same copy twice is answered at once. */
+  async receive(request: CloneReplicaRequest, { signal }: CallContext): Promise<Payload<CloneReplicaReply>> {
+    const { quarantine, replicas } = this.#options;
+    const { handle, version, length } = request;
+    if (this.#receiving.has(handle) || this.#receiving.size >= CLONES_MAX) {
+      throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${CLONES_MAX} others, are being copied here; try again`);
+    }
+    this.#receiving.add(handle);
+    try {
+      await quarantine.leaving(handle);
+      const known = replicas.find(handle);
+      if (known !== undefined && isCopy(known, request)) {
+        return { message: { length, sequence: known.log.committedSequence } };
+      }
+      const isKept = known !== undefined && (known.log.promisedVersion > version || known.uses > 0);
+      if (isKept || this.#options.uploads.isActive(handle)) {
+        throw new FsError(
+          'STALE_VERSION',
+          `chunk ${handle}: a replica at version ${known?.log.version ?? 0} is here already; it is not overwritten`,
+        );
+      }
+      const sequence = await this.#pull(request, signal);
+      return { message: { length, sequence } };
+    } finally {
+      this.#receiving.delete(handle);
+    }
+  }
+
+  async #describe(replica: Replica, version: number): Promise<ReplicaDescription> {
+    const { log, operations } = replica;
+    log.checkVersion(version);
+    this.#checkClosed(replica, version, log.committedSequence);
+    const blockChecksums: number[] = [];
+    const { committedLength: length, committedSequence: sequence } = log;
+    for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
+      const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
+      const { memory } = await this.#blocks(replica, offset, end);
+      for (let at = 0; at < end - offset; at += BLOCK_BYTES) {
+        blockChecksums.push(crc32c(memory.bytes.subarray(at, Math.min(at + BLOCK_BYTES, end - offset))));
+      }
+      memory.release();
+    }
+    const records = operations.entries(sequence).map(({ client, atMs, ...rest }) => {
+      return { ...rest, client: Buffer.from(client, 'latin1'), atMs };
+    });
+    return { version, length, sequence, blockChecksums, operations: records };
+  }
+
+  #checkClosed({ log, handle }: Replica, version: number, sequence: number): void {
+    this.#options.lease.check();
+    log.checkVersion(version);
+    if (log.staged.length === 0 && log.committedSequence === sequence) return;
+    throw new FsError('UNAVAILABLE', `chunk ${handle} is being changed and cannot be copied now; close it first`);
+  }
+
+  async #blocks(replica: Replica, offset: number, end: number) {
+    const { pool, replicas } = this.#options;
+    try {
+      return await readBlocks(replica, { offset, end }, pool);
+    } catch (error) {
+      if (error instanceof CorruptBlockError) replicas.corrupt(replica, error.block);
+      throw error;
+    }
+  }
+
+  async #pull(request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
+    const { peers, replicas, lease } = this.#options;
+    const { handle, version, length, sourceAddress } = request;
+    const store = replicas.placeFor(Math.max(length, 1));
+    const options = { timeoutMs: CLONE_ITEM_TIMEOUT_MS, signal };
+    const items = peers
+      .channel(sourceAddress)
+      .stream(ChunkserverPeerMethods.fetchReplica, { handle, version }, options);
+    let incoming: Incoming | undefined;
+    try {
+      for await (const { message, data } of items) {
+        try {
+          if (incoming === undefined) incoming = await Incoming.begin(store, request, message.replica);
+          if (data !== undefined) await incoming.take(message.offset, data);
+        } finally {
+          data?.memory.release();
+        }
+      }
+      if (incoming === undefined) throw new FsError('BAD_FRAME', `${sourceAddress} sent nothing of chunk ${handle}`);
+      lease.check();
+      return await this.#keep(store, handle, incoming);
+    } catch (error) {
+      await incoming?.discard(this.#options.disk);
+      throw error;
+    }
+  }
+
+  async #keep(store: DiskStore, handle: string, incoming: Incoming): Promise<number> {
+    const { disk, replicas, report } = this.#options;
+    const record = incoming.finish();
+    // The old copy, if any, goes first: a crash in between leaves none, and the master orders another.
+    const old = replicas.find(handle);
+    if (old !== undefined && old.uses > 0) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
+    if (record.isInFile) await incoming.moveInto(disk, store);
+    if (old !== undefined) replicas.forget(old);
+    const sequence = store.append(handle, { $case: 'cloned', value: record }, incoming.smallBytes);
+    const replica = replicas.added(store, handle);
+    await store.durable(sequence);
+    report(replicas.describe(replica));
+    return record.sequence;
+  }
+}
+
+function isCopy({ log, corruptBlocks }: Replica, { version, length }: CloneReplicaRequest): boolean {
+  const isCurrent = log.version === version && log.promisedVersion === version && corruptBlocks.size === 0;
+  return isCurrent && log.committedLength === length && log.staged.length === 0;
+}
+
+/** A copy on its way in, in a file of its own name until it is whole. */
+class Incoming {
+  readonly #store: DiskStore;
+  readonly #handle: string;
+  readonly #description: ReplicaDescription;
+  readonly #draft: string;
+  #received = 0;
+  /** The bytes of a chunk that will live in the index. */
+  smallBytes: Uint8Array | undefined;
+
+  private constructor(store: DiskStore, handle: string, description: ReplicaDescription) {
+    this.#store = store;
+    this.#handle = handle;
+    this.#description = description;
+    this.#draft = `${store.chunkPath(handle)}.copy`;
+    if (description.length <= BLOCK_BYTES) this.smallBytes = new Uint8Array(description.length);
+  }
+
+  static async begin(
+    store: DiskStore,
+    { handle, version, length }: CloneReplicaRequest,
+    description: ReplicaDescription | undefined,
+  ): Promise<Incoming> {
+    const isExpected = description?.version === version && description.length === length && length <= CHUNK_BYTES_MAX;
+    if (description === undefined || !isExpected) {
+      throw new FsError(
+        'STALE_VERSION',
+        `chunk ${handle}: the source has version ${description?.version}, length ${description?.length}; asked for were ` +
+          `version ${version}, length ${length}`,
+      );
+    }
+    const incoming = new Incoming(store, handle, description);
+    if (incoming.smallBytes === undefined) await incoming.#use((file) => file.truncate(0));
+    return incoming;
+  }
+
+  async take(offset: number, { bytes, checksum }: ReceivedData): Promise<void> {
+    const { blockChecksums, length } = this.#description;
+    if (offset !== this.#received || offset + bytes.length > length || offset % BLOCK_BYTES !== 0) {
+      throw new FsError(
+        'BAD_FRAME',
+        `a piece of chunk ${this.#handle} came at ${offset}, expected was ${this.#received}`,
+      );
+    }
+    for (const [index, sum] of sumBlocks(bytes, checksum).entries()) {
+      const block = offset / BLOCK_BYTES + index;
+      if (sum !== blockChecksums[block]) throw new CorruptBlockError(this.#handle, block);
+    }
+    if (this.smallBytes === undefined) await this.#use((file) => file.write(offset, [bytes]));
+    else this.smallBytes.set(bytes, offset);
+    this.#received += bytes.length;
+  }
+
+  /** @throws FsError CONNECTION_LOST  the stream ended early. */
+  finish() {
+    const { version, length, sequence, blockChecksums, operations } = this.#description;
+    if (this.#received !== length) {
+      throw new FsError(
+        'CONNECTION_LOST',
+        `chunk ${this.#handle}: ${this.#received} of ${length} bytes came; copy it again`,
+      );
+    }
+    const records = operations.map(({ client, number, ...result }) => ({ client, number, result }));
+    const isInFile = this.smallBytes === undefined;
+    return { version, length, sequence, blockChecksums, isInFile, operations: records };
+  }
+
+  async moveInto(disk: Disk, store: DiskStore): Promise<void> {
+    await this.#use((file) => file.sync());
+    try {
+      await store.files.drop(this.#draft);
+      await store.files.drop(store.chunkPath(this.#handle));
+      await disk.rename(this.#draft, store.chunkPath(this.#handle));
+      await store.syncName(this.#handle);
+    } catch (error) {
+      throw store.fault(error);
+    }
+  }
+
+  async discard(disk: Disk): Promise<void> {
+    if (this.smallBytes !== undefined) return;
+    try {
+      await this.#store.files.drop(this.#draft);
+      if ((await disk.stat(this.#draft)) !== undefined) await disk.remove(this.#draft);
+    } catch (error) {
+      this.#store.fault(error); // a restart moves it aside
+    }
+  }
+
+  async #use<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
+    try {
+      return await this.#store.files.use(this.#draft, 'openOrCreate', work);
+    } catch (error) {
+      throw this.#store.fault(error);
+    }
+  }
+}

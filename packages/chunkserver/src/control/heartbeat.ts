@@ -1,0 +1,170 @@
+/**
+ * In touch with the master (docs/protocol.md): registers, then sends heartbeats that renew the server lease and the chunk
+ * leases, tell what changed, and bring orders; sends the whole inventory when it is wanted. One loop, so that a session
+ * is never used beside its successor.
+ */
+import { type FsError, type Seams, toFsError } from '@cairnfs/base';
+import { type DiskStatus, type HeartbeatReply, MasterControlMethods, type Usage } from '@cairnfs/protocol';
+import { INVENTORY_PART_MAX, MASTER_PAUSE_MS_MAX, MASTER_PAUSE_MS_MIN, MASTER_TIMEOUT_MS } from '../limits.ts';
+import type { Mutations } from '../mutation/mutations.ts';
+import type { ServerLease } from '../serve/server-lease.ts';
+import type { DiskStore } from '../store/disk-store.ts';
+import type { Replicas } from '../store/replicas.ts';
+import type { Changes } from './changes.ts';
+import { inventoryParts } from './inventory.ts';
+import type { Quarantine } from './quarantine.ts';
+import { type RegistrationOptions, register, type Session } from './registration.ts';
+
+export interface HeartbeatOptions extends RegistrationOptions {
+  readonly seams: Pick<Seams, 'clock' | 'machine' | 'log' | 'fatal'>;
+  readonly lease: ServerLease;
+  readonly replicas: Replicas;
+  readonly mutations: Mutations;
+  readonly changes: Changes;
+  readonly quarantine: Quarantine;
+  /** Runs before each heartbeat. */
+  readonly sweep: () => void;
+}
+
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #abort = new AbortController();
+  #session: Session | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isInventoryWanted = true;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { seams } = this.#options;
+    let pauseMs = MASTER_PAUSE_MS_MIN;
+    while (!this.#abort.signal.aborted) {
+      let waitMs: number;
+      try {
+        await this.#step();
+        waitMs = this.#session?.heartbeatIntervalMs ?? 0;
+        pauseMs = MASTER_PAUSE_MS_MIN;
+      } catch (error) {
+        const fault = toFsError(error);
+        this.#failed(fault);
+        if (fault.kind === 'CLUSTER_MISMATCH') return;
+        waitMs = fault.kind === 'STALE_SESSION' ? 0 : pauseMs;
+        pauseMs = Math.min(pauseMs * 2, MASTER_PAUSE_MS_MAX);
+      }
+      try {
+        await seams.clock.sleep(waitMs, this.#abort.signal);
+      } catch {
+        return; // stopped
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { replicas, seams, changes } = this.#options;
+    for (const store of replicas.stores) if (store.failure === undefined) await store.refreshSpace();
+    if (this.#session === undefined) {
+      const session = await register(this.#options, this.#disks());
+      this.#session = session;
+      this.#isInventoryWanted = true;
+      const { serverId, clusterId } = session;
+      seams.log.info('registered with the master', { master: this.#options.master.address, serverId, clusterId });
+    }
+    await this.#beat(this.#session);
+    if (changes.takeOverflow()) this.#isInventoryWanted = true;
+    if (this.#isInventoryWanted) await this.#sendInventory(this.#session);
+  }
+
+  async #beat(session: Session): Promise<void> {
+    const { seams, master, lease, mutations, changes, quarantine, sweep } = this.#options;
+    sweep();
+    const told = changes.next();
+    const request = {
+      serverId: session.serverId,
+      session: session.session,
+      usage: this.#usage(),
+      disks: this.#disks(),
+      changes: told,
+      renewLeases: mutations.held(),
+      commits: mutations.commitReports(),
+    };
+    const sentAtMs = seams.clock.nowMs();
+    const { message } = await master.call(MasterControlMethods.heartbeat, request, { timeoutMs: MASTER_TIMEOUT_MS });
+    lease.renew(sentAtMs, session.serverLeaseMs);
+    mutations.renewed(message.renewedLeases, sentAtMs);
+    changes.told(told);
+    if (message.inventoryWanted) this.#isInventoryWanted = true;
+    this.#order(message, quarantine);
+  }
+
+  #order({ quarantine: orders }: HeartbeatReply, quarantine: Quarantine): void {
+    for (const order of orders) quarantine.order(order);
+  }
+
+  async #sendInventory({ serverId, session }: Session): Promise<void> {
+    const { master, replicas, seams, changes } = this.#options;
+    this.#isInventoryWanted = false;
+    try {
+      let count = 0;
+      for (const part of inventoryParts(replicas, INVENTORY_PART_MAX)) {
+        const request = { serverId, session, ...part };
+        await master.call(MasterControlMethods.reportInventory, request, { timeoutMs: MASTER_TIMEOUT_MS });
+        count += part.replicas.length;
+        // Between long parts the lease has to be kept.
+        if (!part.last) await this.#beat(this.#session!);
+      }
+      seams.log.debug('inventory reported', { replicas: count, waiting: changes.next().length });
+    } catch (error) {
+      this.#isInventoryWanted = true;
+      throw error;
+    }
+  }
+
+  #failed(fault: FsError): void {
+    const { seams, master } = this.#options;
+    const { kind, message: error } = fault;
+    if (kind === 'CLUSTER_MISMATCH') {
+      seams.log.error('this server does not belong to the cluster of its master', { master: master.address, error });
+      seams.fatal(fault);
+    } else if (kind === 'STALE_SESSION') {
+      this.#session = undefined;
+    } else {
+      seams.log.warn('out of touch with the master', { next: master.address, kind, error });
+    }
+  }
+
+  #usage(): Usage {
+    const { machine } = this.#options.seams;
+    const { totalBytes, usedBytes } = machine.memory();
+    const cpuUsedRatio = machine.cpuUsedRatio();
+    return { cpuUsedRatio, memoryUsedBytes: usedBytes, memoryTotalBytes: totalBytes, processMemoryBytes: 0 };
+  }
+
+  #disks(): DiskStatus[] {
+    const { replicas } = this.#options;
+    return replicas.stores.map((store) => this.#disk(store));
+  }
+
+  #disk(store: DiskStore): DiskStatus {
+    const { replicas } = this.#options;
+    const { usedBytes, replicaCount } = replicas.useOf(store);
+    const freeBytes = store.failure === undefined ? Math.max(0, Math.floor(replicas.freeBytes(store))) : 0;
+    const { diskId } = store.identity;
+    const failure = store.failure?.message ?? '';
+    return { diskId, path: store.directory, totalBytes: freeBytes + usedBytes, freeBytes, replicaCount, failure };
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Replicas nobody needs, as the master orders (GFS §4.4): journalled as set aside, their files renamed, deleted after the
+ * grace period. Nothing is ever removed on this server's own judgement.
+ */
+import { type Clock, type Disk, type Log, toFsError } from '@cairnfs/base';
+import { type QuarantineOrder, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_SWEEP_MS } from '../limits.ts';
+import type { DiskStore } from '../store/disk-store.ts';
+import { atOfQuarantineKey, handleOfQuarantineKey, quarantineKey } from '../store/keys.ts';
+import type { Replica } from '../store/replica.ts';
+import type { Replicas } from '../store/replicas.ts';
+
+export interface QuarantineOptions {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly replicas: Replicas;
+  readonly graceMs: number;
+  readonly report: (report: ReplicaReport) => void;
+  /** Frames of the chunk still come in. */
+  readonly isActive: (handle: string) => boolean;
+  readonly moved: (handle: string) => void;
+}
+
+export class Quarantine {
+  readonly #options: QuarantineOptions;
+  /** Chunk files on their way out. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
+  #sweeping: Promise<void> | undefined;
+
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the chunk's file is on its way out: a new copy waits for it. */
+  leaving(handle: string): Promise<void> | undefined {
+    return this.#leaving.get(handle);
+  }
+
+  order({ handle, versionAtMost, reason }: QuarantineOrder): void {
+    const { replicas, report, isActive } = this.#options;
+    if (this.#leaving.has(handle)) return;
+    const replica = replicas.find(handle);
+    if (replica === undefined) {
+      if (!isActive(handle)) report(gone(handle, reason));
+      return;
+    }
+    const { log } = replica;
+    const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
+    // It has moved on since the master judged it: the next report says so.
+    if (isNewer || replica.uses > 0) {
+      report(replicas.describe(replica));
+      return;
+    }
+    const leaving = this.#moveAside(replica, reason).finally(() => this.#leaving.delete(handle));
+    this.#leaving.set(handle, leaving);
+  }
+
+  /** Looks now and then for what has been aside for long enough. */
+  sweep(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS || this.#sweeping !== undefined) return;
+    this.#sweptAtMs = nowMs;
+    this.#sweeping = this.#deleteOld().finally(() => {
+      this.#sweeping = undefined;
+    });
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([...this.#leaving.values(), this.#sweeping]);
+  }
+
+  async #moveAside(replica: Replica, reason: string): Promise<void> {
+    const { clock, log, replicas, report, moved } = this.#options;
+    const { handle, store } = replica;
+    const atMs = Math.floor(clock.wallMs());
+    try {
+      const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });
+      replicas.forget(replica);
+      moved(handle);
+      await store.durable(sequence);
+      await store.setAside(handle, atMs);
+      log.info('replica moved to quarantine', { handle, reason, version: replica.log.version });
+      report(gone(handle, reason));
+    } catch (error) {
+      const { message } = toFsError(store.fault(error));
+      log.warn('replica not moved to quarantine', { handle, reason, error: message });
+    }
+  }
+
+  async #deleteOld(): Promise<void> {
+    const { clock, graceMs, log, replicas } = this.#options;
+    const before = Math.floor(clock.wallMs() - graceMs);
+    if (before <= 0) return;
+    for (const store of replicas.stores) {
+      if (store.failure !== undefined) continue;
+      try {
+        await this.#deleteFrom(store, before);
+      } catch (error) {
+        log.warn('quarantine not emptied', {
+          directory: store.directory,
+          error: toFsError(store.fault(error)).message,
+        });
+      }
+    }
+  }
+
+  async #deleteFrom(store: DiskStore, before: number): Promise<void> {
+    const { disk } = this.#options;
+    const directory = `${store.directory}/quarantine`;
+    let deleted = 0;
+    // By name, because what a restart found without a record lies here too.
+    for (const name of await disk.list(directory)) {
+      if (Number.parseInt(name, 10) >= before || deleted === QUARANTINE_DELETED_PER_SWEEP) continue;
+      await disk.remove(`${directory}/${name}`);
+      deleted += 1;
+    }
+    const end = quarantineKey(before, '00000000-0000-0000-0000-000000000000');
+    for (const { key } of store.ledger.view().range('q', end, QUARANTINE_DELETED_PER_SWEEP)) {
+      store.append(handleOfQuarantineKey(key), { $case: 'quarantineEnded', value: { atMs: atOfQuarantineKey(key) } });
+    }
+  }
+}
+
+function gone(handle: string, reason: string): ReplicaReport {
+  const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
+  return { handle, version: 0, length: 0, condition, message: reason, pendingVersion: 0 };
+}

@@ -1,0 +1,242 @@
+/**
+ * The uploads a chunkserver takes part in: frames come in, go on to the rest of the route before they are written here,
+ * and are acknowledged for all of them together. What is synced is in the journal; a restart forgets the rest.
+ */
+import { type Clock, FsError, toFsError } from '@cairnfs/base';
+import {
+  BLOCK_BYTES,
+  type CallContext,
+  CHUNK_BYTES_MAX,
+  ChunkserverDataMethods,
+  checkChunkHandle,
+  checkChunkVersion,
+  onAbort,
+  type ReceivedData,
+  type RpcPool,
+  type UploadFrameReply,
+  type UploadFrameRequest,
+} from '@cairnfs/protocol';
+import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS, UPLOADS_MAX } from '../limits.ts';
+import type { ServerLease } from '../serve/server-lease.ts';
+import type { Replica } from '../store/replica.ts';
+import type { Replicas } from '../store/replicas.ts';
+import { sumBlocks } from './block-sums.ts';
+import { Upload } from './upload.ts';
+
+export interface UploadsOptions {
+  readonly clock: Clock;
+  readonly lease: ServerLease;
+  readonly replicas: Replicas;
+  readonly peers: RpcPool;
+}
+
+/** What a frame needs of its call; gRPC streams have no call of their own for each. */
+export type FrameContext = Pick<CallContext, 'deadlineMs' | 'signal'>;
+
+export class Uploads {
+  readonly #options: UploadsOptions;
+  readonly #uploads = new Map<string, Upload>();
+  /** Small chunks whose record is on its way to the disk. */
+  readonly #storing = new Map<string, Promise<void>>();
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes one frame.
+   *
+   * @returns how far this server and all of its route have come.
+   * @throws FsError with `server` in its details when a member of the route failed.
+   */
+  async frame(request: UploadFrameRequest, data: ReceivedData, context: FrameContext): Promise<UploadFrameReply> {
+    const { lease, clock } = this.#options;
+    lease.check();
+    checkRequest(request, data);
+    const forwarded = this.#forward(request, data, context.deadlineMs - clock.nowMs());
+    const [here, ...others] = await Promise.allSettled([this.#take(request, data, context), ...forwarded]);
+    const replies = [here, ...others].map((outcome) => {
+      if (outcome!.status === 'rejected') throw outcome!.reason;
+      return outcome!.value;
+    });
+    lease.check();
+    return {
+      receivedLength: Math.min(...replies.map(({ receivedLength }) => receivedLength)),
+      durableLength: Math.min(...replies.map(({ durableLength }) => durableLength)),
+    };
+  }
+
+  /** Whether frames of the chunk were taken lately: nobody may move it aside meanwhile. */
+  isActive(handle: string): boolean {
+    return this.#uploads.has(handle) || this.#storing.has(handle);
+  }
+
+  /** Forgets uploads that fell silent. */
+  sweep(): void {
+    const before = this.#options.clock.nowMs() - UPLOAD_IDLE_MS;
+    for (const [handle, upload] of this.#uploads) {
+      if (upload.uses === 0 && upload.lastFrameMs < before) this.#uploads.delete(handle);
+    }
+  }
+
+  forget(handle: string): void {
+    this.#uploads.delete(handle);
+  }
+
+  /** Before anything is done here: the bytes leave while they are summed and written. */
+  #forward(request: UploadFrameRequest, data: ReceivedData, timeLeftMs: number): Promise<UploadFrameReply>[] {
+    const { route, fanOut } = request;
+    if (route.length === 0) return [];
+    const first = fanOut ? route : route.slice(0, 1);
+    const rest = fanOut ? [] : route.slice(1);
+    const timeoutMs = Math.max(1, Math.min(timeLeftMs, FORWARD_TIMEOUT_MS));
+    return first.map(async (address) => {
+      data.memory.retain();
+      const part = { buffers: [data.bytes], checksum: data.checksum, sent: () => data.memory.release() };
+      const forwarded = { ...request, route: rest, fanOut: false };
+      try {
+        const channel = this.#options.peers.channel(address);
+        const reply = await channel.call(ChunkserverDataMethods.uploadFrame, forwarded, { timeoutMs, data: part });
+        reply.data?.memory.release();
+        return reply.message;
+      } catch (error) {
+        throw ofServer(toFsError(error), address);
+      }
+    });
+  }
+
+  async #take(request: UploadFrameRequest, data: ReceivedData, context: FrameContext): Promise<UploadFrameReply> {
+    const { handle, offset, version, sync } = request;
+    const end = offset + data.bytes.length;
+    const checksums = sumBlocks(data.bytes, data.checksum);
+    // What is in the index is not durable yet while its record is on the way.
+    for (let storing = this.#storing.get(handle); storing !== undefined; storing = this.#storing.get(handle))
+      await storing;
+    const replica = this.#options.replicas.find(handle);
+    if (replica !== undefined) checkReplica(replica, version);
+    if (replica !== undefined && !replica.isInFile) return answerSmall(replica, end);
+    const isWhole = sync && offset === 0 && end <= BLOCK_BYTES;
+    if (isWhole && replica === undefined && !this.#uploads.has(handle))
+      return this.#storeSmall(request, data, checksums);
+    const upload = this.#upload(request, replica, end);
+    upload.lastFrameMs = this.#options.clock.nowMs();
+    upload.uses += 1;
+    try {
+      if (!upload.has(end)) {
+        upload.checkFrame(offset, end);
+        await upload.write(offset, data.bytes);
+        upload.written(offset, end, checksums);
+      }
+      if (sync) await this.#makeDurable(upload, end, context);
+      return { receivedLength: upload.receivedLength, durableLength: upload.durableLength };
+    } finally {
+      upload.uses -= 1;
+      upload.lastFrameMs = this.#options.clock.nowMs();
+    }
+  }
+
+  /** One record of the journal holds a small chunk whole. */
+  async #storeSmall(
+    request: UploadFrameRequest,
+    { bytes }: ReceivedData,
+    blockChecksums: number[],
+  ): Promise<UploadFrameReply> {
+    const { replicas } = this.#options;
+    const { handle, version, members, uploadId } = request;
+    const store = replicas.placeFor(bytes.length);
+    const length = bytes.length;
+    const value = { version, members, uploadId, length, firstBlock: 0, blockChecksums, isInFile: false };
+    const stored = store.journal(handle, { $case: 'uploadStored', value }, bytes);
+    this.#storing.set(handle, stored);
+    try {
+      await stored;
+    } finally {
+      this.#storing.delete(handle);
+    }
+    replicas.added(store, handle);
+    return { receivedLength: length, durableLength: length };
+  }
+
+  #upload(
+    { handle, version, members, uploadId }: UploadFrameRequest,
+    replica: Replica | undefined,
+    end: number,
+  ): Upload {
+    const { replicas, clock } = this.#options;
+    const known = this.#uploads.get(handle);
+    if (known !== undefined) {
+      known.store.checkHealthy();
+      if (end > known.receivedLength) replicas.checkRoom(known.store, end - known.receivedLength);
+      return known;
+    }
+    if (this.#uploads.size >= UPLOADS_MAX) {
+      throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
+    }
+    const store = replica?.store ?? replicas.placeFor(CHUNK_BYTES_MAX);
+    const upload = new Upload(
+      { handle, version, members, uploadId },
+      {
+        store,
+        durable: replica?.log.committedLength ?? 0,
+        checksums: replica?.checksums ?? [],
+        nowMs: clock.nowMs(),
+        stored: (before, length) => replicas.uploadGrew(store, handle, before, length),
+      },
+    );
+    this.#uploads.set(handle, upload);
+    return upload;
+  }
+
+  async #makeDurable(upload: Upload, end: number, { signal }: FrameContext): Promise<void> {
+    if (!upload.has(end)) {
+      const { arrived, cancel } = upload.whenReceived(end);
+      const unhook = onAbort(signal, () => cancel(toFsError(signal.reason)));
+      if (signal.aborted) cancel(toFsError(signal.reason));
+      try {
+        await arrived;
+      } finally {
+        unhook();
+      }
+    }
+    await upload.makeDurable(end);
+  }
+}
+
+function checkRequest({ handle, version, offset, members }: UploadFrameRequest, { bytes }: ReceivedData): void {
+  checkChunkHandle(handle);
+  checkChunkVersion(version);
+  if (bytes.length === 0 || offset + bytes.length > CHUNK_BYTES_MAX) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      `a frame of ${bytes.length} bytes at ${offset} of chunk ${handle}: a chunk has 1 to ${CHUNK_BYTES_MAX} bytes`,
+    );
+  }
+  if (members.length === 0)
+    throw new FsError('INVALID_ARGUMENT', `an upload frame of chunk ${handle} names no members`);
+}
+
+/** @throws FsError STALE_VERSION  the chunk is past its upload. */
+function checkReplica({ handle, log, view }: Replica, version: number): void {
+  log.checkVersion(version);
+  if (view === undefined && log.stagedSequence === 0) return;
+  throw new FsError('STALE_VERSION', `chunk ${handle} was opened: its upload has ended`);
+}
+
+function answerSmall({ handle, log }: Replica, end: number): UploadFrameReply {
+  const { committedLength } = log;
+  if (end <= committedLength) return { receivedLength: committedLength, durableLength: committedLength };
+  throw new FsError(
+    'INVALID_ARGUMENT',
+    `chunk ${handle} came whole in one synced frame of ${committedLength} bytes: no further frame may follow`,
+    { details: { receivedLength: committedLength } },
+  );
+}
+
+/** Says which server failed; one further down the route keeps its name. */
+function ofServer(error: FsError, address: string): FsError {
+  if (error.details.server !== undefined) return error;
+  return new FsError(error.kind, `forwarding to ${address}: ${error.message}`, {
+    details: { ...error.details, server: address },
+    cause: error,
+  });
+}

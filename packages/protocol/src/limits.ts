@@ -8,7 +8,7 @@ export const FRAME_DATA_BYTES_MAX = 1024 * 1024;
 /** The protobuf message of one frame: a listing page of 10,000 long names, or 10,000 inventory entries. */
 export const FRAME_MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** One record append: a quarter of a chunk wastes at most a quarter at a chunk's end (GFS §3.3). Sent whole, so bounded by a frame. */
-export const RECORD_BYTES_MAX = FRAME_DATA_BYTES_MAX;
+export const RECORD_BYTES_MAX = 1024 * 1024;
 
 export const NAME_BYTES_MAX = 255;
 export const PATH_BYTES_MAX = 4096;

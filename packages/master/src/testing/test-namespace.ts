@@ -1,10 +1,9 @@
-/** A master's namespace over a real ledger on simulated disks, without chunkservers: placement and views are scripted. */
+/** A master's namespace over a real ledger on simulated disks, without chunkservers. */
 import { FsError } from '@cairnfs/base';
 import type { Attributes } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { type Ledger, openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from '../bootstrap.ts';
-import type { Placement } from '../context.ts';
 import { applyRecord, LedgerDecisions } from '../decisions.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import type { ChangeContext } from '../namespace/change-calls.ts';
@@ -70,7 +69,3 @@ export class TestNamespace {
     }
   }
 }
-
-export const THREE_SERVERS: Placement = {
-  place: ({ count, replicas }) => Array.from({ length: count }, () => [1, 2, 3].slice(0, replicas)),
-};

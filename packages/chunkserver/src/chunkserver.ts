@@ -45,7 +45,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
   const { clock, disk, log, network, random } = seams;
   const stores = await openDisks(seams, config.disks);
   try {
-    identityOf(stores);
+    const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
     const peers = createRpcPool({ clock, random, network, log, buffers });
     const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers });
@@ -62,7 +62,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const quarantine = new Quarantine({ clock, disk, log, replicas, graceMs, report, isActive, moved });
     const mutations = new Mutations({
       ...{ clock, log, replicas, peers, master },
-      serverId: () => heartbeat.session?.serverId ?? 0,
+      serverId: () => heartbeat.session?.serverId ?? serverId,
       session: () => heartbeat.session?.session ?? 0,
       chunkLeaseMs: () => heartbeat.session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),

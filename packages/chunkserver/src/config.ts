@@ -1,5 +1,5 @@
 /** What a chunkserver is told at its start. */
-import { type Address, GiB } from '@cairnfs/base';
+import { type Address, MiB } from '@cairnfs/base';
 
 export interface ChunkserverConfig {
   /** Where it listens; port 0 picks a free one. */
@@ -24,5 +24,5 @@ export interface ChunkserverConfig {
 export const CHUNKSERVER_DEFAULTS = {
   rack: 'default',
   quarantineGraceMs: 24 * 60 * 60 * 1000,
-  reserveBytes: 1 * GiB,
+  reserveBytes: 256 * MiB, // the journal's segments, 128 MiB of state still to be folded, and as much again
 } as const;

@@ -171,6 +171,7 @@ function cut(target: Target, { length }: Value<'cut'>): void {
 
 function summed(target: Target, { sequence, length, blocks, blockChecksums }: Value<'summed'>): void {
   const { transaction, handle } = target;
+  commit(target, sequence);
   change(target, { summedSequence: sequence, summedLength: length });
   const checksums = readChecksums(transaction, handle);
   for (const [index, block] of blocks.entries()) checksums[block] = blockChecksums[index]!;
@@ -179,6 +180,7 @@ function summed(target: Target, { sequence, length, blocks, blockChecksums }: Va
 
 function settled(target: Target, sequence: number): void {
   const { transaction, handle } = target;
+  commit(target, sequence); // the journal may not have been told yet, and its bytes are about to leave the state
   const replica = existing(target);
   if (replica.isInFile) {
     assert(replica.summedSequence >= sequence, () => `chunk ${handle}: settled to ${sequence} before it was summed`);
@@ -210,6 +212,7 @@ function patchData({ transaction, handle }: Target, after: number, through: numb
 
 function movedToFile(target: Target, { sequence, length, blockChecksums }: Value<'movedToFile'>): void {
   const { transaction, handle } = target;
+  commit(target, sequence);
   const { settledSequence } = existing(target);
   const places = { summedSequence: sequence, settledSequence: sequence, summedLength: length };
   change(target, { isInFile: true, ...places });

@@ -1,0 +1,107 @@
+/** Replicas on one simulated disk, through crashes, without a master or a network. */
+import { crc32c } from '@cairnfs/base';
+import { BufferPool, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
+import { Simulation } from '@cairnfs/sim';
+import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
+import type { StagedMutation } from '../mutation/mutation-log.ts';
+import { openDisks } from '../store/open-disks.ts';
+import type { Replica } from '../store/replica.ts';
+import { readBlocks } from '../store/replica-bytes.ts';
+import { Replicas } from '../store/replicas.ts';
+
+const HOST = 'chunkserver';
+
+export class TestDisk {
+  readonly simulation: Simulation;
+  readonly pool = new BufferPool();
+  reports: ReplicaReport[] = [];
+  replicas!: Replicas;
+
+  private constructor(seed: number) {
+    this.simulation = new Simulation({ seed });
+  }
+
+  static async start(seed: number): Promise<TestDisk> {
+    const disk = new TestDisk(seed);
+    await disk.restart();
+    return disk;
+  }
+
+  get host() {
+    return this.simulation.host(HOST);
+  }
+
+  async crash(unsynced: 'lose' | 'random' | 'keep'): Promise<void> {
+    this.host.crash({ unsynced });
+    await this.restart();
+  }
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.simulation.run(work);
+  }
+
+  async restart(): Promise<void> {
+    const seams = this.host.start();
+    await this.run(async () => {
+      const stores = await openDisks(seams, ['disk']);
+      this.replicas = new Replicas({
+        ...{ clock: seams.clock, log: seams.log, pool: this.pool, stores },
+        ...{ reserveBytes: 0, capacityBytes: undefined },
+        report: (report) => this.reports.push(report),
+      });
+      await this.replicas.takeStock();
+    });
+  }
+
+  /** An empty replica under a view of version 1. */
+  async create(handle: string): Promise<Replica> {
+    const view = viewOf(handle, 1, 0);
+    const replica = this.replicas.create(view);
+    await this.install(replica, view, 1);
+    return replica;
+  }
+
+  async install(replica: Replica, view: ChunkView, term: number): Promise<void> {
+    replica.log.install({ version: view.version, term, base: view.baseSequence });
+    await this.run(() => new Promise<void>((durable) => replica.journalView(view, durable)));
+  }
+
+  /** Committed bytes as a reader gets them. */
+  async content(replica: Replica): Promise<Uint8Array> {
+    const { committedLength } = replica.log;
+    if (committedLength === 0) return new Uint8Array(0);
+    const range = { offset: 0, end: committedLength };
+    const { memory } = await this.run(() => readBlocks(replica, range, this.pool));
+    const bytes = memory.bytes.slice(0, committedLength);
+    memory.release();
+    return bytes;
+  }
+}
+
+export function stage(replica: Replica, offset: number, bytes: Uint8Array): StagedMutation {
+  const { log } = replica;
+  const mutation: StagedMutation = {
+    ...{ sequence: log.stagedSequence + 1, offset, bytes, checksum: crc32c(bytes), isAppend: false },
+    ...{ operation: undefined, lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
+  };
+  stageMutation(replica, mutation, { nowMs: 0, durable: () => {} });
+  return mutation;
+}
+
+/** Commits all that is durable. */
+export function commitDurable(replica: Replica): void {
+  commitReplica(replica, replica.log.durableSequence);
+}
+
+export function viewOf(handle: string, version: number, baseSequence: number): ChunkView {
+  return {
+    handle,
+    version,
+    members: [1],
+    addresses: ['a:1'],
+    baseSequence,
+    minimum: 1,
+    sealed: false,
+    baseLength: undefined,
+  };
+}

@@ -87,7 +87,7 @@ export class CairnClient {
 
   /** Ends all connections; what is under way fails with CANCELLED. */
   async close(): Promise<void> {
-    this.#pool.close();
+    this.#calls.close();
   }
 
   // ---- Whole files ----

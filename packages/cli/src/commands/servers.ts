@@ -6,8 +6,6 @@ import { loadConfig } from '../config/load.ts';
 import { chunkserverSchema, masterSchema } from '../config/schema.ts';
 import { describeFailure, EXIT_FAILED } from '../failure.ts';
 import { endOfLife } from '../serve/lifetime.ts';
-import { serveChunkserver } from '../serve/serve-chunkserver.ts';
-import { serveMaster } from '../serve/serve-master.ts';
 import { up } from '../up/up.ts';
 import { wholeNumber } from './options.ts';
 
@@ -66,7 +64,11 @@ function upCommand(): Command {
 function masterCommand(): Command {
   return serverCommand('master', 'Run one master', ['cairn master --config master.toml']).action(
     async (flags: ServerFlags) => {
-      await ending(() => serveMaster(settings(masterSchema, flags), endOfLife()));
+      await ending(async () => {
+        // Loaded when needed: user commands start faster without the servers.
+        const { serveMaster } = await import('../serve/serve-master.ts');
+        await serveMaster(settings(masterSchema, flags), endOfLife());
+      });
     },
   );
 }
@@ -76,7 +78,10 @@ function chunkserverCommand(): Command {
     'cairn chunkserver --config chunkserver.toml',
     'cairn chunkserver --set \'disks=["/disk1"]\' --set \'masters=["10.0.0.1:9000"]\'',
   ]).action(async (flags: ServerFlags) => {
-    await ending(() => serveChunkserver(settings(chunkserverSchema, flags), endOfLife()));
+    await ending(async () => {
+      const { serveChunkserver } = await import('../serve/serve-chunkserver.ts');
+      await serveChunkserver(settings(chunkserverSchema, flags), endOfLife());
+    });
   });
 }
 

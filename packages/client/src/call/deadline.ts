@@ -9,33 +9,43 @@ export class Deadline {
   readonly #random: Random;
   readonly #atMs: number;
   readonly #allowedMs: number;
+  readonly #isClosed: () => boolean;
 
-  constructor({ clock, random }: Pick<ClientSeams, 'clock' | 'random'>, options: CallOptions & { timeoutMs: number }) {
+  constructor(
+    { clock, random }: Pick<ClientSeams, 'clock' | 'random'>,
+    options: CallOptions & { timeoutMs: number; isClosed: () => boolean },
+  ) {
     this.signal = options.signal;
     this.#clock = clock;
     this.#random = random;
     this.#allowedMs = options.timeoutMs;
+    this.#isClosed = options.isClosed;
     this.#atMs = clock.nowMs() + options.timeoutMs;
   }
 
   /** Time for one attempt: never more than is left. @throws the signal's reason, or DEADLINE_EXCEEDED */
   attemptMs(most: number): number {
-    this.signal?.throwIfAborted();
+    this.#check();
     const left = this.#atMs - this.#clock.nowMs();
-    if (left <= 0) throw this.exceeded(undefined);
+    if (left <= 0) throw this.#exceeded(undefined);
     return Math.max(1, Math.min(most, Math.ceil(left)));
   }
 
   /** Waits before attempt number `attempt` (from 1), longer each time, never in step with others. */
   async pause(attempt: number, reason: unknown): Promise<void> {
+    this.#check();
     const most = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 16));
     const ms = most * (0.5 + (this.#random.uint32() / 2 ** 32) * 0.5);
-    if (this.#clock.nowMs() + ms >= this.#atMs) throw this.exceeded(reason);
+    if (this.#clock.nowMs() + ms >= this.#atMs) throw this.#exceeded(reason);
     await this.#clock.sleep(ms, this.signal);
   }
 
-  /** A deadline of its own when nobody is waiting with one: for background work. */
-  exceeded(reason: unknown): FsError {
+  #check(): void {
+    this.signal?.throwIfAborted();
+    if (this.#isClosed()) throw new FsError('CANCELLED', 'the client was closed');
+  }
+
+  #exceeded(reason: unknown): FsError {
     const why = reason instanceof Error ? `: ${reason.message}` : '';
     const message = `gave up after ${Math.round(this.#allowedMs / 1000)} s${why}`;
     const kind =

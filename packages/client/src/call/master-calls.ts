@@ -12,6 +12,7 @@ export class MasterCalls {
   readonly operations: OperationIds;
   readonly #options: ClientOptions;
   #current = 0;
+  #isClosed = false;
 
   constructor(seams: ClientSeams, pool: RpcPool, options: ClientOptions) {
     this.seams = seams;
@@ -22,7 +23,13 @@ export class MasterCalls {
 
   deadline(options: CallOptions): Deadline {
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_DEFAULT_MS;
-    return new Deadline(this.seams, { signal: options.signal, timeoutMs });
+    return new Deadline(this.seams, { signal: options.signal, timeoutMs, isClosed: () => this.#isClosed });
+  }
+
+  /** What is under way fails, and nothing is tried again. */
+  close(): void {
+    this.#isClosed = true;
+    this.pool.close();
   }
 
   async call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, deadline: Deadline): Promise<S> {

@@ -18,11 +18,17 @@ export async function* readPieces(
   file: LocatedFile,
   { path, start, end, deadline }: ReadRange,
 ): AsyncGenerator<Uint8Array> {
+  // The first look tells where everything is, so that the pieces behind it need not ask.
+  const { size = 0 } = await naming('open', path, () =>
+    file.layout(start, Math.max(1, end + 1 - start), deadline(), true),
+  );
   let next = start;
   const ahead: Promise<Uint8Array>[] = [];
   const request = () => {
+    // Behind the end as it was, one piece at a time: usually there is nothing.
+    const isBehind = next >= size && ahead.length > 0;
     const length = Math.min(PIECE_BYTES, end + 1 - next);
-    if (length <= 0) return;
+    if (length <= 0 || isBehind) return;
     const offset = next;
     next += length;
     const piece = naming('read', path, async () => {
@@ -34,8 +40,6 @@ export async function* readPieces(
     piece.catch(() => undefined);
     ahead.push(piece);
   };
-  // The first look tells where everything is, so that the pieces behind it need not ask.
-  await naming('open', path, () => file.layout(start, Math.max(1, end + 1 - start), deadline(), true));
   for (let count = 0; count < PIECES_AHEAD; count += 1) request();
   for (let piece = ahead.shift(); piece !== undefined; piece = ahead.shift()) {
     const bytes = await piece;

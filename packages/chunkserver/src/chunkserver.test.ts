@@ -1,0 +1,145 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
+import { TestServers } from './testing/test-servers.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const NAMES = ['one', 'two', 'three'];
+const ROUTE = ['two:8080', 'three:8080'];
+const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
+
+const kind = (expected: string) => (error: { kind?: string }) => {
+  equal(error.kind, expected);
+  return true;
+};
+
+test('upload: a small chunk is on the disk of every member when its one frame is answered', async () => {
+  const servers = await TestServers.start(1, NAMES);
+  const bytes = servers.simulation.random.bytes(5 * KiB);
+  const frame = { handle: HANDLE, offset: 0, bytes, sync: true, route: ROUTE, fanOut: true };
+  deepEqual(await servers.upload('one', frame), { receivedLength: bytes.length, durableLength: bytes.length });
+  for (const name of NAMES) servers.simulation.host(name).crash({ unsynced: 'lose' });
+  for (const name of NAMES) await servers.launch(name);
+  await servers.sleep(500);
+  for (const name of NAMES) {
+    const range = { handle: HANDLE, offset: 10, length: 1 * MiB, knownLength: bytes.length };
+    deepEqual(await servers.read(name, range), Buffer.from(bytes.subarray(10)));
+  }
+});
+
+test('upload: frames in any order go down the chain; a sync covers all below it on every member', async () => {
+  const servers = await TestServers.start(2, NAMES);
+  const bytes = servers.simulation.random.bytes(3 * MiB + 77);
+  const frame = (start: number, end: number, sync: boolean) => {
+    return { handle: HANDLE, offset: start, bytes: bytes.subarray(start, end), sync, route: ROUTE };
+  };
+  const last = servers.upload('one', frame(3 * MiB, bytes.length, true));
+  await servers.upload('one', frame(1 * MiB, 2 * MiB, false));
+  await servers.upload('one', frame(0, 1 * MiB, false));
+  const third = await servers.upload('one', frame(2 * MiB, 3 * MiB, false));
+  ok(third.receivedLength >= 3 * MiB);
+  equal((await last).durableLength, bytes.length);
+  deepEqual(await servers.upload('one', frame(1 * MiB, 2 * MiB, true)), {
+    receivedLength: bytes.length,
+    durableLength: bytes.length,
+  });
+  for (const name of NAMES) servers.simulation.host(name).crash({ unsynced: 'lose' });
+  for (const name of NAMES) await servers.launch(name);
+  await servers.sleep(500);
+  for (const name of NAMES) {
+    const range = { handle: HANDLE, offset: 2 * MiB - 5, length: 1 * MiB, knownLength: bytes.length };
+    deepEqual(await servers.read(name, range), Buffer.from(bytes.subarray(2 * MiB - 5, 3 * MiB - 5)));
+  }
+});
+
+test('upload: what was never synced is forgotten by a restart, and its file moved aside', async () => {
+  const servers = await TestServers.start(3, ['one']);
+  const bytes = servers.simulation.random.bytes(256 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: false });
+  servers.simulation.host('one').crash({ unsynced: 'keep' });
+  await servers.launch('one');
+  await servers.sleep(500);
+  await rejects(servers.read('one', { handle: HANDLE, offset: 0, length: 1, knownLength: 1 }), kind('CHUNK_NOT_FOUND'));
+  const files = [...servers.simulation.host('one').disk.files.keys()];
+  ok(files.some((path) => path.startsWith('disk/quarantine/') && path.endsWith(HANDLE)));
+});
+
+test('upload: a member that is gone is named in the refusal', async () => {
+  const servers = await TestServers.start(4, ['one', 'two']);
+  servers.simulation.host('two').crash({ unsynced: 'keep' });
+  const frame = {
+    handle: HANDLE,
+    offset: 0,
+    bytes: new Uint8Array(100),
+    sync: true,
+    route: ['two:8080'],
+    fanOut: true,
+  };
+  await rejects(servers.upload('one', frame), (error: { details?: { server?: string } }) => {
+    equal(error.details?.server, 'two:8080');
+    return true;
+  });
+});
+
+test('lease: a server out of touch with the master for longer than its lease serves nothing', async () => {
+  const servers = await TestServers.start(5, ['one']);
+  const bytes = new Uint8Array(100).fill(7);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  servers.simulation.host('master').crash({ unsynced: 'keep' });
+  await servers.sleep(8_000);
+  const range = { handle: HANDLE, offset: 0, length: 100, knownLength: 100 };
+  deepEqual(await servers.read('one', range), Buffer.from(bytes));
+  await servers.sleep(4_000);
+  await rejects(servers.read('one', range), kind('LEASE_EXPIRED'));
+});
+
+test('§5.2: a chunkserver never returns corrupt data, and reports it to the master', async () => {
+  const servers = await TestServers.start(6, ['one']);
+  const bytes = servers.simulation.random.bytes(300 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  servers.simulation.host('one').disk.flipBit(`disk/chunks/0a/${HANDLE}`, 130 * KiB * 8);
+  const range = { handle: HANDLE, offset: 0, length: 300 * KiB, knownLength: bytes.length };
+  await rejects(servers.read('one', range), kind('CHECKSUM_MISMATCH'));
+  await servers.sleep(2_000);
+  equal(servers.reports.get(1)?.get(HANDLE)?.condition, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
+});
+
+test('§4.4: a replica the master does not need goes to quarantine, is reported gone, and deleted after the grace', async () => {
+  const servers = await TestServers.start(7, ['one']);
+  const bytes = servers.simulation.random.bytes(300 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  await servers.sleep(130_000); // the upload is over
+  servers.quarantine = [{ handle: HANDLE, versionAtMost: 1, reason: 'orphan' }];
+  await servers.sleep(5_000);
+  equal(servers.reports.get(1)?.get(HANDLE)?.condition, ReplicaCondition.REPLICA_CONDITION_GONE);
+  servers.quarantine = [];
+  const { disk } = servers.simulation.host('one');
+  const names = () => [...disk.files.keys()].filter((path) => path.endsWith(HANDLE));
+  ok(names().every((path) => path.startsWith('disk/quarantine/')) && names().length === 1);
+  await servers.sleep(12 * 60 * 1000);
+  deepEqual(names(), []);
+});
+
+test('inventory: after a registration the master hears of every replica, in order', async () => {
+  const servers = await TestServers.start(8, ['one']);
+  const handles = [3, 1, 2].map((index) => `0000000${index}-0000-4000-8000-000000000001`);
+  for (const handle of handles)
+    await servers.upload('one', { handle, offset: 0, bytes: new Uint8Array(9), sync: true });
+  servers.simulation.host('one').crash({ unsynced: 'lose' });
+  await servers.launch('one');
+  await servers.sleep(500);
+  deepEqual(
+    servers.inventories.get(1)?.map(({ handle }) => handle),
+    [...handles].sort(),
+  );
+});
+
+test('space: an upload that would go past what is kept free is refused before anything is written', async () => {
+  const servers = await TestServers.start(9, []);
+  servers.simulation.host('one').disk.setCapacity('disk', 290 * MiB);
+  await servers.launch('one');
+  await servers.sleep(500);
+  const frame = { handle: HANDLE, offset: 0, bytes: new Uint8Array(128 * KiB), sync: false };
+  await rejects(servers.upload('one', frame), kind('NO_SPACE'));
+});

@@ -1,0 +1,116 @@
+/** Whole chunkservers on a simulated network, with a master that only grants leases and listens. */
+import {
+  ChunkserverDataMethods,
+  MasterControlMethods as Control,
+  createRpcPool,
+  createRpcServer,
+  dataPart,
+  type QuarantineOrder,
+  type ReplicaReport,
+  type RpcPool,
+  type UploadFrameReply,
+} from '@cairnfs/protocol';
+import { Simulation } from '@cairnfs/sim';
+import { type Chunkserver, startChunkserver } from '../chunkserver.ts';
+import { CHUNKSERVER_DEFAULTS } from '../config.ts';
+
+const MASTER = 'master:9000';
+const TIMEOUT_MS = 20_000;
+const GRACE_MS = 10 * 60 * 1000;
+
+export class TestServers {
+  readonly simulation: Simulation;
+  readonly servers = new Map<string, Chunkserver>();
+  /** The newest report of each chunk, by server id. */
+  readonly reports = new Map<number, Map<string, ReplicaReport>>();
+  readonly inventories = new Map<number, ReplicaReport[]>();
+  quarantine: QuarantineOrder[] = [];
+  peers: RpcPool | undefined;
+
+  private constructor(seed: number) {
+    this.simulation = new Simulation({ seed });
+  }
+
+  static async start(seed: number, names: readonly string[]): Promise<TestServers> {
+    const servers = new TestServers(seed);
+    await servers.#startMaster();
+    for (const name of names) await servers.launch(name);
+    const { clock, random, network, log } = servers.simulation.host('client').start();
+    servers.peers = createRpcPool({ clock, random, network, log });
+    await servers.sleep(500);
+    return servers;
+  }
+
+  async launch(name: string): Promise<void> {
+    const seams = this.simulation.host(name).start();
+    const place = { listen: `${name}:8080`, masters: [MASTER], disks: ['disk'], host: name };
+    const config = { ...CHUNKSERVER_DEFAULTS, ...place, quarantineGraceMs: GRACE_MS };
+    this.peers?.channel(`${name}:8080`).close(); // a connection to its earlier life
+    this.servers.set(name, await this.run(() => startChunkserver(seams, config)));
+  }
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.simulation.run(work);
+  }
+
+  sleep(durationMs: number): Promise<void> {
+    return this.run(() => this.simulation.clock.sleep(durationMs));
+  }
+
+  upload(name: string, frame: TestFrame): Promise<UploadFrameReply> {
+    const { handle, offset, bytes, sync, route = [], fanOut = false } = frame;
+    const request = { handle, version: 1, offset, route, fanOut, sync, members: [1, 2, 3], uploadId: 'u' };
+    return this.run(async () => {
+      const options = { timeoutMs: TIMEOUT_MS, data: dataPart(bytes) };
+      const channel = this.peers!.channel(`${name}:8080`);
+      return (await channel.call(ChunkserverDataMethods.uploadFrame, request, options)).message;
+    });
+  }
+
+  read(
+    name: string,
+    request: { handle: string; offset: number; length: number; knownLength: number },
+  ): Promise<Buffer> {
+    return this.run(async () => {
+      const channel = this.peers!.channel(`${name}:8080`);
+      const options = { timeoutMs: TIMEOUT_MS };
+      const { data } = await channel.call(ChunkserverDataMethods.readChunk, { version: 1, ...request }, options);
+      const bytes = Buffer.from(data?.bytes ?? []);
+      data?.memory.release();
+      return bytes;
+    });
+  }
+
+  async #startMaster(): Promise<void> {
+    const { clock, log, network } = this.simulation.host('master').start();
+    const rpc = createRpcServer({ clock, log });
+    const ids = new Map<string, number>();
+    rpc.handle(Control.register, ({ serverUuid }) => {
+      const serverId = ids.get(serverUuid) ?? ids.size + 1;
+      ids.set(serverUuid, serverId);
+      const times = { heartbeatIntervalMs: 1_000, serverLeaseMs: 10_000, chunkLeaseMs: 60_000 };
+      return { message: { clusterId: 'cluster', serverId, session: 1, ...times } };
+    });
+    rpc.handle(Control.heartbeat, ({ serverId, changes }) => {
+      const known = this.reports.get(serverId) ?? new Map<string, ReplicaReport>();
+      this.reports.set(serverId, known);
+      for (const report of changes) known.set(report.handle, report);
+      return { message: { renewedLeases: [], quarantine: this.quarantine, inventoryWanted: false } };
+    });
+    rpc.handle(Control.reportInventory, ({ serverId, replicas, after }) => {
+      const before = after === '' ? [] : (this.inventories.get(serverId) ?? []);
+      this.inventories.set(serverId, [...before, ...replicas]);
+      return { message: {} };
+    });
+    await this.run(() => network.listen(MASTER, (connection) => rpc.accept(connection)));
+  }
+}
+
+export interface TestFrame {
+  readonly handle: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly sync: boolean;
+  readonly route?: string[];
+  readonly fanOut?: boolean;
+}

@@ -143,3 +143,61 @@ test('space: an upload that would go past what is kept free is refused before an
   const frame = { handle: HANDLE, offset: 0, bytes: new Uint8Array(128 * KiB), sync: false };
   await rejects(servers.upload('one', frame), kind('NO_SPACE'));
 });
+
+test('clone: a copy is checked block by block and durable when it is answered; small and large', async () => {
+  const servers = await TestServers.start(10, ['one', 'two']);
+  for (const [index, size] of [1_000, 64 * KiB, 2 * MiB + 5].entries()) {
+    const handle = `0000000${index}-0000-4000-8000-000000000001`;
+    const bytes = servers.simulation.random.bytes(size);
+    await servers.upload('one', { handle, offset: 0, bytes: bytes.subarray(0, MiB), sync: size <= MiB });
+    for (let at = MiB; at < size; at += MiB) {
+      const part = bytes.subarray(at, at + MiB);
+      await servers.upload('one', { handle, offset: at, bytes: part, sync: at + part.length === size });
+    }
+    equal(await servers.clone('two', { handle, version: 1, length: size, from: 'one' }), size);
+    equal(await servers.clone('two', { handle, version: 1, length: size, from: 'one' }), size);
+    servers.simulation.host('two').crash({ unsynced: 'lose' });
+    await servers.launch('two');
+    await servers.sleep(500);
+    const range = { handle, offset: Math.max(0, size - MiB), length: MiB, knownLength: size };
+    deepEqual(await servers.read('two', range), Buffer.from(bytes.subarray(Math.max(0, size - MiB))));
+  }
+});
+
+test('clone: a damaged source is found, and nothing of it is kept', async () => {
+  const servers = await TestServers.start(11, ['one', 'two']);
+  const bytes = servers.simulation.random.bytes(300 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  servers.simulation.host('one').disk.flipBit(`disk/chunks/0a/${HANDLE}`, 130 * KiB * 8);
+  const order = { handle: HANDLE, version: 1, length: bytes.length, from: 'one' };
+  await rejects(servers.clone('two', order), kind('CHECKSUM_MISMATCH'));
+  const range = { handle: HANDLE, offset: 0, length: 10, knownLength: bytes.length };
+  await rejects(servers.read('two', range), kind('CHUNK_NOT_FOUND'));
+});
+
+test('disk: one that fails is taken out alone, and the master hears what is left', async () => {
+  const servers = await TestServers.start(12, []);
+  await servers.launchWith('one', ['a', 'b']);
+  const handles = [0, 1, 2, 3].map((index) => `0000000${index}-0000-4000-8000-000000000001`);
+  for (const handle of handles) {
+    const bytes = new Uint8Array(128 * KiB).fill(5);
+    await servers.upload('one', { handle, offset: 0, bytes, sync: true });
+    await servers.sleep(1_100); // the next heartbeat looks at the room that is left
+  }
+  const { disk } = servers.simulation.host('one');
+  const onA = handles.filter((handle) => disk.files.has(`a/chunks/00/${handle}`));
+  const onB = handles.filter((handle) => disk.files.has(`b/chunks/00/${handle}`));
+  equal(onA.length + onB.length, 4);
+  disk.break({ prefix: 'a/', code: 'EIO' });
+  for (const handle of onA) {
+    await rejects(servers.read('one', { handle, offset: 0, length: 9, knownLength: 128 * KiB }));
+  }
+  for (const handle of onB) {
+    equal((await servers.read('one', { handle, offset: 0, length: 9, knownLength: 128 * KiB })).length, 9);
+  }
+  await servers.sleep(3_000);
+  deepEqual(
+    servers.inventories.get(1)?.map(({ handle }) => handle),
+    onA.length > 0 ? onB : handles,
+  );
+});

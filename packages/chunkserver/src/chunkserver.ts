@@ -14,7 +14,7 @@ import { Changes } from './control/changes.ts';
 import { Heartbeat } from './control/heartbeat.ts';
 import { MasterLink } from './control/master-link.ts';
 import { Quarantine } from './control/quarantine.ts';
-import { identityOf } from './control/registration.ts';
+import { identityOf, type Session } from './control/registration.ts';
 import { Mutations } from './mutation/mutations.ts';
 import { Reads } from './read/reads.ts';
 import { registerCalls } from './serve/register-calls.ts';
@@ -54,33 +54,46 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const changes = new Changes();
     const report = (change: ReplicaReport): void => changes.note(change);
     const { capacityBytes, reserveBytes, quarantineGraceMs: graceMs } = config;
-    const replicas = new Replicas({ clock, log, pool: buffers, stores, reserveBytes, capacityBytes, report });
+    let hasDiskFailed = false;
+    const diskFailed = (): void => {
+      hasDiskFailed = true;
+    };
+    const replicas = new Replicas({
+      ...{ clock, log, pool: buffers, stores, reserveBytes, capacityBytes, report, diskFailed },
+    });
     await replicas.takeStock();
     const uploads = new Uploads({ clock, lease, replicas, peers });
     const isActive = (handle: string): boolean => uploads.isActive(handle);
+    const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);
-    const quarantine = new Quarantine({ clock, disk, log, replicas, graceMs, report, isActive, moved });
+    const quarantine = new Quarantine({ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved });
+    let session: Session | undefined;
     const mutations = new Mutations({
       ...{ clock, log, replicas, peers, master },
-      serverId: () => heartbeat.session?.serverId ?? serverId,
-      session: () => heartbeat.session?.session ?? 0,
-      chunkLeaseMs: () => heartbeat.session?.chunkLeaseMs ?? 0,
+      serverId: () => session?.serverId ?? serverId,
+      session: () => session?.session ?? 0,
+      chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
       mayNotServe: () => lease.refusal(),
     });
     const reads = new Reads({ replicas, mutations, lease, pool: buffers });
     const clones = new Clones({ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads });
+    registerCalls(rpc, { clones, mutations, reads, replicas, uploads });
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     const address = config.advertise ?? listener.address;
-    const heartbeat: Heartbeat = new Heartbeat({
+    const heartbeat = new Heartbeat({
       ...{ seams, master, stores, address, lease, replicas, mutations, changes, quarantine },
       ...{ host: config.host, rack: config.rack, softwareVersion: SOFTWARE_VERSION },
+      registered: (made) => {
+        session = made;
+      },
       sweep: () => {
         uploads.sweep();
         quarantine.sweep();
+        if (hasDiskFailed) heartbeat.wantInventory();
+        hasDiskFailed = false;
       },
     });
-    registerCalls(rpc, { clones, mutations, reads, replicas, uploads });
     heartbeat.start();
     log.info('chunkserver listens', { address, disks: config.disks });
     let closing: Promise<void> | undefined;
@@ -96,7 +109,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     return {
       address,
       rpc,
-      chunkStreams: new GrpcStreams({ heartbeat, reads, replicas, uploads }),
+      chunkStreams: new GrpcStreams({ serverId: () => session?.serverId ?? serverId, reads, replicas, uploads }),
       close: () => {
         closing ??= close();
         return closing;

@@ -51,6 +51,11 @@ export class Clones {
     this.#options = options;
   }
 
+  /** A copy of the chunk is on its way in: the one that is here stays until then. */
+  isReceiving(handle: string): boolean {
+    return this.#receiving.has(handle);
+  }
+
   /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
   async *send({ handle, version }: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
     const { lease, replicas } = this.#options;
@@ -100,7 +105,9 @@ export class Clones {
           `chunk ${handle}: a replica at version ${known?.log.version ?? 0} is here already; it is not overwritten`,
         );
       }
-      const sequence = await this.#pull(request, signal);
+      // An old copy is replaced where it is, so that a chunk is never on two disks.
+      const store = known?.store ?? replicas.placeFor(Math.max(length, 1));
+      const sequence = await this.#pull(store, request, signal);
       return { message: { length, sequence } };
     } finally {
       this.#receiving.delete(handle);
@@ -144,10 +151,9 @@ export class Clones {
     }
   }
 
-  async #pull(request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
-    const { peers, replicas, lease } = this.#options;
-    const { handle, version, length, sourceAddress } = request;
-    const store = replicas.placeFor(Math.max(length, 1));
+  async #pull(store: DiskStore, request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
+    const { peers, lease } = this.#options;
+    const { handle, version, sourceAddress } = request;
     const options = { timeoutMs: CLONE_ITEM_TIMEOUT_MS, signal };
     const items = peers
       .channel(sourceAddress)
@@ -178,7 +184,7 @@ export class Clones {
     const old = replicas.find(handle);
     if (old !== undefined && old.uses > 0) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
     if (record.isInFile) await incoming.moveInto(disk, store);
-    if (old !== undefined) replicas.forget(old);
+    if (old !== undefined && !old.isGone) replicas.forget(old);
     const sequence = store.append(handle, { $case: 'cloned', value: record }, incoming.smallBytes);
     const replica = replicas.added(store, handle);
     await store.durable(sequence);

@@ -22,6 +22,7 @@ export interface HeartbeatOptions extends RegistrationOptions {
   readonly mutations: Mutations;
   readonly changes: Changes;
   readonly quarantine: Quarantine;
+  readonly registered: (session: Session) => void;
   /** Runs before each heartbeat. */
   readonly sweep: () => void;
 }
@@ -37,8 +38,9 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  get session(): Session | undefined {
-    return this.#session;
+  /** The master should hear again of everything held here. */
+  wantInventory(): void {
+    this.#isInventoryWanted = true;
   }
 
   start(): void {
@@ -80,6 +82,7 @@ export class Heartbeat {
     if (this.#session === undefined) {
       const session = await register(this.#options, this.#disks());
       this.#session = session;
+      this.#options.registered(session);
       this.#isInventoryWanted = true;
       const { serverId, clusterId } = session;
       seams.log.info('registered with the master', { master: this.#options.master.address, serverId, clusterId });

@@ -19,6 +19,8 @@ export interface QuarantineOptions {
   readonly report: (report: ReplicaReport) => void;
   /** Frames of the chunk still come in. */
   readonly isActive: (handle: string) => boolean;
+  /** A copy of the chunk is on its way in. */
+  readonly isReceiving: (handle: string) => boolean;
   readonly moved: (handle: string) => void;
 }
 
@@ -40,7 +42,7 @@ export class Quarantine {
 
   order({ handle, versionAtMost, reason }: QuarantineOrder): void {
     const { replicas, report, isActive } = this.#options;
-    if (this.#leaving.has(handle)) return;
+    if (this.#leaving.has(handle) || this.#options.isReceiving(handle)) return;
     const replica = replicas.find(handle);
     if (replica === undefined) {
       if (!isActive(handle)) report(gone(handle, reason));

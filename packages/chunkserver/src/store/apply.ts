@@ -112,7 +112,7 @@ function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8A
     () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`,
   );
   writeChecksums(transaction, handle, [...before, ...blockChecksums]);
-  if (!isInFile) transaction.put(dataKey(handle), (data ?? new Uint8Array(0)).slice());
+  if (!isInFile) transaction.put(dataKey(handle), new Uint8Array(data ?? []));
 }
 
 function created({ transaction, handle }: Target, { members }: Value<'created'>): void {
@@ -230,7 +230,7 @@ function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undef
   writeReplica(transaction, handle, replica);
   writeCommitPoint(transaction, handle, { sequence, length });
   writeChecksums(transaction, handle, blockChecksums);
-  if (!isInFile) transaction.put(dataKey(handle), (data ?? new Uint8Array(0)).slice());
+  if (!isInFile) transaction.put(dataKey(handle), new Uint8Array(data ?? []));
   for (const { client, number, result } of operations) {
     assert(result !== undefined, () => `chunk ${handle}: a cloned operation without its result`);
     const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');

@@ -38,6 +38,8 @@ export interface ReplicaShell {
   readonly unsettled: (replica: Replica) => void;
   /** What a master knows of the replica changed. */
   readonly changed: (replica: Replica) => void;
+  /** @throws FsError NO_SPACE */
+  readonly checkRoom: (store: DiskStore, bytes: number) => void;
   /** The chunk takes so many bytes more, or fewer. */
   readonly grew: (replica: Replica, bytes: number) => void;
 }
@@ -141,6 +143,7 @@ export class Replica implements MutableReplica {
     if (this.#refused.length > 0)
       throw new FsError('OVERLOADED', `the journal of chunk ${this.handle} is behind; try again`);
     this.#checkPresent();
+    this.#shell.checkRoom(this.store, mutation.lengthAfter - this.log.stagedLength);
     const { sequence, offset, checksum, isAppend, lengthAfter, operation, bytes } = mutation;
     const stored: StoredMutation = {
       ...{ sequence, offset, checksum, isAppend, lengthAfter },
@@ -210,7 +213,7 @@ export class Replica implements MutableReplica {
 
   /** Bytes that stay: the copy that the state keeps, where the journal took the record. */
   #keptBytes(sequence: number, bytes: Uint8Array): Uint8Array {
-    return readMutation(this.store.ledger.view(), this.handle, sequence)?.bytes.slice() ?? bytes.slice();
+    return new Uint8Array(readMutation(this.store.ledger.view(), this.handle, sequence)?.bytes ?? bytes);
   }
 
   #addUnsettled(mutation: Unsettled): void {

@@ -10,6 +10,7 @@ import {
   ReplicaCondition,
   type ReplicaReport,
 } from '@cairnfs/protocol';
+import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { REPLICAS_CACHED_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
@@ -30,6 +31,8 @@ export interface ReplicasOptions {
   readonly capacityBytes: number | undefined;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
+  /** A disk and all on it are gone: only an inventory tells what is left. */
+  readonly diskFailed: () => void;
 }
 
 /** What the chunks of one disk take. */
@@ -54,6 +57,9 @@ export class Replicas implements MutableReplicas {
       clock,
       unsettled: (replica) => this.#settler.note(replica),
       changed: (replica) => options.report(this.describe(replica)),
+      checkRoom: (store, bytes) => {
+        if (bytes > 0) this.checkRoom(store, bytes);
+      },
       grew: ({ store }, bytes) => {
         this.useOf(store).usedBytes += bytes;
       },
@@ -93,6 +99,7 @@ export class Replicas implements MutableReplicas {
     for (let after = ''; ; ) {
       const handles = [...handlesFrom(store, after === '' ? 'c' : `${replicaKey(after)}\0`, STOCK_PAGE)];
       for (const handle of handles) {
+        if (await this.#isElsewhere(store, handle)) continue;
         const replica = this.#load(store, handle);
         if (replica === undefined) continue;
         use.replicaCount += 1;
@@ -112,6 +119,28 @@ export class Replicas implements MutableReplicas {
       log.info('chunk file without a record moved aside', { name, directory: store.directory });
       await store.setAside(name, atMs);
     }
+  }
+
+  /**
+   * A disk that was away may come back with a replica that was copied to another disk meanwhile: the one that knows less
+   * is moved aside.
+   *
+   * @returns whether that is the one on `store`.
+   */
+  async #isElsewhere(store: DiskStore, handle: string): Promise<boolean> {
+    for (const other of this.stores) {
+      const state = other === store ? undefined : readState(other, handle);
+      const own = readState(store, handle);
+      if (state === undefined || own === undefined) continue;
+      const isLess =
+        own.version < state.version || (own.version === state.version && store.directory > other.directory);
+      if (!isLess) continue;
+      const atMs = Math.floor(this.#options.clock.wallMs());
+      await store.journal(handle, { $case: 'quarantined', value: { atMs, reason: `on ${other.directory} too` } });
+      await store.setAside(handle, atMs);
+      return true;
+    }
+    return false;
   }
 
   find(handle: string): Replica | undefined {
@@ -283,7 +312,8 @@ export class Replicas implements MutableReplicas {
       replica.isGone = true;
       this.#cache.delete(handle);
     }
-    this.useOf(store).replicaCount = 0;
+    this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
+    this.#options.diskFailed();
   }
 }
 
@@ -297,6 +327,16 @@ function isInUse({ ledger }: DiskStore, handle: string): boolean {
     return readReplica(ledger.view(), handle)?.isInFile === true;
   } catch (error) {
     if (isFsError(error, 'DAMAGED')) return true;
+    throw error;
+  }
+}
+
+/** Undefined where nothing is, or nothing that can be read. */
+function readState({ ledger }: DiskStore, handle: string): ReplicaState | undefined {
+  try {
+    return readReplica(ledger.view(), handle);
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) return undefined;
     throw error;
   }
 }

@@ -57,7 +57,7 @@ export function writeChecksums(transaction: StateTransaction, handle: string, ch
 /** The value of a chunk in the index, in memory of its own; its block checksum protects it. */
 export function readData(state: StateView, handle: string): Uint8Array {
   const value = state.get(dataKey(handle));
-  return value === undefined ? new Uint8Array(0) : value.slice();
+  return new Uint8Array(value ?? []); // a copy; the `slice` of a Buffer would be the same memory
 }
 
 /** `u32le` length of the message, the message, the bytes, CRC32C of all before. */

@@ -17,14 +17,13 @@ import {
   type StoreChunkRequest,
   type UploadFrameReply,
 } from '@cairnfs/protocol';
-import type { Heartbeat } from '../control/heartbeat.ts';
 import { notFound } from '../mutation/secondary.ts';
 import type { Reads } from '../read/reads.ts';
 import type { Replicas } from '../store/replicas.ts';
 import type { Uploads } from '../upload/uploads.ts';
 
 export interface GrpcStreamsOptions {
-  readonly heartbeat: Heartbeat;
+  readonly serverId: () => number;
   readonly reads: Reads;
   readonly replicas: Replicas;
   readonly uploads: Uploads;
@@ -92,7 +91,7 @@ export class GrpcStreams implements ChunkStreams {
   #gather(chunk: ChunkLocation | undefined, { deadlineMs, signal }: CallContext, offset: number): FrameGatherer {
     if (chunk === undefined)
       throw new FsError('INVALID_ARGUMENT', 'the first message names the chunk and its replicas');
-    const serverId = this.#options.heartbeat.session?.serverId;
+    const serverId = this.#options.serverId();
     const route = chunk.replicas.filter((replica) => replica.serverId !== serverId).map(({ address }) => address);
     const members = chunk.replicas.map((replica) => replica.serverId);
     const { handle, version } = chunk;

@@ -48,6 +48,7 @@ export class TestDisk {
         ...{ clock: seams.clock, log: seams.log, pool: this.pool, stores },
         ...{ reserveBytes: 0, capacityBytes: undefined },
         report: (report) => this.reports.push(report),
+        diskFailed: () => {},
       });
       await this.replicas.takeStock();
     });

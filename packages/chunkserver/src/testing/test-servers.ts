@@ -1,5 +1,6 @@
 /** Whole chunkservers on a simulated network, with a master that only grants leases and listens. */
 import {
+  ChunkserverControlMethods,
   ChunkserverDataMethods,
   MasterControlMethods as Control,
   createRpcPool,
@@ -27,6 +28,8 @@ export class TestServers {
   quarantine: QuarantineOrder[] = [];
   peers: RpcPool | undefined;
 
+  readonly #disks = new Map<string, readonly string[]>();
+
   private constructor(seed: number) {
     this.simulation = new Simulation({ seed });
   }
@@ -43,7 +46,7 @@ export class TestServers {
 
   async launch(name: string): Promise<void> {
     const seams = this.simulation.host(name).start();
-    const place = { listen: `${name}:8080`, masters: [MASTER], disks: ['disk'], host: name };
+    const place = { listen: `${name}:8080`, masters: [MASTER], disks: this.#disks.get(name) ?? ['disk'], host: name };
     const config = { ...CHUNKSERVER_DEFAULTS, ...place, quarantineGraceMs: GRACE_MS };
     this.peers?.channel(`${name}:8080`).close(); // a connection to its earlier life
     this.servers.set(name, await this.run(() => startChunkserver(seams, config)));
@@ -78,6 +81,23 @@ export class TestServers {
       const bytes = Buffer.from(data?.bytes ?? []);
       data?.memory.release();
       return bytes;
+    });
+  }
+
+  /** One disk more, on a file system of its own. */
+  async launchWith(name: string, disks: readonly string[]): Promise<void> {
+    this.#disks.set(name, disks);
+    await this.launch(name);
+    await this.sleep(500);
+  }
+
+  clone(name: string, request: { handle: string; version: number; length: number; from: string }): Promise<number> {
+    const { from, ...rest } = request;
+    return this.run(async () => {
+      const channel = this.peers!.channel(`${name}:8080`);
+      const order = { ...rest, sourceAddress: `${from}:8080`, serverId: 0 };
+      const options = { timeoutMs: TIMEOUT_MS };
+      return (await channel.call(ChunkserverControlMethods.cloneReplica, order, options)).message.length;
     });
   }
 

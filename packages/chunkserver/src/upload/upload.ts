@@ -23,6 +23,8 @@ export interface UploadStart {
   readonly durable: number;
   readonly checksums: readonly number[];
   readonly nowMs: number;
+  /** Asked right before the journal is: throws when the chunk is no upload any more (opened, or moved aside). */
+  readonly checkOpen: () => void;
   /** More of it is durable. */
   readonly stored: (lengthBefore: number, length: number) => void;
 }
@@ -40,6 +42,7 @@ export class Upload {
   /** Frames being written or synced. */
   uses = 0;
   readonly #stored: (lengthBefore: number, length: number) => void;
+  readonly #checkOpen: () => void;
   readonly #checksums: number[];
   #received: number;
   #durable: number;
@@ -49,10 +52,11 @@ export class Upload {
   #syncing: Promise<void> = Promise.resolve();
   #isNamed: boolean;
 
-  constructor(plan: UploadPlan, { store, durable, checksums, nowMs, stored }: UploadStart) {
+  constructor(plan: UploadPlan, { store, durable, checksums, nowMs, stored, checkOpen }: UploadStart) {
     this.plan = plan;
     this.store = store;
     this.#stored = stored;
+    this.#checkOpen = checkOpen;
     this.lastFrameMs = nowMs;
     this.#received = durable;
     this.#durable = durable;
@@ -167,6 +171,7 @@ export class Upload {
     const blockChecksums = this.#checksums.slice(firstBlock, Math.ceil(length / BLOCK_BYTES));
     const { version, members, uploadId } = plan;
     const value = { version, members: [...members], uploadId, length, firstBlock, blockChecksums, isInFile: true };
+    this.#checkOpen();
     await store.journal(plan.handle, { $case: 'uploadStored', value });
     this.#stored(this.#durable, length);
     this.#durable = length;

@@ -173,18 +173,27 @@ export class Uploads {
       throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
     }
     const store = replica?.store ?? replicas.placeFor(CHUNK_BYTES_MAX);
-    const upload = new Upload(
+    const upload: Upload = new Upload(
       { handle, version, members, uploadId },
       {
         store,
         durable: replica?.log.committedLength ?? 0,
         checksums: replica?.checksums ?? [],
         nowMs: clock.nowMs(),
+        checkOpen: () => this.#checkOpen(handle, upload),
         stored: (before, length) => replicas.uploadGrew(store, handle, before, length),
       },
     );
     this.#uploads.set(handle, upload);
     return upload;
+  }
+
+  #checkOpen(handle: string, upload: Upload): void {
+    if (this.#uploads.get(handle) !== upload) {
+      throw new FsError('CHUNK_NOT_FOUND', `chunk ${handle} was moved aside: its upload has ended`);
+    }
+    const replica = this.#options.replicas.find(handle);
+    if (replica !== undefined) checkReplica(replica, upload.plan.version);
   }
 
   async #makeDurable(upload: Upload, end: number, { signal }: FrameContext): Promise<void> {

@@ -30,7 +30,9 @@ test('index: a flipped byte in a small chunk is never served, and status and fsc
   writeFileSync(source, marker);
   await cluster.run(['put', source, '/file']);
   await cluster.stopAll(); // folds the journal into the index
-  const index = [...walk(cluster.dataDirectory('chunkserver-1'))].find((path) => readFileSync(path).includes(marker));
+  const index = [...walk(join(cluster.dataDirectory('chunkserver-1'), 'state'))].find((path) =>
+    readFileSync(path).includes(marker),
+  );
   ok(index !== undefined, 'the small chunk is in no file of the chunkserver');
   flipByte(index, readFileSync(index).indexOf(marker) + 50);
   cluster.launchAll();

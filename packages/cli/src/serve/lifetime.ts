@@ -1,4 +1,5 @@
 /** When a server process ends: on SIGINT or SIGTERM, and with its supervisor. */
+import { Socket } from 'node:net';
 
 /**
  * Aborts on the first SIGINT or SIGTERM, or when standard input closes under `CAIRN_SUPERVISED=1` (the supervisor holds
@@ -16,6 +17,8 @@ export function endOfLife(): AbortSignal {
     process.stdin.on('end', () => controller.abort(new Error('the supervisor is gone')));
     process.stdin.on('error', () => controller.abort(new Error('the supervisor is gone')));
     process.stdin.resume();
+    // It tells of the supervisor's end; it must not keep a server alive that has failed by itself.
+    if (process.stdin instanceof Socket) process.stdin.unref();
   }
   return controller.signal;
 }

@@ -50,11 +50,19 @@ export class LocateCall {
     const extents = overlapping.map((extent) => toExtent(transaction, this.#cluster, extent));
     const open = openExtentOf(transaction, found);
     await this.#decisions.settled(transaction);
-    const size =
-      open === undefined
-        ? found.inode.size
-        : Math.max(found.inode.size, open.offset + (await this.#views.length(open.handle)));
+    const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
     return { message: { inode: found.id, generation: found.inode.generation, size, extents, more: isMore } };
+  }
+
+  /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */
+  async #fillTail(known: number, open: FileExtent, extents: readonly Extent[]): Promise<number> {
+    const length = await this.#views.length(open.handle);
+    const tail = extents.find(({ offset }) => offset === open.offset);
+    if (tail?.chunk !== undefined) {
+      tail.length = length;
+      tail.chunk.length = length;
+    }
+    return Math.max(known, open.offset + length);
   }
 }
 

@@ -117,7 +117,7 @@ test('delete for good: a tree is cut off at once and taken apart step by step', 
 
 test('names: 255 bytes of any UTF-8 are a name, 256 are not; deep trees work', async () => {
   const namespace = await TestNamespace.start();
-  const longest = 'ü'.repeat(127) + 'x';
+  const longest = `${'ü'.repeat(127)}x`;
   await touch(namespace, `/${longest}`);
   ok(namespace.exists(`/${longest}`));
   await rejects(touch(namespace, `/${longest}y`), kind('NAME_TOO_LONG'));

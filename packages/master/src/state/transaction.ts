@@ -123,13 +123,8 @@ export class Transaction {
     const before = this.chunk(handle);
     if (before === undefined) this.add(META.chunkCount, 1);
     this.#indexMembers(handle, before?.members ?? [], chunk.members);
-    const isGarbage = chunk.state === ChunkState.CHUNK_STATE_GARBAGE;
-    this.#mark(
-      unsettledKey(handle),
-      !isGarbage && (chunk.state === ChunkState.CHUNK_STATE_OPEN || chunk.pendingVersion !== 0),
-    );
-    const isUploading = chunk.state === ChunkState.CHUNK_STATE_UPLOADING;
-    this.#mark(belowGoalKey(handle), !isGarbage && !isUploading && chunk.members.length < chunk.goal);
+    this.#mark(unsettledKey(handle), isUnsettled(before), isUnsettled(chunk));
+    this.#mark(belowGoalKey(handle), isBelowGoal(before), isBelowGoal(chunk));
     this.put(chunkKey(handle), Chunk.encode(chunk).finish());
   }
 
@@ -138,8 +133,8 @@ export class Transaction {
     if (before === undefined) return;
     this.add(META.chunkCount, -1);
     this.#indexMembers(handle, before.members, []);
-    this.#mark(unsettledKey(handle), false);
-    this.#mark(belowGoalKey(handle), false);
+    this.#mark(unsettledKey(handle), isUnsettled(before), false);
+    this.#mark(belowGoalKey(handle), isBelowGoal(before), false);
     this.remove(chunkKey(handle));
   }
 
@@ -148,10 +143,10 @@ export class Transaction {
     for (const server of after) if (!before.includes(server)) this.put(memberKey(server, handle), PRESENT);
   }
 
-  #mark(key: Key, isPresent: boolean): void {
-    const was = this.get(key) !== undefined;
-    if (isPresent && !was) this.put(key, PRESENT);
-    else if (!isPresent && was) this.remove(key);
+  /** An index entry follows from the chunk, so whether it is there need not be looked up. */
+  #mark(key: Key, was: boolean, is: boolean): void {
+    if (is && !was) this.put(key, PRESENT);
+    else if (!is && was) this.remove(key);
   }
 
   // ---- Servers and uploads ----
@@ -173,4 +168,15 @@ export class Transaction {
   putUpload(id: string, upload: Upload): void {
     this.put(uploadKey(id), Upload.encode(upload).finish());
   }
+}
+
+/** What a restarted master must look after. */
+function isUnsettled(chunk: Chunk | undefined): boolean {
+  if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+  return chunk.state === ChunkState.CHUNK_STATE_OPEN || chunk.pendingVersion !== 0;
+}
+
+function isBelowGoal(chunk: Chunk | undefined): boolean {
+  const isOfFile = chunk?.state === ChunkState.CHUNK_STATE_OPEN || chunk?.state === ChunkState.CHUNK_STATE_CLOSED;
+  return isOfFile && chunk.members.length < chunk.goal;
 }

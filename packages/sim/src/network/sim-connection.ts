@@ -137,7 +137,7 @@ export class SimConnection implements Connection {
     while (this.#queue.length > 0 && (this.#unackedBytes < WINDOW_BYTES || this.#queue[0]!.bytes.length === 0)) {
       const { bytes, sent } = this.#queue[0]!;
       const length = Math.min(bytes.length, SEGMENT_BYTES_MAX, WINDOW_BYTES - this.#unackedBytes);
-      if (length > 0) this.#sendBytes(bytes.slice(0, length));
+      if (length > 0) this.#sendBytes(new Uint8Array(bytes.subarray(0, length)));
       this.#queuedBytes -= length;
       if (length < bytes.length) {
         this.#queue[0] = { bytes: bytes.subarray(length), sent };

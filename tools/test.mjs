@@ -24,12 +24,12 @@ const LAYERS = {
   unit() {
     runTests(
       'unit tests',
-      findTests('packages', (path) => !path.includes('/sim/dist/cluster/')),
+      findTests('packages', (path) => !path.startsWith('packages/simulation/')),
       ['--test-concurrency=2'],
     );
   },
   sim() {
-    runTests('simulated clusters', findTests('packages/sim/dist/cluster'), ['--test-concurrency=2']);
+    runTests('simulated clusters', findTests('packages/simulation/dist'), ['--test-concurrency=2']);
   },
   system() {
     installPythonGrpc();

@@ -52,6 +52,7 @@ test('repair: one of four chunkservers is gone for good, and every chunk comes b
       while (!isGone) await cluster.run(['append', '/growing'], { input: 'one more line\n' });
     })();
     await cluster.signal('chunkserver-4', 'SIGKILL');
+    await cluster.until('aware of the loss', async () => (await liveCount(cluster)) === 3);
     await cluster.until(
       'repaired',
       async () => (await copies(cluster, '/closed')) === 3 && (await copies(cluster, '/growing')) === 3,
@@ -68,6 +69,11 @@ test('repair: one of four chunkservers is gone for good, and every chunk comes b
     await cluster.close();
   }
 });
+
+async function liveCount(cluster: TestCluster): Promise<number> {
+  const status = JSON.parse((await cluster.run(['status', '--json'])).toString()) as { servers: { live: boolean }[] };
+  return status.servers.filter((server) => server.live).length;
+}
 
 /** The fewest live copies of any chunk of the file. */
 async function copies(cluster: TestCluster, path: string): Promise<number> {

@@ -55,11 +55,6 @@ interface Serving {
   readonly others: readonly ReadyMember[];
 }
 
-export interface FinalLength {
-  readonly committedLength: number;
-  readonly sequence: number;
-}
-
 type Waiter = { readonly resolve: () => void; readonly reject: (error: FsError) => void };
 
 export class PrimaryChunk {

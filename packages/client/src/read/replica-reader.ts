@@ -17,7 +17,6 @@ export class ReplicaReader {
   readonly #pool: RpcPool;
   /** Address → until when it is asked last. */
   readonly #shunnedUntilMs = new Map<string, number>();
-  #turn = 0;
 
   constructor(seams: ClientSeams, pool: RpcPool) {
     this.#seams = seams;
@@ -78,15 +77,14 @@ export class ReplicaReader {
     }
   }
 
-  /** Live ones first, in turn, so that readers spread; those that failed lately last. */
+  /** Live ones first, at random, so that readers spread; those that failed lately last. */
   #inOrder(replicas: readonly ReplicaLocation[]): ReplicaLocation[] {
-    this.#turn += 1;
     const now = this.#seams.clock.nowMs();
     const rank = ({ address, state }: ReplicaLocation) => {
       const isShunned = (this.#shunnedUntilMs.get(address) ?? 0) > now;
       return (state === ReplicaState.REPLICA_STATE_LIVE ? 0 : 2) + (isShunned ? 1 : 0);
     };
-    const start = this.#turn % Math.max(1, replicas.length);
+    const start = this.#seams.random.uint32() % Math.max(1, replicas.length);
     const turned = [...replicas.slice(start), ...replicas.slice(0, start)];
     return turned.filter(({ address }) => address !== '').sort((a, b) => rank(a) - rank(b));
   }

@@ -9,8 +9,8 @@ import {
   MasterMethods,
   type StatReply,
 } from '@cairnfs/protocol';
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { RuntimeClock, RuntimeNetwork, RuntimeRandom } from '@cairnfs/runtime';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { createGrpcServer, methodDefinition } from './grpc-server.ts';
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };

@@ -62,11 +62,14 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       ...{ clock, log, pool: buffers, stores, reserveBytes, capacityBytes, report, diskFailed },
     });
     await replicas.takeStock();
-    const uploads = new Uploads({ clock, lease, replicas, peers });
+    const leaving = (handle: string): Promise<void> | undefined => quarantine.leaving(handle);
+    const uploads = new Uploads({ clock, lease, replicas, peers, leaving });
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);
-    const quarantine = new Quarantine({ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved });
+    const quarantine: Quarantine = new Quarantine({
+      ...{ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved },
+    });
     let session: Session | undefined;
     const mutations = new Mutations({
       ...{ clock, log, replicas, peers, master },

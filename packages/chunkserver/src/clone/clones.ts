@@ -3,7 +3,7 @@
  * block, and has the copy on stable storage before it says so. The operation table comes along, so that a retry that
  * reaches the copy is still recognised.
  */
-import { crc32c, type Disk, type DiskFile, FsError } from '@cairnfs/base';
+import { crc32c, type Disk, DiskError, type DiskFile, FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type BufferPool,
@@ -57,15 +57,16 @@ export class Clones {
   }
 
   /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
-  async *send({ handle, version }: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
+  async *send({ handle, version, length: wanted }: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
     const { lease, replicas } = this.#options;
     lease.check();
     const replica = replicas.find(handle);
     if (replica === undefined) throw notFound(handle);
     replica.uses += 1;
     try {
-      yield { message: { replica: await this.#describe(replica, version), offset: 0 } };
-      const { committedLength: length, committedSequence: sequence } = replica.log;
+      const description = await this.#describe(replica, version, wanted);
+      yield { message: { replica: description, offset: 0 } };
+      const { length, sequence } = description;
       for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
         const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
         const { memory } = await this.#blocks(replica, offset, end);
@@ -106,7 +107,7 @@ export class Clones {
         );
       }
       // An old copy is replaced where it is, so that a chunk is never on two disks.
-      const store = known?.store ?? replicas.placeFor(Math.max(length, 1));
+      const store = replicas.holderOf(handle) ?? replicas.placeFor(Math.max(length, 1));
       const sequence = await this.#pull(store, request, signal);
       return { message: { length, sequence } };
     } finally {
@@ -114,12 +115,13 @@ export class Clones {
     }
   }
 
-  async #describe(replica: Replica, version: number): Promise<ReplicaDescription> {
-    const { log, operations } = replica;
+  async #describe(replica: Replica, version: number, wanted: number): Promise<ReplicaDescription> {
+    const { log } = replica;
     log.checkVersion(version);
     this.#checkClosed(replica, version, log.committedSequence);
     const blockChecksums: number[] = [];
-    const { committedLength: length, committedSequence: sequence } = log;
+    const { committedLength, committedSequence: sequence } = log;
+    const length = sequence === 0 && wanted > 0 ? Math.min(wanted, committedLength) : committedLength;
     for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
       const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
       const { memory } = await this.#blocks(replica, offset, end);
@@ -128,8 +130,8 @@ export class Clones {
       }
       memory.release();
     }
-    const records = operations.entries(sequence).map(({ client, atMs, ...rest }) => {
-      return { ...rest, client: Buffer.from(client, 'latin1'), atMs };
+    const records = replica.operationsThrough(sequence).map(({ client, ...rest }) => {
+      return { ...rest, client: Buffer.from(client, 'latin1') };
     });
     return { version, length, sequence, blockChecksums, operations: records };
   }
@@ -153,11 +155,11 @@ export class Clones {
 
   async #pull(store: DiskStore, request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
     const { peers, lease } = this.#options;
-    const { handle, version, sourceAddress } = request;
+    const { handle, version, length, sourceAddress } = request;
     const options = { timeoutMs: CLONE_ITEM_TIMEOUT_MS, signal };
     const items = peers
       .channel(sourceAddress)
-      .stream(ChunkserverPeerMethods.fetchReplica, { handle, version }, options);
+      .stream(ChunkserverPeerMethods.fetchReplica, { handle, version, length }, options);
     let incoming: Incoming | undefined;
     try {
       for await (const { message, data } of items) {
@@ -178,18 +180,31 @@ export class Clones {
   }
 
   async #keep(store: DiskStore, handle: string, incoming: Incoming): Promise<number> {
-    const { disk, replicas, report } = this.#options;
+    const { disk, replicas, report, uploads } = this.#options;
     const record = incoming.finish();
     // The old copy, if any, goes first: a crash in between leaves none, and the master orders another.
     const old = replicas.find(handle);
-    if (old !== undefined && old.uses > 0) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
+    const isBusy = (old !== undefined && old.uses > 0) || uploads.isActive(handle);
+    if (isBusy) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
     if (record.isInFile) await incoming.moveInto(disk, store);
     if (old !== undefined && !old.isGone) replicas.forget(old);
+    uploads.forget(handle);
     const sequence = store.append(handle, { $case: 'cloned', value: record }, incoming.smallBytes);
     const replica = replicas.added(store, handle);
     await store.durable(sequence);
+    if (old?.isInFile === true && !record.isInFile) await removeFile(disk, store, handle);
     report(replicas.describe(replica));
     return record.sequence;
+  }
+}
+
+/** Of the copy that a small one has replaced. */
+async function removeFile(disk: Disk, store: DiskStore, handle: string): Promise<void> {
+  try {
+    await store.files.drop(store.chunkPath(handle));
+    await disk.remove(store.chunkPath(handle));
+  } catch (error) {
+    if (!(error instanceof DiskError && error.code === 'ENOENT')) throw store.fault(error);
   }
 }
 

@@ -17,11 +17,18 @@ export interface QuarantineOptions {
   readonly replicas: Replicas;
   readonly graceMs: number;
   readonly report: (report: ReplicaReport) => void;
-  /** Frames of the chunk still come in. */
+  /** A frame of the chunk is being written. */
   readonly isActive: (handle: string) => boolean;
   /** A copy of the chunk is on its way in. */
   readonly isReceiving: (handle: string) => boolean;
   readonly moved: (handle: string) => void;
+}
+
+/** Without `replica` its entries in the index cannot be read. */
+interface Leaving {
+  readonly store: DiskStore;
+  readonly handle: string;
+  readonly replica: Replica | undefined;
 }
 
 export class Quarantine {
@@ -44,18 +51,26 @@ export class Quarantine {
     const { replicas, report, isActive } = this.#options;
     if (this.#leaving.has(handle) || this.#options.isReceiving(handle)) return;
     const replica = replicas.find(handle);
-    if (replica === undefined) {
-      if (!isActive(handle)) report(gone(handle, reason));
+    const store = replica?.store ?? replicas.holderOf(handle);
+    if (isActive(handle)) {
+      if (replica !== undefined) report(replicas.describe(replica));
       return;
     }
-    const { log } = replica;
-    const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
-    // It has moved on since the master judged it: the next report says so.
-    if (isNewer || replica.uses > 0) {
-      report(replicas.describe(replica));
+    if (store === undefined) {
+      this.#options.moved(handle);
+      report(gone(handle, reason));
       return;
     }
-    const leaving = this.#moveAside(replica, reason).finally(() => this.#leaving.delete(handle));
+    if (replica !== undefined) {
+      const { log } = replica;
+      const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
+      // It has moved on since the master judged it: the next report says so.
+      if (isNewer || replica.uses > 0) {
+        report(replicas.describe(replica));
+        return;
+      }
+    }
+    const leaving = this.#moveAside({ store, handle, replica }, reason).finally(() => this.#leaving.delete(handle));
     this.#leaving.set(handle, leaving);
   }
 
@@ -73,17 +88,16 @@ export class Quarantine {
     await Promise.all([...this.#leaving.values(), this.#sweeping]);
   }
 
-  async #moveAside(replica: Replica, reason: string): Promise<void> {
+  async #moveAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
     const { clock, log, replicas, report, moved } = this.#options;
-    const { handle, store } = replica;
     const atMs = Math.floor(clock.wallMs());
     try {
       const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });
-      replicas.forget(replica);
+      if (replica !== undefined) replicas.forget(replica);
       moved(handle);
       await store.durable(sequence);
       await store.setAside(handle, atMs);
-      log.info('replica moved to quarantine', { handle, reason, version: replica.log.version });
+      log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
       report(gone(handle, reason));
     } catch (error) {
       const { message } = toFsError(store.fault(error));

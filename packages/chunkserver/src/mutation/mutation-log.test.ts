@@ -112,3 +112,13 @@ test('mutation log: a view whose base lies below what is committed here is refus
     (error) => isFsError(error, 'DAMAGED'),
   );
 });
+
+test('mutation log: the zeros that a staged write skips are as uncommitted as its bytes', () => {
+  const log = logWith(1);
+  log.commit(1);
+  const mutation = { ...{ sequence: 2, offset: 100, bytes: new Uint8Array(4), checksum: 0, isAppend: false } };
+  log.stage({ ...mutation, operation: undefined, lengthAfter: 104, isDurable: false, isGone: false });
+  assert.equal(log.isDirty(0, 10), false);
+  assert.equal(log.isDirty(10, 50), true);
+  assert.equal(log.isDirty(104, 200), false);
+});

@@ -266,10 +266,12 @@ export class MutationLog {
     this.#isSealed = true;
   }
 
-  /** Whether bytes from `start` up to `end` are staged and not committed. */
+  /** Whether bytes from `start` up to `end` are staged and not committed: written, or zeros that a write skipped. */
   isDirty(start: number, end: number): boolean {
-    for (const { offset, bytes } of this.#staged) {
-      if (offset < end && offset + bytes.length > start) return true;
+    let lengthBefore = this.#committedLength;
+    for (const { offset, bytes, lengthAfter } of this.#staged) {
+      if (Math.min(offset, lengthBefore) < end && offset + bytes.length > start) return true;
+      lengthBefore = lengthAfter;
     }
     return false;
   }

@@ -6,7 +6,7 @@
  * `summed_sequence` in them; a mutation above `settled_sequence` is in the state with its bytes, so the chunk's bytes can
  * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
  */
-import { assert, crc32c } from '@cairnfs/base';
+import { afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
 import { QuarantinedReplica, Record, ReplicaState, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
 import {
@@ -28,7 +28,6 @@ import {
   readData,
   readMutation,
   readMutations,
-  readOperations,
   readReplica,
   writeChecksums,
   writeCommitPoint,
@@ -39,50 +38,81 @@ import {
 type RecordKind = NonNullable<Record['kind']>;
 type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['value'];
 
-export const applyRecord: Apply = (transaction, bytes, _sequence, data) => {
-  const { handle, kind } = Record.decode(bytes);
-  assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
-  const target = { transaction, handle };
+/**
+ * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect:
+ * the replica stays unreadable, and the disk goes on.
+ *
+ * @param damaged runs for such a record.
+ */
+export function transitions(damaged: (handle: string, error: FsError) => void): Apply {
+  return (transaction, bytes, _sequence, data) => {
+    const { handle, kind } = Record.decode(bytes);
+    assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
+    try {
+      applyKind({ transaction, handle }, kind, data);
+    } catch (error) {
+      if (!isFsError(error, 'DAMAGED')) throw error;
+      damaged(handle, error);
+    }
+  };
+}
+
+function applyKind(target: Target, kind: RecordKind, data: Uint8Array | undefined): void {
+  const { transaction, handle } = target;
   switch (kind.$case) {
     case 'uploadStored':
-      return uploadStored(target, kind.value, data);
+      uploadStored(target, kind.value, data);
+      break;
     case 'created':
-      return created(target, kind.value);
+      created(target, kind.value);
+      break;
     case 'staged':
-      return staged(target, kind.value, data);
+      staged(target, kind.value, data);
+      break;
     case 'committed':
-      return commit(target, kind.value.committedSequence);
+      commit(target, kind.value.committedSequence);
+      break;
     case 'promised':
-      return change(target, { promisedVersion: kind.value.promisedVersion, isRemoved: kind.value.isRemoved });
+      change(target, { promisedVersion: kind.value.promisedVersion, isRemoved: kind.value.isRemoved });
+      break;
     case 'viewTaken':
-      return viewTaken(target, kind.value);
+      viewTaken(target, kind.value);
+      break;
     case 'sealed':
-      return change(target, { isSealed: true });
+      change(target, { isSealed: true });
+      break;
     case 'cut':
-      return cut(target, kind.value);
+      cut(target, kind.value);
+      break;
     case 'summed':
-      return summed(target, kind.value);
+      summed(target, kind.value);
+      break;
     case 'settled':
-      return settled(target, kind.value.sequence);
+      settled(target, kind.value.sequence);
+      break;
     case 'movedToFile':
-      return movedToFile(target, kind.value);
+      movedToFile(target, kind.value);
+      break;
     case 'cloned':
-      return cloned(target, kind.value, data);
+      cloned(target, kind.value, data);
+      break;
     case 'quarantined':
-      return quarantined(target, kind.value);
+      quarantined(target, kind.value);
+      break;
     case 'quarantineEnded':
       transaction.remove(quarantineKey(kind.value.atMs, handle));
       transaction.remove(quarantineDataKey(kind.value.atMs, handle));
-      return;
+      break;
     case 'corruptFound':
-      return corruptFound(target, kind.value.block);
+      corruptFound(target, kind.value.block);
+      break;
     case 'operationsForgotten':
       for (const operation of kind.value.operations) {
         const key = Buffer.from(operation.buffer, operation.byteOffset, operation.length).toString('latin1');
         transaction.remove(operationKey(handle, '', 0).slice(0, -8) + key);
       }
   }
-};
+}
 
 interface Target {
   readonly transaction: StateTransaction;
@@ -104,13 +134,13 @@ function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8A
   const { version, members, uploadId, length, firstBlock, blockChecksums, isInFile } = value;
   const known = readReplica(transaction, handle) ?? ReplicaState.fromPartial({ version, promisedVersion: version });
   assert(known.summedSequence === 0, () => `an upload to chunk ${handle}, which was mutated`);
-  writeReplica(transaction, handle, { ...known, members, uploadId, isInFile, summedLength: length });
-  writeCommitPoint(transaction, handle, { sequence: 0, length });
   const before = firstBlock === 0 ? [] : readChecksums(transaction, handle).slice(0, firstBlock);
   assert(
     before.length === firstBlock,
     () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`,
   );
+  writeReplica(transaction, handle, { ...known, members, uploadId, isInFile, summedLength: length });
+  writeCommitPoint(transaction, handle, { sequence: 0, length });
   writeChecksums(transaction, handle, [...before, ...blockChecksums]);
   if (!isInFile) transaction.put(dataKey(handle), new Uint8Array(data ?? []));
 }
@@ -161,9 +191,12 @@ function viewTaken(target: Target, value: Value<'viewTaken'>): void {
 /** In a chunk file the bytes above stay, summed and invisible: mutations cover them, or fill what they skip with zeros. */
 function cut(target: Target, { length }: Value<'cut'>): void {
   const { transaction, handle } = target;
+  if (existing(target).isInFile) {
+    writeCommitPoint(transaction, handle, { sequence: 0, length });
+    return;
+  }
+  const bytes = soundData(target).slice(0, length);
   writeCommitPoint(transaction, handle, { sequence: 0, length });
-  if (existing(target).isInFile) return;
-  const bytes = readData(transaction, handle).slice(0, length);
   change(target, { summedLength: length });
   transaction.put(dataKey(handle), bytes);
   writeChecksums(transaction, handle, bytes.length === 0 ? [] : [crc32c(bytes)]);
@@ -172,8 +205,8 @@ function cut(target: Target, { length }: Value<'cut'>): void {
 function summed(target: Target, { sequence, length, blocks, blockChecksums }: Value<'summed'>): void {
   const { transaction, handle } = target;
   commit(target, sequence);
-  change(target, { summedSequence: sequence, summedLength: length });
   const checksums = readChecksums(transaction, handle);
+  change(target, { summedSequence: sequence, summedLength: length });
   for (const [index, block] of blocks.entries()) checksums[block] = blockChecksums[index]!;
   writeChecksums(transaction, handle, checksums);
 }
@@ -195,9 +228,22 @@ function settled(target: Target, sequence: number): void {
   for (let at = replica.settledSequence + 1; at <= sequence; at += 1) transaction.remove(mutationKey(handle, at));
 }
 
+/**
+ * The value of the index, which gets a new checksum next: a bit that flipped in it must not be summed with it.
+ *
+ * @throws FsError DAMAGED
+ */
+function soundData({ transaction, handle }: Target): Uint8Array {
+  const bytes = readData(transaction, handle);
+  const [checksum] = readChecksums(transaction, handle);
+  if (checksum === undefined ? bytes.length === 0 : checksum === crc32c(bytes)) return bytes;
+  throw new FsError('DAMAGED', `the bytes of chunk ${handle} in the index do not match their checksum`);
+}
+
 /** The value of the index with the mutations above `after` up to `through` in it. */
-function patchData({ transaction, handle }: Target, after: number, through: number): Uint8Array {
-  const before = readData(transaction, handle);
+function patchData(target: Target, after: number, through: number): Uint8Array {
+  const { transaction, handle } = target;
+  const before = soundData(target);
   const last = readMutation(transaction, handle, through);
   assert(last !== undefined, () => `chunk ${handle}: mutation ${through} is settled and was not staged`);
   const bytes = new Uint8Array(last.mutation.lengthAfter);
@@ -240,8 +286,7 @@ function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undef
 
 function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): void {
   const { transaction, handle } = target;
-  const { isInFile, version } = existing(target);
-  const { length } = readCommitPoint(transaction, handle);
+  const { isInFile, version, length } = asFarAsReadable(target);
   const kept = QuarantinedReplica.encode({ atMs, reason, isInFile, version, length }).finish();
   transaction.put(quarantineKey(atMs, handle), sealValue(kept));
   if (!isInFile) transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
@@ -254,11 +299,33 @@ function corruptFound(target: Target, block: number): void {
     change(target, { corruptBlocks: [...corruptBlocks, block].sort((a, b) => a - b) });
 }
 
-function removeReplica({ transaction, handle }: Target): void {
-  for (const { client, number } of readOperations(transaction, handle)) {
-    transaction.remove(operationKey(handle, client, number));
+/** What is to be removed may be what cannot be read. */
+function asFarAsReadable(target: Target): { isInFile: boolean; version: number; length: number } {
+  const { transaction, handle } = target;
+  try {
+    const { isInFile, version } = existing(target);
+    return { isInFile, version, length: readCommitPoint(transaction, handle).length };
+  } catch (error) {
+    if (!isFsError(error, 'DAMAGED')) throw error;
+    return { isInFile: transaction.get(dataKey(handle)) === undefined, version: 0, length: 0 };
   }
-  const sequences = [...readMutations(transaction, handle, 0)].map(({ mutation }) => mutation.sequence);
-  for (const sequence of sequences) transaction.remove(mutationKey(handle, sequence));
+}
+
+/** By their keys alone: damaged entries go too. */
+function removeReplica({ transaction, handle }: Target): void {
+  removePrefix(transaction, operationKey(handle, '', 0).slice(0, -8));
+  removePrefix(transaction, mutationKey(handle, 0).slice(0, -8));
   for (const key of [replicaKey, commitPointKey, checksumsKey, dataKey]) transaction.remove(key(handle));
+}
+
+const REMOVED_AT_ONCE = 64; // values come along, and one may hold a frame's data
+
+function removePrefix(transaction: StateTransaction, prefix: Key): void {
+  const end = afterPrefix(prefix);
+  assert(end !== undefined, () => 'a prefix of a replica begins with its kind');
+  for (;;) {
+    const page = transaction.range(prefix, end, REMOVED_AT_ONCE);
+    for (const { key } of page) transaction.remove(key);
+    if (page.length < REMOVED_AT_ONCE) return;
+  }
 }

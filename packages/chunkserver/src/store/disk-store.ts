@@ -5,7 +5,7 @@
 import { DiskError, FsError, randomUuid, type Seams } from '@cairnfs/base';
 import { type Ledger, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
-import { applyRecord } from './apply.ts';
+import { transitions } from './apply.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import { OpenFiles } from './open-files.ts';
 
@@ -24,6 +24,9 @@ export class DiskStore {
   space = { totalBytes: 0, freeBytes: 0 };
   #failure: FsError | undefined;
   #failed: (store: DiskStore) => void = () => {};
+  #damaged: (handle: string, error: FsError) => void = () => {};
+  /** By the record being appended. */
+  #damage: FsError | undefined;
   /** Whoever waits for the journal. */
   readonly #waiting = new Set<(error: FsError) => void>();
   readonly #seams: StoreSeams;
@@ -61,9 +64,13 @@ export class DiskStore {
         identity = { formatVersion: 1, ...fresh, serverId: 0, clusterId: '' };
         await writeIdentity(disk, directory, identity);
       }
-      const ledger = await openLedger(seams, { directory, apply: applyRecord, format: FORMAT });
-      const store = new DiskStore(seams, { directory, ledger, identity, lock });
-      store.space = await disk.space(directory);
+      const space = await disk.space(directory);
+      // Damage met in the replay is found again when the replica is loaded.
+      let store: DiskStore | undefined;
+      const apply = transitions((handle, error) => store?.foundDamaged(handle, error));
+      const ledger = await openLedger(seams, { directory, apply, format: FORMAT });
+      store = new DiskStore(seams, { directory, ledger, identity, lock });
+      store.space = space;
       return store;
     } catch (error) {
       await lock.release();
@@ -107,10 +114,26 @@ export class DiskStore {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** @returns its sequence number; applied at once. @throws FsError as `Ledger.append`. */
+  /**
+   * @returns its sequence number; applied at once.
+   * @throws FsError as `Ledger.append`. @throws FsError DAMAGED  the replica's entries are; the record has no effect.
+   */
   append(handle: string, kind: RecordKind, data?: Uint8Array): number {
     this.checkHealthy();
-    return this.ledger.append(Record.encode({ handle, kind }).finish(), data);
+    this.#damage = undefined;
+    const sequence = this.ledger.append(Record.encode({ handle, kind }).finish(), data);
+    if (this.#damage !== undefined) throw this.#damage;
+    return sequence;
+  }
+
+  /** A record met entries of a replica that are not what was put there. */
+  foundDamaged(handle: string, error: FsError): void {
+    this.#damage = error;
+    this.#damaged(handle, error);
+  }
+
+  onDamage(callback: (handle: string, error: FsError) => void): void {
+    this.#damaged = callback;
   }
 
   /** Appends and waits until it is on stable storage. */

@@ -6,7 +6,7 @@
  * up to `summedSequence`, and those are still at hand, so they are laid over the block before it is checked; later ones
  * after. When anything of that changed during the read, a mismatch means nothing and the block is read again.
  */
-import { crc32c, crc32cCombine, FsError } from '@cairnfs/base';
+import { crc32c, crc32cCombine, DiskError, FsError, isFsError } from '@cairnfs/base';
 import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, PooledBytes } from '@cairnfs/protocol';
 import type { Replica, Unsettled } from './replica.ts';
 import { readData } from './stored-replica.ts';
@@ -60,7 +60,7 @@ export async function readBlocks(
   try {
     for (let tries = 1; ; tries += 1) {
       const { generation } = replica;
-      const checksums = replica.checksums.slice(start / BLOCK_BYTES, (start + size) / BLOCK_BYTES);
+      const checksums = checksumsOf(replica, start / BLOCK_BYTES, (start + size) / BLOCK_BYTES);
       const { summedLength, summedSequence } = replica;
       const unsettled = replica.unsettled.filter((mutation) => {
         return mutation.sequence <= through && touches(mutation, start, start + size);
@@ -97,6 +97,15 @@ export function sliceChecksum(read: BlocksRead, offset: number, end: number): nu
   return sum;
 }
 
+function checksumsOf(replica: Replica, first: number, end: number): readonly number[] {
+  try {
+    return replica.checksums.slice(first, end);
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) throw new CorruptBlockError(replica.handle, first);
+    throw error;
+  }
+}
+
 /** What lies in place now, unchecked. @returns how much was there. */
 async function readInto(replica: Replica, start: number, target: Uint8Array): Promise<number> {
   const { store, handle } = replica;
@@ -105,6 +114,8 @@ async function readInto(replica: Replica, start: number, target: Uint8Array): Pr
     try {
       return await store.files.use(store.chunkPath(handle), 'readWrite', (file) => file.read(start, target));
     } catch (error) {
+      // A file that is gone is damage to one replica, as one that is too short is; its blocks will not match.
+      if (error instanceof DiskError && error.code === 'ENOENT') return 0;
       throw store.fault(error);
     }
   }

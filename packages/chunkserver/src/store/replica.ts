@@ -10,17 +10,10 @@ import { ChunkView } from '@cairnfs/protocol';
 import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
 import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
 import { MutationLog, type StagedMutation } from '../mutation/mutation-log.ts';
-import { OperationTable } from '../mutation/operation-table.ts';
+import { type OperationEntry, OperationTable } from '../mutation/operation-table.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import type { DiskStore, RecordKind } from './disk-store.ts';
-import {
-  readChecksums,
-  readCommitPoint,
-  readMutation,
-  readMutations,
-  readOperations,
-  readReplica,
-} from './stored-replica.ts';
+import { readChecksums, readCommitPoint, readMutations, readOperations, readReplica } from './stored-replica.ts';
 
 /** A committed mutation whose bytes are not in place on stable storage yet. */
 export interface Unsettled {
@@ -106,7 +99,10 @@ export class Replica implements MutableReplica {
     if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {
       const operations = readOperations(view, handle);
       this.storedOperations = operations.length;
-      this.operations.load(operations, shell.clock.wallMs());
+      // Times in the index are the calendar's, those of the table are this process's.
+      const processStartMs = shell.clock.wallMs() - shell.clock.nowMs();
+      const loaded = operations.map((entry) => ({ ...entry, atMs: entry.atMs - processStartMs }));
+      this.operations.load(loaded, shell.clock.nowMs());
     }
   }
 
@@ -119,6 +115,14 @@ export class Replica implements MutableReplica {
   get checksums(): readonly number[] {
     this.#checksums ??= readChecksums(this.store.ledger.view(), this.handle);
     return this.#checksums;
+  }
+
+  /** The operation table up to `sequence`, as a clone takes it along: times since the Unix epoch. */
+  operationsThrough(sequence: number): OperationEntry[] {
+    const { clock } = this.#shell;
+    const processStartMs = clock.wallMs() - clock.nowMs();
+    const entries = this.operations.entries(sequence);
+    return entries.map((entry) => ({ ...entry, atMs: Math.max(0, Math.floor(entry.atMs + processStartMs)) }));
   }
 
   /** May not be forgotten: a second object of the same replica would decide on its own. */
@@ -181,8 +185,13 @@ export class Replica implements MutableReplica {
 
   applyCommitted(mutations: readonly StagedMutation[]): void {
     for (const { sequence, offset, bytes, lengthAfter } of mutations) {
-      const kept = this.#keptBytes(sequence, bytes);
-      this.#addUnsettled({ sequence, offset, bytes: kept, lengthBefore: this.#visibleLength, lengthAfter });
+      this.#addUnsettled({
+        sequence,
+        offset,
+        bytes: new Uint8Array(bytes),
+        lengthBefore: this.#visibleLength,
+        lengthAfter,
+      });
       this.#shell.grew(this, lengthAfter - this.#visibleLength);
       this.#visibleLength = lengthAfter;
     }
@@ -209,11 +218,6 @@ export class Replica implements MutableReplica {
     const value = { version, term, view: encoded, committedSequence, isSealed, keepsStaged };
     this.#journal({ $case: 'viewTaken', value }, durable);
     this.#shell.changed(this);
-  }
-
-  /** Bytes that stay: the copy that the state keeps, where the journal took the record. */
-  #keptBytes(sequence: number, bytes: Uint8Array): Uint8Array {
-    return new Uint8Array(readMutation(this.store.ledger.view(), this.handle, sequence)?.bytes ?? bytes);
   }
 
   #addUnsettled(mutation: Unsettled): void {

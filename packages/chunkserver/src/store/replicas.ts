@@ -67,6 +67,7 @@ export class Replicas implements MutableReplicas {
     for (const store of options.stores) {
       this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
       store.onFailure(() => this.#diskFailed(store));
+      store.onDamage((handle, error) => this.#damaged(store, handle, error));
     }
   }
 
@@ -87,7 +88,9 @@ export class Replicas implements MutableReplicas {
       try {
         await this.#takeStockOf(store);
       } catch (error) {
-        throw store.fault(error);
+        const fault = store.fault(error);
+        const othersWork = this.stores.some(({ failure }) => failure === undefined);
+        if (store.failure === undefined || !othersWork) throw fault;
       }
     }
   }
@@ -158,6 +161,12 @@ export class Replicas implements MutableReplicas {
       return replica;
     }
     return undefined;
+  }
+
+  /** The disk whose index names the chunk, whether or not the entries can be read. */
+  holderOf(handle: string): DiskStore | undefined {
+    const key = replicaKey(handle);
+    return this.stores.find(({ failure, ledger }) => failure === undefined && ledger.view().get(key) !== undefined);
   }
 
   create(view: ChunkView): Replica {
@@ -314,6 +323,17 @@ export class Replicas implements MutableReplicas {
     }
     this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
     this.#options.diskFailed();
+  }
+
+  /** A record met damaged entries and had no effect: this object decided on what is not there. */
+  #damaged(store: DiskStore, handle: string, error: FsError): void {
+    this.#options.log.error('replica not served', { handle, directory: store.directory, error: error.message });
+    const replica = this.#cache.get(handle);
+    if (replica?.store === store) {
+      replica.isGone = true;
+      this.#cache.delete(handle);
+    }
+    this.#options.report(unreadable(handle));
   }
 }
 

@@ -11,7 +11,7 @@
  * A chunk in the index is patched by the record itself. One that outgrew the index is written to a file as a whole, which
  * nobody reads before the record that says so.
  */
-import { type Clock, crc32c, type DiskFile, type Log, toFsError, u64ToKey } from '@cairnfs/base';
+import { type Clock, crc32c, DiskError, type DiskFile, type Log, u64ToKey } from '@cairnfs/base';
 import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, OPERATION_WINDOW } from '@cairnfs/protocol';
 import {
   JOURNAL_RETRY_MS,
@@ -85,8 +85,9 @@ export class Settler {
       forgetOperations(replica);
       if (replica.unsettled.length > 0) this.note(replica);
     } catch (error) {
-      const fault = error instanceof CorruptBlockError ? error : toFsError(replica.store.fault(error));
+      const fault = isMissing(error) ? new CorruptBlockError(replica.handle, 0) : replica.store.fault(error);
       if (fault instanceof CorruptBlockError) corrupt(replica, fault.block);
+      else if (fault.kind === 'DAMAGED') corrupt(replica, 0);
       else if (!replica.isGone && replica.store.failure === undefined) {
         log.warn('committed bytes could not be put in place yet', { handle: replica.handle, error: fault.message });
         this.note(replica); // the journal and the index hold them meanwhile
@@ -169,6 +170,11 @@ export class Settler {
     }
     return blockChecksums;
   }
+}
+
+/** The chunk file is gone: damage to this replica alone. */
+function isMissing(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'ENOENT';
 }
 
 const ZEROS = new Uint8Array(BLOCK_BYTES);

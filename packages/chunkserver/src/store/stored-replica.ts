@@ -1,5 +1,5 @@
 /** Reading and writing one replica's entries in a disk's state. Shared by transitions and by loading. */
-import { getU32LE, keyToU64, putU32LE } from '@cairnfs/base';
+import { assert, FsError, getU32LE, type Key, keyToU64, putU32LE } from '@cairnfs/base';
 import type { Codec } from '@cairnfs/protocol';
 import type { StateTransaction, StateView } from '@cairnfs/storage';
 import { ReplicaState, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -36,18 +36,18 @@ export function writeReplica(transaction: StateTransaction, handle: string, repl
   transaction.put(replicaKey(handle), sealValue(ReplicaState.encode(replica).finish()));
 }
 
+/** @throws FsError DAMAGED  also when the replica is there and its commit point is not: it is never guessed to be empty. */
 export function readCommitPoint(state: StateView, handle: string): CommitPoint {
-  const value = state.get(commitPointKey(handle));
-  return value === undefined ? { sequence: 0, length: 0 } : decodeCommitPoint(value, handle);
+  return decodeCommitPoint(required(state, commitPointKey(handle), handle), handle);
 }
 
 export function writeCommitPoint(transaction: StateTransaction, handle: string, point: CommitPoint): void {
   transaction.put(commitPointKey(handle), encodeCommitPoint(point));
 }
 
+/** @throws FsError DAMAGED */
 export function readChecksums(state: StateView, handle: string): number[] {
-  const value = state.get(checksumsKey(handle));
-  return value === undefined ? [] : decodeChecksums(value, handle);
+  return decodeChecksums(required(state, checksumsKey(handle), handle), handle);
 }
 
 export function writeChecksums(transaction: StateTransaction, handle: string, checksums: readonly number[]): void {
@@ -112,6 +112,13 @@ export function writeOperationEntry(transaction: StateTransaction, handle: strin
   const { client, number, sequence, offset, length, atMs } = entry;
   const value = StoredOperation.encode({ sequence, offset, length, atMs }).finish();
   transaction.put(operationKey(handle, client, number), sealValue(value));
+}
+
+function required(state: StateView, key: Key, handle: string): Uint8Array {
+  const value = state.get(key);
+  if (value !== undefined) return value;
+  assert(state.get(replicaKey(handle)) !== undefined, () => `chunk ${handle} is not here`);
+  throw new FsError('DAMAGED', `an entry of chunk ${handle} is missing from the index; the replica is not served`);
 }
 
 function readMessage<T>(state: StateView, key: string, codec: Codec<T>, handle: string): T | undefined {

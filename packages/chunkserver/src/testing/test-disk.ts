@@ -1,5 +1,6 @@
 /** Replicas on one simulated disk, through crashes, without a master or a network. */
-import { crc32c } from '@cairnfs/base';
+import { ok } from 'node:assert/strict';
+import { crc32c, type Key, type Seams, type StateStore } from '@cairnfs/base';
 import { BufferPool, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
@@ -16,6 +17,8 @@ export class TestDisk {
   readonly pool = new BufferPool();
   reports: ReplicaReport[] = [];
   replicas!: Replicas;
+  seams!: Seams;
+  #index!: StateStore;
 
   private constructor(seed: number) {
     this.simulation = new Simulation({ seed });
@@ -41,7 +44,13 @@ export class TestDisk {
   }
 
   async restart(): Promise<void> {
-    const seams = this.host.start();
+    const started = this.host.start();
+    const openStateStore = async (directory: string): Promise<StateStore> => {
+      this.#index = await started.openStateStore(directory);
+      return this.#index;
+    };
+    const seams = { ...started, openStateStore };
+    this.seams = seams;
     await this.run(async () => {
       const stores = await openDisks(seams, ['disk']);
       this.replicas = new Replicas({
@@ -65,6 +74,19 @@ export class TestDisk {
   async install(replica: Replica, view: ChunkView, term: number): Promise<void> {
     replica.log.install({ version: view.version, term, base: view.baseSequence });
     await this.run(() => new Promise<void>((durable) => replica.journalView(view, durable)));
+  }
+
+  /** Everything is in the index, and is asked of it anew. */
+  async fold(): Promise<void> {
+    for (const { ledger } of this.replicas.stores) await this.run(() => ledger.checkpoint());
+  }
+
+  /** Flips a bit of a value in the index, or takes the value away. */
+  damage(key: Key, how: 'flip' | 'lose' = 'flip'): void {
+    const value = this.#index.get(key)?.slice();
+    ok(value !== undefined && value.length > 2, 'there is nothing to damage');
+    value[2]! ^= 1;
+    this.#index.write([{ key, value: how === 'lose' ? undefined : value }]);
   }
 
   /** Committed bytes as a reader gets them. */

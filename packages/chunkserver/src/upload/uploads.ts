@@ -28,6 +28,8 @@ export interface UploadsOptions {
   readonly lease: ServerLease;
   readonly replicas: Replicas;
   readonly peers: RpcPool;
+  /** The chunk's file is on its way to quarantine: a new one waits for it. */
+  readonly leaving: (handle: string) => Promise<void> | undefined;
 }
 
 /** What a frame needs of its call; gRPC streams have no call of their own for each. */
@@ -66,9 +68,9 @@ export class Uploads {
     };
   }
 
-  /** Whether frames of the chunk were taken lately: nobody may move it aside meanwhile. */
+  /** Whether a frame of the chunk is being written or synced: nobody may move it aside meanwhile. */
   isActive(handle: string): boolean {
-    return this.#uploads.has(handle) || this.#storing.has(handle);
+    return this.#storing.has(handle) || (this.#uploads.get(handle)?.uses ?? 0) > 0;
   }
 
   /** Forgets uploads that fell silent. */
@@ -109,9 +111,9 @@ export class Uploads {
     const { handle, offset, version, sync } = request;
     const end = offset + data.bytes.length;
     const checksums = sumBlocks(data.bytes, data.checksum);
-    // What is in the index is not durable yet while its record is on the way.
-    for (let storing = this.#storing.get(handle); storing !== undefined; storing = this.#storing.get(handle))
-      await storing;
+    // Not awaited when nothing is under way: two frames of one tick must not both find nothing.
+    const atRest = this.#untilAtRest(handle);
+    if (atRest !== undefined) await atRest;
     const replica = this.#options.replicas.find(handle);
     if (replica !== undefined) checkReplica(replica, version);
     if (replica !== undefined && !replica.isInFile) return answerSmall(replica, end);
@@ -124,8 +126,10 @@ export class Uploads {
     try {
       if (!upload.has(end)) {
         upload.checkFrame(offset, end);
-        await upload.write(offset, data.bytes);
-        upload.written(offset, end, checksums);
+        // What arrived before stays as it is: it may be durable, and summed.
+        const known = Math.max(0, upload.receivedLength - offset);
+        await upload.write(offset + known, data.bytes.subarray(known));
+        upload.written(offset + known, end, checksums.slice(known / BLOCK_BYTES));
       }
       if (sync) await this.#makeDurable(upload, end, context);
       return { receivedLength: upload.receivedLength, durableLength: upload.durableLength };
@@ -133,6 +137,12 @@ export class Uploads {
       upload.uses -= 1;
       upload.lastFrameMs = this.#options.clock.nowMs();
     }
+  }
+
+  /** What is in the index is not durable yet while its record is on the way; and a file may be on its way out. */
+  #untilAtRest(handle: string): Promise<void> | undefined {
+    const busy = this.#storing.get(handle) ?? this.#options.leaving(handle);
+    return busy?.then(() => this.#untilAtRest(handle));
   }
 
   /** One record of the journal holds a small chunk whole. */
@@ -169,7 +179,7 @@ export class Uploads {
       if (end > known.receivedLength) replicas.checkRoom(known.store, end - known.receivedLength);
       return known;
     }
-    if (this.#uploads.size >= UPLOADS_MAX) {
+    if (this.#uploads.size >= UPLOADS_MAX && !this.#forgetFinished()) {
       throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
     }
     const store = replica?.store ?? replicas.placeFor(CHUNK_BYTES_MAX);
@@ -186,6 +196,15 @@ export class Uploads {
     );
     this.#uploads.set(handle, upload);
     return upload;
+  }
+
+  /** Lets go of the oldest upload that the index says all of. */
+  #forgetFinished(): boolean {
+    for (const [handle, { uses, receivedLength, durableLength }] of this.#uploads) {
+      if (uses > 0 || receivedLength > durableLength) continue;
+      return this.#uploads.delete(handle);
+    }
+    return false;
   }
 
   #checkOpen(handle: string, upload: Upload): void {

@@ -204,6 +204,11 @@ export interface InstallViewReply {
 export interface FetchReplicaRequest {
   handle: string;
   version: number;
+  /**
+   * As the master confirmed it. An upload may have left more at its members: what lies beyond was never acknowledged and
+   * is not sent. 0 means all that is committed.
+   */
+  length: number;
 }
 
 export interface FetchReplicaItem {
@@ -2161,7 +2166,7 @@ export const InstallViewReply: MessageFns<InstallViewReply> = {
 };
 
 function createBaseFetchReplicaRequest(): FetchReplicaRequest {
-  return { handle: "", version: 0 };
+  return { handle: "", version: 0, length: 0 };
 }
 
 export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
@@ -2171,6 +2176,9 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
     }
     if (message.version !== 0) {
       writer.uint32(16).uint64(message.version);
+    }
+    if (message.length !== 0) {
+      writer.uint32(24).uint64(message.length);
     }
     return writer;
   },
@@ -2204,6 +2212,14 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
             message.version = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.length = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2223,6 +2239,7 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
     const message = createBaseFetchReplicaRequest();
     message.handle = object.handle ?? "";
     message.version = object.version ?? 0;
+    message.length = object.length ?? 0;
     return message;
   },
 };

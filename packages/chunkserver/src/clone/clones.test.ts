@@ -1,0 +1,59 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { replicaKey } from '../store/keys.ts';
+import { TestParts } from '../testing/test-parts.ts';
+
+const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
+const KiB = 1024;
+
+async function source(length: number): Promise<TestParts> {
+  const parts = await TestParts.start(1);
+  const bytes = Uint8Array.from({ length }, (_, index) => index % 251);
+  await parts.disk.run(() => parts.frame({ handle: HANDLE, offset: 0, bytes, sync: true }));
+  return parts;
+}
+
+async function clone(from: TestParts, to: TestParts, length: number): Promise<Uint8Array> {
+  const copying = to.clone(HANDLE, 1, length);
+  await driveBoth(from, to, copying);
+  return to.disk.content(to.disk.replicas.find(HANDLE)!);
+}
+
+/** Each has a simulation of its own. */
+async function driveBoth(from: TestParts, to: TestParts, work: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  const settled = work.finally(() => {
+    isDone = true;
+  });
+  settled.catch(() => {});
+  for (let turn = 0; turn < 10_000 && !isDone; turn += 1) {
+    for (const { disk } of [from, to]) await disk.run(() => disk.simulation.clock.sleep(1));
+  }
+  await settled;
+}
+
+for (const [held, confirmed] of [
+  [300 * KiB, 200 * KiB - 7],
+  [300 * KiB, 40 * KiB],
+  [60 * KiB, 5],
+] as const) {
+  test(`clone: an upload of ${held} bytes confirmed at ${confirmed} is copied up to there`, async () => {
+    const from = await source(held);
+    const to = await TestParts.start(2, from);
+    const content = await clone(from, to, confirmed);
+    deepEqual(Buffer.from(content), Buffer.from(Uint8Array.from({ length: confirmed }, (_, index) => index % 251)));
+  });
+}
+
+test('clone: replaces a replica whose entries are damaged', async () => {
+  const from = await source(100);
+  const to = await TestParts.start(3);
+  await to.disk.run(() => to.frame({ handle: HANDLE, offset: 0, bytes: new Uint8Array(100), sync: true }));
+  await to.disk.fold();
+  await to.disk.crash('keep');
+  const again = TestParts.over(to.disk, from);
+  to.disk.damage(replicaKey(HANDLE));
+  const content = await clone(from, again, 100);
+  equal(content[99], 99);
+  ok(to.disk.replicas.stores.every(({ failure }) => failure === undefined));
+});

@@ -1,0 +1,143 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32c, isFsError, type Key } from '@cairnfs/base';
+import { stageMutation } from '../mutation/commit.ts';
+import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
+import { checksumsKey, commitPointKey, dataKey, mutationKey, replicaKey } from './keys.ts';
+
+const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
+const OTHER = '0a1b2c3d-0000-4000-8000-000000000002';
+const KiB = 1024;
+
+/** Two chunks of `length` bytes, all of it in place and in the index. */
+async function twoChunks(seed: number, length: number): Promise<TestDisk> {
+  const disk = await TestDisk.start(seed);
+  for (const handle of [HANDLE, OTHER]) {
+    const replica = await disk.create(handle);
+    stage(replica, 0, new Uint8Array(length).fill(7));
+    await disk.run(() => disk.simulation.clock.sleep(100));
+    commitDurable(replica);
+    await disk.run(() => disk.simulation.clock.sleep(3_000));
+    equal(replica.unsettled.length, 0);
+  }
+  await disk.fold();
+  return disk;
+}
+
+const isCorrupt = (error: unknown) => isFsError(error, 'CHECKSUM_MISMATCH');
+const healthy = (disk: TestDisk) => disk.replicas.stores.every(({ failure }) => failure === undefined);
+
+const ENTRIES: Record<string, Key> = {
+  replica: replicaKey(HANDLE),
+  'commit point': commitPointKey(HANDLE),
+  checksums: checksumsKey(HANDLE),
+  bytes: dataKey(HANDLE),
+};
+
+for (const [name, key] of Object.entries(ENTRIES)) {
+  test(`index: a flipped bit in the ${name} of one replica costs that replica, not the disk`, async () => {
+    const disk = await twoChunks(1, 100);
+    const replica = disk.replicas.find(HANDLE)!;
+    disk.damage(key);
+    try {
+      stage(replica, 50, new Uint8Array(4).fill(9));
+    } catch (error) {
+      ok(isFsError(error, 'DAMAGED') && replica.isGone);
+    }
+    await disk.run(() => disk.simulation.clock.sleep(100));
+    // The record that meets the damage makes the replica go: whoever holds the object finds nothing in it any more.
+    if (!replica.isGone) commitDurable(replica);
+    await disk.run(() => disk.simulation.clock.sleep(3_000));
+    ok(healthy(disk), 'the disk was taken out of service');
+    deepEqual([...(await disk.content(disk.replicas.find(OTHER)!))], Array(100).fill(7));
+    const again = disk.replicas.find(HANDLE);
+    if (again !== undefined) await rejects(disk.content(again), isCorrupt);
+    await disk.crash('keep');
+    ok(disk.replicas.find(OTHER) !== undefined);
+  });
+
+  test(`index: a replica with a flipped bit in its ${name} can still be removed`, async () => {
+    const disk = await twoChunks(2, 100);
+    disk.damage(key);
+    const store = disk.replicas.holderOf(HANDLE)!;
+    await disk.run(() => store.journal(HANDLE, { $case: 'quarantined', value: { atMs: 5, reason: 'surplus' } }));
+    equal(disk.replicas.holderOf(HANDLE), undefined);
+    ok(healthy(disk));
+  });
+}
+
+test('index: a staged mutation with a flipped bit goes with its replica', async () => {
+  const disk = await twoChunks(3, 100);
+  stage(disk.replicas.find(HANDLE)!, 100, new Uint8Array(10));
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  await disk.fold();
+  disk.damage(mutationKey(HANDLE, 2));
+  const store = disk.replicas.holderOf(HANDLE)!;
+  await disk.run(() => store.journal(HANDLE, { $case: 'quarantined', value: { atMs: 5, reason: 'surplus' } }));
+  ok(healthy(disk));
+});
+
+test('index: a commit point that is missing is damage, not a chunk of no bytes', async () => {
+  const disk = await twoChunks(4, 100);
+  disk.damage(commitPointKey(HANDLE), 'lose');
+  await disk.crash('keep');
+  equal(disk.replicas.find(HANDLE), undefined);
+  ok(disk.replicas.find(OTHER) !== undefined);
+});
+
+test('index: a flipped bit is not summed again when an upload is cut', async () => {
+  const disk = await TestDisk.start(5);
+  const store = disk.replicas.placeFor(0);
+  const value = { version: 1, members: [1], uploadId: 'upload', length: 100, firstBlock: 0, isInFile: false };
+  const bytes = new Uint8Array(100).fill(7);
+  const record = { $case: 'uploadStored' as const, value: { ...value, blockChecksums: [crc32c(bytes)] } };
+  await disk.run(() => store.journal(HANDLE, record, bytes));
+  await disk.fold();
+  disk.damage(dataKey(HANDLE));
+  const replica = disk.replicas.find(HANDLE)!;
+  replica.log.cut(50);
+  replica.applyCut(50);
+  const again = disk.replicas.find(HANDLE);
+  if (again !== undefined) await rejects(disk.content(again), isCorrupt);
+  ok(healthy(disk));
+});
+
+test('chunk file: one that is missing costs its replica, not the disk', async () => {
+  const disk = await twoChunks(6, 200 * KiB);
+  for (const store of disk.replicas.stores) await disk.run(() => store.files.closeAll());
+  disk.host.disk.remove(`disk/chunks/0a/${HANDLE}`);
+  await rejects(disk.content(disk.replicas.find(HANDLE)!), isCorrupt);
+  ok(healthy(disk));
+  equal((await disk.content(disk.replicas.find(OTHER)!)).length, 200 * KiB);
+});
+
+test('chunk file: one that is missing when a mutation is put in place costs its replica, not the disk', async () => {
+  const disk = await twoChunks(7, 128 * KiB);
+  const replica = disk.replicas.find(HANDLE)!;
+  for (const store of disk.replicas.stores) await disk.run(() => store.files.closeAll());
+  disk.host.disk.remove(`disk/chunks/0a/${HANDLE}`);
+  stage(replica, 128 * KiB, new Uint8Array(64 * KiB));
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  commitDurable(replica);
+  await disk.run(() => disk.simulation.clock.sleep(3_000));
+  ok(healthy(disk));
+  ok(replica.corruptBlocks.size > 0);
+});
+
+test('replica: operations of a run before are forgotten in time', async () => {
+  const disk = await TestDisk.start(8);
+  const replica = await disk.create(HANDLE);
+  const mutation = stage(replica, 0, new Uint8Array(10));
+  const operation = { client: 'c'.repeat(16), number: 1, settledBelow: 0 };
+  const again = { ...mutation, sequence: 2, operation, isDurable: false, isGone: false };
+  stageMutation(replica, again, { nowMs: disk.seams.clock.nowMs(), durable: () => {} });
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  commitDurable(replica);
+  await disk.install(replica, viewOf(HANDLE, 2, 2), 1);
+  await disk.crash('lose');
+  const { operations } = disk.replicas.find(HANDLE)!;
+  equal(operations.clientCount, 1);
+  await disk.run(() => disk.simulation.clock.sleep(3_600_000));
+  ok(operations.hasRoom('d'.repeat(16), disk.seams.clock.nowMs()));
+  equal(operations.clientCount, 0);
+});

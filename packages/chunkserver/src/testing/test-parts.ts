@@ -1,0 +1,86 @@
+/** Uploads, quarantine and clones over one simulated disk, called directly: no master, no network. */
+import { crc32c } from '@cairnfs/base';
+import { PooledBytes, type RpcPool, type UploadFrameReply } from '@cairnfs/protocol';
+import { Clones } from '../clone/clones.ts';
+import { Quarantine } from '../control/quarantine.ts';
+import { ServerLease } from '../serve/server-lease.ts';
+import { Uploads } from '../upload/uploads.ts';
+import { TestDisk } from './test-disk.ts';
+
+const LONG_MS = 1e9;
+
+export interface Frame {
+  readonly handle: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly sync?: boolean;
+}
+
+export class TestParts {
+  readonly disk: TestDisk;
+  readonly uploads: Uploads;
+  readonly quarantine: Quarantine;
+  readonly clones: Clones;
+
+  private constructor(disk: TestDisk, source: TestParts | undefined) {
+    this.disk = disk;
+    const { replicas, pool, seams } = disk;
+    const { clock, log } = seams;
+    const lease = new ServerLease(clock);
+    lease.renew(clock.nowMs(), LONG_MS);
+    const report = () => {};
+    const peers: RpcPool = peersOf(source);
+    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving: (handle) => this.quarantine.leaving(handle) });
+    this.quarantine = new Quarantine({
+      ...{ clock, disk: seams.disk, log, replicas, report, graceMs: 1_000 },
+      isActive: (handle) => this.uploads.isActive(handle),
+      isReceiving: (handle) => this.clones.isReceiving(handle),
+      moved: (handle) => this.uploads.forget(handle),
+    });
+    const { uploads, quarantine } = this;
+    this.clones = new Clones({ disk: seams.disk, lease, peers, pool, quarantine, replicas, report, uploads });
+  }
+
+  /** @param source what every peer is. */
+  static async start(seed: number, source?: TestParts): Promise<TestParts> {
+    return new TestParts(await TestDisk.start(seed), source);
+  }
+
+  /** Anew over a disk, as after a restart. */
+  static over(disk: TestDisk, source?: TestParts): TestParts {
+    return new TestParts(disk, source);
+  }
+
+  frame({ handle, offset, bytes, sync = false }: Frame): Promise<UploadFrameReply> {
+    const request = {
+      ...{ handle, version: 1, offset, route: [], fanOut: false, sync, members: [1], uploadId: 'upload' },
+    };
+    const data = { bytes, checksum: crc32c(bytes), memory: new PooledBytes(bytes) };
+    const { signal } = new AbortController();
+    return this.uploads.frame(request, data, { deadlineMs: LONG_MS, signal });
+  }
+
+  clone(handle: string, version: number, length: number) {
+    const { signal } = new AbortController();
+    const request = { handle, version, length, sourceAddress: 'source:1', serverId: 1 };
+    return this.clones.receive(request, { signal, deadlineMs: LONG_MS, peer: 'master:1', data: undefined });
+  }
+}
+
+/** A pool in which every address is `source`, called without a network in between. */
+function peersOf(source: TestParts | undefined): RpcPool {
+  const channel = {
+    address: 'source:1',
+    call: () => Promise.reject(new Error('these parts call no peer')),
+    async *stream(_method: unknown, request: { handle: string; version: number; length: number }) {
+      for await (const { message, data } of source!.clones.send(request)) {
+        const bytes = Buffer.concat(data?.buffers ?? []);
+        data?.sent?.();
+        const memory = new PooledBytes(bytes);
+        yield { message, data: data === undefined ? undefined : { bytes, checksum: data.checksum, memory } };
+      }
+    },
+    close: () => {},
+  };
+  return { channel: () => channel as unknown as ReturnType<RpcPool['channel']>, close: () => {} };
+}

@@ -59,7 +59,7 @@ async function createEmpty(calls: MasterCalls, path: string, options: UploadOpti
     mode: undefined,
     owner: undefined,
     group: undefined,
-    modifiedMs: options.modifiedMs,
+    modifiedMs: Math.max(0, Math.round(options.modifiedMs)),
     accessedMs: undefined,
     replication: undefined,
     setXattrs: {},

@@ -23,9 +23,9 @@ function installPackages() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  // A fresh clone takes exactly what the lock file says; an existing folder is only brought up to it.
-  const command = existsSync(join(root, 'node_modules')) ? 'install' : 'ci';
-  run(`installing packages (npm ${command})`, 'npm', [command, '--no-audit', '--no-fund', '--loglevel=error']);
+  // Not `npm ci`: that refuses a lock file in which a registry that lacks some platform's binaries left them out.
+  const options = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  run('installing packages (npm install)', 'npm', ['install', ...options]);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
 }

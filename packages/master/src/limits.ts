@@ -1,10 +1,15 @@
 /** Limits of the master, with the reason for each number. */
 
 export const OPERATION_CLIENT_BYTES = 16;
-/** A client's settled operations are forgotten in batches of at least this many: two more writes for 64 operations. */
+/** A client's operations are forgotten in batches of at least this many: one scan for 64 operations. */
 export const OPERATIONS_PRUNED_AT = 64;
 /** Entries looked at in one step of the sweep: about a millisecond. */
 export const OPERATIONS_SWEPT_STEP = 512;
+
+/** Steps of the sweep in one round: 8,000 results, as many as 4,000 operations a second leave. */
+export const OPERATION_SWEEPS_PER_ROUND = 16;
+/** How long it is known of a silent client which of its operations are too late: six times as long as any call may last. */
+export const OPERATION_HEADER_KEPT_MS = 3_600_000;
 
 export const LIST_ENTRIES_DEFAULT = 1000;
 export const LIST_ENTRIES_MAX = 10_000;
@@ -13,13 +18,32 @@ export const LOCATE_EXTENTS_MAX = 1024;
 export const CHECK_FILES_DEFAULT = 1000;
 export const CHECK_FILES_MAX = 10_000;
 
+/** The largest size of a file: every offset up to a chunk behind it is an exact number. */
+export const FILE_BYTES_MAX = 2 ** 52;
+/** Extents read at once to find the last of a range: in a range of one chunk there is hardly ever more than one. */
+export const EXTENTS_PROBED = 16;
+export const OWNER_BYTES_MAX = 255;
+export const XATTR_NAME_BYTES_MAX = 255;
+/** Attributes in one page of a listing, so that it fits in a frame: a page ends early where names and xattrs are long. */
+export const LIST_BYTES_MAX = 4 * 1024 * 1024;
+/** Primaries asked at once for the lengths that one listing shows. */
+export const LENGTHS_ASKED_AT_ONCE = 32;
+/** Chunks looked at in one page of Check: under 100 ms. A larger file goes on in the next page. */
+export const CHECK_CHUNKS_MAX = 4096;
+/** Problems in one page of Check: with the longest paths, half a frame. */
+export const CHECK_PROBLEMS_MAX = 1000;
+
 /** Chunks planned by one call: 64 GiB of file. */
 export const PLAN_CHUNKS_MAX = 1024;
+/** Chunks of one upload, a tebibyte: its confirmation is one record. */
+export const UPLOAD_CHUNKS_MAX = 16_384;
+/** Chunks whose goal one SetAttributes changes, a tebibyte: it is one record. */
+export const GOALS_CHANGED_MAX = 16_384;
 /** Uploads under way at once: each holds a plan in the state. */
 export const UPLOADS_MAX = 100_000;
 /** Extents freed within the request that deletes the file; a larger file is reclaimed in the background. */
 export const EXTENTS_FREED_AT_ONCE = 64;
-/** Inodes or extents reclaimed in one background step. */
+/** Inodes looked at, or extents freed, in one background step; the last inode may free `EXTENTS_FREED_AT_ONCE` more. */
 export const RECLAIM_STEP = 256;
 /** Between two looks at trash, abandoned uploads, detached trees and old operations. */
 export const HOUSEKEEPING_INTERVAL_MS = 2000;

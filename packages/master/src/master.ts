@@ -30,15 +30,33 @@ const FORMAT = { name: 'master', version: 1 } as const;
  */
 export async function startMaster(seams: Seams, config: MasterConfig): Promise<Master> {
   const { clock, disk, log, network, random } = seams;
-  await disk.makeDirectory(config.directory);
-  const lock = await disk.lock(`${config.directory}/lock`);
+  const closers: (() => Promise<void> | void)[] = [];
+  /** In the reverse order of what was started; one that fails keeps none of the others. */
+  const closeAll = async () => {
+    const errors: unknown[] = [];
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
+      try {
+        await closer();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  };
   try {
     const { directory } = config;
+    await disk.makeDirectory(directory);
+    const lock = await disk.lock(`${directory}/lock`);
+    closers.push(() => lock.release());
     const ledger = await openLedger(seams, { directory, format: FORMAT, apply: applyRecord });
+    closers.push(() => ledger.close());
     void ledger.failed.then((error) => seams.fatal(error));
     const decisions = new LedgerDecisions(ledger);
     const { clusterId, incarnation } = await beginIncarnation(decisions, seams);
     const pool = createRpcPool({ clock, random, network, log });
+    closers.push(() => pool.close());
+    const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
+    closers.push(() => rpc.close());
     const context: MasterContext = {
       seams,
       config,
@@ -50,7 +68,6 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       startedAtMs: clock.nowMs(),
       startedWallMs: clock.wallMs(),
     };
-    const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
     const parts = createParts(context);
     const uploads = new UploadCalls(context, parts);
     const housekeeping = new Housekeeping(context, uploads, parts.safeMode);
@@ -58,29 +75,23 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     parts.register(rpc);
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     parts.start();
+    closers.push(() => parts.stop());
     housekeeping.start();
+    closers.push(() => housekeeping.stop());
+    closers.push(() => listener.close());
     log.info('master serves', { address: listener.address, clusterId, incarnation });
     let closing: Promise<void> | undefined;
-    const close = async () => {
-      await listener.close();
-      await housekeeping.stop();
-      await parts.stop();
-      rpc.close();
-      pool.close();
-      await ledger.close();
-      await lock.release();
-    };
     return {
       address: listener.address,
       clusterId,
       rpc,
       close: () => {
-        closing ??= close();
+        closing ??= closeAll();
         return closing;
       },
     };
   } catch (error) {
-    await lock.release();
+    await closeAll().catch((closeError: unknown) => log.error('a failed start was not undone', { error: closeError }));
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** MakeDirectory, Create, Rename, Delete, SetAttributes: synchronous decisions on one transaction each. */
-import { FsError, utf8Bytes } from '@cairnfs/base';
+import { FsError } from '@cairnfs/base';
 import {
   CreateMode,
   type CreateReply,
@@ -14,18 +14,20 @@ import {
   type RenameRequest,
   type SetAttributesReply,
   type SetAttributesRequest,
-  XATTRS_BYTES_MAX,
 } from '@cairnfs/protocol';
-import { TRASH_INODE } from '../state/keys.ts';
+import { GOALS_CHANGED_MAX } from '../limits.ts';
+import { ROOT_INODE, TRASH_INODE } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
 import { destroy } from './destroy.ts';
-import { checkMode, checkReplication, link, make, raise, unlink, type Wish, wishedInode } from './links.ts';
+import { checkMode, checkOwner, checkReplication, link, make, raise, unlink, type Wish, wishedInode } from './links.ts';
 import {
+  checkNotInTrash,
   checkNotReserved,
   findPath,
   inodeOf,
   isWithin,
+  notADirectory,
   type Place,
   pathOf,
   resolvePath,
@@ -33,6 +35,7 @@ import {
   resolveRef,
 } from './resolve.ts';
 import { moveToTrash } from './trash.ts';
+import { changeXattrs } from './xattrs.ts';
 
 export interface ChangeContext {
   readonly wallMs: number;
@@ -47,6 +50,7 @@ export function makeDirectory(
   request: MakeDirectoryRequest,
   context: ChangeContext,
 ): MakeDirectoryReply {
+  checkNotInTrash(request.path);
   if (request.parents) {
     const existing = findPath(transaction, request.path);
     if (existing !== undefined) {
@@ -62,6 +66,7 @@ export function makeDirectory(
 }
 
 export function create(transaction: Transaction, request: CreateRequest, context: ChangeContext): CreateReply {
+  checkNotInTrash(request.path);
   if (request.makeParents)
     makeParents(transaction, request.path, { mode: 0, owner: request.owner, group: request.group }, context);
   const place = resolvePlace(transaction, request.path);
@@ -83,8 +88,10 @@ export function create(transaction: Transaction, request: CreateRequest, context
 export function rename(transaction: Transaction, request: RenameRequest, context: ChangeContext): RenameReply {
   const source = resolvePath(transaction, request.from);
   checkNotReserved(source.id, request.from);
+  checkNotInTrash(request.to);
   const place = resolvePlace(transaction, request.to);
   const target = transaction.dirent(place.parent.id, place.name);
+  if (target !== undefined && request.noReplace) throw alreadyExists(place.path);
   if (target?.inode === source.id) return {};
   if (source.inode.isDirectory && isWithin(transaction, place.parent.id, source.id)) {
     throw new FsError(
@@ -93,7 +100,6 @@ export function rename(transaction: Transaction, request: RenameRequest, context
     );
   }
   if (target !== undefined) {
-    if (request.noReplace) throw alreadyExists(place.path);
     checkNotReserved(target.inode, place.path);
     if (target.isDirectory && !source.inode.isDirectory) throw isADirectory(place.path);
     if (!target.isDirectory && source.inode.isDirectory) {
@@ -105,8 +111,8 @@ export function rename(transaction: Transaction, request: RenameRequest, context
     destroy(transaction, replaced, context.garbageDueMs);
   }
   unlink(transaction, source, context.wallMs);
-  if (!isWithin(transaction, place.parent.id, TRASH_INODE)) source.inode.deletedFrom = '';
-  source.inode.changedMs = context.wallMs;
+  source.inode.deletedFrom = '';
+  raise(source.inode, context.wallMs);
   link(transaction, place, source, context.wallMs);
   return {};
 }
@@ -137,8 +143,14 @@ export function setAttributes(
     checkMode(request.mode);
     inode.mode = request.mode;
   }
-  if (request.owner !== undefined) inode.owner = request.owner;
-  if (request.group !== undefined) inode.group = request.group;
+  if (request.owner !== undefined) {
+    checkOwner(request.owner);
+    inode.owner = request.owner;
+  }
+  if (request.group !== undefined) {
+    checkOwner(request.group);
+    inode.group = request.group;
+  }
   if (request.modifiedMs !== undefined) inode.modifiedMs = request.modifiedMs;
   if (request.accessedMs !== undefined) inode.accessedMs = request.accessedMs;
   if (request.replication !== undefined) {
@@ -147,29 +159,19 @@ export function setAttributes(
     inode.replication = request.replication;
     setGoals(transaction, id, request.replication);
   }
-  for (const name of request.removeXattrs) {
-    if (!Object.hasOwn(inode.xattrs, name)) throw new FsError('NO_ATTRIBUTE', `there is no attribute '${name}'`);
-    delete inode.xattrs[name];
-  }
-  inode.xattrs = { ...inode.xattrs, ...request.setXattrs };
-  const bytes = Object.entries(inode.xattrs).reduce(
-    (sum, [name, value]) => sum + utf8Bytes(name).length + value.length,
-    0,
-  );
-  if (bytes > XATTRS_BYTES_MAX) {
-    throw new FsError(
-      'NO_SPACE',
-      `extended attributes of one file take at most ${XATTRS_BYTES_MAX} bytes, not ${bytes}`,
-    );
-  }
+  inode.xattrs = changeXattrs(inode.xattrs, { set: request.setXattrs, removed: request.removeXattrs });
   raise(inode, wallMs);
   transaction.putInode(id, inode);
   return { attributes: attributesOf(id, inode) };
 }
 
 function setGoals(transaction: Transaction, inode: number, goal: number): void {
-  const limit = 16_384; // a terabyte of file
-  for (const { handle } of transaction.extents(inode, 0, Number.MAX_SAFE_INTEGER, limit)) {
+  const extents = transaction.extents(inode, 0, Number.MAX_SAFE_INTEGER, GOALS_CHANGED_MAX + 1);
+  if (extents.length > GOALS_CHANGED_MAX) {
+    const message = `the replication of a file of more than ${GOALS_CHANGED_MAX} chunks cannot be changed: copy it to a file with the one wanted`;
+    throw new FsError('TOO_LARGE', message);
+  }
+  for (const { handle } of extents) {
     const chunk = transaction.chunk(handle);
     if (chunk !== undefined && chunk.goal !== goal) transaction.putChunk(handle, { ...chunk, goal });
   }
@@ -177,11 +179,17 @@ function setGoals(transaction: Transaction, inode: number, goal: number): void {
 
 /** `mkdir -p` of everything above the last name. */
 export function makeParents(transaction: Transaction, path: string, wish: Wish, context: ChangeContext): void {
-  const names = checkPath(path);
-  for (let depth = 1; depth < names.length; depth += 1) {
-    const place = resolvePlace(transaction, `/${names.slice(0, depth).join('/')}`);
-    if (transaction.dirent(place.parent.id, place.name) !== undefined) continue; // a file in the way is found next
-    make(transaction, place, wishedInode({ mode: 0, owner: wish.owner, group: wish.group }, true, context));
+  const names = checkPath(path).slice(0, -1);
+  const wanted = wishedInode({ mode: 0, owner: wish.owner, group: wish.group }, true, context);
+  let parent = { id: ROOT_INODE, inode: inodeOf(transaction, ROOT_INODE) };
+  for (const [index, name] of names.entries()) {
+    const dirent = transaction.dirent(parent.id, name);
+    if (dirent?.isDirectory === false) throw notADirectory(names.slice(0, index + 1));
+    const place = { parent, name, path: `/${names.slice(0, index + 1).join('/')}` };
+    parent =
+      dirent === undefined
+        ? make(transaction, place, wanted)
+        : { id: dirent.inode, inode: inodeOf(transaction, dirent.inode) };
   }
 }
 

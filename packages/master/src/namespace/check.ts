@@ -4,13 +4,19 @@ import type { CheckReply, CheckRequest, Problem } from '@cairnfs/protocol';
 import { type MasterConfig, minimumOf } from '../config.ts';
 import type { Cluster, Decisions } from '../context.ts';
 import { Dirent } from '../gen/cairn/master/v1/state.ts';
-import { CHECK_FILES_DEFAULT, CHECK_FILES_MAX } from '../limits.ts';
-import { direntKey, direntRange, nameOfDirentKey } from '../state/keys.ts';
+import { CHECK_CHUNKS_MAX, CHECK_FILES_DEFAULT, CHECK_FILES_MAX, CHECK_PROBLEMS_MAX } from '../limits.ts';
+import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
-import { type Found, findPath, inodeOf, resolvePath } from './resolve.ts';
+import { type Found, inodeOf, resolvePath } from './resolve.ts';
 
-/** A terabyte of file: its rest is checked no further in one page. */
-const EXTENTS_CHECKED_MAX = 16_384;
+/** No path contains it. */
+const OFFSET_MARK = '\0';
+const EXTENTS_AT_ONCE = 256;
+
+interface Visit {
+  readonly path: string;
+  readonly found: Found;
+}
 
 export class CheckCall {
   readonly #decisions: Decisions;
@@ -24,16 +30,13 @@ export class CheckCall {
   }
 
   /**
-   * Walks in order of path. The cursor is the path of the last object visited; one that is gone meanwhile is no trouble,
-   * since the walk goes on behind its name.
+   * Walks in order of path. The cursor is the path of the last object visited, and, after a NUL, how far its chunks were
+   * looked at when the page ended among them. An object that is gone meanwhile is no trouble: the walk goes on behind its name.
    */
   async check({ path, cursor, limit }: CheckRequest): Promise<{ message: CheckReply }> {
     const transaction = this.#decisions.read();
     const root = resolvePath(transaction, path);
     const base = path === '/' ? '' : path;
-    if (cursor !== '' && !cursor.startsWith(`${base}/`)) {
-      throw new FsError('INVALID_ARGUMENT', `the cursor '${cursor}' does not lie below '${path}'`);
-    }
     const reply: CheckReply = {
       fileCount: 0,
       directoryCount: 0,
@@ -43,12 +46,16 @@ export class CheckCall {
       nextCursor: '',
     };
     const wanted = Math.min(limit || CHECK_FILES_DEFAULT, CHECK_FILES_MAX);
-    let at: { path: string; found: Found } | undefined =
-      cursor === '' ? { path: base === '' ? '/' : base, found: root } : this.#after(transaction, cursor, base, false);
+    let { at, offset } =
+      cursor === ''
+        ? { at: { path: base === '' ? '/' : base, found: root }, offset: 0 }
+        : this.#resume(transaction, cursor, { base, path });
     for (let visited = 0; at !== undefined; visited += 1) {
-      if (visited === wanted) break;
-      this.#visit(transaction, at, reply);
-      reply.nextCursor = at.path;
+      if (visited === wanted || isPageFull(reply)) break;
+      const stoppedAt = this.#visit(transaction, at, offset, reply);
+      reply.nextCursor = stoppedAt === undefined ? at.path : `${at.path}${OFFSET_MARK}${stoppedAt}`;
+      if (stoppedAt !== undefined) break;
+      offset = 0;
       at = this.#after(transaction, at.path, base, at.found.inode.isDirectory);
     }
     if (at === undefined) reply.nextCursor = '';
@@ -56,13 +63,25 @@ export class CheckCall {
     return { message: reply };
   }
 
-  /** The next object in order: the first inside a directory, the next beside it, or the next beside one above. */
-  #after(
+  #resume(
     transaction: Transaction,
-    path: string,
-    base: string,
-    isDirectory: boolean,
-  ): { path: string; found: Found } | undefined {
+    cursor: string,
+    { base, path }: { base: string; path: string },
+  ): { at: Visit | undefined; offset: number } {
+    const [last = '', mark] = cursor.split(OFFSET_MARK);
+    const isBelow = last === (base || '/') || last.startsWith(`${base}/`);
+    if (!isBelow || !/^\d*$/.test(mark ?? '')) {
+      throw new FsError('INVALID_ARGUMENT', `the cursor '${last}' does not come from a check of '${path}'`);
+    }
+    const found = find(transaction, last);
+    if (mark !== undefined && found !== undefined && !found.inode.isDirectory) {
+      return { at: { path: last, found }, offset: Number(mark) };
+    }
+    return { at: this.#after(transaction, last, base, found?.inode.isDirectory === true), offset: 0 };
+  }
+
+  /** The next object in order: the first inside a directory, the next beside it, or the next beside one above. */
+  #after(transaction: Transaction, path: string, base: string, isDirectory: boolean): Visit | undefined {
     const here = path === '/' ? '' : path;
     if (isDirectory) {
       const inside = this.#first(transaction, here, '');
@@ -76,8 +95,8 @@ export class CheckCall {
     return undefined;
   }
 
-  #first(transaction: Transaction, directory: string, afterName: string): { path: string; found: Found } | undefined {
-    const parent = findPath(transaction, directory === '' ? '/' : directory);
+  #first(transaction: Transaction, directory: string, afterName: string): Visit | undefined {
+    const parent = find(transaction, directory);
     if (parent === undefined || !parent.inode.isDirectory) return undefined;
     const { start, end } = direntRange(parent.id);
     const from = afterName === '' ? start : `${direntKey(parent.id, afterName)}\0`;
@@ -87,16 +106,23 @@ export class CheckCall {
     return { path: `${directory}/${nameOfDirentKey(entry.key)}`, found: { id, inode: inodeOf(transaction, id) } };
   }
 
-  #visit(transaction: Transaction, { path, found }: { path: string; found: Found }, reply: CheckReply): void {
+  /** @returns where in the file the page ended, when it ended there. */
+  #visit(transaction: Transaction, { path, found }: Visit, from: number, reply: CheckReply): number | undefined {
     if (found.inode.isDirectory) {
       reply.directoryCount += 1;
-      return;
+      return undefined;
     }
-    reply.fileCount += 1;
-    for (const { handle, length } of transaction.extents(found.id, 0, Number.MAX_SAFE_INTEGER, EXTENTS_CHECKED_MAX)) {
-      reply.chunkCount += 1;
-      reply.byteCount += length;
-      this.#visitChunk(transaction, path, handle, reply.problems);
+    if (from === 0) reply.fileCount += 1;
+    for (let offset = from; ; ) {
+      const extents = transaction.extents(found.id, offset, Number.MAX_SAFE_INTEGER, EXTENTS_AT_ONCE);
+      for (const extent of extents) {
+        if (isPageFull(reply)) return extent.offset;
+        reply.chunkCount += 1;
+        reply.byteCount += extent.length;
+        this.#visitChunk(transaction, path, extent.handle, reply.problems);
+        offset = extent.offset + 1;
+      }
+      if (extents.length < EXTENTS_AT_ONCE) return undefined;
     }
   }
 
@@ -121,4 +147,19 @@ export class CheckCall {
       report('under-replicated', `chunk ${handle} has ${live} of ${chunk.goal} copies: cannot be written`);
     else if (live < chunk.goal) report('under-replicated', `chunk ${handle} has ${live} of ${chunk.goal} copies`);
   }
+}
+
+/** What the path leads to now. It may be longer than a caller's, where a deep tree was moved to a deep place. */
+function find(transaction: Transaction, path: string): Found | undefined {
+  let id = ROOT_INODE;
+  for (const name of path.split('/').filter((part) => part !== '')) {
+    const dirent = transaction.dirent(id, name);
+    if (dirent === undefined) return undefined;
+    id = dirent.inode;
+  }
+  return { id, inode: inodeOf(transaction, id) };
+}
+
+function isPageFull({ chunkCount, problems }: CheckReply): boolean {
+  return chunkCount >= CHECK_CHUNKS_MAX || problems.length >= CHECK_PROBLEMS_MAX;
 }

@@ -22,44 +22,75 @@ const MARK = new Uint8Array([1]);
 
 /** Destroys an inode that no name leads to any more. */
 export function destroy(transaction: Transaction, { id, inode }: Found, garbageDueMs: number): void {
-  if (inode.isDirectory) {
-    if (inode.entryCount === 0) forget(transaction, id, inode);
-    else transaction.put(detachedKey(id), MARK);
-    return;
-  }
-  const isSmall = freeExtents(transaction, id, EXTENTS_FREED_AT_ONCE, garbageDueMs);
-  if (isSmall) forget(transaction, id, inode);
-  else transaction.put(detachedKey(id), MARK);
+  if (!destroyNow(transaction, { id, inode }, garbageDueMs).isGone) detach(transaction, { id });
 }
 
-/** One step of taking detached trees apart. Answers whether anything was left to do. */
+/** Leaves an inode that no name leads to any more, and all below it, to the background. */
+export function detach(transaction: Transaction, { id }: Pick<Found, 'id'>): void {
+  transaction.put(detachedKey(id), MARK);
+}
+
+/**
+ * One step of taking detached trees apart: bounded in what it looks at and what it writes, because it is one record.
+ * Answers whether anything was left to do.
+ */
 export function reclaimStep(transaction: Transaction, garbageDueMs: number): boolean {
-  const entry = transaction.range(detachedRange, 1)[0];
-  if (entry === undefined) return false;
-  const id = inodeOfDetachedKey(entry.key);
-  const inode = transaction.inode(id);
-  if (inode === undefined) {
-    transaction.remove(entry.key);
-    return true;
+  const entries = transaction.range(detachedRange, RECLAIM_STEP);
+  let budget = RECLAIM_STEP;
+  for (const { key } of entries) {
+    if (budget <= 0) break;
+    const id = inodeOfDetachedKey(key);
+    const inode = transaction.inode(id);
+    const { isGone, cost } =
+      inode === undefined ? { isGone: true, cost: 1 } : reclaim(transaction, { id, inode }, { budget, garbageDueMs });
+    if (isGone) transaction.remove(key);
+    budget -= cost;
   }
+  return entries.length > 0;
+}
+
+/** Takes apart as much as the budget allows, in inodes and extents, and at most one short file more. */
+function reclaim(
+  transaction: Transaction,
+  { id, inode }: Found,
+  { budget, garbageDueMs }: { budget: number; garbageDueMs: number },
+): { isGone: boolean; cost: number } {
   if (!inode.isDirectory) {
-    if (!freeExtents(transaction, id, RECLAIM_STEP, garbageDueMs)) return true;
-    transaction.remove(entry.key);
-    forget(transaction, id, inode);
-    return true;
+    const { isAll, freedCount } = freeExtents(transaction, id, budget, garbageDueMs);
+    if (isAll) forget(transaction, id, inode);
+    return { isGone: isAll, cost: 1 + freedCount };
   }
-  const children = transaction.range(direntRange(id), RECLAIM_STEP);
+  const children = transaction.range(direntRange(id), budget);
+  let cost = 1;
   for (const { key, value } of children) {
-    const child = Dirent.decode(value).inode;
-    const childInode = transaction.inode(child);
+    if (cost > budget) return { isGone: false, cost };
+    const childId = Dirent.decode(value).inode;
+    const child = transaction.inode(childId);
     transaction.remove(key);
-    if (childInode !== undefined) destroy(transaction, { id: child, inode: childInode }, garbageDueMs);
+    cost += 1;
+    if (child === undefined) continue;
+    const outcome = destroyNow(transaction, { id: childId, inode: child }, garbageDueMs);
+    if (!outcome.isGone) detach(transaction, { id: childId });
+    cost += outcome.freedCount;
   }
-  if (children.length < RECLAIM_STEP) {
-    transaction.remove(entry.key);
-    forget(transaction, id, inode);
+  if (children.length === budget) return { isGone: false, cost };
+  forget(transaction, id, inode);
+  return { isGone: true, cost };
+}
+
+/** Destroys what is small enough to be destroyed within one request: a short file, an empty directory. */
+function destroyNow(
+  transaction: Transaction,
+  { id, inode }: Found,
+  garbageDueMs: number,
+): { isGone: boolean; freedCount: number } {
+  if (inode.isDirectory) {
+    if (inode.entryCount === 0) forget(transaction, id, inode);
+    return { isGone: inode.entryCount === 0, freedCount: 0 };
   }
-  return true;
+  const { isAll, freedCount } = freeExtents(transaction, id, EXTENTS_FREED_AT_ONCE, garbageDueMs);
+  if (isAll) forget(transaction, id, inode);
+  return { isGone: isAll, freedCount };
 }
 
 /** Makes a chunk garbage. One that is in no file's extents any more, or of an upload given up. */
@@ -70,15 +101,20 @@ export function discardChunk(transaction: Transaction, handle: string, chunk: Ch
   transaction.add(META.garbageCount, 1);
 }
 
-/** @returns whether all of them are gone. */
-function freeExtents(transaction: Transaction, inode: number, limit: number, garbageDueMs: number): boolean {
+function freeExtents(
+  transaction: Transaction,
+  inode: number,
+  limit: number,
+  garbageDueMs: number,
+): { isAll: boolean; freedCount: number } {
   const extents = transaction.extents(inode, 0, Number.MAX_SAFE_INTEGER, limit + 1);
-  for (const { offset, handle } of extents.slice(0, limit)) {
+  const freed = extents.slice(0, limit);
+  for (const { offset, handle } of freed) {
     transaction.remove(extentKey(inode, offset));
     const chunk = transaction.chunk(handle);
     if (chunk !== undefined) discardChunk(transaction, handle, chunk, garbageDueMs);
   }
-  return extents.length <= limit;
+  return { isAll: extents.length <= limit, freedCount: freed.length };
 }
 
 function forget(transaction: Transaction, id: number, inode: Found['inode']): void {

@@ -2,13 +2,19 @@
  * How a file is laid out in chunks. Extents do not overlap; only the last one's chunk may grow, so that an append always
  * lands at the end of the file; all others are sealed and end where their data ends.
  */
-import { type Random, randomUuid } from '@cairnfs/base';
+import { FsError, type Random, randomUuid } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
+import { EXTENTS_PROBED, FILE_BYTES_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { discardChunk } from './destroy.ts';
 
-/** No file has more extents in 64 MiB than bytes; in practice a handful. */
-const EXTENTS_LOOKED_BACK = 4096;
+/** @throws FsError TOO_LARGE  no file reaches so far. */
+export function checkFileOffset(offset: number): void {
+  if (offset > FILE_BYTES_MAX) {
+    throw new FsError('TOO_LARGE', `${offset} lies behind the largest size of a file, ${FILE_BYTES_MAX} bytes`);
+  }
+}
 
 /** The extent whose room holds the byte at `offset`. */
 export function extentAround(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
@@ -16,10 +22,9 @@ export function extentAround(transaction: Transaction, inode: number, offset: nu
   return last !== undefined && last.limit > offset ? last : undefined;
 }
 
-/** The last extent of the file. */
+/** The last extent of the file, unless a hole of more than a chunk follows it: then it is sealed. */
 export function tailExtent(transaction: Transaction, id: number, inode: Inode): FileExtent | undefined {
-  const from = Math.max(0, inode.size - CHUNK_BYTES_MAX);
-  return transaction.extents(id, from, Number.MAX_SAFE_INTEGER, EXTENTS_LOOKED_BACK).at(-1);
+  return lastExtentIn(transaction, id, Math.max(0, inode.size - CHUNK_BYTES_MAX), Number.MAX_SAFE_INTEGER);
 }
 
 export interface NewExtent {
@@ -27,15 +32,20 @@ export interface NewExtent {
   readonly inode: Inode;
   readonly offset: number;
   readonly members: readonly number[];
+  readonly garbageDueMs: number;
 }
 
 /** Gives the file a fresh, open chunk at `offset`, with room up to the next extent. */
 export function allocateExtent(
   transaction: Transaction,
   random: Random,
-  { id, inode, offset, members }: NewExtent,
-): string {
-  const next = transaction.extents(id, offset, offset + CHUNK_BYTES_MAX, 1)[0];
+  { id, inode, offset, members, garbageDueMs }: NewExtent,
+): void {
+  // One that was sealed before anything was written to it takes no room: the new one comes in its place.
+  const empty = transaction.extentAt(id, offset);
+  const emptyChunk = empty === undefined ? undefined : transaction.chunk(empty.handle);
+  if (emptyChunk !== undefined) discardChunk(transaction, empty!.handle, emptyChunk, garbageDueMs);
+  const next = transaction.extents(id, offset + 1, offset + CHUNK_BYTES_MAX, 1)[0];
   const limit = Math.min(next?.offset ?? Number.MAX_SAFE_INTEGER, offset + CHUNK_BYTES_MAX);
   const handle = randomUuid(random);
   transaction.putChunk(handle, {
@@ -56,8 +66,8 @@ export function allocateExtent(
     baseSequence: 0,
   });
   transaction.putExtent(id, { offset, handle, length: 0, limit });
-  if (next === undefined) transaction.putInode(id, { ...inode, openTail: handle });
-  return handle;
+  const isTail = transaction.extents(id, offset + 1, Number.MAX_SAFE_INTEGER, 1).length === 0;
+  if (isTail) transaction.putInode(id, { ...inode, openTail: handle });
 }
 
 /** Where a new extent for a write at `offset` begins: on the chunk grid, unless something ends behind that. */
@@ -67,7 +77,30 @@ export function startOfNewExtent(transaction: Transaction, inode: number, offset
   return Math.max(aligned, before?.limit ?? 0);
 }
 
+/** The last extent that starts below `offset` and may reach up to it. */
 function lastExtentBefore(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
-  const from = Math.max(0, offset - CHUNK_BYTES_MAX);
-  return transaction.extents(inode, from, offset, EXTENTS_LOOKED_BACK).at(-1);
+  return lastExtentIn(transaction, inode, Math.max(0, offset - CHUNK_BYTES_MAX), offset);
+}
+
+/**
+ * The last extent that starts in [from, before). Scans go forwards only, so where there are many extents it narrows the
+ * range down by halves; nearly always one scan finds it.
+ */
+function lastExtentIn(transaction: Transaction, inode: number, from: number, before: number): FileExtent | undefined {
+  let page = transaction.extents(inode, from, before, EXTENTS_PROBED);
+  let low = page.at(-1);
+  let end = before;
+  // No extent starts in [end, before); `low` is the last one seen below.
+  while (low !== undefined && page.length === EXTENTS_PROBED) {
+    const middle: number = low.offset + 1 + Math.floor((end - low.offset - 1) / 2);
+    if (middle >= end) break;
+    const upper = transaction.extents(inode, middle, end, EXTENTS_PROBED);
+    if (upper.length === 0) {
+      end = middle;
+    } else {
+      page = upper;
+      low = upper.at(-1);
+    }
+  }
+  return low;
 }

@@ -2,9 +2,10 @@
  * Names of inodes: giving, taking and moving them. Every inode but the root has at most one name, the directory's entry
  * and the inode's own `parent` and `name` agree, and a directory's `entryCount` is the number of its entries.
  */
-import { assert, FsError } from '@cairnfs/base';
+import { assert, FsError, utf8Bytes } from '@cairnfs/base';
 import { REPLICATION_MAX } from '@cairnfs/protocol';
 import type { Inode } from '../gen/cairn/master/v1/state.ts';
+import { OWNER_BYTES_MAX } from '../limits.ts';
 import { direntKey, FIRST_INODE, META } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { type NewInode, newInode } from './attributes.ts';
@@ -28,6 +29,8 @@ export function wishedInode(
   defaults: { replication: number; wallMs: number },
 ): NewInode {
   checkMode(wish.mode);
+  checkOwner(wish.owner);
+  checkOwner(wish.group);
   const replication = isDirectory ? 0 : wish.replication || defaults.replication;
   if (!isDirectory) checkReplication(replication);
   const mode = wish.mode || (isDirectory ? DIRECTORY_MODE : FILE_MODE);
@@ -36,6 +39,13 @@ export function wishedInode(
 
 export function checkMode(mode: number): void {
   if (mode > MODE_MAX) throw new FsError('INVALID_ARGUMENT', `mode 0o${mode.toString(8)} has bits above 0o7777`);
+}
+
+/** Of a user or a group. */
+export function checkOwner(name: string): void {
+  if (utf8Bytes(name).length > OWNER_BYTES_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `the name of an owner or group has at most ${OWNER_BYTES_MAX} bytes`);
+  }
 }
 
 export function checkReplication(replication: number): void {

@@ -1,19 +1,14 @@
 /** Locate: which chunks hold a range of a file, and where their replicas are. */
 import { FsError } from '@cairnfs/base';
-import {
-  CHUNK_BYTES_MAX,
-  type ChunkLocation,
-  type Extent,
-  type LocateReply,
-  type LocateRequest,
-  ReplicaState,
-} from '@cairnfs/protocol';
+import { type ChunkLocation, type Extent, type LocateReply, type LocateRequest, ReplicaState } from '@cairnfs/protocol';
 import type { Cluster, Decisions, ReplicaCondition, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX } from '../limits.ts';
+import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { extentAround } from './extents.ts';
+import type { InodeGate } from './inode-gate.ts';
 import { openExtentOf } from './read-calls.ts';
-import { resolveRef } from './resolve.ts';
+import { resolveFile } from './resolve.ts';
 
 const STATES: Readonly<Record<ReplicaCondition, ReplicaState>> = {
   live: ReplicaState.REPLICA_STATE_LIVE,
@@ -27,27 +22,32 @@ export class LocateCall {
   readonly #decisions: Decisions;
   readonly #views: Views;
   readonly #cluster: Cluster;
+  readonly #gate: InodeGate;
 
-  constructor(decisions: Decisions, views: Views, cluster: Cluster) {
+  constructor(decisions: Decisions, views: Views, cluster: Cluster, gate: InodeGate) {
     this.#decisions = decisions;
     this.#views = views;
     this.#cluster = cluster;
+    this.#gate = gate;
   }
 
   async locate(request: LocateRequest): Promise<{ message: LocateReply }> {
-    const transaction = this.#decisions.read();
-    const found = resolveRef(transaction, request.file);
-    if (found.inode.isDirectory)
-      throw new FsError('IS_A_DIRECTORY', `'${request.file?.path}' is a directory: it has no chunks`);
+    let transaction = this.#decisions.read();
+    let found = resolveFile(transaction, request.file);
+    while (this.#gate.isHeld(found.id)) {
+      // The file is being cut: what is where is told when that is done.
+      await this.#gate.whenFree(found.id);
+      transaction = this.#decisions.read();
+      found = resolveFile(transaction, request.file);
+    }
     const limit = Math.min(request.limit || LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX);
-    const end = request.length === 0 ? Number.MAX_SAFE_INTEGER : request.offset + request.length;
-    const from = Math.max(0, request.offset - CHUNK_BYTES_MAX + 1);
-    // Of the extents that begin before the range, those that end in it count: at most one chunk's worth of looking back.
-    const candidates = transaction.extents(found.id, from, end, limit + 1 + EXTENTS_BEFORE);
-    const overlapping = candidates.filter((extent) => extent.limit > request.offset);
-    const isMore = overlapping.length > limit || candidates.length > limit + EXTENTS_BEFORE;
-    if (overlapping.length > limit) overlapping.length = limit;
-    const extents = overlapping.map((extent) => toExtent(transaction, this.#cluster, extent));
+    const offset = Math.min(request.offset, FILE_BYTES_MAX);
+    const end = request.length === 0 ? Number.MAX_SAFE_INTEGER : offset + request.length;
+    const first = extentAround(transaction, found.id, offset);
+    const further = transaction.extents(found.id, offset + 1, end, limit + 1);
+    const overlapping = first === undefined ? further : [first, ...further];
+    const isMore = overlapping.length > limit;
+    const extents = overlapping.slice(0, limit).map((extent) => toExtent(transaction, this.#cluster, extent));
     const open = openExtentOf(transaction, found);
     await this.#decisions.settled(transaction);
     const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
@@ -65,8 +65,6 @@ export class LocateCall {
     return Math.max(known, open.offset + length);
   }
 }
-
-const EXTENTS_BEFORE = 64;
 
 export function toExtent(transaction: Transaction, cluster: Cluster, extent: FileExtent): Extent {
   const chunk = transaction.chunk(extent.handle);

@@ -2,14 +2,26 @@
  * The operation table of the namespace: a retried operation is answered with its first result instead of being applied
  * again (docs/protocol.md, "Exactly once"). Refusals change nothing and are judged anew.
  *
- * For each client: one header under number 0 (everything below its number is settled and forgotten), and one entry for
- * each operation not yet forgotten. An operation below the header comes too late: it was settled by a retry.
+ * For each client: a header under number 0, and one entry for each result not yet forgotten. What is forgotten (settled at
+ * the client, older than `OPERATION_MEMORY_MS`, or not among the newest `OPERATION_WINDOW`) raises the header's
+ * `forgottenBelow`, so an operation whose result is gone is refused and never applied a second time.
  */
-import { bytesToKey, FsError, keyToBytes, keyToU64, u64ToKey } from '@cairnfs/base';
-import { type Codec, OPERATION_MEMORY_MS, type OperationId } from '@cairnfs/protocol';
-import { OperationResult } from '../gen/cairn/master/v1/state.ts';
-import { OPERATION_CLIENT_BYTES, OPERATIONS_PRUNED_AT, OPERATIONS_SWEPT_STEP } from '../limits.ts';
-import { allOperationsRange, numberOfOperationKey, operationKey, operationRange } from '../state/keys.ts';
+import { assert, FsError } from '@cairnfs/base';
+import { type Codec, OPERATION_MEMORY_MS, OPERATION_WINDOW, type OperationId } from '@cairnfs/protocol';
+import { OperationHeader, OperationResult } from '../gen/cairn/master/v1/state.ts';
+import {
+  OPERATION_CLIENT_BYTES,
+  OPERATION_HEADER_KEPT_MS,
+  OPERATIONS_PRUNED_AT,
+  OPERATIONS_SWEPT_STEP,
+} from '../limits.ts';
+import {
+  allOperationsRange,
+  headerOfOperationKey,
+  numberOfOperationKey,
+  operationKey,
+  operationRange,
+} from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 
 export interface OnceOptions<S> {
@@ -22,55 +34,103 @@ export interface OnceOptions<S> {
 
 /** Decides, or answers what was decided when the same operation came first. */
 export function once<S>(transaction: Transaction, options: OnceOptions<S>, decide: () => S): S {
-  const { operation, method, reply, wallMs } = options;
-  if (operation === undefined || operation.number === 0) return decide();
+  const earlier = recall(transaction, options);
+  if (earlier !== undefined) return earlier;
+  const result = decide();
+  remember(transaction, options, result);
+  return result;
+}
+
+/**
+ * The result of an operation that was applied before.
+ *
+ * @throws FsError OUTCOME_EXPIRED  it may have been applied, and its result is forgotten.
+ */
+export function recall<S>(transaction: Transaction, { operation, method, reply }: OnceOptions<S>): S | undefined {
+  if (operation === undefined || operation.number === 0) return undefined;
   const { client, number } = operation;
   if (client.length !== OPERATION_CLIENT_BYTES) {
     const message = `an operation's client is ${OPERATION_CLIENT_BYTES} bytes, not ${client.length}`;
     throw new FsError('INVALID_ARGUMENT', message);
   }
-  const key = operationKey(client, number);
-  const entry = transaction.get(key);
+  const entry = transaction.get(operationKey(client, number));
   if (entry !== undefined) {
-    const earlier = OperationResult.decode(entry);
+    // Decoded bytes point into the entry, which the store only lends.
+    const earlier = OperationResult.decode(new Uint8Array(entry));
     if (earlier.method === method) return reply.decode(earlier.reply);
     throw new FsError(
       'INVALID_ARGUMENT',
       `operation ${number} of this client was another call: numbers are not reused`,
     );
   }
-  const settledBelow = header(transaction, client);
-  if (number < settledBelow) {
-    const message = `operation ${number} was settled before and its result is forgotten: it is not applied again`;
-    throw new FsError('OUTCOME_EXPIRED', message, { details: { number, settledBelow } });
-  }
-  const result = decide();
-  transaction.put(key, OperationResult.encode({ method, reply: reply.encode(result).finish(), atMs: wallMs }).finish());
-  const settled = Math.min(operation.settledBelow, number);
-  if (settled >= settledBelow + OPERATIONS_PRUNED_AT) forgetBelow(transaction, client, settled);
-  return result;
+  const { forgottenBelow } = headerOf(transaction, client);
+  if (number >= forgottenBelow) return undefined;
+  const message = `operation ${number} comes too late: its result, if there was one, is forgotten, and it is not applied again`;
+  throw new FsError('OUTCOME_EXPIRED', message, { details: { number, forgottenBelow } });
 }
 
-/** Forgets entries of clients that are long gone. Answers where to go on; empty at the end. */
+/** Keeps the result for retries. The operation must not have one yet. */
+export function remember<S>(transaction: Transaction, options: OnceOptions<S>, result: S): void {
+  const { operation, method, reply, wallMs } = options;
+  if (operation === undefined || operation.number === 0) return;
+  const { client, number } = operation;
+  const entry = { method, reply: reply.encode(result).finish(), atMs: wallMs };
+  const header = headerOf(transaction, client);
+  const settledBelow = Math.min(operation.settledBelow, number);
+  if (settledBelow >= header.forgottenBelow + OPERATIONS_PRUNED_AT) {
+    forget(transaction, client, header, { below: settledBelow, limit: OPERATIONS_SWEPT_STEP });
+  }
+  if (header.count >= OPERATION_WINDOW) {
+    const limit = header.count - OPERATION_WINDOW + OPERATIONS_PRUNED_AT;
+    forget(transaction, client, header, { below: Number.MAX_SAFE_INTEGER, limit });
+  }
+  header.count += 1;
+  header.atMs = Math.max(header.atMs, wallMs);
+  transaction.put(operationKey(client, number), OperationResult.encode(entry).finish());
+  transaction.put(operationKey(client, 0), OperationHeader.encode(header).finish());
+}
+
+/** Forgets what is old, one step at a time. Answers where to go on; empty at the end. */
 export function sweepOperations(transaction: Transaction, cursor: string, wallMs: number): string {
   const start = cursor === '' ? allOperationsRange.start : `${cursor}\0`;
   const entries = transaction.range({ start, end: allOperationsRange.end }, OPERATIONS_SWEPT_STEP);
   for (const { key, value } of entries) {
-    if (numberOfOperationKey(key) === 0) continue;
-    if (OperationResult.decode(value).atMs + OPERATION_MEMORY_MS < wallMs) transaction.remove(key);
+    const number = numberOfOperationKey(key);
+    if (number === 0) {
+      const { count, atMs } = OperationHeader.decode(value);
+      if (count === 0 && atMs + OPERATION_HEADER_KEPT_MS < wallMs) transaction.remove(key);
+    } else if (OperationResult.decode(value).atMs + OPERATION_MEMORY_MS < wallMs) {
+      const headerKey = headerOfOperationKey(key);
+      const header = OperationHeader.decode(transaction.get(headerKey)!);
+      drop(transaction, key, header);
+      transaction.put(headerKey, OperationHeader.encode(header).finish());
+    }
   }
   return entries.length < OPERATIONS_SWEPT_STEP ? '' : entries.at(-1)!.key;
 }
 
-function header(transaction: Transaction, client: Uint8Array): number {
+function headerOf(transaction: Transaction, client: Uint8Array): OperationHeader {
   const value = transaction.get(operationKey(client, 0));
-  return value === undefined ? 0 : keyToU64(bytesToKey(value));
+  return value === undefined ? { forgottenBelow: 0, count: 0, atMs: 0 } : OperationHeader.decode(value);
 }
 
-function forgetBelow(transaction: Transaction, client: Uint8Array, number: number): void {
-  const entries = transaction.range(operationRange(client, number), OPERATIONS_SWEPT_STEP);
-  const isAll = entries.length < OPERATIONS_SWEPT_STEP;
-  for (const { key } of entries) if (numberOfOperationKey(key) !== 0) transaction.remove(key);
-  const below = isAll ? number : numberOfOperationKey(entries.at(-1)!.key) + 1;
-  transaction.put(operationKey(client, 0), keyToBytes(u64ToKey(below)));
+/** Forgets the lowest numbers, at most `limit` of them. Changes `header`. */
+function forget(
+  transaction: Transaction,
+  client: Uint8Array,
+  header: OperationHeader,
+  { below, limit }: { below: number; limit: number },
+): void {
+  const entries = transaction.range(operationRange(client, below), limit);
+  for (const { key } of entries) drop(transaction, key, header);
+  if (entries.length < limit && below < Number.MAX_SAFE_INTEGER) {
+    header.forgottenBelow = Math.max(header.forgottenBelow, below);
+  }
+}
+
+function drop(transaction: Transaction, key: string, header: OperationHeader): void {
+  assert(header.count > 0, () => `an operation table of no results has number ${numberOfOperationKey(key)}`);
+  transaction.remove(key);
+  header.count -= 1;
+  header.forgottenBelow = Math.max(header.forgottenBelow, numberOfOperationKey(key) + 1);
 }

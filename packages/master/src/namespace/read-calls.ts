@@ -1,5 +1,5 @@
 /** Stat and List: what is there. Sizes of files being written are asked of their primaries. */
-import { FsError } from '@cairnfs/base';
+import { FsError, utf8Bytes } from '@cairnfs/base';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -11,7 +11,7 @@ import {
 } from '@cairnfs/protocol';
 import type { Decisions, Views } from '../context.ts';
 import { ChunkState, Dirent, type Inode } from '../gen/cairn/master/v1/state.ts';
-import { LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX } from '../limits.ts';
+import { LENGTHS_ASKED_AT_ONCE, LIST_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX } from '../limits.ts';
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
@@ -40,25 +40,36 @@ export class ReadCalls {
     const transaction = this.#decisions.read();
     const { id, inode } = resolveRef(transaction, request.directory);
     if (!inode.isDirectory)
-      throw new FsError('NOT_A_DIRECTORY', `'${request.directory?.path}' is a file, not a directory`);
+      throw new FsError('NOT_A_DIRECTORY', `'${request.directory?.path || id}' is a file, not a directory`);
     const limit = Math.min(request.limit || LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX);
-    const { found, nextCursor } = page(transaction, id, request, limit);
-    const entries = found.map(({ name, dirent }): DirectoryEntry => {
-      const type = dirent.isDirectory ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_FILE;
-      return { name, inode: dirent.inode, type, attributes: undefined };
-    });
-    const pending: Promise<void>[] = [];
+    const { entries, nextCursor } = page(transaction, id, request, limit);
+    const pending: (() => Promise<void>)[] = [];
+    let bytes = 0;
     if (request.withAttributes) {
-      for (const entry of entries) {
+      for (const [index, entry] of entries.entries()) {
         const child = { id: entry.inode, inode: inodeOf(transaction, entry.inode) };
+        const attributes = attributesOf(child.id, child.inode);
+        bytes += sizeOf(entry.name, attributes);
+        if (bytes > LIST_BYTES_MAX && index > 0) {
+          entries.length = index;
+          break;
+        }
+        entry.attributes = attributes;
         const open = openExtentOf(transaction, child);
-        entry.attributes = attributesOf(child.id, child.inode);
-        if (open !== undefined) pending.push(this.#fillSize(entry.attributes, child.inode, open));
+        if (open !== undefined) pending.push(() => this.#fillSize(attributes, child.inode, open));
       }
     }
     await this.#decisions.settled(transaction);
-    await Promise.all(pending);
-    return { message: { entries, nextCursor } };
+    await this.#runAll(pending);
+    const isCut = bytes > LIST_BYTES_MAX;
+    return { message: { entries, nextCursor: isCut ? entries.at(-1)!.name : nextCursor } };
+  }
+
+  async #runAll(queue: (() => Promise<void>)[]): Promise<void> {
+    const worker = async () => {
+      for (let work = queue.pop(); work !== undefined; work = queue.pop()) await work();
+    };
+    await Promise.all(Array.from({ length: Math.min(LENGTHS_ASKED_AT_ONCE, queue.length) }, worker));
   }
 
   async #statOpen(found: Found, open: FileExtent, transaction: Transaction): Promise<{ message: StatReply }> {
@@ -81,16 +92,35 @@ export function openExtentOf(transaction: Transaction, { id, inode }: Found): Fi
   return transaction.extentAt(id, chunk.fileOffset);
 }
 
+/** Names sort by their UTF-8 bytes, which is not the order of JavaScript's strings: keys are compared, not names. */
 function page(transaction: Transaction, directory: number, { prefix, cursor }: ListRequest, limit: number) {
-  const all = direntRange(directory);
-  const first = cursor > prefix ? `${direntKey(directory, cursor)}\0` : direntKey(directory, prefix);
-  const end = prefix === '' ? all.end : `${direntKey(directory, prefix)}\xff`;
+  const afterCursor = `${direntKey(directory, cursor)}\0`;
+  const fromPrefix = direntKey(directory, prefix);
+  const start = cursor !== '' && afterCursor > fromPrefix ? afterCursor : fromPrefix;
+  const end = prefix === '' ? direntRange(directory).end : `${fromPrefix}\xff`;
   // One more than asked tells whether a page follows; another for the trash, which the root does not show.
-  const entries = transaction.range({ start: first, end }, limit + 2);
-  const found = entries
-    .map(({ key, value }) => ({ name: nameOfDirentKey(key), dirent: Dirent.decode(value) }))
+  const entries = transaction
+    .range({ start, end }, limit + 2)
+    .map(({ key, value }): DirectoryEntry => {
+      const { inode, isDirectory } = Dirent.decode(value);
+      const type = isDirectory ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_FILE;
+      return { name: nameOfDirentKey(key), inode, type, attributes: undefined };
+    })
     .filter(({ name }) => !(directory === ROOT_INODE && name === TRASH_NAME));
-  const isMore = found.length > limit;
-  if (isMore) found.length = limit;
-  return { found, nextCursor: isMore ? found.at(-1)!.name : '' };
+  const isMore = entries.length > limit;
+  if (isMore) entries.length = limit;
+  return { entries, nextCursor: isMore ? entries.at(-1)!.name : '' };
 }
+
+/** About what an entry takes in the answer. */
+function sizeOf(name: string, { owner, group, deletedFrom, xattrs }: Attributes): number {
+  const texts = utf8Bytes(name + owner + group + deletedFrom).length;
+  const xattrBytes = Object.entries(xattrs).reduce(
+    (sum, [key, value]) => sum + utf8Bytes(key).length + value.length,
+    0,
+  );
+  return ENTRY_NUMBERS_BYTES + texts + xattrBytes;
+}
+
+/** Numbers, tags and lengths of one entry. */
+const ENTRY_NUMBERS_BYTES = 150;

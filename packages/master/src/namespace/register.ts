@@ -5,10 +5,12 @@ import type { Transaction } from '../state/transaction.ts';
 import type { UploadCalls } from '../upload/upload-calls.ts';
 import { type ChangeContext, create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
 import { CheckCall } from './check.ts';
-import { ExtentCalls } from './extent-calls.ts';
+import { InodeGate } from './inode-gate.ts';
 import { LocateCall } from './locate.ts';
+import { OpenExtentCall } from './open-extent.ts';
 import { once } from './operations.ts';
 import { ReadCalls } from './read-calls.ts';
+import { TruncateCall } from './truncate.ts';
 
 export function registerNamespace(
   rpc: RpcRouter,
@@ -18,8 +20,10 @@ export function registerNamespace(
 ): void {
   const { decisions } = context;
   const reads = new ReadCalls(decisions, parts.views);
-  const locate = new LocateCall(decisions, parts.views, parts.cluster);
-  const extents = new ExtentCalls(context, parts);
+  const gate = new InodeGate();
+  const locate = new LocateCall(decisions, parts.views, parts.cluster, gate);
+  const extents = new OpenExtentCall(context, parts, gate);
+  const truncate = new TruncateCall(context, parts.views, gate);
   const check = new CheckCall(decisions, parts.cluster, context.config);
 
   /** A change that is one decision, applied once. */
@@ -44,7 +48,7 @@ export function registerNamespace(
   rpc.handle(MasterMethods.locate, (request) => locate.locate(request));
   rpc.handle(MasterMethods.check, (request) => check.check(request));
   rpc.handle(MasterMethods.openExtent, (request) => extents.openExtent(request));
-  rpc.handle(MasterMethods.truncate, (request) => extents.truncate(request));
+  rpc.handle(MasterMethods.truncate, (request) => truncate.truncate(request));
   handleChange(MasterMethods.makeDirectory, makeDirectory);
   handleChange(MasterMethods.create, create);
   handleChange(MasterMethods.rename, rename);

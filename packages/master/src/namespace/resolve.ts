@@ -29,6 +29,14 @@ export function resolveRef(transaction: Transaction, ref: FileRef | undefined): 
   return { id: ref.inode, inode };
 }
 
+/** @throws FsError IS_A_DIRECTORY, and as `resolveRef` */
+export function resolveFile(transaction: Transaction, ref: FileRef | undefined): Found {
+  const found = resolveRef(transaction, ref);
+  if (!found.inode.isDirectory) return found;
+  const name = ref?.inode === 0 ? `'${ref.path}'` : `inode ${found.id}`;
+  throw new FsError('IS_A_DIRECTORY', `${name} is a directory: it has no bytes`);
+}
+
 /** @throws FsError NOT_FOUND, NOT_A_DIRECTORY, INVALID_ARGUMENT, NAME_TOO_LONG */
 export function resolvePath(transaction: Transaction, path: string): Found {
   const found = findPath(transaction, path);
@@ -94,7 +102,14 @@ export function checkNotReserved(id: number, path: string): void {
   }
 }
 
-function notADirectory(names: readonly string[]): FsError {
+/** Only Delete puts anything into the trash: what else lay there would expire at once, or never. */
+export function checkNotInTrash(path: string): void {
+  if (path.startsWith(`/${TRASH_NAME}/`)) {
+    throw new FsError('INVALID_ARGUMENT', `'${path}' lies in the trash, which takes only what is deleted`);
+  }
+}
+
+export function notADirectory(names: readonly string[]): FsError {
   const path = `/${names.join('/')}`;
   return new FsError('NOT_A_DIRECTORY', `'${path}' is a file, not a directory`, { details: { path } });
 }

@@ -67,11 +67,14 @@ export const uploadRange = { start: 'u', end: 'v' } as const;
 export const idOfUploadKey = (key: Key): string => keyToUuid(key, 1);
 
 export const operationKey = (client: Uint8Array, number: number): Key => `o${bytesToKey(client)}${u64ToKey(number)}`;
+/** The client's results, without its header, under numbers below `below`. */
 export const operationRange = (client: Uint8Array, below: number) => ({
-  start: operationKey(client, 0),
+  start: operationKey(client, 1),
   end: operationKey(client, below),
 });
 export const allOperationsRange = { start: 'o', end: 'p' } as const;
+/** The key of the header of the client whose entry has this key. */
+export const headerOfOperationKey = (key: Key): Key => key.slice(0, 17) + u64ToKey(0);
 export const numberOfOperationKey = (key: Key): number => keyToU64(key, 17);
 
 /** Single values and counters. */

@@ -76,7 +76,11 @@ export class Transaction {
 
   inode(inode: number): Inode | undefined {
     const value = this.get(inodeKey(inode));
-    return value === undefined ? undefined : Inode.decode(value);
+    if (value === undefined) return undefined;
+    const decoded = Inode.decode(value);
+    // Decoded bytes point into the value, which the store only lends.
+    for (const name in decoded.xattrs) decoded.xattrs[name] = new Uint8Array(decoded.xattrs[name]!);
+    return decoded;
   }
 
   putInode(inode: number, value: Inode): void {
@@ -106,6 +110,7 @@ export class Transaction {
   /** Extents that start in [from, to), in order. */
   extents(inode: number, from: number, to: number, limit: number): FileExtent[] {
     const { start, end } = extentRange(inode);
+    if (from >= to) return [];
     const last = to >= Number.MAX_SAFE_INTEGER ? end : extentKey(inode, to);
     const entries = this.#view.range(from === 0 ? start : extentKey(inode, from), last, limit);
     return entries.map(({ key, value }) => ({ offset: offsetOfExtentKey(key), ...ExtentValue.decode(value) }));

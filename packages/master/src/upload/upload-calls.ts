@@ -3,7 +3,7 @@
  * a file. The plan is durable before it is answered, so every replica that exists is known to the master; the renewals
  * are not: a restarted master gives every upload a full lease again.
  */
-import { FsError, randomUuid } from '@cairnfs/base';
+import { FsError, keyToBytes, randomUuid, uuidToKey } from '@cairnfs/base';
 import {
   type AbortUploadReply,
   type AbortUploadRequest,
@@ -22,14 +22,16 @@ import {
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
 import { ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
-import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
+import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import { alreadyExists, type ChangeContext, isADirectory, makeParents } from '../namespace/change-calls.ts';
 import { destroy, discardChunk } from '../namespace/destroy.ts';
+import { checkFileOffset } from '../namespace/extents.ts';
 import { make, unlink, wishedInode } from '../namespace/links.ts';
 import { toLocation } from '../namespace/locate.ts';
 import { once } from '../namespace/operations.ts';
-import { inodeOf, resolvePlace } from '../namespace/resolve.ts';
+import { checkNotInTrash, inodeOf, resolvePlace } from '../namespace/resolve.ts';
+import { checkXattrs } from '../namespace/xattrs.ts';
 import { idOfUploadKey, uploadKey, uploadRange } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 
@@ -96,12 +98,14 @@ export class UploadCalls {
     return { message };
   }
 
+  /** Applied once for each operation number; for each upload where the caller gives none. */
   async confirm(request: ConfirmUploadRequest, change: ChangeContext): Promise<{ message: ConfirmUploadReply }> {
+    const client = keyToBytes(uuidToKey(checkUploadId(request.uploadId)));
     const message = await this.#context.decisions.perform('confirmUpload', (transaction) =>
       once(
         transaction,
         {
-          operation: request.operation,
+          operation: request.operation ?? { client, number: 1, settledBelow: 0 },
           method: MasterMethods.confirmUpload.id,
           reply: ConfirmUploadReply,
           wallMs: change.wallMs,
@@ -145,6 +149,10 @@ export class UploadCalls {
     const minimum = minimumOf(config, upload.replication);
     const placement = { count, replicas: upload.replication, minimum, avoid: new Set(avoid) };
     const plans = count === 0 ? [] : this.#parts.placement.place(placement);
+    if (upload.handles.length + plans.length > UPLOAD_CHUNKS_MAX) {
+      const message = `an upload has at most ${UPLOAD_CHUNKS_MAX} chunks: confirm this one, and append the rest`;
+      throw new FsError('TOO_LARGE', message);
+    }
     const chunks = plans.map((members) => {
       const handle = randomUuid(seams.random);
       const chunk = {
@@ -174,7 +182,12 @@ export class UploadCalls {
   #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
     const upload = this.#find(transaction, request.uploadId);
     const end = checkChunks(upload, request.chunks);
-    const size = Math.max(end, request.size);
+    const size = request.size || end;
+    if (size < end) {
+      throw new FsError('INVALID_ARGUMENT', `size ${size} lies before the end of the last chunk, ${end}`);
+    }
+    checkFileOffset(size);
+    checkXattrs(request.xattrs);
     if (upload.makeParents) makeParents(transaction, upload.path, upload, change);
     const place = resolvePlace(transaction, upload.path);
     const existing = checkTarget(transaction, upload);
@@ -245,6 +258,7 @@ function checkTarget(
       'an upload makes a new file or replaces one: CREATE_MODE_OPEN has no meaning',
     );
   }
+  checkNotInTrash(path);
   let place: ReturnType<typeof resolvePlace>;
   try {
     place = resolvePlace(transaction, path);

@@ -132,6 +132,16 @@ export interface OperationResult {
   atMs: number;
 }
 
+/** What is kept of one client beside its results, under operation number 0. */
+export interface OperationHeader {
+  /** Results below this number are forgotten: an operation that comes with one is too late. */
+  forgottenBelow: number;
+  /** Results kept. */
+  count: number;
+  /** When the newest was kept. */
+  atMs: number;
+}
+
 function createBaseLogRecord(): LogRecord {
   return { operation: "", changes: [] };
 }
@@ -1335,6 +1345,85 @@ export const OperationResult: MessageFns<OperationResult> = {
     const message = createBaseOperationResult();
     message.method = object.method ?? 0;
     message.reply = object.reply ?? new Uint8Array(0);
+    message.atMs = object.atMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseOperationHeader(): OperationHeader {
+  return { forgottenBelow: 0, count: 0, atMs: 0 };
+}
+
+export const OperationHeader: MessageFns<OperationHeader> = {
+  encode(message: OperationHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.forgottenBelow !== 0) {
+      writer.uint32(8).uint64(message.forgottenBelow);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(24).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperationHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperationHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.forgottenBelow = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OperationHeader>): OperationHeader {
+    return OperationHeader.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OperationHeader>): OperationHeader {
+    const message = createBaseOperationHeader();
+    message.forgottenBelow = object.forgottenBelow ?? 0;
+    message.count = object.count ?? 0;
     message.atMs = object.atMs ?? 0;
     return message;
   },

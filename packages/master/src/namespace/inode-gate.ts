@@ -1,0 +1,27 @@
+/**
+ * Keeps truncations of a file apart from each other and from the calls that give out where its bytes are: while a file is
+ * being cut, no location is given out that the cut would have to take back. Held in memory: a truncation that a restart
+ * interrupts has changed nothing that anyone can see.
+ */
+export class InodeGate {
+  readonly #holders = new Map<number, Promise<unknown>>();
+
+  isHeld(inode: number): boolean {
+    return this.#holders.has(inode);
+  }
+
+  /** Resolves in a tick in which nobody holds the inode, however the holders' work ended. */
+  async whenFree(inode: number): Promise<void> {
+    for (let holder = this.#holders.get(inode); holder !== undefined; holder = this.#holders.get(inode)) {
+      await holder.catch(() => undefined); // its own caller hears of it
+    }
+  }
+
+  /** Runs `work` while nobody else holds the inode. */
+  async hold<T>(inode: number, work: () => Promise<T>): Promise<T> {
+    await this.whenFree(inode);
+    const holder = work().finally(() => this.#holders.delete(inode));
+    this.#holders.set(inode, holder);
+    return holder;
+  }
+}

@@ -1,0 +1,136 @@
+/** OpenExtent: an open chunk with a live primary for a write or an append, allocated where there is none yet. */
+import { FsError } from '@cairnfs/base';
+import type { OpenExtentReply, OpenExtentRequest } from '@cairnfs/protocol';
+import { minimumOf } from '../config.ts';
+import type { MasterContext, MasterParts } from '../context.ts';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { OPEN_EXTENT_ROUNDS_MAX } from '../limits.ts';
+import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { allocateExtent, checkFileOffset, extentAround, startOfNewExtent, tailExtent } from './extents.ts';
+import type { InodeGate } from './inode-gate.ts';
+import { toExtent } from './locate.ts';
+import { type Found, resolveFile } from './resolve.ts';
+
+/** What a round found: the extent, or a chunk that must be settled before it can go on. */
+type Round =
+  | { readonly kind: 'fresh'; readonly extent: FileExtent }
+  | { readonly kind: 'existing'; readonly extent: FileExtent; readonly isFinal: boolean }
+  | { readonly kind: 'seal'; readonly handle: string };
+
+export class OpenExtentCall {
+  readonly #context: MasterContext;
+  readonly #parts: MasterParts;
+  readonly #gate: InodeGate;
+
+  constructor(context: MasterContext, parts: MasterParts, gate: InodeGate) {
+    this.#context = context;
+    this.#parts = parts;
+    this.#gate = gate;
+  }
+
+  /**
+   * Each round decides on the state as it is; what it must wait for may change the state, so it decides again afterwards.
+   * Asked again it gives the same extent, so a retry needs no operation number.
+   */
+  async openExtent(request: OpenExtentRequest): Promise<{ message: OpenExtentReply }> {
+    const { decisions } = this.#context;
+    const { views, cluster } = this.#parts;
+    const { inode } = request;
+    if (request.fullHandle !== '') await this.#sealIfOpen(inode, request.fullHandle);
+    for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
+      await this.#gate.whenFree(inode);
+      const next = await decisions.perform('openExtent', (transaction) => this.#decide(transaction, request));
+      if (next.kind === 'seal') {
+        await views.close(next.handle, { seal: true });
+        continue;
+      }
+      const { handle, offset } = next.extent;
+      const isFinal = next.kind === 'existing' && next.isFinal;
+      if (next.kind === 'existing' && !isFinal) await views.open(handle, request.suspectedServers);
+      if (this.#gate.isHeld(inode)) continue; // the file is being cut: this location would be taken back
+      const transaction = decisions.read();
+      const extent = transaction.extentAt(inode, offset);
+      const chunk = transaction.chunk(handle);
+      const isReady = chunk?.state === ChunkState.CHUNK_STATE_OPEN || (isFinal && chunk !== undefined);
+      if (extent?.handle === handle && isReady && chunk.pendingVersion === 0) {
+        const message = { extent: toExtent(transaction, cluster, extent) };
+        await decisions.settled(transaction);
+        return { message };
+      }
+    }
+    throw new FsError('UNAVAILABLE', `inode ${inode} is being changed by others all the time: try again`);
+  }
+
+  #decide(transaction: Transaction, { inode, at, suspectedServers }: OpenExtentRequest): Round {
+    const found = resolveFile(transaction, { path: '', inode });
+    const avoid = new Set(suspectedServers);
+    if (at?.$case === 'handle') return this.#byHandle(transaction, found, at.value);
+    if (at?.$case === 'append') return this.#atEnd(transaction, found, avoid);
+    if (at?.$case === 'offset') return this.#atOffset(transaction, found, at.value, avoid);
+    throw new FsError('INVALID_ARGUMENT', 'OpenExtent needs an offset, append or a handle');
+  }
+
+  #byHandle(transaction: Transaction, { id }: Found, handle: string): Round {
+    const chunk = transaction.chunk(handle);
+    const extent = chunk?.inode === id ? transaction.extentAt(id, chunk.fileOffset) : undefined;
+    if (chunk === undefined || extent?.handle !== handle) {
+      throw new FsError(
+        'CHUNK_NOT_FOUND',
+        `chunk ${handle} is no part of inode ${id} any more: it was cut off or replaced`,
+      );
+    }
+    // A sealed, closed chunk takes no new append, and its operation table is complete: any member can answer.
+    return { kind: 'existing', extent, isFinal: chunk.sealed && chunk.state === ChunkState.CHUNK_STATE_CLOSED };
+  }
+
+  #atEnd(transaction: Transaction, found: Found, avoid: ReadonlySet<number>): Round {
+    const tail = tailExtent(transaction, found.id, found.inode);
+    const chunk = tail === undefined ? undefined : transaction.chunk(tail.handle);
+    if (tail !== undefined && chunk !== undefined && !chunk.sealed) {
+      if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail, isFinal: false };
+      const isWhole = chunk.length === tail.length && tail.offset + tail.length === found.inode.size;
+      if (isWhole && tail.limit > found.inode.size) {
+        markTail(transaction, found, tail);
+        return { kind: 'existing', extent: tail, isFinal: false };
+      }
+    }
+    return this.#allocate(transaction, found, found.inode.size, avoid);
+  }
+
+  #atOffset(transaction: Transaction, found: Found, offset: number, avoid: ReadonlySet<number>): Round {
+    checkFileOffset(offset);
+    const around = extentAround(transaction, found.id, offset);
+    const tail = tailExtent(transaction, found.id, found.inode);
+    if (around !== undefined) {
+      if (tail?.offset === around.offset) markTail(transaction, found, tail);
+      return { kind: 'existing', extent: around, isFinal: false };
+    }
+    // What lies behind the present end moves it: the chunk that was the last one may grow no more.
+    if (tail !== undefined && tail.offset < offset && transaction.chunk(tail.handle)?.sealed === false) {
+      return { kind: 'seal', handle: tail.handle };
+    }
+    return this.#allocate(transaction, found, startOfNewExtent(transaction, found.id, offset), avoid);
+  }
+
+  #allocate(transaction: Transaction, { id, inode }: Found, offset: number, avoid: ReadonlySet<number>): Round {
+    const { seams, config } = this.#context;
+    checkFileOffset(offset);
+    const minimum = minimumOf(config, inode.replication);
+    const [members] = this.#parts.placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
+    const garbageDueMs = seams.clock.wallMs() + config.garbageGraceMs;
+    allocateExtent(transaction, seams.random, { id, inode, offset, members: members!, garbageDueMs });
+    return { kind: 'fresh', extent: transaction.extentAt(id, offset)! };
+  }
+
+  /** The client met a full chunk: it is sealed unless someone did so already. */
+  async #sealIfOpen(inode: number, handle: string): Promise<void> {
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk === undefined || chunk.inode !== inode || chunk.sealed) return;
+    await this.#parts.views.close(handle, { seal: true });
+  }
+}
+
+/** While its chunk is open, the size of the file is asked of its primary. */
+function markTail(transaction: Transaction, { id, inode }: Found, tail: FileExtent): void {
+  if (inode.openTail !== tail.handle) transaction.putInode(id, { ...inode, openTail: tail.handle });
+}

@@ -1,0 +1,128 @@
+/**
+ * Truncate. What is cut off must not be served to anyone who learns of the new size, so every chunk that loses bytes gets
+ * a new version before the cut is logged: from then on its replicas refuse the version that readers have cached. Until the
+ * record is there nothing has happened: a restart on the way leaves the file as it was, with other versions.
+ */
+import { FsError } from '@cairnfs/base';
+import { MasterMethods, TruncateReply, type TruncateRequest } from '@cairnfs/protocol';
+import type { MasterContext, Views } from '../context.ts';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { OPEN_EXTENT_ROUNDS_MAX, TRUNCATE_EXTENTS_MAX } from '../limits.ts';
+import { extentKey } from '../state/keys.ts';
+import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { attributesOf } from './attributes.ts';
+import { discardChunk } from './destroy.ts';
+import { checkFileOffset, extentAround, tailExtent } from './extents.ts';
+import type { InodeGate } from './inode-gate.ts';
+import { raise } from './links.ts';
+import { type OnceOptions, recall, remember } from './operations.ts';
+import { type Found, resolveFile } from './resolve.ts';
+
+export class TruncateCall {
+  readonly #context: MasterContext;
+  readonly #views: Views;
+  readonly #gate: InodeGate;
+
+  constructor(context: MasterContext, views: Views, gate: InodeGate) {
+    this.#context = context;
+    this.#views = views;
+    this.#gate = gate;
+  }
+
+  async truncate(request: TruncateRequest): Promise<{ message: TruncateReply }> {
+    const { decisions, seams } = this.#context;
+    checkFileOffset(request.size);
+    const once: OnceOptions<TruncateReply> = {
+      operation: request.operation,
+      method: MasterMethods.truncate.id,
+      reply: TruncateReply,
+      wallMs: seams.clock.wallMs(),
+    };
+    // A retry is answered with the first result, also when the file is gone since.
+    const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
+    if (earlier !== undefined) return { message: earlier };
+    const { id } = resolveFile(decisions.read(), request.file);
+    return { message: await this.#gate.hold(id, () => this.#cut(id, request.size, once)) };
+  }
+
+  async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {
+    const { decisions, config, seams } = this.#context;
+    let retired = new Set<string>();
+    for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
+      const now = decisions.read();
+      const found = resolveFile(now, { path: '', inode: id });
+      const open = openChunks(now, found, size);
+      const losing = losingExtents(now, id, size).map(({ handle }) => handle);
+      if (open.length > 0) {
+        await Promise.all(open.map((handle) => this.#views.close(handle, { seal: false })));
+        retired = new Set();
+        continue;
+      }
+      if (losing.some((handle) => !retired.has(handle))) {
+        await this.#views.retire(losing);
+        retired = new Set(losing);
+        continue;
+      }
+      const reply = await decisions.perform('truncate', (transaction) => {
+        // The world went on while the chunkservers were asked; what is decided here is decided on what is here.
+        const earlier = recall(transaction, once);
+        if (earlier !== undefined) return earlier;
+        const current = resolveFile(transaction, { path: '', inode: id });
+        const isReady =
+          openChunks(transaction, current, size).length === 0 &&
+          losingExtents(transaction, id, size).every(({ handle }) => retired.has(handle));
+        if (!isReady) return undefined;
+        const wallMs = seams.clock.wallMs();
+        cutExtents(transaction, current, size, wallMs + config.garbageGraceMs);
+        const inode = { ...current.inode, size, modifiedMs: wallMs };
+        raise(inode, wallMs);
+        transaction.putInode(id, inode);
+        const result = { attributes: attributesOf(id, inode) };
+        remember(transaction, { ...once, wallMs }, result);
+        return result;
+      });
+      if (reply !== undefined) return reply;
+    }
+    throw new FsError('UNAVAILABLE', `inode ${id} is being written all the time: try again`);
+  }
+}
+
+/** Open chunks that lose bytes, or whose growth would move the new end. */
+function openChunks(transaction: Transaction, { id, inode }: Found, size: number): string[] {
+  const handles = new Set(losingExtents(transaction, id, size).map(({ handle }) => handle));
+  const tail = tailExtent(transaction, id, inode);
+  if (tail !== undefined) handles.add(tail.handle);
+  return [...handles].filter((handle) => transaction.chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN);
+}
+
+/** Extents that reach beyond `size`. */
+function losingExtents(transaction: Transaction, id: number, size: number): FileExtent[] {
+  const before = size === 0 ? undefined : extentAround(transaction, id, size - 1);
+  const behind = transaction.extents(id, size, Number.MAX_SAFE_INTEGER, TRUNCATE_EXTENTS_MAX + 1);
+  if (behind.length > TRUNCATE_EXTENTS_MAX) {
+    const message = `cutting off more than ${TRUNCATE_EXTENTS_MAX} chunks at once is refused: truncate in steps, or replace the file`;
+    throw new FsError('TOO_LARGE', message);
+  }
+  const isCut = before !== undefined && before.offset + before.length > size;
+  return isCut ? [before, ...behind] : behind;
+}
+
+/** Takes away all that lies behind `size`. */
+function cutExtents(transaction: Transaction, { id, inode }: Found, size: number, garbageDueMs: number): void {
+  for (const extent of losingExtents(transaction, id, size)) {
+    const chunk = transaction.chunk(extent.handle)!;
+    if (extent.offset >= size) {
+      transaction.remove(extentKey(id, extent.offset));
+      discardChunk(transaction, extent.handle, chunk, garbageDueMs);
+    } else {
+      transaction.putExtent(id, { ...extent, length: size - extent.offset, limit: size });
+      transaction.putChunk(extent.handle, { ...chunk, sealed: true });
+    }
+  }
+  // An end that moves away leaves a hole behind the last chunk: that must not grow into it.
+  const tail = size > inode.size ? tailExtent(transaction, id, inode) : undefined;
+  if (tail !== undefined) {
+    transaction.putExtent(id, { ...tail, limit: tail.offset + tail.length });
+    transaction.putChunk(tail.handle, { ...transaction.chunk(tail.handle)!, sealed: true });
+  }
+}

@@ -1,0 +1,54 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import { MasterMethods, type OperationId } from '@cairnfs/protocol';
+import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
+
+const RENAME = { from: '/a', to: '/b', noReplace: false };
+
+test('master call: a change keeps its operation number through retries, and tries another master', async () => {
+  const seen: ScriptedCall[] = [];
+  const calls = scriptedCalls((call) => {
+    seen.push(call);
+    if (seen.length < 4) throw new FsError('CONNECTION_LOST', 'gone');
+    return {};
+  });
+  await calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  deepEqual(new Set(seen.map(({ address }) => address)), new Set(['m1:1', 'm2:1']));
+  deepEqual(new Set(seen.map(({ request }) => (request.operation as OperationId).number)), new Set([1]));
+});
+
+test('master call: an operation is settled only when it ended, so numbers below open ones are not given up', async () => {
+  const settled: number[] = [];
+  let release = () => {};
+  const calls = scriptedCalls(({ request }) => {
+    const { number, settledBelow } = request.operation as OperationId;
+    settled.push(settledBelow);
+    return number === 1 ? new Promise((resolve) => (release = () => resolve({}))) : {};
+  });
+  const first = calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  await calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  release();
+  await first;
+  await calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  deepEqual(settled, [1, 1, 3]);
+});
+
+test('master call: a refusal is not tried again, a failure until the deadline', async () => {
+  let count = 0;
+  const refusing = scriptedCalls(() => {
+    count += 1;
+    throw new FsError('NOT_FOUND', 'no');
+  });
+  await rejects(refusing.call(MasterMethods.rename, { ...RENAME, operation: undefined }, refusing.deadline({})), {
+    kind: 'NOT_FOUND',
+  });
+  equal(count, 1);
+  const failing = scriptedCalls(() => {
+    throw new FsError('UNAVAILABLE', 'starting');
+  });
+  const deadline = failing.deadline({ timeoutMs: 3000 });
+  await rejects(failing.call(MasterMethods.rename, { ...RENAME, operation: undefined }, deadline), {
+    kind: 'DEADLINE_EXCEEDED',
+  });
+});

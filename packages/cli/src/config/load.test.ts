@@ -1,0 +1,63 @@
+import { equal, match, throws } from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { exampleConfig } from './example.ts';
+import { loadConfig } from './load.ts';
+import { chunkserverSchema, masterSchema } from './schema.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'cairn-config-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+function file(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const load = (path: string, environment: Record<string, string> = {}, flags: Record<string, string> = {}) =>
+  loadConfig(masterSchema, { file: path, environment, flags });
+
+test('configuration: the command line wins over the environment, that over the file, TOML or YAML', () => {
+  const toml = file('a.toml', 'data = "/d"\nreplication = 2\ntrash_keep = "1d"\n');
+  const yaml = file('a.yaml', 'data: /d\nreplication: 2\n');
+  equal(load(toml).replication, 2);
+  equal(load(toml).trash_keep, 86_400_000);
+  equal(load(yaml).replication, 2);
+  equal(load(toml, { CAIRN_CONFIG_REPLICATION: '4' }).replication, 4);
+  equal(load(toml, { CAIRN_CONFIG_REPLICATION: '4' }, { replication: '5' }).replication, 5);
+});
+
+test('configuration: a mistake names file, key, value and what is allowed', () => {
+  const message = (path: string, environment = {}): string => {
+    try {
+      load(path, environment);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  const bad = file('bad.toml', 'data = "/d"\nreplication = 30\n');
+  match(message(bad), /bad\.toml: replication = 30: expected a whole number from 1 to 10/);
+  match(message(file('typo.toml', 'dta = "/d"\n')), /typo\.toml: unknown key 'dta': one of listen, data,/);
+  match(message(file('missing.toml', '')), /data = \(missing\): expected a folder/);
+  match(message(file('syntax.toml', 'data = \n')), /syntax\.toml: line 1, column/);
+  match(message(file('a.ini', '')), /ends in \.toml, \.yaml or \.yml/);
+  match(message(bad, { CAIRN_CONFIG_REPLICATION: 'x' }), /environment CAIRN_CONFIG_REPLICATION: replication = "x"/);
+  match(message(join(directory, 'none.toml')), /cannot read the configuration .*none\.toml/);
+});
+
+test('configuration: the printed examples are valid', () => {
+  const example = exampleConfig('master', masterSchema, { data: '"/d"' });
+  equal(load(file('example.toml', example)).data, '/d');
+  const uncommented = example.replace(/^# ([a-z_]+ = )/gm, '$1');
+  equal(load(file('all.toml', uncommented)).replication, 3);
+  const chunkserver = exampleConfig('chunkserver', chunkserverSchema, { disks: '["/d"]' });
+  const path = file('chunkserver.toml', chunkserver);
+  equal(loadConfig(chunkserverSchema, { file: path, environment: {}, flags: {} }).disks[0], '/d');
+  throws(
+    () => loadConfig(chunkserverSchema, { file: path, environment: {}, flags: { disks: '[]' } }),
+    /at least one folder/,
+  );
+});

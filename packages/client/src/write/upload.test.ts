@@ -1,0 +1,128 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
+import { uploadFile } from './upload.ts';
+import { bufferSource } from './upload-source.ts';
+
+const MiB = 1024 * 1024;
+
+interface Frame {
+  readonly handle: string;
+  readonly offset: number;
+  readonly sync: boolean;
+  readonly fanOut: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** A master that plans chunks c1, c2, ..., and chunkservers that keep the frames unless `refuse` throws. */
+function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {}) {
+  const chunks = new Map<string, { received: number; durable: number; data: Uint8Array }>();
+  const calls: ScriptedCall[] = [];
+  let planned = 0;
+  let frames = 0;
+  let confirmed: { handle: string; length: number; offset: number }[] = [];
+  const plan = (count: number) =>
+    Array.from({ length: count }, () => {
+      planned += 1;
+      const replicas = [1, 2, 3].map((serverId) => ({ serverId, address: `s${serverId}:1`, state: 1 }));
+      return { handle: `c${planned}`, version: 1, replicas, length: 0, open: false };
+    });
+  const master = scriptedCalls((call) => {
+    calls.push(call);
+    const { method, request, options } = call;
+    if (method === 'Master.BeginUpload')
+      return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000 };
+    if (method === 'Master.ExtendUpload') return { chunks: plan(Number(request.chunkCount)) };
+    if (method === 'Master.ConfirmUpload') {
+      confirmed = request.chunks as typeof confirmed;
+      return { attributes: { inode: 20, type: 1, size: 0, mode: 0, xattrs: {} } };
+    }
+    if (method === 'Master.Create')
+      return { attributes: { inode: 21, type: 1, size: 0, mode: 0, xattrs: {} }, created: true };
+    if (method !== 'ChunkserverData.UploadFrame') return {};
+    const bytes = options.data!.buffers[0]!;
+    const frame = { ...(request as unknown as Frame), bytes };
+    frames += 1;
+    refuse(frame, frames);
+    const chunk = chunks.get(frame.handle) ?? { received: 0, durable: 0, data: new Uint8Array(64 * MiB) };
+    chunks.set(frame.handle, chunk);
+    chunk.data.set(bytes, frame.offset);
+    chunk.received = Math.max(chunk.received, frame.offset + bytes.length);
+    if (frame.sync) chunk.durable = frame.offset + bytes.length;
+    return { receivedLength: chunk.received, durableLength: chunk.durable };
+  });
+  return {
+    master,
+    calls,
+    /** The file as confirmed. */
+    content(size: number): Uint8Array {
+      const whole = new Uint8Array(size);
+      for (const { handle, length, offset } of confirmed) {
+        equal(chunks.get(handle)!.durable >= length, true, `${handle} was confirmed beyond what is durable`);
+        whole.set(chunks.get(handle)!.data.subarray(0, length), offset);
+      }
+      return whole;
+    },
+    get confirmed() {
+      return confirmed;
+    },
+  };
+}
+
+function pattern(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 12)) & 0xff);
+}
+
+test('upload: nothing is a file made by one call', async () => {
+  const { master, calls } = scriptedCluster();
+  await uploadFile(master, '/f', bufferSource(new Uint8Array(0)), {});
+  deepEqual(
+    calls.map(({ method }) => method),
+    ['Master.Create'],
+  );
+});
+
+test('upload: a small file is one frame to all members at once, made durable with it', async () => {
+  const cluster = scriptedCluster((frame) => deepEqual([frame.sync, frame.fanOut], [true, true]));
+  const bytes = pattern(3000);
+  await uploadFile(cluster.master, '/f', bufferSource(bytes), {});
+  equal(cluster.calls.length, 3);
+  deepEqual(cluster.content(3000), bytes);
+});
+
+test('upload: a large file goes in frames, chunk by chunk, each durable to its end', async () => {
+  const cluster = scriptedCluster();
+  const bytes = pattern(65 * MiB + 123);
+  await uploadFile(cluster.master, '/f', bufferSource(bytes), {});
+  deepEqual(
+    cluster.confirmed.map(({ offset, length }) => [offset, length]),
+    [
+      [0, 64 * MiB],
+      [64 * MiB, MiB + 123],
+    ],
+  );
+  equal(Buffer.compare(cluster.content(bytes.length), bytes), 0);
+});
+
+test('upload: a member that fails ends the chunk where all agree, and another takes the rest', async () => {
+  let failedHandle = '';
+  const cluster = scriptedCluster((frame, count) => {
+    if (count === 25) failedHandle = frame.handle;
+    if (frame.handle === failedHandle) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  });
+  const bytes = pattern(40 * MiB + 5);
+  await uploadFile(cluster.master, '/f', bufferSource(bytes), {});
+  equal(cluster.confirmed[0]!.length, 16 * MiB);
+  equal(Buffer.compare(cluster.content(bytes.length), bytes), 0);
+  const extend = cluster.calls.find(({ method }) => method === 'Master.ExtendUpload');
+  deepEqual(extend?.request.avoidServers, [2]);
+});
+
+test('upload: a refusal for good is told, and the upload given up', async () => {
+  const cluster = scriptedCluster(() => {
+    throw new FsError('INVALID_ARGUMENT', 'no');
+  });
+  await rejects(uploadFile(cluster.master, '/f', bufferSource(pattern(10)), {}), { kind: 'INVALID_ARGUMENT' });
+  equal(cluster.calls.at(-1)!.method, 'Master.AbortUpload');
+});

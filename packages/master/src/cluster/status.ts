@@ -1,9 +1,8 @@
 /** GetClusterStatus and GetClusterPressure. */
 import type { GetClusterStatusReply, RepairStatus, ServerStatus } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { Inode } from '../gen/cairn/master/v1/state.ts';
 import { REPLICAS_COUNTED_MAX } from '../limits.ts';
-import { inodeKey, META, memberRange, TRASH_INODE } from '../state/keys.ts';
+import { META, memberRange, TRASH_INODE } from '../state/keys.ts';
 import type { Problems } from './problems.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
 
@@ -28,7 +27,6 @@ export class StatusCalls {
   async status(): Promise<{ message: GetClusterStatusReply }> {
     const { clusterId, config, decisions, startedWallMs } = this.#context;
     const transaction = decisions.read();
-    const trash = transaction.get(inodeKey(TRASH_INODE));
     const message: GetClusterStatusReply = {
       clusterId,
       safeMode: this.#safeMode.isActive,
@@ -40,7 +38,7 @@ export class StatusCalls {
       repair: this.#repair(),
       problems: this.#problems.list(),
       startedMs: startedWallMs,
-      trashCount: trash === undefined ? 0 : Inode.decode(trash).entryCount,
+      trashCount: transaction.inode(TRASH_INODE)?.entryCount ?? 0,
       softwareVersion: config.softwareVersion,
       writable: this.#liveCount() >= Math.min(config.minimumCopies, config.replication),
     };

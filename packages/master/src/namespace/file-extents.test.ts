@@ -1,0 +1,194 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import { CHUNK_BYTES_MAX, type Extent, MasterMethods } from '@cairnfs/protocol';
+import { FILE_BYTES_MAX } from '../limits.ts';
+import { TestMaster } from '../testing/test-master.ts';
+
+const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
+const APPEND = { $case: 'append', value: true } as const;
+const at = (offset: number) => ({ $case: 'offset', value: offset }) as const;
+const by = (handle: string) => ({ $case: 'handle', value: handle }) as const;
+const shape = (extents: readonly Extent[]) =>
+  extents.map(({ offset, length, limit }) => ({ offset, length, room: limit - offset }));
+
+test('append: goes to the last chunk until that is full, then to the next, which starts where it ended', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/log');
+  const first = await master.append(inode, 1000);
+  deepEqual([first.offset, first.limit, first.chunk!.open], [0, CHUNK_BYTES_MAX, true]);
+  const again = await master.append(inode, 500);
+  equal(again.chunk!.handle, first.chunk!.handle);
+  equal(await master.size(inode), 1500);
+  const next = await master.openExtent(inode, APPEND, first.chunk!.handle);
+  equal(next.offset, 1500);
+  ok(next.chunk!.handle !== first.chunk!.handle);
+  // Told twice that the first is full, it gives the same one again.
+  equal((await master.openExtent(inode, APPEND, first.chunk!.handle)).chunk!.handle, next.chunk!.handle);
+  master.grow(next, 7);
+  const { extents, size } = await master.locate(inode);
+  equal(size, 1507);
+  deepEqual(shape(extents), [
+    { offset: 0, length: 1500, room: 1500 },
+    { offset: 1500, length: 7, room: CHUNK_BYTES_MAX },
+  ]);
+});
+
+test('append: a chunk sealed before its first byte gives its place to the next, and is collected', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/log');
+  const empty = await master.openExtent(inode, APPEND);
+  const next = await master.openExtent(inode, APPEND, empty.chunk!.handle);
+  deepEqual([next.offset, next.chunk!.handle === empty.chunk!.handle], [0, false]);
+  const { repair } = await master.call(MasterMethods.getClusterStatus, {});
+  equal(repair!.garbageCount, 1);
+  await rejects(master.openExtent(inode, by(empty.chunk!.handle)), kind('CHUNK_NOT_FOUND'));
+});
+
+test('write: sequential small writes stay in one chunk; one behind the end leaves a hole and seals the chunk before', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  const first = await master.openExtent(inode, at(0));
+  master.grow(first, 100);
+  equal((await master.openExtent(inode, at(100))).chunk!.handle, first.chunk!.handle);
+  const far = await master.openExtent(inode, at(3 * CHUNK_BYTES_MAX + 5));
+  equal(far.offset, 3 * CHUNK_BYTES_MAX);
+  master.grow(far, 10);
+  // The hole between them takes a chunk that ends where the next one begins, and right behind the first.
+  const between = await master.openExtent(inode, at(100));
+  deepEqual([between.offset, between.limit], [100, 100 + CHUNK_BYTES_MAX]);
+  const { extents } = await master.locate(inode);
+  deepEqual(
+    extents.map(({ offset }) => offset),
+    [0, 100, 3 * CHUNK_BYTES_MAX],
+  );
+  await rejects(master.openExtent(inode, at(FILE_BYTES_MAX + 1)), kind('TOO_LARGE'));
+});
+
+test('locate: pages cover all extents once, also where thousands of small ones lie in one chunk of file', async () => {
+  const master = await TestMaster.start(3);
+  const pieces = Array.from({ length: 900 }, (_, index) => ({ offset: index * 100, length: 60 }));
+  const inode = await master.upload('/many', pieces);
+  const seen: number[] = [];
+  for (let offset = 0, more = true; more; ) {
+    const page = await master.locate(inode, { offset, limit: 250 });
+    seen.push(...page.extents.map((extent) => extent.offset));
+    more = page.more;
+    offset = page.extents.at(-1)!.limit;
+  }
+  deepEqual(
+    seen,
+    pieces.map(({ offset }) => offset),
+  );
+  const inside = await master.locate(inode, { offset: 50_030, length: 100, limit: 10 });
+  deepEqual([inside.extents.map(({ offset }) => offset), inside.more], [[50_000, 50_100], false]);
+  const hole = await master.locate(inode, { offset: 50_070, length: 20 });
+  deepEqual([hole.extents, hole.more, hole.size], [[], false, 89_960]);
+});
+
+test('truncate: shorter takes away what lies behind, and every chunk that lost bytes has a new version everywhere', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.upload('/file', [
+    { offset: 0, length: 1000 },
+    { offset: 1000, length: 1000 },
+    { offset: 2000, length: 1000 },
+  ]);
+  const before = (await master.locate(inode)).extents;
+  const { attributes } = await master.call(MasterMethods.truncate, master.truncateRequest(inode, 1500));
+  equal(attributes!.size, 1500);
+  const { extents, size } = await master.locate(inode);
+  equal(size, 1500);
+  deepEqual(shape(extents), [
+    { offset: 0, length: 1000, room: 1000 },
+    { offset: 1000, length: 500, room: 500 },
+  ]);
+  deepEqual(
+    before.map(({ chunk }) => master.servers.map(({ replicas }) => replicas.get(chunk!.handle)!.promisedVersion)),
+    [
+      [1, 1, 1],
+      [2, 2, 2],
+      [2, 2, 2],
+    ],
+  );
+  equal((await master.append(inode, 10)).offset, 1500);
+});
+
+test('truncate: while a file is being cut, no location of it is given out', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.upload('/file', [{ offset: 0, length: 1000 }]);
+  // A member that does not answer leaves the view only when its lease has run out.
+  master.servers[0]!.failure = new FsError('UNAVAILABLE', 'slow');
+  const order: string[] = [];
+  const cut = master.send(MasterMethods.truncate, master.truncateRequest(inode, 10)).then(() => void order.push('cut'));
+  await master.simulation.runFor(500);
+  const located = master
+    .send(MasterMethods.locate, { file: { path: '/file', inode: 0 }, offset: 0, length: 0, limit: 0 })
+    .then(({ size, extents }) => void order.push(`located ${size} ${extents[0]!.length}`));
+  const opened = master
+    .send(MasterMethods.openExtent, {
+      ...{ inode, at: APPEND, fullHandle: '', suspectedServers: [], operation: undefined },
+    })
+    .then(({ extent }) => void order.push(`opened ${extent!.offset}`));
+  // What gives no location answers meanwhile.
+  equal(await master.size(inode), 1000);
+  await master.simulation.runFor(1000);
+  deepEqual(order, []);
+  await master.simulation.run(Promise.all([cut, located, opened]));
+  deepEqual(order.sort(), ['cut', 'located 10 10', 'opened 10']);
+});
+
+test('truncate: a retry is answered with the first result and cuts nothing that was written since', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.upload('/file', [{ offset: 0, length: 1000 }]);
+  const request = master.truncateRequest(inode, 0);
+  await master.call(MasterMethods.truncate, request);
+  await master.append(inode, 77);
+  const retried = await master.call(MasterMethods.truncate, request);
+  equal(retried.attributes!.size, 0);
+  equal(await master.size(inode), 77);
+  await master.crash();
+  await master.call(MasterMethods.truncate, request);
+  equal(await master.size(inode), 77);
+});
+
+test('truncate: longer leaves a hole that the last chunk does not grow into', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  const first = await master.append(inode, 100);
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 5000));
+  const { extents, size } = await master.locate(inode);
+  deepEqual([size, shape(extents)], [5000, [{ offset: 0, length: 100, room: 100 }]]);
+  const next = await master.append(inode, 1);
+  deepEqual([next.offset, next.chunk!.handle === first.chunk!.handle], [5000, false]);
+  equal(await master.size(inode), 5001);
+  await rejects(
+    master.call(MasterMethods.truncate, master.truncateRequest(inode, FILE_BYTES_MAX + 1)),
+    kind('TOO_LARGE'),
+  );
+});
+
+test('size: of a file being written is what its primary has committed; when that is gone, what the others agree on', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/log');
+  const { chunk } = await master.append(inode, 100);
+  equal(await master.size(inode), 100);
+  const listing = await master.call(MasterMethods.list, {
+    ...{ directory: { path: '/', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true },
+  });
+  equal(listing.entries[0]!.attributes!.size, 100);
+  master.server(chunk!.replicas[0]!.serverId).failure = new FsError('UNAVAILABLE', 'gone');
+  equal(await master.size(inode), 100);
+  const { extents } = await master.locate(inode);
+  equal(extents[0]!.chunk!.replicas.length, 2);
+});
+
+test('replace: the old file keeps its chunks for readers, who find them by inode no more', async () => {
+  const master = await TestMaster.start(3);
+  const old = await master.upload('/file', [{ offset: 0, length: 10 }]);
+  const { chunk } = (await master.locate(old)).extents[0]!;
+  await master.upload('/file', [{ offset: 0, length: 20 }]);
+  await rejects(master.locate(old), kind('NOT_FOUND'));
+  await master.simulation.runFor(30_000);
+  // For ten minutes nobody is told to put it away, and its version stays.
+  for (const { replicas } of master.servers) equal(replicas.get(chunk!.handle)!.promisedVersion, 1);
+});

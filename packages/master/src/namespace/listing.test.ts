@@ -1,0 +1,136 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FRAME_MESSAGE_BYTES_MAX, MasterMethods } from '@cairnfs/protocol';
+import { TestMaster } from '../testing/test-master.ts';
+
+const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
+
+async function listAll(
+  master: TestMaster,
+  path: string,
+  options: { prefix?: string; limit?: number; withAttributes?: boolean } = {},
+): Promise<{ names: string[]; pages: number }> {
+  const names: string[] = [];
+  let pages = 0;
+  for (let cursor = ''; pages === 0 || cursor !== ''; pages += 1) {
+    const page = await master.call(MasterMethods.list, {
+      ...{ directory: { path, inode: 0 }, prefix: '', cursor, limit: 0, withAttributes: false, ...options },
+    });
+    names.push(...page.entries.map(({ name }) => name));
+    cursor = page.nextCursor;
+  }
+  return { names, pages };
+}
+
+const setXattrs = (master: TestMaster, path: string, xattrs: Record<string, Uint8Array>) =>
+  master.call(MasterMethods.setAttributes, {
+    ...{ file: { path, inode: 0 }, mode: undefined, owner: undefined, group: undefined, replication: undefined },
+    ...{ modifiedMs: undefined, accessedMs: undefined, setXattrs: xattrs, removeXattrs: [], operation: undefined },
+  });
+
+test('list: pages hold every name once, in the order of their bytes, without the trash', async () => {
+  const master = await TestMaster.start(0);
+  // U+FF61 sorts before U+1F600 by UTF-8, and behind it by UTF-16.
+  const names = ['a', 'a b', 'ab', 'b', '\u{1f600}', '\u{1f600}x', '\uff61', '\uff61y', '!'];
+  for (const name of names) await master.create(`/${name}`);
+  const inOrder = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const limit of [1, 2, 3, 9, 10, 0]) deepEqual((await listAll(master, '/', { limit })).names, inOrder);
+  for (const prefix of ['a', '\uff61', '\u{1f600}', 'none']) {
+    const expected = inOrder.filter((name) => name.startsWith(prefix));
+    deepEqual((await listAll(master, '/', { prefix, limit: 1 })).names, expected);
+  }
+  await rejects(listAll(master, '/a'), kind('NOT_A_DIRECTORY'));
+});
+
+test('list: a page with long attributes ends early and fits in a frame', async () => {
+  const master = await TestMaster.start(0);
+  for (let index = 0; index < 100; index += 1) {
+    await master.create(`/d/${index}`);
+    await setXattrs(master, `/d/${index}`, { 'user.long': new Uint8Array(60_000) });
+  }
+  ok(100 * 60_000 > FRAME_MESSAGE_BYTES_MAX / 2);
+  const { names, pages } = await listAll(master, '/d', { withAttributes: true });
+  deepEqual([names.length, new Set(names).size, pages], [100, 100, 2]);
+  equal((await listAll(master, '/d')).pages, 1);
+});
+
+test('attributes: what is stored comes back unchanged after everything was folded to the store', async () => {
+  const master = await TestMaster.start(0);
+  const value = Uint8Array.from({ length: 300 }, (_, index) => index & 0xff);
+  await master.create('/f');
+  await setXattrs(master, '/f', { 'user.a': value, 'user.b': new Uint8Array([9]) });
+  await master.restart();
+  const { attributes } = await master.call(MasterMethods.stat, { file: { path: '/f', inode: 0 } });
+  deepEqual(Buffer.from(attributes!.xattrs['user.a']!), Buffer.from(value));
+});
+
+test('check: pages count every file and directory once, also when a page ends at a directory', async () => {
+  const master = await TestMaster.start(3);
+  for (const name of ['x/1', 'x/y/2', 'x/y/3', 'z']) await master.create(`/tree/${name}`);
+  await master.upload('/tree/x/data', [
+    { offset: 0, length: 10 },
+    { offset: 10, length: 5 },
+  ]);
+  const check = async (limit: number) => {
+    const total = { files: 0, directories: 0, chunks: 0, bytes: 0, problems: 0 };
+    for (let cursor = '', page = 0; page === 0 || cursor !== ''; page += 1) {
+      const reply = await master.call(MasterMethods.check, { path: '/tree', cursor, limit });
+      total.files += reply.fileCount;
+      total.directories += reply.directoryCount;
+      total.chunks += reply.chunkCount;
+      total.bytes += reply.byteCount;
+      total.problems += reply.problems.length;
+      cursor = reply.nextCursor;
+    }
+    return total;
+  };
+  const expected = { files: 5, directories: 3, chunks: 2, bytes: 15, problems: 0 };
+  for (const limit of [1, 2, 3, 100]) deepEqual(await check(limit), expected);
+  await rejects(
+    master.call(MasterMethods.check, { path: '/tree', cursor: '/other', limit: 0 }),
+    kind('INVALID_ARGUMENT'),
+  );
+});
+
+test('check: a page that ends among the chunks of a file goes on there', async () => {
+  const master = await TestMaster.start(3);
+  const chunkCount = 5000;
+  const plan = await master.beginUpload('/long', 1000);
+  const chunks = [...plan.chunks];
+  while (chunks.length < chunkCount) {
+    const { uploadId } = plan;
+    const request = { uploadId, chunkCount: 1000, avoidServers: [], droppedHandles: [], operation: undefined };
+    chunks.push(...(await master.call(MasterMethods.extendUpload, request)).chunks);
+  }
+  await master.confirmUpload(
+    plan.uploadId,
+    chunks.map(({ handle }, index) => ({ handle, offset: index * 2, length: 1 })),
+  );
+  let seen = 0;
+  let files = 0;
+  let pages = 0;
+  for (let cursor = ''; pages === 0 || cursor !== ''; pages += 1) {
+    const reply = await master.call(MasterMethods.check, { path: '/long', cursor, limit: 0 });
+    seen += reply.chunkCount;
+    files += reply.fileCount;
+    cursor = reply.nextCursor;
+  }
+  deepEqual([seen, files, pages], [chunkCount, 1, 2]);
+});
+
+test('trash: what has been kept long enough goes for good, with all that lies in it', async () => {
+  const master = await TestMaster.start(0, { trashKeepMs: 20_000 });
+  const remove = (path: string) =>
+    master.call(MasterMethods.delete, {
+      ...{ path, recursive: true, skipTrash: false, operation: undefined, expectedType: 0 },
+    });
+  for (let index = 0; index < 600; index += 1) await master.create(`/tree/${index % 7}/${index}`);
+  await remove('/tree');
+  await master.simulation.runFor(15_000);
+  await master.create('/late');
+  const { trashPath } = await remove('/late');
+  await master.simulation.runFor(10_000);
+  deepEqual((await listAll(master, '/.trash')).names, [trashPath.slice('/.trash/'.length)]);
+  const status = await master.call(MasterMethods.getClusterStatus, {});
+  deepEqual([status.fileCount, status.directoryCount, status.trashCount], [1, 0, 1]);
+});

@@ -1,0 +1,131 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { CHUNK_BYTES_MAX, CreateMode, MasterMethods } from '@cairnfs/protocol';
+import { TestMaster } from '../testing/test-master.ts';
+
+const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
+const stat = (master: TestMaster, path: string) =>
+  master.call(MasterMethods.stat, { file: { path, inode: 0 } }).then(({ attributes }) => attributes!);
+const garbageCount = async (master: TestMaster) =>
+  (await master.call(MasterMethods.getClusterStatus, {})).repair!.garbageCount;
+
+test('upload: nothing is visible before it is confirmed, and then all of it is', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId, chunks, leaseMs } = await master.beginUpload('/a/b/file', 3);
+  deepEqual([chunks.length, leaseMs], [3, 60_000]);
+  for (const { version, replicas } of chunks) deepEqual([version, replicas.length], [1, 3]);
+  await rejects(stat(master, '/a'), kind('NOT_FOUND'));
+  const [first, second] = chunks;
+  const placed = [
+    { handle: first!.handle, offset: 0, length: CHUNK_BYTES_MAX },
+    { handle: second!.handle, offset: CHUNK_BYTES_MAX + 4096, length: 10 },
+  ];
+  const { attributes } = await master.confirmUpload(uploadId, placed);
+  equal(attributes!.size, CHUNK_BYTES_MAX + 4106);
+  const { extents } = await master.locate(attributes!.inode);
+  deepEqual(
+    extents.map(({ offset, length, chunk }) => [offset, length, chunk!.open]),
+    [
+      [0, CHUNK_BYTES_MAX, false],
+      [CHUNK_BYTES_MAX + 4096, 10, false],
+    ],
+  );
+  equal(await garbageCount(master), 1); // the chunk that was not used
+});
+
+test('upload: replaces a file at once; an exclusive one is refused when begun and when confirmed', async () => {
+  const master = await TestMaster.start(3);
+  const exclusive = CreateMode.CREATE_MODE_EXCLUSIVE;
+  const { uploadId } = await master.beginUpload('/file', 0, exclusive);
+  const old = await master.upload('/file', [{ offset: 0, length: 10 }]);
+  await rejects(master.beginUpload('/file', 0, exclusive), kind('ALREADY_EXISTS'));
+  await rejects(master.confirmUpload(uploadId, []), kind('ALREADY_EXISTS'));
+  const replaced = await master.upload('/file', [{ offset: 0, length: 20 }]);
+  ok(replaced !== old);
+  equal((await stat(master, '/file')).size, 20);
+  await rejects(master.beginUpload('/', 0), kind('INVALID_ARGUMENT'));
+  await rejects(master.beginUpload('/.trash/x', 0), kind('INVALID_ARGUMENT'));
+  await rejects(master.beginUpload('/other', 0, CreateMode.CREATE_MODE_OPEN), kind('INVALID_ARGUMENT'));
+});
+
+test('upload: a confirmation that does not fit the plan is refused, and can be corrected', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId, chunks } = await master.beginUpload('/file', 2);
+  const [a, b] = chunks.map(({ handle }) => handle) as [string, string];
+  const confirm = (chunksOf: { handle: string; offset: number; length: number }[], size = 0) =>
+    master.confirmUpload(uploadId, chunksOf, { size });
+  const invalid = kind('INVALID_ARGUMENT');
+  await rejects(confirm([{ handle: a.replace(/^./, 'f').replace(/.$/, '0'), offset: 0, length: 1 }]), invalid);
+  await rejects(confirm([{ handle: a, offset: 0, length: 0 }]), invalid);
+  await rejects(confirm([{ handle: a, offset: 0, length: CHUNK_BYTES_MAX + 1 }]), invalid);
+  const twice = { handle: a, offset: 0, length: 10 };
+  await rejects(confirm([twice, { ...twice, offset: 10 }]), invalid);
+  await rejects(confirm([twice, { handle: b, offset: 9, length: 10 }]), invalid);
+  await rejects(confirm([twice], 9), invalid);
+  const { attributes } = await confirm([twice, { handle: b, offset: 10, length: 10 }], 100);
+  equal(attributes!.size, 100);
+});
+
+test('upload: a confirmation sent again gives the same answer, with an operation number and without', async () => {
+  const master = await TestMaster.start(3);
+  for (const operation of [undefined, master.operation()]) {
+    const { uploadId } = await master.beginUpload('/file', 0);
+    const first = await master.confirmUpload(uploadId, [], { operation });
+    await master.call(MasterMethods.rename, {
+      ...{ from: '/file', to: '/moved', noReplace: false, operation: undefined },
+    });
+    await master.crash();
+    deepEqual(await master.confirmUpload(uploadId, [], { operation }), first);
+    await rejects(stat(master, '/file'), kind('NOT_FOUND'));
+    await rejects(master.confirmUpload(uploadId, [], { operation: master.operation() }), kind('UPLOAD_NOT_FOUND'));
+  }
+});
+
+test('upload: abandoned when silent for its lease, not when renewed; a restart of the master gives a full lease', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId } = await master.beginUpload('/kept', 1);
+  const silent = await master.beginUpload('/silent', 1);
+  const renew = () =>
+    master.call(MasterMethods.extendUpload, {
+      ...{ uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [], operation: undefined },
+    });
+  await master.simulation.runFor(40_000);
+  await renew();
+  await master.simulation.runFor(25_000);
+  await rejects(master.confirmUpload(silent.uploadId, []), kind('UPLOAD_NOT_FOUND'));
+  equal(await garbageCount(master), 1);
+  await renew();
+  await master.simulation.runFor(50_000);
+  await master.crash();
+  await master.simulation.runFor(30_000);
+  await master.confirmUpload(uploadId, []);
+});
+
+test('upload: extending plans more chunks away from the servers named, and takes back what is dropped', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId, chunks } = await master.beginUpload('/file', 1);
+  const more = await master.call(MasterMethods.extendUpload, {
+    ...{ uploadId, chunkCount: 2, avoidServers: [2], droppedHandles: [chunks[0]!.handle], operation: undefined },
+  });
+  deepEqual(
+    more.chunks.map(({ replicas }) => replicas.map(({ serverId }) => serverId).sort()),
+    [
+      [1, 3],
+      [1, 3],
+    ],
+  );
+  const dropped = { handle: chunks[0]!.handle, offset: 0, length: 1 };
+  await rejects(master.confirmUpload(uploadId, [dropped]), kind('INVALID_ARGUMENT'));
+  await master.call(MasterMethods.abortUpload, { uploadId });
+  await rejects(master.confirmUpload(uploadId, []), kind('UPLOAD_NOT_FOUND'));
+  equal(await garbageCount(master), 3);
+});
+
+test('upload: with too few chunkservers it is refused, saying how many there are and how many are needed', async () => {
+  const master = await TestMaster.start(1);
+  await rejects(master.beginUpload('/file', 1), (error: { kind?: string; message: string }) => {
+    match(error.message, /\b1\b.*\b2\b|\b2\b.*\b1\b/);
+    return error.kind === 'NOT_ENOUGH_SERVERS';
+  });
+  await master.create('/empty'); // takes no chunk
+});

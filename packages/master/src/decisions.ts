@@ -6,17 +6,19 @@ import { bytesToKey, keyToBytes } from '@cairnfs/base';
 import type { Ledger, StateTransaction } from '@cairnfs/storage';
 import type { Decisions } from './context.ts';
 import { LogRecord } from './gen/cairn/master/v1/state.ts';
+import { StateCache } from './state/state-cache.ts';
 import { Transaction } from './state/transaction.ts';
 
 export class LedgerDecisions implements Decisions {
   readonly #ledger: Ledger;
+  readonly #cache = new StateCache();
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
   }
 
   read(): Transaction {
-    return new Transaction(this.#ledger.view());
+    return new Transaction(this.#ledger.view(), this.#cache);
   }
 
   settled(transaction: Transaction): Promise<void> | undefined {
@@ -44,7 +46,9 @@ export class LedgerDecisions implements Decisions {
   append(operation: string, transaction: Transaction): number {
     if (transaction.changes.size === 0) return 0;
     const changes = [...transaction.changes].map(([key, value]) => ({ key: keyToBytes(key), value }));
-    return this.#ledger.append(LogRecord.encode({ operation, changes }).finish());
+    const sequence = this.#ledger.append(LogRecord.encode({ operation, changes }).finish());
+    transaction.appended(sequence);
+    return sequence;
   }
 }
 

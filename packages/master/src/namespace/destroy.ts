@@ -10,7 +10,6 @@ import {
   direntRange,
   extentKey,
   garbageKey,
-  inodeKey,
   inodeOfDetachedKey,
   META,
 } from '../state/keys.ts';
@@ -118,6 +117,6 @@ function freeExtents(
 }
 
 function forget(transaction: Transaction, id: number, inode: Found['inode']): void {
-  transaction.remove(inodeKey(id));
+  transaction.removeInode(id);
   count(transaction, inode, -1);
 }

@@ -53,6 +53,8 @@ export function recall<S>(transaction: Transaction, { operation, method, reply }
     const message = `an operation's client is ${OPERATION_CLIENT_BYTES} bytes, not ${client.length}`;
     throw new FsError('INVALID_ARGUMENT', message);
   }
+  const { forgottenBelow, highestNumber } = headerOf(transaction, client);
+  if (number > highestNumber) return undefined;
   const entry = transaction.get(operationKey(client, number));
   if (entry !== undefined) {
     // Decoded bytes point into the entry, which the store only lends.
@@ -63,7 +65,6 @@ export function recall<S>(transaction: Transaction, { operation, method, reply }
       `operation ${number} of this client was another call: numbers are not reused`,
     );
   }
-  const { forgottenBelow } = headerOf(transaction, client);
   if (number >= forgottenBelow) return undefined;
   const message = `operation ${number} comes too late: its result, if there was one, is forgotten, and it is not applied again`;
   throw new FsError('OUTCOME_EXPIRED', message, { details: { number, forgottenBelow } });
@@ -86,6 +87,7 @@ export function remember<S>(transaction: Transaction, options: OnceOptions<S>, r
   }
   header.count += 1;
   header.atMs = Math.max(header.atMs, wallMs);
+  header.highestNumber = Math.max(header.highestNumber, number);
   transaction.put(operationKey(client, number), OperationResult.encode(entry).finish());
   transaction.put(operationKey(client, 0), OperationHeader.encode(header).finish());
 }
@@ -111,17 +113,19 @@ export function sweepOperations(transaction: Transaction, cursor: string, wallMs
 
 function headerOf(transaction: Transaction, client: Uint8Array): OperationHeader {
   const value = transaction.get(operationKey(client, 0));
-  return value === undefined ? { forgottenBelow: 0, count: 0, atMs: 0 } : OperationHeader.decode(value);
+  return value === undefined
+    ? { forgottenBelow: 0, count: 0, atMs: 0, highestNumber: 0 }
+    : OperationHeader.decode(value);
 }
 
-/** Forgets the lowest numbers, at most `limit` of them. Changes `header`. */
+/** Forgets the lowest numbers, at most `limit` of them. Changes `header`. What lies below it already goes by its age. */
 function forget(
   transaction: Transaction,
   client: Uint8Array,
   header: OperationHeader,
   { below, limit }: { below: number; limit: number },
 ): void {
-  const entries = transaction.range(operationRange(client, below), limit);
+  const entries = transaction.range(operationRange(client, { from: header.forgottenBelow, below }), limit);
   for (const { key } of entries) drop(transaction, key, header);
   if (entries.length < limit && below < Number.MAX_SAFE_INTEGER) {
     header.forgottenBelow = Math.max(header.forgottenBelow, below);

@@ -23,10 +23,13 @@ export const TRASH_INODE = 2;
 export const FIRST_INODE = 16;
 
 export const inodeKey = (inode: number): Key => `i${u64ToKey(inode)}`;
+export const isInodeKey = (key: Key): boolean => key.charCodeAt(0) === 0x69;
+export const inodeOfInodeKey = (key: Key): number => keyToU64(key, 1);
 
 export const direntKey = (parent: number, name: string): Key => `d${u64ToKey(parent)}${bytesToKey(utf8Bytes(name))}`;
 /** Every name in the directory lies from `start` up to `end`. */
 export const direntRange = (parent: number) => ({ start: `d${u64ToKey(parent)}`, end: `d${u64ToKey(parent + 1)}` });
+export const parentOfDirentKey = (key: Key): number => keyToU64(key, 1);
 export const nameOfDirentKey = (key: Key): string => utf8Text(keyToBytes(key.slice(9)));
 
 export const extentKey = (inode: number, offset: number): Key => `e${u64ToKey(inode)}${u64ToKey(offset)}`;
@@ -67,9 +70,9 @@ export const uploadRange = { start: 'u', end: 'v' } as const;
 export const idOfUploadKey = (key: Key): string => keyToUuid(key, 1);
 
 export const operationKey = (client: Uint8Array, number: number): Key => `o${bytesToKey(client)}${u64ToKey(number)}`;
-/** The client's results, without its header, under numbers below `below`. */
-export const operationRange = (client: Uint8Array, below: number) => ({
-  start: operationKey(client, 1),
+/** The client's results, without its header, under the numbers of [from, below). */
+export const operationRange = (client: Uint8Array, { from, below }: { from: number; below: number }) => ({
+  start: operationKey(client, Math.max(1, from)),
   end: operationKey(client, below),
 });
 export const allOperationsRange = { start: 'o', end: 'p' } as const;

@@ -12,6 +12,7 @@ import {
   extentKey,
   extentRange,
   inodeKey,
+  isInodeKey,
   META,
   memberKey,
   offsetOfExtentKey,
@@ -19,6 +20,7 @@ import {
   unsettledKey,
   uploadKey,
 } from './keys.ts';
+import type { StateCache } from './state-cache.ts';
 
 export type FileExtent = ExtentValue & { readonly offset: number };
 
@@ -28,8 +30,16 @@ export class Transaction {
   readonly #view: StateView;
   readonly #changes = new Map<Key, Uint8Array | undefined>();
 
-  constructor(view: StateView) {
+  readonly #inodes = new Map<number, Inode>();
+  readonly #cache: StateCache;
+  /** The last name that was looked for in vain: who makes it looks again. */
+  #absent: { readonly parent: number; readonly name: string } | undefined;
+  /** Of what was read from the cache. */
+  #cachedSequence = 0;
+
+  constructor(view: StateView, cache: StateCache) {
     this.#view = view;
+    this.#cache = cache;
   }
 
   get changes(): ReadonlyMap<Key, Uint8Array | undefined> {
@@ -38,7 +48,7 @@ export class Transaction {
 
   /** The answer may leave once this is durable. */
   get readSequence(): number {
-    return this.#view.readSequence;
+    return Math.max(this.#view.readSequence, this.#cachedSequence);
   }
 
   get(key: Key): Uint8Array | undefined {
@@ -74,22 +84,70 @@ export class Transaction {
 
   // ---- Namespace ----
 
+  /** A copy that the caller may change; its `xattrs` are replaced, not changed. */
   inode(inode: number): Inode | undefined {
-    const value = this.get(inodeKey(inode));
+    if (this.#changes.size > 0) {
+      const key = inodeKey(inode);
+      if (this.#changes.has(key)) {
+        const own = this.#inodes.get(inode);
+        return own === undefined ? undefined : { ...own };
+      }
+    }
+    const cached = this.#cache.inode(inode);
+    if (cached !== undefined) {
+      this.#cachedSequence = Math.max(this.#cachedSequence, cached.sequence);
+      return { ...cached.value };
+    }
+    const value = this.#view.get(inodeKey(inode));
     if (value === undefined) return undefined;
     const decoded = Inode.decode(value);
     // Decoded bytes point into the value, which the store only lends.
     for (const name in decoded.xattrs) decoded.xattrs[name] = new Uint8Array(decoded.xattrs[name]!);
+    this.#cache.keepInode(inode, { value: { ...decoded }, sequence: this.#view.readSequence });
     return decoded;
   }
 
   putInode(inode: number, value: Inode): void {
+    this.#inodes.set(inode, { ...value });
     this.put(inodeKey(inode), Inode.encode(value).finish());
   }
 
-  dirent(parent: number, name: string): Dirent | undefined {
-    const value = this.get(direntKey(parent, name));
-    return value === undefined ? undefined : Dirent.decode(value);
+  removeInode(inode: number): void {
+    this.#inodes.delete(inode);
+    this.remove(inodeKey(inode));
+  }
+
+  dirent(parent: number, name: string): Readonly<Dirent> | undefined {
+    if (this.#changes.size > 0) {
+      const key = direntKey(parent, name);
+      if (this.#changes.has(key)) {
+        const own = this.#changes.get(key);
+        return own === undefined ? undefined : Dirent.decode(own);
+      }
+    }
+    const cached = this.#cache.dirent(parent, name);
+    if (cached !== undefined) {
+      this.#cachedSequence = Math.max(this.#cachedSequence, cached.sequence);
+      return cached.value;
+    }
+    if (this.#absent?.parent === parent && this.#absent.name === name) return undefined;
+    const value = this.#view.get(direntKey(parent, name));
+    if (value === undefined) {
+      this.#absent = { parent, name };
+      return undefined;
+    }
+    const decoded = Dirent.decode(value);
+    this.#cache.keepDirent(parent, name, { value: decoded, sequence: this.#view.readSequence });
+    return decoded;
+  }
+
+  /** What was written is in the state now, under this sequence number: the cache follows. */
+  appended(sequence: number): void {
+    for (const [inode, value] of this.#inodes) this.#cache.keepInode(inode, { value, sequence });
+    for (const [key, value] of this.#changes) {
+      const isKept = value !== undefined && isInodeKey(key);
+      if (!isKept) this.#cache.forget(key);
+    }
   }
 
   putDirent(parent: number, name: string, value: Dirent): void {

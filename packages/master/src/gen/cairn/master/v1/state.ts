@@ -140,6 +140,8 @@ export interface OperationHeader {
   count: number;
   /** When the newest was kept. */
   atMs: number;
+  /** The highest number a result was ever kept for: an operation above it is new. */
+  highestNumber: number;
 }
 
 function createBaseLogRecord(): LogRecord {
@@ -1351,7 +1353,7 @@ export const OperationResult: MessageFns<OperationResult> = {
 };
 
 function createBaseOperationHeader(): OperationHeader {
-  return { forgottenBelow: 0, count: 0, atMs: 0 };
+  return { forgottenBelow: 0, count: 0, atMs: 0, highestNumber: 0 };
 }
 
 export const OperationHeader: MessageFns<OperationHeader> = {
@@ -1364,6 +1366,9 @@ export const OperationHeader: MessageFns<OperationHeader> = {
     }
     if (message.atMs !== 0) {
       writer.uint32(24).uint64(message.atMs);
+    }
+    if (message.highestNumber !== 0) {
+      writer.uint32(32).uint64(message.highestNumber);
     }
     return writer;
   },
@@ -1405,6 +1410,14 @@ export const OperationHeader: MessageFns<OperationHeader> = {
             message.atMs = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.highestNumber = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1425,6 +1438,7 @@ export const OperationHeader: MessageFns<OperationHeader> = {
     message.forgottenBelow = object.forgottenBelow ?? 0;
     message.count = object.count ?? 0;
     message.atMs = object.atMs ?? 0;
+    message.highestNumber = object.highestNumber ?? 0;
     return message;
   },
 };

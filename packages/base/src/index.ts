@@ -7,5 +7,6 @@ export * from './crc32c-combine.ts';
 export * from './errors.ts';
 export * from './key.ts';
 export * from './lru-map.ts';
+export * from './page-aligned.ts';
 export * from './seams.ts';
 export * from './uuid.ts';

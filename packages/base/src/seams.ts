@@ -61,6 +61,11 @@ export interface DiskFile {
   read(position: number, target: Uint8Array): Promise<number>;
   /** Writes all `buffers`, one after another, at `position`; one system call where the platform can. */
   write(position: number, buffers: readonly Uint8Array[]): Promise<void>;
+  /**
+   * As `write`, for bulk data that is not expected to be read back soon: where the platform can, whole pages from
+   * `allocatePageAligned` go past the page cache, which costs a copy and the memory of the cache.
+   */
+  writeBulk(position: number, bytes: Uint8Array): Promise<void>;
   /** fdatasync: when it resolves, every write that resolved before the call is on stable storage. */
   sync(): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { DiskError } from '../errors.ts';
+import { allocatePageAligned } from '../page-aligned.ts';
 import { type MakeSubject, withSubject } from './subject.ts';
 
 /** Defines the tests that every `Disk` must pass. */
@@ -30,6 +31,40 @@ export function diskContract(make: MakeSubject): void {
       equal(target[0], 3);
       equal(await file.read(3, target), 0);
       equal(await file.read(100, target), 0);
+      await file.close();
+    }),
+  );
+
+  test(
+    'file: bulk data is written whole, wherever it begins and ends, and mixes with other writes',
+    withSubject(make, async ({ seams: { disk }, directory }) => {
+      const file = await disk.open(`${directory}/a`, 'create');
+      const MiB = 1024 * 1024;
+      const pages = allocatePageAligned(MiB).map((_, index) => index % 251);
+      const aligned = allocatePageAligned(MiB);
+      aligned.set(pages);
+      const expected = new Uint8Array(4 * MiB);
+      const bulk = async (position: number, data: Uint8Array) => {
+        expected.set(data, position);
+        await file.writeBulk(position, data);
+      };
+      const plain = async (position: number, data: Uint8Array) => {
+        expected.set(data, position);
+        await file.write(position, [data]);
+      };
+      await bulk(MiB, aligned);
+      await bulk(0, aligned);
+      await bulk(2 * MiB, aligned.subarray(0, 300_001)); // ends inside a page
+      await bulk(2 * MiB + 300_001, aligned.subarray(0, 300_000)); // begins inside a page of the file
+      await plain(MiB + 5, new Uint8Array(70_000).fill(9)); // into the page cache
+      const target = new Uint8Array(4 * MiB);
+      await file.read(0, target);
+      await bulk(MiB, aligned.subarray(0, MiB / 2)); // over cached pages
+      await bulk(3 * MiB, aligned.subarray(4097, 4097 + 300_000)); // from inside a page of memory
+      await bulk(3 * MiB + 300_000, pages.subarray(0, MiB - 300_000)); // from memory of any kind
+      await file.sync();
+      equal(await file.read(0, target), 4 * MiB);
+      equal(Buffer.compare(target, expected), 0);
       await file.close();
     }),
   );

@@ -261,7 +261,7 @@ class Incoming {
       const block = offset / BLOCK_BYTES + index;
       if (sum !== blockChecksums[block]) throw new CorruptBlockError(this.#handle, block);
     }
-    if (this.smallBytes === undefined) await this.#use((file) => file.write(offset, [bytes]));
+    if (this.smallBytes === undefined) await this.#use((file) => file.writeBulk(offset, bytes));
     else this.smallBytes.set(bytes, offset);
     this.#received += bytes.length;
   }

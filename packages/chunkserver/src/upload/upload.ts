@@ -101,7 +101,7 @@ export class Upload {
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     try {
-      await this.#use((file) => file.write(offset, [bytes]));
+      await this.#use((file) => file.writeBulk(offset, bytes));
     } catch (error) {
       throw this.store.fault(error);
     }

@@ -1,17 +1,23 @@
 /**
  * Memory for the raw data of frames. Bulk data takes 1 MiB buffers from a bounded free list, because allocating and
  * faulting in a fresh one costs as much as reading it; smaller data is allocated exactly and left to the garbage
- * collector. What the holders never release is collected too, and merely misses the list.
+ * collector. The buffers of the list lie at pages, so that disks can take them past the page cache; when all of them are
+ * taken, further ones come from the heap and go back to it.
  */
+import { allocatePageAligned } from '@cairnfs/base';
 import { BLOCK_BYTES, FRAME_DATA_BYTES_MAX, POOL_FREE_BUFFERS_MAX } from '../limits.ts';
 import { PooledBytes } from './pooled-bytes.ts';
 
 /** Above it the data lies in a whole 1 MiB buffer, of which the operating system backs the part touched. */
 const EXACT_BYTES_MAX = BLOCK_BYTES;
+/** Allocated at once; what is not used yet is not backed by memory. */
+const SLAB_BUFFERS = 16;
 
 export class BufferPool {
   readonly #free: Uint8Array[] = [];
   readonly #freeBuffersMax: number;
+  /** Page-aligned buffers made so far; they come back to the list, others are dropped. */
+  #listed = 0;
   #outstanding = 0;
 
   constructor(freeBuffersMax: number = POOL_FREE_BUFFERS_MAX) {
@@ -21,9 +27,11 @@ export class BufferPool {
   /** Memory of at least `length` bytes, at most `FRAME_DATA_BYTES_MAX`, with one reference. Not zeroed. */
   take(length: number): PooledBytes {
     if (length <= EXACT_BYTES_MAX) return new PooledBytes(Buffer.allocUnsafe(length));
-    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(FRAME_DATA_BYTES_MAX);
     this.#outstanding += 1;
-    return new PooledBytes(bytes, this.#takeBack);
+    if (this.#free.length === 0 && this.#listed < this.#freeBuffersMax) this.#addSlab();
+    const bytes = this.#free.pop();
+    if (bytes !== undefined) return new PooledBytes(bytes, this.#takeBack);
+    return new PooledBytes(Buffer.allocUnsafeSlow(FRAME_DATA_BYTES_MAX), this.#drop);
   }
 
   /** 1 MiB buffers taken and not yet back. */
@@ -35,8 +43,22 @@ export class BufferPool {
     return this.#free.length;
   }
 
+  /** The last of the list is taken first, so that the memory of a slab is touched only as far as it is needed. */
+  #addSlab(): void {
+    const count = Math.min(SLAB_BUFFERS, this.#freeBuffersMax - this.#listed);
+    const slab = allocatePageAligned(count * FRAME_DATA_BYTES_MAX);
+    for (let index = count - 1; index >= 0; index -= 1) {
+      this.#free.push(slab.subarray(index * FRAME_DATA_BYTES_MAX, (index + 1) * FRAME_DATA_BYTES_MAX));
+    }
+    this.#listed += count;
+  }
+
   readonly #takeBack = (bytes: Uint8Array): void => {
     this.#outstanding -= 1;
-    if (this.#free.length < this.#freeBuffersMax) this.#free.push(bytes);
+    this.#free.push(bytes);
+  };
+
+  readonly #drop = (): void => {
+    this.#outstanding -= 1;
   };
 }

@@ -170,6 +170,10 @@ class ProcessFile implements DiskFile {
     });
   }
 
+  writeBulk(position: number, bytes: Uint8Array): Promise<void> {
+    return this.write(position, [bytes]);
+  }
+
   sync(): Promise<void> {
     this.#checkOpen();
     const changeCount = this.#file.changeCount;

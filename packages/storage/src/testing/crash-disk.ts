@@ -197,6 +197,10 @@ class CrashFile implements DiskFile {
     this.#inode.current.apply(change);
   }
 
+  writeBulk(position: number, bytes: Uint8Array): Promise<void> {
+    return this.write(position, [bytes]);
+  }
+
   async sync(): Promise<void> {
     const changes = this.#inode.pending.slice();
     await this.#disk.operation('sync', this.#path);

@@ -5,21 +5,22 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const MIB = 1024 * 1024;
+const MB = 1_000_000;
 const writeAsync = promisify(write);
 const fdatasyncAsync = promisify(fdatasync);
 
 export interface MachineLimits {
-  threeCopiesMibPerSecond: number;
-  readMibPerSecond: number;
-  loopbackMibPerSecond: number;
+  threeCopiesMbPerSecond: number;
+  readMbPerSecond: number;
+  loopbackMbPerSecond: number;
   fdatasyncPerSecond: number;
 }
 
 export async function measureMachine(directory: string): Promise<MachineLimits> {
   return {
-    threeCopiesMibPerSecond: await threeCopies(directory, 1024),
-    readMibPerSecond: readBack(directory, 1024),
-    loopbackMibPerSecond: await loopback(1024),
+    threeCopiesMbPerSecond: await threeCopies(directory, 1024),
+    readMbPerSecond: readBack(directory, 1024),
+    loopbackMbPerSecond: await loopback(1024),
     fdatasyncPerSecond: syncs(directory, 500),
   };
 }
@@ -36,7 +37,7 @@ async function threeCopies(directory: string, mib: number): Promise<number> {
       closeSync(fd);
     }),
   );
-  const rate = mib / seconds(started);
+  const rate = (mib * MIB) / MB / seconds(started);
   for (const copy of [1, 2]) rmSync(join(directory, `copy-${copy}`));
   return rate;
 }
@@ -48,7 +49,7 @@ function readBack(directory: string, mib: number): number {
   const fd = openSync(path, 'r');
   const started = performance.now();
   for (let index = 0; index < mib; index += 1) readSync(fd, piece, 0, MIB, index * MIB);
-  const rate = mib / seconds(started);
+  const rate = (mib * MIB) / MB / seconds(started);
   closeSync(fd);
   rmSync(path);
   return rate;
@@ -86,7 +87,7 @@ async function loopback(mib: number): Promise<number> {
       send();
     });
   });
-  return mib / seconds(started);
+  return (mib * MIB) / MB / seconds(started);
 }
 
 /** 4 KiB written and made durable, one after another, in a file that already has its size. */

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: a fresh local cluster in a temporary folder, every workload once, the machine's own limits in the
+ * `npm run bench`: a fresh local cluster in a temporary folder, every workload once (after an untimed run), the machine's own limits in the
  * same run, and what each server used. `--json` prints the figures for programs; `--only TEXT` picks workloads.
  */
 import { spawn } from 'node:child_process';
@@ -47,10 +47,10 @@ async function main(): Promise<void> {
     for (const workload of WORKLOADS) {
       if (options.only !== undefined && !workload.name.includes(options.only)) continue;
       note(workload.name);
-      await workload.prepare?.(client);
+      await workload.run(client, workload.warmUp, 'warm');
       const before = cluster.pids.map(usageOf);
       const started = performance.now();
-      const amount = await workload.run(client);
+      const amount = await workload.run(client, workload.pieces, 'timed');
       const rate = amount / ((performance.now() - started) / 1000);
       const cpuSeconds = cluster.pids.map((pid, index) => usageOf(pid).cpuSeconds - before[index]!.cpuSeconds);
       const ofMachine = workload.limit === undefined ? undefined : rate / limits[workload.limit];
@@ -109,15 +109,16 @@ function printTable(limits: Awaited<ReturnType<typeof measureMachine>>, rows: Ro
     );
   print('');
   print(
-    `this machine: three local copies with fdatasync ${Math.round(limits.threeCopiesMibPerSecond)} MiB/s, local read ` +
-      `${Math.round(limits.readMibPerSecond)} MiB/s, loopback ${Math.round(limits.loopbackMibPerSecond)} MiB/s, ` +
+    `this machine: three local copies with fdatasync ${Math.round(limits.threeCopiesMbPerSecond)} MB/s, local read ` +
+      `${Math.round(limits.readMbPerSecond)} MB/s, loopback ${Math.round(limits.loopbackMbPerSecond)} MB/s, ` +
       `fdatasync ${Math.round(limits.fdatasyncPerSecond)}/s`,
   );
   usages.forEach((usage, index) => {
     const name = index === 0 ? 'master' : `chunkserver ${index}`;
     const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
     print(
-      `${name}: ${usage.cpuSeconds.toFixed(1)} s CPU, ${mib(usage.memoryBytes)} MiB, at most ${mib(usage.peakMemoryBytes)} MiB`,
+      `${name}: ${usage.cpuSeconds.toFixed(1)} s CPU, ${mib(usage.memoryBytes)} MiB resident, ${mib(usage.ownMemoryBytes)} MiB of it ` +
+        `its own (the rest: pages of its files and of node), at most ${mib(usage.peakMemoryBytes)} MiB resident`,
     );
   });
 }

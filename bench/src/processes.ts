@@ -7,6 +7,8 @@ export interface ProcessUsage {
   cpuSeconds: number;
   peakMemoryBytes: number;
   memoryBytes: number;
+  /** Without pages of files, which the kernel takes back when it needs them. */
+  ownMemoryBytes: number;
 }
 
 export function usageOf(pid: number): ProcessUsage {
@@ -17,6 +19,7 @@ export function usageOf(pid: number): ProcessUsage {
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND,
     peakMemoryBytes: kib(status, 'VmHWM'),
     memoryBytes: kib(status, 'VmRSS'),
+    ownMemoryBytes: kib(status, 'RssAnon'),
   };
 }
 

@@ -63,10 +63,18 @@ export function keyToU64(key: Key, offset = 0): number {
   return value;
 }
 
+/** The conversion last made: whoever works on a chunk asks for several of its keys in a row. */
+let lastUuid = '';
+let lastUuidKey: Key = '';
+
 /** 16 characters. Takes the 36 lowercase characters of a UUID only, so that one UUID has one key. */
 export function uuidToKey(uuid: string): Key {
+  if (uuid === lastUuid) return lastUuidKey;
   if (!isUuid(uuid)) throw new FsError('INVALID_ARGUMENT', `"${uuid}" is not a UUID of 36 lowercase characters.`);
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('latin1');
+  const key = Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('latin1');
+  lastUuid = uuid;
+  lastUuidKey = key;
+  return key;
 }
 
 export function keyToUuid(key: Key, offset = 0): string {

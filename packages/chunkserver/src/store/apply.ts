@@ -42,17 +42,21 @@ type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['v
  * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect:
  * the replica stays unreadable, and the disk goes on.
  *
- * @param damaged runs for such a record.
+ * @param options.damaged runs for such a record.
+ * @param options.appending the record being appended, which need not be decoded again; undefined in a replay.
  */
-export function transitions(damaged: (handle: string, error: FsError) => void): Apply {
+export function transitions(options: {
+  damaged: (handle: string, error: FsError) => void;
+  appending: () => Record | undefined;
+}): Apply {
   return (transaction, bytes, _sequence, data) => {
-    const { handle, kind } = Record.decode(bytes);
+    const { handle, kind } = options.appending() ?? Record.decode(bytes);
     assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
     try {
       applyKind({ transaction, handle }, kind, data);
     } catch (error) {
       if (!isFsError(error, 'DAMAGED')) throw error;
-      damaged(handle, error);
+      options.damaged(handle, error);
     }
   };
 }

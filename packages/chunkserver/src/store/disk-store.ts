@@ -25,6 +25,7 @@ export class DiskStore {
   #failure: FsError | undefined;
   #failed: (store: DiskStore) => void = () => {};
   #damaged: (handle: string, error: FsError) => void = () => {};
+  #appending: Record | undefined;
   /** By the record being appended. */
   #damage: FsError | undefined;
   /** Whoever waits for the journal. */
@@ -67,7 +68,10 @@ export class DiskStore {
       const space = await disk.space(directory);
       // Damage met in the replay is found again when the replica is loaded.
       let store: DiskStore | undefined;
-      const apply = transitions((handle, error) => store?.foundDamaged(handle, error));
+      const apply = transitions({
+        damaged: (handle, error) => store?.foundDamaged(handle, error),
+        appending: () => store?.appending,
+      });
       const ledger = await openLedger(seams, { directory, apply, format: FORMAT });
       store = new DiskStore(seams, { directory, ledger, identity, lock });
       store.space = space;
@@ -76,6 +80,11 @@ export class DiskStore {
       await lock.release();
       throw error;
     }
+  }
+
+  /** The record being applied, when it is not one of a replay. */
+  get appending(): Record | undefined {
+    return this.#appending;
   }
 
   get failure(): FsError | undefined {
@@ -121,7 +130,15 @@ export class DiskStore {
   append(handle: string, kind: RecordKind, data?: Uint8Array): number {
     this.checkHealthy();
     this.#damage = undefined;
-    const sequence = this.ledger.append(Record.encode({ handle, kind }).finish(), data);
+    const record = { handle, kind };
+    const encoded = Record.encode(record).finish();
+    this.#appending = record;
+    let sequence: number;
+    try {
+      sequence = this.ledger.append(encoded, data);
+    } finally {
+      this.#appending = undefined;
+    }
     if (this.#damage !== undefined) throw this.#damage;
     return sequence;
   }

@@ -187,6 +187,13 @@ export class Replicas implements MutableReplicas {
     return replica;
   }
 
+  /** A small upload is durable; its object is made when somebody asks for it. */
+  stored(store: DiskStore, length: number): void {
+    const use = this.useOf(store);
+    use.replicaCount += 1;
+    use.usedBytes += length;
+  }
+
   /** More of an upload is durable. Nobody decides on it yet, so an object that knows less is simply replaced. */
   uploadGrew(store: DiskStore, handle: string, lengthBefore: number, length: number): void {
     const use = this.useOf(store);

@@ -163,7 +163,7 @@ export class Uploads {
     } finally {
       this.#storing.delete(handle);
     }
-    replicas.added(store, handle);
+    replicas.stored(store, length);
     return { receivedLength: length, durableLength: length };
   }
 

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { loadConfig } from '../config/load.ts';
 import { chunkserverSchema, masterSchema } from '../config/schema.ts';
 import { describeFailure, EXIT_FAILED } from '../failure.ts';
+import { prepareEngine } from '../serve/engine.ts';
 import { endOfLife } from '../serve/lifetime.ts';
 import { up } from '../up/up.ts';
 import { wholeNumber } from './options.ts';
@@ -66,6 +67,7 @@ function masterCommand(): Command {
     async (flags: ServerFlags) => {
       await ending(async () => {
         // Loaded when needed: user commands start faster without the servers.
+        prepareEngine();
         const { serveMaster } = await import('../serve/serve-master.ts');
         await serveMaster(settings(masterSchema, flags), endOfLife());
       });
@@ -79,6 +81,7 @@ function chunkserverCommand(): Command {
     'cairn chunkserver --set \'disks=["/disk1"]\' --set \'masters=["10.0.0.1:9000"]\'',
   ]).action(async (flags: ServerFlags) => {
     await ending(async () => {
+      prepareEngine();
       const { serveChunkserver } = await import('../serve/serve-chunkserver.ts');
       await serveChunkserver(settings(chunkserverSchema, flags), endOfLife());
     });

@@ -66,6 +66,8 @@ export interface DiskFile {
    * `allocatePageAligned` go past the page cache, which costs a copy and the memory of the cache.
    */
   writeBulk(position: number, bytes: Uint8Array): Promise<void>;
+  /** As `read`, for bulk data that is not expected to be read again soon: past the page cache in the same cases. */
+  readBulk(position: number, target: Uint8Array): Promise<number>;
   /** fdatasync: when it resolves, every write that resolved before the call is on stable storage. */
   sync(): Promise<void>;
   truncate(sizeBytes: number): Promise<void>;

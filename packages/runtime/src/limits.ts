@@ -8,10 +8,10 @@ import { KiB, MiB } from '@cairnfs/base';
  * do not come this way.
  */
 export const SYNC_WRITE_BYTES_MAX = 64 * KiB;
-/** Bulk writes shorter than this take the page cache: the device's latency counts for more than a copy. */
-export const DIRECT_WRITE_BYTES_MIN = 256 * KiB;
-/** Direct writes start and end at multiples of it: the logical block of any disk in use. */
-export const DIRECT_WRITE_UNIT_BYTES = 4 * KiB;
+/** Bulk accesses shorter than this take the page cache: the device's latency counts for more than a copy. */
+export const DIRECT_BYTES_MIN = 256 * KiB;
+/** Direct accesses start and end at multiples of it: the logical block of any disk in use. */
+export const DIRECT_UNIT_BYTES = 4 * KiB;
 /** Buffers one `writev` takes: IOV_MAX of Linux. */
 export const WRITEV_BUFFERS_MAX = 1024;
 

@@ -222,6 +222,7 @@ const nodeDisk: Pick<Disk, 'open' | 'list' | 'makeDirectory' | 'rename' | 'remov
     return {
       read: async (position, target) => (await handle.read(target, 0, target.length, position)).bytesRead,
       write: async (position, buffers) => void (await handle.writev(buffers as Uint8Array[], position)),
+      readBulk: async (position, target) => (await handle.read(target, 0, target.length, position)).bytesRead,
       writeBulk: async (position, bytes) => void (await handle.write(bytes, 0, bytes.length, position)),
       sync: () => handle.datasync(),
       truncate: (sizeBytes) => handle.truncate(sizeBytes),

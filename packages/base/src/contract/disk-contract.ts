@@ -65,6 +65,15 @@ export function diskContract(make: MakeSubject): void {
       await file.sync();
       equal(await file.read(0, target), 4 * MiB);
       equal(Buffer.compare(target, expected), 0);
+      const into = allocatePageAligned(4 * MiB);
+      equal(await file.readBulk(0, into), 4 * MiB);
+      equal(Buffer.compare(into, expected), 0);
+      equal(await file.readBulk(5, into), 4 * MiB - 5); // begins inside a page, ends behind the file
+      equal(Buffer.compare(into.subarray(0, 4 * MiB - 5), expected.subarray(5)), 0);
+      await file.truncate(3 * MiB + 7);
+      equal(await file.readBulk(2 * MiB, into), MiB + 7); // ends inside a page of the file
+      equal(Buffer.compare(into.subarray(0, MiB + 7), expected.subarray(2 * MiB, 3 * MiB + 7)), 0);
+      equal(await file.readBulk(8 * MiB, into), 0);
       await file.close();
     }),
   );

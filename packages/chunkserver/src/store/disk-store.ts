@@ -8,6 +8,7 @@ import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts'
 import { transitions } from './apply.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import { OpenFiles } from './open-files.ts';
+import { ReadHistory } from './read-history.ts';
 
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
@@ -19,6 +20,7 @@ export class DiskStore {
   readonly directory: string;
   readonly ledger: Ledger;
   readonly files: OpenFiles;
+  readonly readHistory = new ReadHistory();
   identity: DiskIdentity;
   /** Space of its file system, as last asked. */
   space = { totalBytes: 0, freeBytes: 0 };

@@ -112,7 +112,10 @@ async function readInto(replica: Replica, start: number, target: Uint8Array): Pr
   store.checkHealthy();
   if (replica.isInFile) {
     try {
-      return await store.files.use(store.chunkPath(handle), 'readWrite', (file) => file.read(start, target));
+      return await store.files.use(store.chunkPath(handle), 'readWrite', (file) => {
+        const isNew = target.length === FRAME_DATA_BYTES_MAX && !store.readHistory.noteRead(handle, start);
+        return isNew ? file.readBulk(start, target) : file.read(start, target);
+      });
     } catch (error) {
       // A file that is gone is damage to one replica, as one that is too short is; its blocks will not match.
       if (error instanceof DiskError && error.code === 'ENOENT') return 0;

@@ -4,21 +4,16 @@
  */
 import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev, writevSync } from 'node:fs';
 import { assert, DiskError, type DiskFile, isPageAligned } from '@cairnfs/base';
-import {
-  DIRECT_WRITE_BYTES_MIN,
-  DIRECT_WRITE_UNIT_BYTES,
-  SYNC_WRITE_BYTES_MAX,
-  WRITEV_BUFFERS_MAX,
-} from '../limits.ts';
+import { DIRECT_BYTES_MIN, DIRECT_UNIT_BYTES, SYNC_WRITE_BYTES_MAX, WRITEV_BUFFERS_MAX } from '../limits.ts';
 import { diskError } from './disk-error.ts';
 
 export class RuntimeFile implements DiskFile {
   readonly #path: string;
   readonly #descriptor: number;
   #isOpen = true;
-  /** Opened by the first bulk write; resolves to undefined where there is no direct I/O. */
+  /** Opened by the first bulk access; resolves to undefined where there is no direct I/O. */
   #direct: Promise<number | undefined> | undefined;
-  /** The device refused a direct write: its units are larger than ours. */
+  /** The device refused direct access: its units are larger than ours. */
   #refusesDirect = false;
 
   constructor(path: string, descriptor: number) {
@@ -64,17 +59,21 @@ export class RuntimeFile implements DiskFile {
 
   async writeBulk(position: number, bytes: Uint8Array): Promise<void> {
     this.#checkOpen();
-    const direct =
-      position % DIRECT_WRITE_UNIT_BYTES === 0 && !this.#refusesDirect && isPageAligned(bytes)
-        ? wholeUnits(bytes.length)
-        : 0;
+    const direct = this.#directBytes(position, bytes);
+    const descriptor = direct === 0 ? undefined : await this.#openDirect();
     let written = 0;
-    if (direct >= DIRECT_WRITE_BYTES_MIN) {
-      this.#direct ??= openDirect(this.#descriptor);
-      const descriptor = await this.#direct;
-      if (descriptor !== undefined) written = await this.#writeDirect(descriptor, position, bytes.subarray(0, direct));
-    }
+    if (descriptor !== undefined) written = await this.#writeDirect(descriptor, position, bytes.subarray(0, direct));
     if (written < bytes.length) await this.write(position + written, [bytes.subarray(written)]);
+  }
+
+  async readBulk(position: number, target: Uint8Array): Promise<number> {
+    this.#checkOpen();
+    const direct = this.#directBytes(position, target);
+    const descriptor = direct === 0 ? undefined : await this.#openDirect();
+    let filled = 0;
+    if (descriptor !== undefined) filled = await this.#readDirect(descriptor, position, target.subarray(0, direct));
+    // The rest, or the look that finds the end of the file there.
+    return filled + (await this.read(position + filled, target.subarray(filled)));
   }
 
   sync(): Promise<void> {
@@ -113,6 +112,39 @@ export class RuntimeFile implements DiskFile {
   #close(descriptor: number): Promise<void> {
     return new Promise((resolve, reject) => {
       close(descriptor, (error) => (error ? reject(diskError('close', this.#path, error)) : resolve()));
+    });
+  }
+
+  /** How many of the bytes can be moved directly, from the first one on. */
+  #directBytes(position: number, bytes: Uint8Array): number {
+    const isAligned = position % DIRECT_UNIT_BYTES === 0 && isPageAligned(bytes);
+    const direct = isAligned && !this.#refusesDirect ? wholeUnits(bytes.length) : 0;
+    return direct < DIRECT_BYTES_MIN ? 0 : direct;
+  }
+
+  /** A second descriptor of this file, whatever its name is by now. */
+  #openDirect(): Promise<number | undefined> {
+    const { O_DIRECT, O_RDWR } = constants;
+    this.#direct ??= new Promise((resolve) => {
+      if (O_DIRECT === undefined) resolve(undefined);
+      else open(`/proc/self/fd/${this.#descriptor}`, O_RDWR | O_DIRECT, (error, fd) => resolve(error ? undefined : fd));
+    });
+    return this.#direct;
+  }
+
+  /** @returns the bytes read, whole units: fewer at the end of the file, or when the rest has to go the ordinary way. */
+  #readDirect(descriptor: number, position: number, target: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(descriptor, target, 0, target.length, position, (error, bytesRead) => {
+        if (error === null) {
+          resolve(wholeUnits(bytesRead));
+        } else if (error.code === 'EINVAL') {
+          this.#refusesDirect = true;
+          resolve(0);
+        } else {
+          reject(diskError('read', this.#path, error));
+        }
+      });
     });
   }
 
@@ -166,15 +198,6 @@ function withoutFirst(buffers: Uint8Array[], length: number): Uint8Array[] {
   return left;
 }
 
-/** Opens the file of `descriptor` once more for direct I/O, whatever its name is by now. */
-function openDirect(descriptor: number): Promise<number | undefined> {
-  const { O_DIRECT, O_WRONLY } = constants;
-  if (O_DIRECT === undefined) return Promise.resolve(undefined);
-  return new Promise((resolve) => {
-    open(`/proc/self/fd/${descriptor}`, O_WRONLY | O_DIRECT, (error, direct) => resolve(error ? undefined : direct));
-  });
-}
-
 function wholeUnits(byteCount: number): number {
-  return byteCount - (byteCount % DIRECT_WRITE_UNIT_BYTES);
+  return byteCount - (byteCount % DIRECT_UNIT_BYTES);
 }

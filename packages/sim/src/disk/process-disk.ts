@@ -170,6 +170,10 @@ class ProcessFile implements DiskFile {
     });
   }
 
+  readBulk(position: number, target: Uint8Array): Promise<number> {
+    return this.read(position, target);
+  }
+
   writeBulk(position: number, bytes: Uint8Array): Promise<void> {
     return this.write(position, [bytes]);
   }

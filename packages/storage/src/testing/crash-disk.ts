@@ -197,6 +197,10 @@ class CrashFile implements DiskFile {
     this.#inode.current.apply(change);
   }
 
+  readBulk(position: number, target: Uint8Array): Promise<number> {
+    return this.read(position, target);
+  }
+
   writeBulk(position: number, bytes: Uint8Array): Promise<void> {
     return this.write(position, [bytes]);
   }

@@ -140,14 +140,17 @@ export const STATE_KEY_BYTES_MAX = 480; // LMDB's limit at 4 KiB pages is 511
 /** One put, or a removal when `value` is undefined. */
 export type StateChange = { key: Key; value: Uint8Array | undefined };
 
-/** An ordered map on disk with atomic batches: LMDB in production, memory in the simulator. Synchronous by design. */
+/** An ordered map on disk with atomic batches: LMDB in production, memory in the simulator. Reads are synchronous. */
 export interface StateStore {
   /** The value: valid until the next call; copy what must live on. */
   get(key: Key): Uint8Array | undefined;
   /** Entries with `start` <= key < `end` in byte order, at most `limit`; the values are copies. */
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[];
-  /** Applies all changes in one transaction: visible at once, durable after `flushed`. */
-  write(changes: Iterable<StateChange>): void;
+  /**
+   * Applies all changes in one transaction, one call at a time. Reads see either none or all of it until the promise
+   * resolves, all of it afterwards; durable after `flushed`. The values must not change before.
+   */
+  write(changes: Iterable<StateChange>): Promise<void>;
   /** Resolves when everything written before the call is on stable storage. */
   flushed(): Promise<void>;
   /** Bytes the store takes on disk. */

@@ -312,7 +312,8 @@ class JournaledLedger implements Ledger {
       const batch = this.#overlay.takeBatch(target);
       const change = appliedChange(this.#checksums.at(batch.through));
       batch.changes.set(change.key, change);
-      this.#store.write(batch.changes.values());
+      // The overlay answers for the batch until the store does.
+      await this.#store.write(batch.changes.values());
       this.#overlay.drop(batch);
       this.#checksums.dropThrough(batch.through);
       this.#foldedSequence = batch.through;

@@ -13,15 +13,15 @@ export function stateStoreContract(make: MakeSubject): void {
     });
 
   test(
-    'state store: a write is visible in the same tick, and a removal too',
+    'state store: a write is visible once it is done, and a removal too',
     withStore(async (store) => {
       equal(store.get('a'), undefined);
-      store.write([{ key: 'a', value: bytes(1, 2) }]);
+      await store.write([{ key: 'a', value: bytes(1, 2) }]);
       deepEqual(copy(store.get('a')), bytes(1, 2));
-      store.write([{ key: 'a', value: bytes(3) }]);
+      await store.write([{ key: 'a', value: bytes(3) }]);
       deepEqual(copy(store.get('a')), bytes(3));
-      store.write([{ key: 'a', value: undefined }]);
-      store.write([{ key: 'a', value: undefined }]);
+      await store.write([{ key: 'a', value: undefined }]);
+      await store.write([{ key: 'a', value: undefined }]);
       equal(store.get('a'), undefined);
     }),
   );
@@ -29,7 +29,7 @@ export function stateStoreContract(make: MakeSubject): void {
   test(
     'state store: later changes of one batch win',
     withStore(async (store) => {
-      store.write([
+      await store.write([
         { key: 'a', value: bytes(1) },
         { key: 'a', value: undefined },
         { key: 'b', value: bytes(1) },
@@ -54,7 +54,7 @@ export function stateStoreContract(make: MakeSubject): void {
         '\x7f',
         'b'.repeat(STATE_KEY_BYTES_MAX),
       ];
-      store.write(keys.map((key, index) => ({ key, value: bytes(index) })));
+      await store.write(keys.map((key, index) => ({ key, value: bytes(index) })));
       for (const [index, key] of keys.entries()) deepEqual(copy(store.get(key)), bytes(index));
       const listed = store.range('\x00', '\xff\xff\xff', 100).map(({ key }) => key);
       deepEqual(listed, [...keys].sort());
@@ -64,7 +64,7 @@ export function stateStoreContract(make: MakeSubject): void {
   test(
     'state store: a range includes its start, excludes its end, and stops at the limit',
     withStore(async (store) => {
-      store.write(['a', 'b', 'c', 'd'].map((key) => ({ key, value: bytes(key.charCodeAt(0)) })));
+      await store.write(['a', 'b', 'c', 'd'].map((key) => ({ key, value: bytes(key.charCodeAt(0)) })));
       const keys = (start: string, end: string, limit: number) => store.range(start, end, limit).map(({ key }) => key);
       deepEqual(keys('b', 'd', 10), ['b', 'c']);
       deepEqual(keys('aa', 'z', 2), ['b', 'c']);
@@ -72,7 +72,7 @@ export function stateStoreContract(make: MakeSubject): void {
       deepEqual(keys('c', 'a', 10), []);
       deepEqual(keys('e', 'z', 10), []);
       deepEqual(keys('a', 'z', 0), []);
-      store.write([
+      await store.write([
         { key: 'b', value: undefined },
         { key: 'bb', value: bytes(1) },
       ]);
@@ -84,7 +84,7 @@ export function stateStoreContract(make: MakeSubject): void {
     'state store: values may be empty or large, and those of a range are copies',
     withStore(async (store) => {
       const large = new Uint8Array(200_000).map((_, index) => index % 253);
-      store.write([
+      await store.write([
         { key: 'a', value: new Uint8Array(0) },
         { key: 'b', value: large },
         { key: 'c', value: bytes(1) },
@@ -92,7 +92,7 @@ export function stateStoreContract(make: MakeSubject): void {
       equal(store.get('a')?.length, 0);
       ok(Buffer.compare(store.get('b')!, large) === 0);
       const entries = store.range('a', 'z', 10);
-      store.write([
+      await store.write([
         { key: 'c', value: bytes(2) },
         { key: 'b', value: undefined },
       ]);
@@ -108,7 +108,7 @@ export function stateStoreContract(make: MakeSubject): void {
     'state store: the store keeps a copy, so the caller may change what it wrote',
     withStore(async (store) => {
       const value = bytes(1);
-      store.write([{ key: 'a', value }]);
+      await store.write([{ key: 'a', value }]);
       value.fill(7);
       deepEqual(copy(store.get('a')), bytes(1));
       await store.flushed();
@@ -120,9 +120,11 @@ export function stateStoreContract(make: MakeSubject): void {
     'state store: what was flushed is there after closing and opening again',
     withSubject(make, async ({ seams, directory }) => {
       const store = await seams.openStateStore(`${directory}/state`);
-      store.write(Array.from({ length: 5000 }, (_, index) => ({ key: `k${index}`, value: bytes(index, index >> 8) })));
+      await store.write(
+        Array.from({ length: 5000 }, (_, index) => ({ key: `k${index}`, value: bytes(index, index >> 8) })),
+      );
       await store.flushed();
-      store.write([{ key: 'k7', value: undefined }]);
+      await store.write([{ key: 'k7', value: undefined }]);
       await store.close();
       const again = await seams.openStateStore(`${directory}/state`);
       deepEqual(copy(again.get('k4999')), bytes(4999, 4999 >> 8));

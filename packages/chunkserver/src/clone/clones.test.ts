@@ -52,7 +52,7 @@ test('clone: replaces a replica whose entries are damaged', async () => {
   await to.disk.fold();
   await to.disk.crash('keep');
   const again = TestParts.over(to.disk, from);
-  to.disk.damage(replicaKey(HANDLE));
+  await to.disk.damage(replicaKey(HANDLE));
   const content = await clone(from, again, 100);
   equal(content[99], 99);
   ok(to.disk.replicas.stores.every(({ failure }) => failure === undefined));

@@ -38,7 +38,7 @@ for (const [name, key] of Object.entries(ENTRIES)) {
   test(`index: a flipped bit in the ${name} of one replica costs that replica, not the disk`, async () => {
     const disk = await twoChunks(1, 100);
     const replica = disk.replicas.find(HANDLE)!;
-    disk.damage(key);
+    await disk.damage(key);
     try {
       stage(replica, 50, new Uint8Array(4).fill(9));
     } catch (error) {
@@ -58,7 +58,7 @@ for (const [name, key] of Object.entries(ENTRIES)) {
 
   test(`index: a replica with a flipped bit in its ${name} can still be removed`, async () => {
     const disk = await twoChunks(2, 100);
-    disk.damage(key);
+    await disk.damage(key);
     const store = disk.replicas.holderOf(HANDLE)!;
     await disk.run(() => store.journal(HANDLE, { $case: 'quarantined', value: { atMs: 5, reason: 'surplus' } }));
     equal(disk.replicas.holderOf(HANDLE), undefined);
@@ -71,7 +71,7 @@ test('index: a staged mutation with a flipped bit goes with its replica', async 
   stage(disk.replicas.find(HANDLE)!, 100, new Uint8Array(10));
   await disk.run(() => disk.simulation.clock.sleep(100));
   await disk.fold();
-  disk.damage(mutationKey(HANDLE, 2));
+  await disk.damage(mutationKey(HANDLE, 2));
   const store = disk.replicas.holderOf(HANDLE)!;
   await disk.run(() => store.journal(HANDLE, { $case: 'quarantined', value: { atMs: 5, reason: 'surplus' } }));
   ok(healthy(disk));
@@ -79,7 +79,7 @@ test('index: a staged mutation with a flipped bit goes with its replica', async 
 
 test('index: a commit point that is missing is damage, not a chunk of no bytes', async () => {
   const disk = await twoChunks(4, 100);
-  disk.damage(commitPointKey(HANDLE), 'lose');
+  await disk.damage(commitPointKey(HANDLE), 'lose');
   await disk.crash('keep');
   equal(disk.replicas.find(HANDLE), undefined);
   ok(disk.replicas.find(OTHER) !== undefined);
@@ -93,7 +93,7 @@ test('index: a flipped bit is not summed again when an upload is cut', async () 
   const record = { $case: 'uploadStored' as const, value: { ...value, blockChecksums: [crc32c(bytes)] } };
   await disk.run(() => store.journal(HANDLE, record, bytes));
   await disk.fold();
-  disk.damage(dataKey(HANDLE));
+  await disk.damage(dataKey(HANDLE));
   const replica = disk.replicas.find(HANDLE)!;
   replica.log.cut(50);
   replica.applyCut(50);

@@ -82,11 +82,11 @@ export class TestDisk {
   }
 
   /** Flips a bit of a value in the index, or takes the value away. */
-  damage(key: Key, how: 'flip' | 'lose' = 'flip'): void {
+  async damage(key: Key, how: 'flip' | 'lose' = 'flip'): Promise<void> {
     const value = this.#index.get(key)?.slice();
     ok(value !== undefined && value.length > 2, 'there is nothing to damage');
     value[2]! ^= 1;
-    this.#index.write([{ key, value: how === 'lose' ? undefined : value }]);
+    await this.run(() => this.#index.write([{ key, value: how === 'lose' ? undefined : value }]));
   }
 
   /** Committed bytes as a reader gets them. */

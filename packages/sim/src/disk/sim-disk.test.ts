@@ -131,9 +131,9 @@ test('state store: a lost power falls back to the last flush, a killed process t
     const { seams, crash, simulation } = await start();
     await simulation.run(async () => {
       const store = await seams.openStateStore('/d/state');
-      store.write([{ key: 'a', value: Uint8Array.of(1) }]);
+      await store.write([{ key: 'a', value: Uint8Array.of(1) }]);
       await store.flushed();
-      store.write([
+      await store.write([
         { key: 'a', value: Uint8Array.of(2) },
         { key: 'b', value: Uint8Array.of(2) },
       ]);
@@ -150,7 +150,7 @@ test('state store: a crash at random never tears a batch', async () => {
     const { seams, crash, simulation } = await start(seed);
     const store = await simulation.run(seams.openStateStore('/d/state'));
     for (const value of [1, 2, 3]) {
-      store.write(['a', 'b'].map((key) => ({ key, value: Uint8Array.of(value) })));
+      await simulation.run(store.write(['a', 'b'].map((key) => ({ key, value: Uint8Array.of(value) }))));
     }
     const after = await simulation.run(crash('random').openStateStore('/d/state'));
     const value = after.get('a')?.[0] ?? 0;
@@ -163,10 +163,12 @@ test('state store: a crash at random never tears a batch', async () => {
 test('state store: a value is lent until the next call only', async () => {
   const { seams, simulation } = await start();
   const store = await simulation.run(seams.openStateStore('/d/state'));
-  store.write([
+  const written = store.write([
     { key: 'a', value: Uint8Array.of(1) },
     { key: 'b', value: Uint8Array.of(2) },
   ]);
+  equal(store.get('a'), undefined);
+  await simulation.run(written);
   const lent = store.get('a');
   store.get('b');
   equal(lent?.[0], 2);

@@ -10,6 +10,7 @@ export class MemoryStateStore implements StateStore {
   readonly #process: SimProcess;
   readonly #platter: StorePlatter;
   #isOpen = true;
+  #isWriting = false;
 
   private constructor(directory: string, disk: SimDisk, process: SimProcess) {
     this.#directory = directory;
@@ -40,13 +41,17 @@ export class MemoryStateStore implements StateStore {
     return this.#platter.range(start, end, limit);
   }
 
-  write(changes: Iterable<StateChange>): void {
+  write(changes: Iterable<StateChange>): Promise<void> {
     this.#checkOpen();
+    assert(!this.#isWriting, () => `the state store ${this.#directory} was written to before its last write was done`);
     const batch = [...changes];
     for (const { key } of batch) checkKey(key);
-    if (!this.#process.alive) return;
-    this.#disk.check('write', this.#directory);
-    this.#platter.write(batch);
+    this.#isWriting = true;
+    return this.#process.settleLater(this.#disk.delayMs('write'), () => {
+      this.#isWriting = false;
+      this.#disk.check('write', this.#directory);
+      this.#platter.write(batch);
+    });
   }
 
   flushed(): Promise<void> {

@@ -257,7 +257,7 @@ export class CrashStore implements StateStore {
     return keys.slice(0, limit).map((key) => ({ key, value: this.entries.get(key)! }));
   }
 
-  write(changes: Iterable<StateChange>): void {
+  async write(changes: Iterable<StateChange>): Promise<void> {
     if (this.#disk.isStopped) throw new Error('the machine has stopped');
     const list = [...changes].map(({ key, value }) => ({ key, value: value?.slice() }));
     applyChanges(this.entries, list);

@@ -2,19 +2,20 @@
  * The loop between handlers and the operation log: a handler decides on a transaction, what it wrote becomes one record,
  * and its answer leaves when all it wrote and all it saw is durable (design: docs/architecture.md, "One shape").
  */
-import { bytesToKey, keyToBytes } from '@cairnfs/base';
-import type { Ledger, StateTransaction } from '@cairnfs/storage';
+import type { Ledger } from '@cairnfs/storage';
 import type { Decisions } from './context.ts';
-import { LogRecord } from './gen/cairn/master/v1/state.ts';
+import type { LogRecords } from './log-records.ts';
 import { StateCache } from './state/state-cache.ts';
 import { Transaction } from './state/transaction.ts';
 
 export class LedgerDecisions implements Decisions {
   readonly #ledger: Ledger;
+  readonly #records: LogRecords;
   readonly #cache = new StateCache();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, records: LogRecords) {
     this.#ledger = ledger;
+    this.#records = records;
   }
 
   read(): Transaction {
@@ -45,17 +46,8 @@ export class LedgerDecisions implements Decisions {
   /** Logs what the transaction wrote; 0 when it wrote nothing. */
   append(operation: string, transaction: Transaction): number {
     if (transaction.changes.size === 0) return 0;
-    const changes = [...transaction.changes].map(([key, value]) => ({ key: keyToBytes(key), value }));
-    const sequence = this.#ledger.append(LogRecord.encode({ operation, changes }).finish());
+    const sequence = this.#records.append(this.#ledger, operation, transaction.changes);
     transaction.appended(sequence);
     return sequence;
-  }
-}
-
-/** Records hold their effects, so applying one is nothing but writing them. */
-export function applyRecord(state: StateTransaction, record: Uint8Array): void {
-  for (const { key, value } of LogRecord.decode(record).changes) {
-    if (value === undefined) state.remove(bytesToKey(key));
-    else state.put(bytesToKey(key), value);
   }
 }

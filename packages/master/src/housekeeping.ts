@@ -1,5 +1,7 @@
 /** What the master does by itself about the namespace: bounded steps, one after another, each a decision of its own. */
+
 import { FsError, type Timer } from '@cairnfs/base';
+import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from './context.ts';
 import { Dirent } from './gen/cairn/master/v1/state.ts';
 import {
@@ -85,7 +87,7 @@ export class Housekeeping {
     const end = direntKey(TRASH_INODE, trashNameBefore(wallMs - this.#context.config.trashKeepMs));
     const expired = transaction.range({ start, end }, RECLAIM_STEP);
     for (const { value } of expired) {
-      const id = Dirent.decode(value).inode;
+      const id = decodeMessage(Dirent, value).inode;
       const found = { id, inode: inodeOf(transaction, id) };
       unlink(transaction, found, wallMs);
       detach(transaction, found);

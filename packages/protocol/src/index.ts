@@ -23,3 +23,4 @@ export * from './rpc/pooled-bytes.ts';
 export { createRpcPool, type RpcPoolOptions } from './rpc/rpc-pool.ts';
 export { createRpcServer, RpcServer, type RpcServerLimits, type RpcServerOptions } from './rpc/rpc-server.ts';
 export * from './rpc/types.ts';
+export { decodeMessage, encodeMessage } from './rpc/wire.ts';

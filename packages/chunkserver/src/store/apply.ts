@@ -6,7 +6,9 @@
  * `summed_sequence` in them; a mutation above `settled_sequence` is in the state with its bytes, so the chunk's bytes can
  * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
  */
+
 import { afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
+import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
 import { QuarantinedReplica, Record, ReplicaState, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
 import {
@@ -50,7 +52,7 @@ export function transitions(options: {
   appending: () => Record | undefined;
 }): Apply {
   return (transaction, bytes, _sequence, data) => {
-    const { handle, kind } = options.appending() ?? Record.decode(bytes);
+    const { handle, kind } = options.appending() ?? decodeMessage(Record, bytes);
     assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
     try {
       applyKind({ transaction, handle }, kind, data);
@@ -188,7 +190,7 @@ function viewTaken(target: Target, value: Value<'viewTaken'>): void {
     const key = operationKey(handle, owner, number);
     const entry = transaction.get(key);
     if (entry === undefined) continue;
-    if (StoredOperation.decode(openValue(entry, handle)).sequence === sequence) transaction.remove(key);
+    if (decodeMessage(StoredOperation, openValue(entry, handle)).sequence === sequence) transaction.remove(key);
   }
 }
 
@@ -291,7 +293,7 @@ function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undef
 function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): void {
   const { transaction, handle } = target;
   const { isInFile, version, length } = asFarAsReadable(target);
-  const kept = QuarantinedReplica.encode({ atMs, reason, isInFile, version, length }).finish();
+  const kept = encodeMessage(QuarantinedReplica, { atMs, reason, isInFile, version, length });
   transaction.put(quarantineKey(atMs, handle), sealValue(kept));
   if (!isInFile) transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
   removeReplica(target);

@@ -2,7 +2,9 @@
  * One disk of a chunkserver: its folder with lock, identity, journal, index and chunk files. It fails alone: what is on
  * it is gone then, and the other disks go on.
  */
+
 import { DiskError, FsError, randomUuid, type Seams } from '@cairnfs/base';
+import { encodeMessage } from '@cairnfs/protocol';
 import { type Ledger, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
 import { transitions } from './apply.ts';
@@ -133,7 +135,7 @@ export class DiskStore {
     this.checkHealthy();
     this.#damage = undefined;
     const record = { handle, kind };
-    const encoded = Record.encode(record).finish();
+    const encoded = encodeMessage(Record, record);
     this.#appending = record;
     let sequence: number;
     try {

@@ -1,5 +1,7 @@
 /** `<disk>/identity`: which server and cluster a folder belongs to, so that folders are never mixed up. */
+
 import { concatBytes, crc32c, type Disk, FsError, getU32LE, putU32LE } from '@cairnfs/base';
+import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import { DiskIdentity } from '../gen/cairn/chunkserver/v1/store.ts';
 
 const FORMAT_VERSION = 1;
@@ -27,7 +29,7 @@ export async function readIdentity(disk: Disk, directory: string): Promise<DiskI
       `${path} is damaged: restore it from another copy, or give the server an empty folder`,
     );
   }
-  const identity = DiskIdentity.decode(bytes.subarray(0, end));
+  const identity = decodeMessage(DiskIdentity, bytes.subarray(0, end));
   if (identity.formatVersion === FORMAT_VERSION) return identity;
   const message = `${path} has format ${identity.formatVersion}, this software knows ${FORMAT_VERSION}: use a later one`;
   throw new FsError('DAMAGED', message);
@@ -39,7 +41,7 @@ export async function writeIdentity(
   directory: string,
   identity: Omit<DiskIdentity, 'formatVersion'>,
 ): Promise<void> {
-  const body = DiskIdentity.encode({ ...identity, formatVersion: FORMAT_VERSION }).finish();
+  const body = encodeMessage(DiskIdentity, { ...identity, formatVersion: FORMAT_VERSION });
   const trailer = new Uint8Array(TRAILER_BYTES);
   putU32LE(trailer, 0, crc32c(body));
   const draft = `${directory}/identity.new`;

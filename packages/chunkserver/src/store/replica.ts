@@ -6,7 +6,7 @@
  * replica are appended in the order of the calls; what this object shows was appended to the journal before.
  */
 import { type Clock, FsError } from '@cairnfs/base';
-import { ChunkView } from '@cairnfs/protocol';
+import { ChunkView, decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
 import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
 import { MutationLog, type StagedMutation } from '../mutation/mutation-log.ts';
@@ -78,7 +78,7 @@ export class Replica implements MutableReplica {
     this.members = state.members;
     this.uploadId = state.uploadId;
     this.isInFile = state.isInFile;
-    this.view = state.view.length === 0 ? undefined : ChunkView.decode(state.view);
+    this.view = state.view.length === 0 ? undefined : decodeMessage(ChunkView, state.view);
     this.summedLength = state.summedLength;
     this.summedSequence = state.summedSequence;
     this.settledSequence = state.settledSequence;
@@ -214,7 +214,7 @@ export class Replica implements MutableReplica {
   #journalTaken(view: ChunkView, keepsStaged: boolean, durable: () => void): void {
     this.view = view;
     const { version, term, committedSequence, isSealed } = this.log;
-    const encoded = ChunkView.encode(view).finish();
+    const encoded = encodeMessage(ChunkView, view);
     const value = { version, term, view: encoded, committedSequence, isSealed, keepsStaged };
     this.#journal({ $case: 'viewTaken', value }, durable);
     this.#shell.changed(this);

@@ -1,6 +1,8 @@
 /** Reading and writing one replica's entries in a disk's state. Shared by transitions and by loading. */
+
 import { assert, FsError, getU32LE, type Key, keyToU64, putU32LE } from '@cairnfs/base';
 import type { Codec } from '@cairnfs/protocol';
+import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { StateTransaction, StateView } from '@cairnfs/storage';
 import { ReplicaState, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
 import type { OperationEntry } from '../mutation/operation-table.ts';
@@ -33,7 +35,7 @@ export function readReplica(state: StateView, handle: string): ReplicaState | un
 }
 
 export function writeReplica(transaction: StateTransaction, handle: string, replica: ReplicaState): void {
-  transaction.put(replicaKey(handle), sealValue(ReplicaState.encode(replica).finish()));
+  transaction.put(replicaKey(handle), sealValue(encodeMessage(ReplicaState, replica)));
 }
 
 /** @throws FsError DAMAGED  also when the replica is there and its commit point is not: it is never guessed to be empty. */
@@ -62,7 +64,7 @@ export function readData(state: StateView, handle: string): Uint8Array {
 
 /** `u32le` length of the message, the message, the bytes, CRC32C of all before. */
 export function encodeMutation(mutation: StoredMutation, bytes: Uint8Array): Uint8Array {
-  const message = StoredMutation.encode(mutation).finish();
+  const message = encodeMessage(StoredMutation, mutation);
   const head = new Uint8Array(4 + message.length);
   putU32LE(head, 0, message.length);
   head.set(message, 4);
@@ -72,7 +74,7 @@ export function encodeMutation(mutation: StoredMutation, bytes: Uint8Array): Uin
 export function decodeMutation(sealed: Uint8Array, handle: string): StoredBytes {
   const body = openValue(sealed, `a mutation of chunk ${handle}`);
   const end = 4 + getU32LE(body, 0);
-  return { mutation: StoredMutation.decode(body.subarray(4, end)), bytes: body.subarray(end) };
+  return { mutation: decodeMessage(StoredMutation, body.subarray(4, end)), bytes: body.subarray(end) };
 }
 
 export function readMutation(state: StateView, handle: string, sequence: number): StoredBytes | undefined {
@@ -99,7 +101,10 @@ export function readOperations(state: StateView, handle: string): OperationEntry
   for (let start = prefix; ; ) {
     const page = state.range(start, end, PAGE);
     for (const { key, value } of page) {
-      const { sequence, offset, length, atMs } = StoredOperation.decode(openValue(value, `an operation of ${handle}`));
+      const { sequence, offset, length, atMs } = decodeMessage(
+        StoredOperation,
+        openValue(value, `an operation of ${handle}`),
+      );
       const client = key.slice(17, 33);
       entries.push({ client, number: keyToU64(key, 33), sequence, offset, length, atMs });
     }
@@ -110,7 +115,7 @@ export function readOperations(state: StateView, handle: string): OperationEntry
 
 export function writeOperationEntry(transaction: StateTransaction, handle: string, entry: OperationEntry): void {
   const { client, number, sequence, offset, length, atMs } = entry;
-  const value = StoredOperation.encode({ sequence, offset, length, atMs }).finish();
+  const value = encodeMessage(StoredOperation, { sequence, offset, length, atMs });
   transaction.put(operationKey(handle, client, number), sealValue(value));
 }
 

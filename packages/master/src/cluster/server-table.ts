@@ -5,8 +5,10 @@
  * margin for clocks that drift. A restarted master does not know what its predecessor answered, so it takes nobody's
  * silence for absence before one lease has passed since its own start.
  */
+
 import { FsError } from '@cairnfs/base';
 import type { DiskStatus, Usage } from '@cairnfs/protocol';
+import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
 import { SERVERS_MAX } from '../limits.ts';
@@ -40,7 +42,7 @@ export class ServerTable {
   constructor(context: MasterContext) {
     this.#context = context;
     for (const { key, value } of context.decisions.read().range(serverRange, SERVERS_MAX)) {
-      const { uuid, address, host, rack } = Server.decode(value);
+      const { uuid, address, host, rack } = decodeMessage(Server, value);
       this.#insert({ id: idOfServerKey(key), uuid, address, host, rack });
     }
   }

@@ -1,6 +1,8 @@
 /** Check: a verdict over the files below a path, page by page, changing nothing. */
+
 import { FsError } from '@cairnfs/base';
 import type { CheckReply, CheckRequest, Problem } from '@cairnfs/protocol';
+import { decodeMessage } from '@cairnfs/protocol';
 import { type MasterConfig, minimumOf } from '../config.ts';
 import type { Cluster, Decisions } from '../context.ts';
 import { Dirent } from '../gen/cairn/master/v1/state.ts';
@@ -102,7 +104,7 @@ export class CheckCall {
     const from = afterName === '' ? start : `${direntKey(parent.id, afterName)}\0`;
     const entry = transaction.range({ start: from, end }, 1)[0];
     if (entry === undefined) return undefined;
-    const id = Dirent.decode(entry.value).inode;
+    const id = decodeMessage(Dirent, entry.value).inode;
     return { path: `${directory}/${nameOfDirentKey(entry.key)}`, found: { id, inode: inodeOf(transaction, id) } };
   }
 

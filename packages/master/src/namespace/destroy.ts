@@ -2,6 +2,7 @@
  * The end of files and trees. Small files are taken apart within the request; everything else is detached, one record,
  * and reclaimed in bounded steps. Their chunks become garbage: kept for a grace time, then collected.
  */
+import { decodeMessage } from '@cairnfs/protocol';
 import { type Chunk, ChunkState, Dirent } from '../gen/cairn/master/v1/state.ts';
 import { EXTENTS_FREED_AT_ONCE, RECLAIM_STEP } from '../limits.ts';
 import {
@@ -63,7 +64,7 @@ function reclaim(
   let cost = 1;
   for (const { key, value } of children) {
     if (cost > budget) return { isGone: false, cost };
-    const childId = Dirent.decode(value).inode;
+    const childId = decodeMessage(Dirent, value).inode;
     const child = transaction.inode(childId);
     transaction.remove(key);
     cost += 1;

@@ -7,7 +7,14 @@
  * `forgottenBelow`, so an operation whose result is gone is refused and never applied a second time.
  */
 import { assert, FsError } from '@cairnfs/base';
-import { type Codec, OPERATION_MEMORY_MS, OPERATION_WINDOW, type OperationId } from '@cairnfs/protocol';
+import {
+  type Codec,
+  decodeMessage,
+  encodeMessage,
+  OPERATION_MEMORY_MS,
+  OPERATION_WINDOW,
+  type OperationId,
+} from '@cairnfs/protocol';
 import { OperationHeader, OperationResult } from '../gen/cairn/master/v1/state.ts';
 import {
   OPERATION_CLIENT_BYTES,
@@ -58,7 +65,7 @@ export function recall<S>(transaction: Transaction, { operation, method, reply }
   const entry = transaction.get(operationKey(client, number));
   if (entry !== undefined) {
     // Decoded bytes point into the entry, which the store only lends.
-    const earlier = OperationResult.decode(new Uint8Array(entry));
+    const earlier = decodeMessage(OperationResult, new Uint8Array(entry));
     if (earlier.method === method) return reply.decode(earlier.reply);
     throw new FsError(
       'INVALID_ARGUMENT',
@@ -75,7 +82,7 @@ export function remember<S>(transaction: Transaction, options: OnceOptions<S>, r
   const { operation, method, reply, wallMs } = options;
   if (operation === undefined || operation.number === 0) return;
   const { client, number } = operation;
-  const entry = { method, reply: reply.encode(result).finish(), atMs: wallMs };
+  const entry = { method, reply: encodeMessage(reply, result), atMs: wallMs };
   const header = headerOf(transaction, client);
   const settledBelow = Math.min(operation.settledBelow, number);
   if (settledBelow >= header.forgottenBelow + OPERATIONS_PRUNED_AT) {
@@ -88,8 +95,8 @@ export function remember<S>(transaction: Transaction, options: OnceOptions<S>, r
   header.count += 1;
   header.atMs = Math.max(header.atMs, wallMs);
   header.highestNumber = Math.max(header.highestNumber, number);
-  transaction.put(operationKey(client, number), OperationResult.encode(entry).finish());
-  transaction.put(operationKey(client, 0), OperationHeader.encode(header).finish());
+  transaction.put(operationKey(client, number), encodeMessage(OperationResult, entry));
+  transaction.put(operationKey(client, 0), encodeMessage(OperationHeader, header));
 }
 
 /** Forgets what is old, one step at a time. Answers where to go on; empty at the end. */
@@ -99,13 +106,13 @@ export function sweepOperations(transaction: Transaction, cursor: string, wallMs
   for (const { key, value } of entries) {
     const number = numberOfOperationKey(key);
     if (number === 0) {
-      const { count, atMs } = OperationHeader.decode(value);
+      const { count, atMs } = decodeMessage(OperationHeader, value);
       if (count === 0 && atMs + OPERATION_HEADER_KEPT_MS < wallMs) transaction.remove(key);
-    } else if (OperationResult.decode(value).atMs + OPERATION_MEMORY_MS < wallMs) {
+    } else if (decodeMessage(OperationResult, value).atMs + OPERATION_MEMORY_MS < wallMs) {
       const headerKey = headerOfOperationKey(key);
-      const header = OperationHeader.decode(transaction.get(headerKey)!);
+      const header = decodeMessage(OperationHeader, transaction.get(headerKey)!);
       drop(transaction, key, header);
-      transaction.put(headerKey, OperationHeader.encode(header).finish());
+      transaction.put(headerKey, encodeMessage(OperationHeader, header));
     }
   }
   return entries.length < OPERATIONS_SWEPT_STEP ? '' : entries.at(-1)!.key;
@@ -115,7 +122,7 @@ function headerOf(transaction: Transaction, client: Uint8Array): OperationHeader
   const value = transaction.get(operationKey(client, 0));
   return value === undefined
     ? { forgottenBelow: 0, count: 0, atMs: 0, highestNumber: 0 }
-    : OperationHeader.decode(value);
+    : decodeMessage(OperationHeader, value);
 }
 
 /** Forgets the lowest numbers, at most `limit` of them. Changes `header`. What lies below it already goes by its age. */

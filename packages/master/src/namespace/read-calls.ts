@@ -3,6 +3,7 @@ import { FsError, utf8Bytes } from '@cairnfs/base';
 import {
   type Attributes,
   type DirectoryEntry,
+  decodeMessage,
   FileType,
   type ListReply,
   type ListRequest,
@@ -102,7 +103,7 @@ function page(transaction: Transaction, directory: number, { prefix, cursor }: L
   const entries = transaction
     .range({ start, end }, limit + 2)
     .map(({ key, value }): DirectoryEntry => {
-      const { inode, isDirectory } = Dirent.decode(value);
+      const { inode, isDirectory } = decodeMessage(Dirent, value);
       const type = isDirectory ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_FILE;
       return { name: nameOfDirentKey(key), inode, type, attributes: undefined };
     })

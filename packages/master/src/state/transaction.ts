@@ -2,7 +2,9 @@
  * One request's view of the state: typed reads, and writes that are collected until the request is decided. A handler
  * that throws has changed nothing. Ranges show the state as it was before the request's own writes.
  */
+
 import { bytesToKey, type Key, keyToBytes, keyToU64, u64ToKey } from '@cairnfs/base';
+import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { StateView } from '@cairnfs/storage';
 import { Chunk, ChunkState, Dirent, ExtentValue, Inode, Server, Upload } from '../gen/cairn/master/v1/state.ts';
 import {
@@ -100,7 +102,7 @@ export class Transaction {
     }
     const value = this.#view.get(inodeKey(inode));
     if (value === undefined) return undefined;
-    const decoded = Inode.decode(value);
+    const decoded = decodeMessage(Inode, value);
     // Decoded bytes point into the value, which the store only lends.
     for (const name in decoded.xattrs) decoded.xattrs[name] = new Uint8Array(decoded.xattrs[name]!);
     this.#cache.keepInode(inode, { value: { ...decoded }, sequence: this.#view.readSequence });
@@ -109,7 +111,7 @@ export class Transaction {
 
   putInode(inode: number, value: Inode): void {
     this.#inodes.set(inode, { ...value });
-    this.put(inodeKey(inode), Inode.encode(value).finish());
+    this.put(inodeKey(inode), encodeMessage(Inode, value));
   }
 
   removeInode(inode: number): void {
@@ -122,7 +124,7 @@ export class Transaction {
       const key = direntKey(parent, name);
       if (this.#changes.has(key)) {
         const own = this.#changes.get(key);
-        return own === undefined ? undefined : Dirent.decode(own);
+        return own === undefined ? undefined : decodeMessage(Dirent, own);
       }
     }
     const cached = this.#cache.dirent(parent, name);
@@ -136,7 +138,7 @@ export class Transaction {
       this.#absent = { parent, name };
       return undefined;
     }
-    const decoded = Dirent.decode(value);
+    const decoded = decodeMessage(Dirent, value);
     this.#cache.keepDirent(parent, name, { value: decoded, sequence: this.#view.readSequence });
     return decoded;
   }
@@ -151,18 +153,18 @@ export class Transaction {
   }
 
   putDirent(parent: number, name: string, value: Dirent): void {
-    this.put(direntKey(parent, name), Dirent.encode(value).finish());
+    this.put(direntKey(parent, name), encodeMessage(Dirent, value));
   }
 
   // ---- Extents ----
 
   putExtent(inode: number, { offset, ...value }: FileExtent): void {
-    this.put(extentKey(inode, offset), ExtentValue.encode(value).finish());
+    this.put(extentKey(inode, offset), encodeMessage(ExtentValue, value));
   }
 
   extentAt(inode: number, offset: number): FileExtent | undefined {
     const value = this.get(extentKey(inode, offset));
-    return value === undefined ? undefined : { offset, ...ExtentValue.decode(value) };
+    return value === undefined ? undefined : { offset, ...decodeMessage(ExtentValue, value) };
   }
 
   /** Extents that start in [from, to), in order. */
@@ -171,14 +173,14 @@ export class Transaction {
     if (from >= to) return [];
     const last = to >= Number.MAX_SAFE_INTEGER ? end : extentKey(inode, to);
     const entries = this.#view.range(from === 0 ? start : extentKey(inode, from), last, limit);
-    return entries.map(({ key, value }) => ({ offset: offsetOfExtentKey(key), ...ExtentValue.decode(value) }));
+    return entries.map(({ key, value }) => ({ offset: offsetOfExtentKey(key), ...decodeMessage(ExtentValue, value) }));
   }
 
   // ---- Chunks ----
 
   chunk(handle: string): Chunk | undefined {
     const value = this.get(chunkKey(handle));
-    return value === undefined ? undefined : Chunk.decode(value);
+    return value === undefined ? undefined : decodeMessage(Chunk, value);
   }
 
   /** Writes the chunk and every index that follows from it. */
@@ -188,7 +190,7 @@ export class Transaction {
     this.#indexMembers(handle, before?.members ?? [], chunk.members);
     this.#mark(unsettledKey(handle), isUnsettled(before), isUnsettled(chunk));
     this.#mark(belowGoalKey(handle), isBelowGoal(before), isBelowGoal(chunk));
-    this.put(chunkKey(handle), Chunk.encode(chunk).finish());
+    this.put(chunkKey(handle), encodeMessage(Chunk, chunk));
   }
 
   removeChunk(handle: string): void {
@@ -216,20 +218,20 @@ export class Transaction {
 
   server(id: number): Server | undefined {
     const value = this.get(serverKey(id));
-    return value === undefined ? undefined : Server.decode(value);
+    return value === undefined ? undefined : decodeMessage(Server, value);
   }
 
   putServer(id: number, server: Server): void {
-    this.put(serverKey(id), Server.encode(server).finish());
+    this.put(serverKey(id), encodeMessage(Server, server));
   }
 
   upload(id: string): Upload | undefined {
     const value = this.get(uploadKey(id));
-    return value === undefined ? undefined : Upload.decode(value);
+    return value === undefined ? undefined : decodeMessage(Upload, value);
   }
 
   putUpload(id: string, upload: Upload): void {
-    this.put(uploadKey(id), Upload.encode(upload).finish());
+    this.put(uploadKey(id), encodeMessage(Upload, upload));
   }
 }
 

@@ -6,8 +6,9 @@ import { openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from '../bootstrap.ts';
 import { MASTER_DEFAULTS, type MasterConfig } from '../config.ts';
 import type { MasterContext } from '../context.ts';
-import { applyRecord, LedgerDecisions } from '../decisions.ts';
+import { LedgerDecisions } from '../decisions.ts';
 import { Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { LogRecords } from '../log-records.ts';
 import { createParts, type RunningParts } from '../parts.ts';
 import { newReplica, ScriptedChunkserver } from './scripted-chunkserver.ts';
 
@@ -36,8 +37,9 @@ export class TestCluster {
     const seams = this.simulation.host('master').start();
     await this.simulation.run(async () => {
       const format = { name: 'master', version: 1 };
-      const ledger = await openLedger(seams, { directory: 'data', format, apply: applyRecord });
-      const decisions = new LedgerDecisions(ledger);
+      const records = new LogRecords();
+      const ledger = await openLedger(seams, { directory: 'data', format, apply: records.apply });
+      const decisions = new LedgerDecisions(ledger, records);
       const identity = await beginIncarnation(decisions, seams);
       this.context = {
         ...{ seams, config: this.#config, ledger, decisions, pool: createRpcPool(seams), ...identity },

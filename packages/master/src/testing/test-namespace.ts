@@ -4,7 +4,8 @@ import type { Attributes } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { type Ledger, openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from '../bootstrap.ts';
-import { applyRecord, LedgerDecisions } from '../decisions.ts';
+import { LedgerDecisions } from '../decisions.ts';
+import { LogRecords } from '../log-records.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import type { ChangeContext } from '../namespace/change-calls.ts';
 import { resolvePath } from '../namespace/resolve.ts';
@@ -31,12 +32,13 @@ export class TestNamespace {
   async restart(): Promise<void> {
     const seams = this.simulation.host('master').start();
     await this.simulation.run(async () => {
+      const records = new LogRecords();
       this.#ledger = await openLedger(seams, {
         directory: 'data',
         format: { name: 'master', version: 1 },
-        apply: applyRecord,
+        apply: records.apply,
       });
-      this.decisions = new LedgerDecisions(this.#ledger);
+      this.decisions = new LedgerDecisions(this.#ledger, records);
       await beginIncarnation(this.decisions, seams);
     });
   }

@@ -12,6 +12,11 @@ import type { Transaction } from './state/transaction.ts';
 export interface Decisions {
   /** Resolves with what `decide` returned, once everything it wrote, and everything it read, is durable. */
   perform<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T>;
+  /**
+   * As `perform`, for an answer that promises nothing: it leaves before what was written is durable. Whatever is decided
+   * later is durable later, so nothing that builds on it can outlive it.
+   */
+  propose<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T>;
   /** A transaction to read from, in this tick. */
   read(): Transaction;
   /** Resolves when what the transaction has read is durable; synchronously `undefined` when it already is. */

@@ -28,19 +28,34 @@ export class LedgerDecisions implements Decisions {
   }
 
   async perform<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T> {
+    const decided = this.#decide(operation, decide);
+    await this.#untilDurable(decided.sequence);
+    if ('refusal' in decided) throw decided.refusal;
+    return decided.result;
+  }
+
+  async propose<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T> {
+    const decided = this.#decide(operation, decide);
+    if ('result' in decided) return decided.result;
+    await this.#untilDurable(decided.sequence);
+    throw decided.refusal;
+  }
+
+  /** Decides and appends in one step. A refusal tells of what was seen, so it carries a sequence number too. */
+  #decide<T>(operation: string, decide: (transaction: Transaction) => T): Decided<T> {
     const transaction = this.read();
     let result: T;
     try {
       result = decide(transaction);
-    } catch (error) {
-      // A refusal tells of what was seen: it must not overtake it.
-      await this.settled(transaction);
-      throw error;
+    } catch (refusal) {
+      return { refusal, sequence: transaction.readSequence };
     }
     const written = this.append(operation, transaction);
-    const sequence = Math.max(written, transaction.readSequence);
-    if (sequence > this.#ledger.durableSequence) await this.#ledger.whenDurable(sequence);
-    return result;
+    return { result, sequence: Math.max(written, transaction.readSequence) };
+  }
+
+  #untilDurable(sequence: number): Promise<void> | undefined {
+    return sequence > this.#ledger.durableSequence ? this.#ledger.whenDurable(sequence) : undefined;
   }
 
   /** Logs what the transaction wrote; 0 when it wrote nothing. */
@@ -51,3 +66,6 @@ export class LedgerDecisions implements Decisions {
     return sequence;
   }
 }
+
+/** The answer may leave when the journal is durable up to `sequence`. */
+type Decided<T> = { readonly sequence: number } & ({ readonly result: T } | { readonly refusal: unknown });

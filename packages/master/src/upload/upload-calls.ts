@@ -1,7 +1,8 @@
 /**
  * Whole-file puts (docs/protocol.md, "Uploads"): a plan of chunks that nobody sees, and one record that turns them into
- * a file. The plan is durable before it is answered, so every replica that exists is known to the master; the renewals
- * are not: a restarted master gives every upload a full lease again.
+ * a file. A plan of several chunks is durable before it is answered, one of a single chunk need not be: a crash that forgets it
+ * makes the client begin again, and the replicas are found as orphans. Renewals are never durable: a restarted master gives
+ * every upload a full lease again.
  */
 import { FsError, keyToBytes, randomUuid, uuidToKey } from '@cairnfs/base';
 import {
@@ -55,7 +56,7 @@ export class UploadCalls {
     if (this.#renewedAtMs.size >= UPLOADS_MAX) {
       throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
     }
-    const message = await decisions.perform('beginUpload', (transaction) => {
+    const decide = (transaction: Transaction): BeginUploadReply => {
       const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
       checkTarget(transaction, request);
       const uploadId = randomUuid(seams.random);
@@ -73,7 +74,12 @@ export class UploadCalls {
       const chunks = this.#plan(transaction, { uploadId, upload, count: request.chunkCount, avoid: [] });
       this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
       return { uploadId, chunks, leaseMs: config.uploadLeaseMs };
-    });
+    };
+    // Most files are small: they are spared a wait, for a promise that only confirmUpload makes.
+    const isSmall = request.chunkCount <= 1;
+    const message = await (isSmall
+      ? decisions.propose('beginUpload', decide)
+      : decisions.perform('beginUpload', decide));
     return { message };
   }
 

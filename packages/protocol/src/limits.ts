@@ -60,4 +60,4 @@ export const STREAM_CREDIT_INITIAL = 4;
 export const STREAM_CREDIT_MAX = 1024;
 
 /** Free 1 MiB buffers a process keeps for frames to come: the bulk reads and writes it has in flight at full speed. */
-export const POOL_FREE_BUFFERS_MAX = 64;
+export const POOL_FREE_BUFFERS_MAX = 32;

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { SERVER_NODE_OPTIONS } from '../serve/engine.ts';
 
 /** A server that keeps dying is started again after this long, doubled up to the maximum. */
 const RESTART_DELAY_MS = 500;
@@ -44,7 +45,8 @@ export class ServerProcess {
   start(): void {
     const log = openSync(this.#options.logPath, 'a');
     const startedAtMs = performance.now();
-    const child = spawn(process.execPath, [this.#options.launcher, ...this.#options.arguments], {
+    const command = [...SERVER_NODE_OPTIONS, this.#options.launcher, ...this.#options.arguments];
+    const child = spawn(process.execPath, command, {
       stdio: ['pipe', log, log],
       env: { ...process.env, CAIRN_SUPERVISED: '1' },
     });

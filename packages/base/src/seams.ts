@@ -173,11 +173,13 @@ export interface Log {
 
 export type LogFields = Record<string, unknown>;
 
-/** Usage of the machine, for heartbeats. */
+/** Usage of the machine and of this process on it, for heartbeats and status. */
 export interface Machine {
   /** Ratio 0 to 1 of all cores, over the time since the last call. */
   cpuUsedRatio(): number;
   memory(): { totalBytes: number; usedBytes: number };
+  /** Resident memory of this process. */
+  processMemoryBytes(): number;
 }
 
 /** What every server is built from. */

@@ -2,7 +2,7 @@ import { ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { RuntimeMachine } from './machine.ts';
 
-test('machine: usage is a ratio, and memory used is a part of all', () => {
+test('machine: usage is a ratio, and memory used, by all and by this process, is a part of all', () => {
   const machine = new RuntimeMachine();
   for (let index = 0; index < 3; index++) {
     const ratio = machine.cpuUsedRatio();
@@ -10,4 +10,6 @@ test('machine: usage is a ratio, and memory used is a part of all', () => {
   }
   const { totalBytes, usedBytes } = machine.memory();
   ok(usedBytes > 0 && usedBytes <= totalBytes);
+  const processBytes = machine.processMemoryBytes();
+  ok(processBytes > 1024 ** 2 && processBytes < totalBytes);
 });

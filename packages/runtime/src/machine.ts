@@ -19,6 +19,10 @@ export class RuntimeMachine implements Machine {
     const totalBytes = totalmem();
     return { totalBytes, usedBytes: totalBytes - (availableBytes() ?? freemem()) };
   }
+
+  processMemoryBytes(): number {
+    return process.memoryUsage.rss();
+  }
 }
 
 function cpuTimes(): { totalMs: number; idleMs: number } {

@@ -47,3 +47,20 @@ test('cluster: the same seed gives the same trace, another seed another', async 
   equal(await story(7), first);
   equal((await story(8)) === first, false);
 });
+
+test('cluster: status and pressure tell the memory that each process takes', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 3, chunkservers: 2 });
+  cluster.simulation.host('master').machine.processBytes = 5000;
+  cluster.simulation.host('chunkserver-2').machine.processBytes = 7000;
+  await cluster.simulation.runFor(2000);
+  const client = cluster.client();
+  await cluster.run(async () => {
+    const status = await client.clusterStatus();
+    equal(status.processMemoryBytes, 5000);
+    const bytes = status.servers.map((server) => server.usage?.processMemoryBytes).sort();
+    deepEqual(bytes, [134_217_728, 7000]);
+    const { servers } = await client.clusterPressure();
+    deepEqual(servers.map((server) => server.usage?.processMemoryBytes).sort(), bytes);
+    await client.close();
+  });
+});

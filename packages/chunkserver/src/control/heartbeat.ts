@@ -154,7 +154,8 @@ export class Heartbeat {
     const { machine } = this.#options.seams;
     const { totalBytes, usedBytes } = machine.memory();
     const cpuUsedRatio = machine.cpuUsedRatio();
-    return { cpuUsedRatio, memoryUsedBytes: usedBytes, memoryTotalBytes: totalBytes, processMemoryBytes: 0 };
+    const processMemoryBytes = machine.processMemoryBytes();
+    return { cpuUsedRatio, memoryUsedBytes: usedBytes, memoryTotalBytes: totalBytes, processMemoryBytes };
   }
 
   #disks(): DiskStatus[] {

@@ -33,7 +33,7 @@ function describeStatus(status: ClusterStatus): string {
   const lines = [
     `${verdict(status)}`,
     '',
-    `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}`,
+    `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}, master of ${formatSize(status.processMemoryBytes)} of memory`,
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
     `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
     `files     ${status.fileCount} files, ${status.directoryCount} directories, ${status.chunkCount} chunks`,

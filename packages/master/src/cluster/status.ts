@@ -25,7 +25,7 @@ export class StatusCalls {
   }
 
   async status(): Promise<{ message: GetClusterStatusReply }> {
-    const { clusterId, config, decisions, startedWallMs } = this.#context;
+    const { clusterId, config, decisions, seams, startedWallMs } = this.#context;
     const transaction = decisions.read();
     const message: GetClusterStatusReply = {
       clusterId,
@@ -41,6 +41,7 @@ export class StatusCalls {
       trashCount: transaction.inode(TRASH_INODE)?.entryCount ?? 0,
       softwareVersion: config.softwareVersion,
       writable: this.#liveCount() >= Math.min(config.minimumCopies, config.replication),
+      processMemoryBytes: seams.machine.processMemoryBytes(),
     };
     await decisions.settled(transaction);
     return { message };

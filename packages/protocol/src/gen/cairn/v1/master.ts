@@ -302,6 +302,8 @@ export interface GetClusterStatusReply {
   softwareVersion: string;
   /** True when new files can be written with at least the minimum of copies. */
   writable: boolean;
+  /** Resident memory of the master's process. */
+  processMemoryBytes: number;
 }
 
 export interface ServerStatus {
@@ -323,6 +325,7 @@ export interface Usage {
   cpuUsedRatio: number;
   memoryUsedBytes: number;
   memoryTotalBytes: number;
+  /** Resident memory of the server's process. */
   processMemoryBytes: number;
 }
 
@@ -3225,6 +3228,7 @@ function createBaseGetClusterStatusReply(): GetClusterStatusReply {
     trashCount: 0,
     softwareVersion: "",
     writable: false,
+    processMemoryBytes: 0,
   };
 }
 
@@ -3268,6 +3272,9 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
     }
     if (message.writable !== false) {
       writer.uint32(104).bool(message.writable);
+    }
+    if (message.processMemoryBytes !== 0) {
+      writer.uint32(112).uint64(message.processMemoryBytes);
     }
     return writer;
   },
@@ -3389,6 +3396,14 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
             message.writable = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.processMemoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3421,6 +3436,7 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
     message.trashCount = object.trashCount ?? 0;
     message.softwareVersion = object.softwareVersion ?? "";
     message.writable = object.writable ?? false;
+    message.processMemoryBytes = object.processMemoryBytes ?? 0;
     return message;
   },
 };

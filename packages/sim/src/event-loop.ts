@@ -2,8 +2,13 @@
  * Virtual time, and the driver that makes it pass: take the earliest event, run it, let every promise that it settled
  * run its course, repeat. Nothing here looks at real time, so a run depends on its seed alone.
  */
-import type { Timer } from '@cairnfs/base';
-import { EventQueue } from './event-queue.ts';
+import { EventQueue, type SimEvent } from './event-queue.ts';
+
+/**
+ * Turns of the real event loop asked for at once. Between two of them all promise callbacks run, however deep the chain,
+ * which is what an event needs; asking for many spares a poll of the operating system for each.
+ */
+const TURNS_AT_ONCE = 64;
 
 export class EventLoop {
   readonly #queue = new EventQueue();
@@ -22,13 +27,13 @@ export class EventLoop {
   }
 
   /** Runs `callback` `delayMs` of virtual time from now, after all that is already due then. */
-  schedule(delayMs: number, callback: () => void): Timer {
-    const event = this.#queue.push(this.#nowMs + Math.max(0, delayMs), callback);
-    return {
-      cancel() {
-        event.run = undefined;
-      },
-    };
+  schedule(delayMs: number, callback: () => void): SimEvent {
+    return this.#queue.push(this.#nowMs + Math.max(0, delayMs), callback);
+  }
+
+  /** Runs the event, which is running now, once more after `delayMs`. */
+  postpone(event: SimEvent, delayMs: number): void {
+    this.#queue.postpone(event, this.#nowMs + delayMs);
   }
 
   /** Makes `run` reject with `error`: for invariants broken inside a simulated process. The first one counts. */
@@ -42,31 +47,51 @@ export class EventLoop {
    * @param limitMs virtual time, from now, after which the run is given up.
    */
   async run<T>(work: Promise<T>, limitMs = Number.POSITIVE_INFINITY): Promise<T> {
-    let settled = false;
+    let isSettled = false;
     const settle = () => {
-      settled = true;
+      isSettled = true;
     };
     work.then(settle, settle);
     const endMs = this.#nowMs + limitMs;
-    await promisesSettled();
-    while (!settled) {
-      const event = this.#queue.pop();
-      if (event === undefined) throw new Error(`stuck at ${this.#nowMs} ms: the work waits, and nothing is scheduled`);
-      if (event.run === undefined) continue;
-      if (event.atMs > endMs) throw new Error(`the work did not settle within ${limitMs} ms of virtual time`);
-      this.#nowMs = event.atMs;
-      this.#eventCount += 1;
-      event.run();
-      await promisesSettled();
-      if (this.#failure !== undefined) throw this.#failure.error;
-    }
+    await new Promise<void>((resolve, reject) => {
+      let isDone = false;
+      const turn = () => {
+        if (isDone) return;
+        try {
+          if (this.#failure !== undefined) throw this.#failure.error;
+          if (!isSettled) {
+            this.#runNext(endMs, limitMs);
+            return;
+          }
+          isDone = true;
+          resolve();
+        } catch (error) {
+          isDone = true;
+          reject(error);
+        }
+      };
+      const lastTurn = () => {
+        turn();
+        if (!isDone) askForTurns();
+      };
+      const askForTurns = () => {
+        for (let count = 1; count < TURNS_AT_ONCE; count++) setImmediate(turn);
+        setImmediate(lastTurn);
+      };
+      askForTurns();
+    });
     return work;
   }
-}
 
-/** One turn of the real event loop: by its end, all promise callbacks that can run have run, however deep the chain. */
-function promisesSettled(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  #runNext(endMs: number, limitMs: number): void {
+    let event: SimEvent | undefined;
+    do {
+      event = this.#queue.pop();
+      if (event === undefined) throw new Error(`stuck at ${this.#nowMs} ms: the work waits, and nothing is scheduled`);
+    } while (event.run === undefined);
+    if (event.atMs > endMs) throw new Error(`the work did not settle within ${limitMs} ms of virtual time`);
+    this.#nowMs = event.atMs;
+    this.#eventCount += 1;
+    event.run();
+  }
 }

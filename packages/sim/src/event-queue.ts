@@ -1,11 +1,22 @@
 /** Events by virtual time; those of one time run in the order in which they were added. A binary heap. */
+import type { Timer } from '@cairnfs/base';
 
-export interface SimEvent {
-  readonly atMs: number;
+export class SimEvent implements Timer {
+  atMs: number;
   /** Consecutive over the whole run: the tie-break. */
-  readonly order: number;
+  order: number;
   /** Undefined once cancelled. */
   run: (() => void) | undefined;
+
+  constructor(atMs: number, order: number, run: () => void) {
+    this.atMs = atMs;
+    this.order = order;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = undefined;
+  }
 }
 
 export class EventQueue {
@@ -17,7 +28,19 @@ export class EventQueue {
   }
 
   push(atMs: number, run: () => void): SimEvent {
-    const event: SimEvent = { atMs, order: this.#nextOrder++, run };
+    const event = new SimEvent(atMs, this.#nextOrder++, run);
+    this.#insert(event);
+    return event;
+  }
+
+  /** Puts an event that was popped in again for a later time. */
+  postpone(event: SimEvent, atMs: number): void {
+    event.atMs = atMs;
+    event.order = this.#nextOrder++;
+    this.#insert(event);
+  }
+
+  #insert(event: SimEvent): void {
     const heap = this.#heap;
     let index = heap.length;
     heap.push(event);
@@ -29,7 +52,6 @@ export class EventQueue {
       index = parentIndex;
     }
     heap[index] = event;
-    return event;
   }
 
   pop(): SimEvent | undefined {

@@ -8,7 +8,7 @@ import type { EventLoop } from './event-loop.ts';
 import { SimMachine } from './machine.ts';
 import { ProcessNetwork } from './network/process-network.ts';
 import type { SimNetwork } from './network/sim-network.ts';
-import { SimProcess } from './process.ts';
+import { type FaultPoint, SimProcess } from './process.ts';
 import { SimRandom } from './random.ts';
 import { MemoryStateStore } from './state/memory-state-store.ts';
 import { SimLog, type Trace } from './trace.ts';
@@ -32,15 +32,18 @@ export class SimHost {
   readonly name: string;
   readonly disk: SimDisk;
   readonly machine = new SimMachine();
-  /** For the next process started here. */
+  /** Of the process now running, and of those started here later. */
   clockOptions: ClockOptions = {};
   /** Why the process ended itself, when it did (`Seams.fatal`). */
   fatalError: Error | undefined;
+  /** Told when a process ended itself. */
+  onFatal: ((error: Error) => void) | undefined;
   readonly #loop: EventLoop;
   readonly #network: SimNetwork;
   readonly #trace: Trace;
   readonly #seed: number;
   #process: SimProcess | undefined;
+  #clock: SimClock | undefined;
   #lifeCount = 0;
 
   constructor(name: string, parts: { loop: EventLoop; network: SimNetwork; trace: Trace; seed: number }) {
@@ -66,6 +69,7 @@ export class SimHost {
     this.#network.start(process);
     this.#trace.record(this.name, 'start', { life: this.#lifeCount });
     const clock = new SimClock(process, this.clockOptions);
+    this.#clock = clock;
     return {
       clock,
       random: new SimRandom(this.#seed, `${this.name} process ${this.#lifeCount}`),
@@ -96,6 +100,19 @@ export class SimHost {
     this.#process.stall(durationMs);
   }
 
+  /** The host's clock runs fast or slow from now on, or its calendar jumps. */
+  adjustClock(options: ClockOptions): void {
+    this.#trace.record(this.name, 'clock', { ...options });
+    this.clockOptions = { ...this.clockOptions, ...options };
+    if (this.isRunning) this.#clock!.adjust(options);
+  }
+
+  /** Runs `strike`, once, right after the running process next comes by the point; never when it ends before. */
+  ambush(point: FaultPoint, strike: () => void): void {
+    assert(this.#process?.alive, () => `${this.name} runs no process`);
+    this.#process.ambush(point, strike);
+  }
+
   /** A process that ends itself. A broken invariant ends the whole run: it is what simulations look for. */
   #die(process: SimProcess, error: Error): void {
     if (!process.alive) return;
@@ -103,5 +120,6 @@ export class SimHost {
     this.fatalError = error;
     if (error instanceof AssertionError) this.#loop.fail(error);
     this.crash({ unsynced: 'keep' });
+    this.onFatal?.(error);
   }
 }

@@ -5,11 +5,19 @@
 import type { Timer } from '@cairnfs/base';
 import type { EventLoop } from './event-loop.ts';
 
+/**
+ * Points in the code at which a fault strikes that a moment drawn at random would hardly ever hit. `send`: bytes were
+ * just handed to a connection, whatever was checked before them. `write`, `sync`: the disk was just asked. `synced`: it
+ * has just answered, and nobody knows yet.
+ */
+export type FaultPoint = 'send' | 'write' | 'sync' | 'synced';
+
 export class SimProcess {
   readonly hostName: string;
   readonly #loop: EventLoop;
   #alive = true;
   #stalledUntilMs = 0;
+  #ambush: { point: FaultPoint; strike: () => void } | undefined;
 
   constructor(hostName: string, loop: EventLoop) {
     this.hostName = hostName;
@@ -27,6 +35,7 @@ export class SimProcess {
 
   end(): void {
     this.#alive = false;
+    this.#ambush = undefined;
   }
 
   /** Runs nothing for `durationMs`, as under a long garbage collection or a stopped virtual machine. */
@@ -34,22 +43,30 @@ export class SimProcess {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#loop.nowMs + durationMs);
   }
 
+  /** Runs `strike`, once, right after the event in which the process next comes by the point. */
+  ambush(point: FaultPoint, strike: () => void): void {
+    this.#ambush = { point, strike };
+  }
+
+  /** Told by the seams. */
+  passes(point: FaultPoint): void {
+    const ambush = this.#ambush;
+    if (ambush === undefined || ambush.point !== point) return;
+    this.#ambush = undefined;
+    this.#loop.schedule(0, () => {
+      if (this.#alive) ambush.strike();
+    });
+  }
+
   schedule(delayMs: number, callback: () => void): Timer {
-    let timer = this.#loop.schedule(delayMs, run);
-    const loop = this.#loop;
-    const isAlive = () => this.#alive;
-    const stalledUntilMs = () => this.#stalledUntilMs;
-    function run(): void {
-      if (!isAlive()) return;
+    const event = this.#loop.schedule(delayMs, () => {
+      if (!this.#alive) return;
       // All that falls due during a stall runs at its end, in the order in which it fell due.
-      if (loop.nowMs < stalledUntilMs()) timer = loop.schedule(stalledUntilMs() - loop.nowMs, run);
+      const leftMs = this.#stalledUntilMs - this.#loop.nowMs;
+      if (leftMs > 0) this.#loop.postpone(event, leftMs);
       else callback();
-    }
-    return {
-      cancel() {
-        timer.cancel();
-      },
-    };
+    });
+    return event;
   }
 
   /** Settles with the outcome of `compute`, which runs after `delayMs`. Stays pending when the process ended. */

@@ -1,1 +1,1 @@
-export { SimulatedCluster, type SimulatedClusterOptions } from './simulated-cluster.ts';
+export { SimulatedCluster, type SimulatedClusterOptions } from './cluster/simulated-cluster.ts';

@@ -111,11 +111,15 @@ export class ProcessDisk implements Disk {
     });
   }
 
-  readonly #perform: Perform = (operation, path, effect) =>
-    this.#process.settleLater(this.#disk.delayMs(operation), () => {
+  readonly #perform: Perform = (operation, path, effect) => {
+    if (operation === 'write' || operation === 'sync') this.#process.passes(operation);
+    return this.#process.settleLater(this.#disk.delayMs(operation), () => {
       this.#disk.check(operation, path);
-      return effect();
+      const result = effect();
+      if (operation === 'sync') this.#process.passes('synced');
+      return result;
     });
+  };
 
   #checkDirectory(directory: string): void {
     if (this.#disk.directories.has(directory)) return;

@@ -94,6 +94,7 @@ export class SimFile {
   }
 
   crash(fate: UnsyncedFate, random: SimRandom): void {
+    if (fate === 'keep' && !this.#syncBroken) return; // the kernel holds them; a later loss of power may still take them
     const changes = this.#unsynced;
     this.#unsynced = [];
     this.#syncBroken = false;

@@ -68,6 +68,7 @@ export class SimConnection implements Connection {
       if (sent !== undefined) this.process.schedule(0, sent);
       return;
     }
+    this.process.passes('send');
     const filled = buffers.filter((bytes) => bytes.length > 0);
     if (filled.length === 0) this.#queue.push({ bytes: new Uint8Array(0), sent });
     for (const [index, bytes] of filled.entries()) {
@@ -154,6 +155,8 @@ export class SimConnection implements Connection {
     this.#unackedBytes += bytes.length;
     const { random, conditions } = this.#network;
     if (random.chance(conditions.resetChance)) {
+      const arriving = random.between(0, bytes.length - 1);
+      if (arriving > 0) this.#send({ kind: 'data', bytes: bytes.subarray(0, arriving) });
       this.#send({ kind: 'reset' });
       const message = `The connection to ${this.peer} broke.`;
       this.process.schedule(0, () => this.#finish(new FsError('CONNECTION_LOST', message)));
@@ -175,7 +178,10 @@ export class SimConnection implements Connection {
 
   #scheduleArrival(): void {
     const nowMs = this.process.nowMs;
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.delayMs());
+    this.#lastArrivalMs = Math.max(
+      this.#lastArrivalMs,
+      nowMs + this.#network.delayMs(this.#other!.hostName, this.hostName),
+    );
     this.#network.schedule(this.#lastArrivalMs - nowMs, () => this.#arrive());
   }
 
@@ -225,7 +231,7 @@ export class SimConnection implements Connection {
   /** The peer's window opens. */
   #acknowledge(length: number): void {
     const other = this.#other!;
-    other.process.schedule(this.#network.delayMs(), () => {
+    other.process.schedule(this.#network.delayMs(this.hostName, other.hostName), () => {
       other.#unackedBytes -= length;
       other.#flush();
     });

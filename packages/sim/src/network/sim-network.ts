@@ -37,7 +37,9 @@ export class SimNetwork {
   readonly #off = new Set<string>();
   readonly #listeners = new Map<Address, SimListener>();
   readonly #connections = new Set<SimConnection>();
-  readonly #cuts = new Set<string>();
+  /** How many cuts of each one-way link are in force. */
+  readonly #cuts = new Map<string, number>();
+  readonly #slowLinks = new Map<string, readonly [low: number, high: number]>();
   #nextPort = EPHEMERAL_PORT_MIN;
 
   constructor(loop: EventLoop, random: SimRandom) {
@@ -53,12 +55,24 @@ export class SimNetwork {
 
   /** Cuts one way only: what `from` sends does not reach `to`, while the other direction works. */
   cut(from: string | readonly string[], to: string | readonly string[]): void {
-    for (const a of [from].flat()) for (const b of [to].flat()) if (a !== b) this.#cuts.add(`${a}>${b}`);
+    for (const a of [from].flat()) for (const b of [to].flat()) if (a !== b) this.#changeCut(`${a}>${b}`, 1);
   }
 
-  /** Ends all cuts; what waited goes on its way. */
+  /** Ends one `cut` of the same hosts; what waited goes on its way where no other cut is in force. */
+  mend(from: string | readonly string[], to: string | readonly string[]): void {
+    for (const a of [from].flat()) for (const b of [to].flat()) this.#changeCut(`${a}>${b}`, -1);
+    for (const connection of this.#connections) connection.carryWaiting();
+  }
+
+  /** The links from `from` to `to` are as fast as the others again. */
+  quicken(from: string, to: string): void {
+    this.#slowLinks.delete(`${from}>${to}`);
+  }
+
+  /** Ends all cuts and slow links; what waited goes on its way. */
   heal(): void {
     this.#cuts.clear();
+    this.#slowLinks.clear();
     for (const connection of this.#connections) connection.carryWaiting();
   }
 
@@ -68,6 +82,12 @@ export class SimNetwork {
       const { hostName, peerHostName } = connection;
       if (hostName === host && (other === undefined || peerHostName === other)) connection.reset();
     }
+  }
+
+  #changeCut(link: string, by: number): void {
+    const count = (this.#cuts.get(link) ?? 0) + by;
+    if (count > 0) this.#cuts.set(link, count);
+    else this.#cuts.delete(link);
   }
 
   isCut(from: string, to: string): boolean {
@@ -106,9 +126,17 @@ export class SimNetwork {
     return this.#hosts.get(hostName) !== undefined;
   }
 
-  delayMs(): number {
+  /** What `from` sends to `to` takes so much longer than `conditions` say, until `heal`. */
+  slow(from: string, to: string, extraMs: readonly [low: number, high: number]): void {
+    this.#slowLinks.set(`${from}>${to}`, extraMs);
+  }
+
+  delayMs(from: string, to: string): number {
     const [low, high] = this.conditions.latencyMs;
-    return this.random.uniform(low, high);
+    const delayMs = this.random.uniform(low, high);
+    if (this.#slowLinks.size === 0) return delayMs;
+    const extraMs = this.#slowLinks.get(`${from}>${to}`);
+    return extraMs === undefined ? delayMs : delayMs + this.random.uniform(...extraMs);
   }
 
   schedule(delayMs: number, callback: () => void): void {
@@ -147,9 +175,12 @@ export class SimNetwork {
         settled = true;
         reject(new FsError('DEADLINE_EXCEEDED', `No connection to ${to} within ${timeoutMs} ms: no answer.`));
       });
-      const answer = (respond: () => void) => {
-        process.schedule(this.delayMs(), () => {
-          if (settled) return;
+      const answer = (respond: () => void, tooLate?: () => void) => {
+        process.schedule(this.delayMs(host, process.hostName), () => {
+          if (settled) {
+            tooLate?.();
+            return;
+          }
           settled = true;
           timer.cancel();
           respond();
@@ -165,7 +196,7 @@ export class SimNetwork {
           this.#answerConnect({ process, to, address, answer, resolve, reject });
         }
       };
-      this.schedule(this.delayMs(), attempt);
+      this.schedule(this.delayMs(process.hostName, host), attempt);
     });
   }
 
@@ -173,7 +204,7 @@ export class SimNetwork {
     process: SimProcess;
     to: Address;
     address: Address;
-    answer: (respond: () => void) => void;
+    answer: (respond: () => void, tooLate?: () => void) => void;
     resolve: (connection: Connection) => void;
     reject: (error: FsError) => void;
   }): void {
@@ -195,15 +226,11 @@ export class SimNetwork {
     server.onEnd = () => listener.accepted.delete(server);
     // The kernel answers even when the process is stalled; the process accepts when it runs.
     listener.process.schedule(0, () => listener.accept(server));
-    let delivered = false;
-    answer(() => {
-      delivered = true;
-      resolve(client);
-    });
-    // A caller that gave up meanwhile closes the connection that came about too late.
-    process.schedule(2 * this.conditions.latencyMs[1], () => {
-      if (!delivered) client.close();
-    });
+    answer(
+      () => resolve(client),
+      // The caller gave up meanwhile.
+      () => client.close(),
+    );
   }
 
   #resolve(address: Address, hostName: string): Address {

@@ -64,8 +64,9 @@ export class StorePlatter {
 
   crash(fate: UnsyncedFate, random: SimRandom): void {
     this.isOpen = false;
+    if (fate === 'keep') return; // the kernel holds them; a later loss of power may still take them
     const count = this.#unflushed.length;
-    const keptCount = fate === 'keep' ? count : fate === 'lose' ? 0 : random.between(0, count);
+    const keptCount = fate === 'lose' ? 0 : random.between(0, count);
     for (const batch of this.#unflushed.slice(keptCount).toReversed()) {
       for (const { key, old } of batch.toReversed()) this.#set(key, old);
     }

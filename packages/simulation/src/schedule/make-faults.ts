@@ -1,0 +1,137 @@
+/**
+ * Draws what breaks. Bound: only one chunkserver of a schedule, its victim, ever loses what it had on stable storage (bit
+ * rot, a lost disk): with two durable copies at the least of everything acknowledged, one good one is left. Power
+ * failures, which take only what was never synced, strike anybody.
+ */
+import type { FaultPoint, SimRandom } from '@cairnfs/sim';
+import { weighted } from './draw.ts';
+import type { Profile } from './profiles.ts';
+import type { ClusterShape, Fault, FaultKind, HostName, PlannedFault } from './schedule.ts';
+
+/** A host other than the master lives at most so much faster or slower; the lease margins cover twice of it. */
+const DRIFT_MAX = 0.01;
+const WALL_JUMP_MS_MAX = 24 * 3_600_000;
+
+interface Hosts {
+  readonly servers: readonly HostName[];
+  readonly all: readonly HostName[];
+  readonly chunkservers: readonly HostName[];
+  readonly clients: readonly HostName[];
+  readonly victim: HostName;
+}
+
+export function makeFaults(
+  random: SimRandom,
+  shape: ClusterShape,
+  { profile, durationMs }: { profile: Profile; durationMs: number },
+): PlannedFault[] {
+  const chunkservers = Array.from({ length: shape.chunkservers }, (_, index) => `chunkserver-${index + 1}`);
+  const clients = Array.from({ length: shape.clients }, (_, index) => `client-${index + 1}`);
+  const servers = ['master', ...chunkservers];
+  const victim = random.pick(chunkservers);
+  const hosts: Hosts = { servers, all: [...servers, ...clients], chunkservers, clients, victim };
+  const count = random.between(...profile.faults);
+  const times = Array.from({ length: count }, () => Math.floor(random.uniform(0.02, 0.95) * durationMs));
+  times.sort((a, b) => a - b);
+  return times.map((atMs, index) => {
+    const kind = weighted(random, profile.weights as Record<FaultKind, number>);
+    return { id: index + 1, atMs, fault: makeFault(random, { kind, hosts, shape, leftMs: durationMs - atMs }) };
+  });
+}
+
+function makeFault(
+  random: SimRandom,
+  { kind, hosts, shape, leftMs }: { kind: FaultKind; hosts: Hosts; shape: ClusterShape; leftMs: number },
+): Fault {
+  const durationMs = Math.min(leftMs, drawDurationMs(random));
+  switch (kind) {
+    case 'crash': {
+      const host = drawHost(random, hosts);
+      const unsynced = random.pick(['lose', 'keep', 'random', 'random'] as const);
+      return { kind, host, unsynced, downMs: durationMs, ...drawPoint(random, ['send', 'write', 'sync', 'synced']) };
+    }
+    case 'pause':
+      return { kind, host: drawHost(random, hosts), durationMs, ...drawPoint(random, ['send']) };
+    case 'clock':
+      return {
+        kind,
+        host: random.pick(hosts.all),
+        rate: random.chance(0.5) ? 1 : random.uniform(1 - DRIFT_MAX, 1 + DRIFT_MAX),
+        wallOffsetMs: Math.floor(random.uniform(-WALL_JUMP_MS_MAX, WALL_JUMP_MS_MAX)),
+      };
+    case 'partition':
+      return { kind, ...drawSides(random, hosts), isOneWay: random.chance(0.35), durationMs };
+    case 'slowLink': {
+      const from = random.pick(hosts.all);
+      const to = random.pick(hosts.servers.filter((host) => host !== from));
+      const low = random.uniform(0, 300);
+      return { kind, from, to, extraMs: [low, low + random.uniform(0, 1000)], durationMs };
+    }
+    case 'delays':
+      return { kind, latencyMs: [0.05, random.uniform(2, 200)], durationMs };
+    case 'lossyNetwork':
+      return { kind, resetChance: random.uniform(0.001, 0.03), durationMs };
+    case 'resetConnections':
+      return { kind, host: random.pick(hosts.all) };
+    case 'diskErrors': {
+      const host = random.pick(hosts.servers);
+      const operation = random.pick(['read', 'write', 'sync'] as const);
+      return { kind, host, disk: drawDisk(random, shape), operation, durationMs };
+    }
+    case 'diskFull':
+      return { kind, host: random.pick(hosts.servers), freeBytes: random.between(0, 100_000), durationMs };
+    case 'slowDisk':
+      return { kind, host: random.pick(hosts.servers), slowness: random.uniform(5, 500), durationMs };
+    case 'bitRot':
+      return { kind, host: hosts.victim, choice: random.ratio(), bits: random.between(1, 3) };
+    case 'lostDisk':
+      return { kind, host: hosts.victim, disk: drawDisk(random, shape), downMs: durationMs };
+  }
+}
+
+/** Most pass before anybody declares anybody dead; some outlast a server lease, few a chunk lease. */
+function drawDurationMs(random: SimRandom): number {
+  switch (weighted(random, { blink: 30, short: 35, lease: 25, long: 10 })) {
+    case 'blink':
+      return random.between(10, 500);
+    case 'short':
+      return random.between(500, 5000);
+    case 'lease':
+      return random.between(5000, 14_000);
+    case 'long':
+      return random.between(14_000, 30_000);
+  }
+}
+
+function drawHost(random: SimRandom, hosts: Hosts): HostName {
+  switch (weighted(random, { master: 25, chunkserver: 60, client: 15 })) {
+    case 'master':
+      return 'master';
+    case 'chunkserver':
+      return random.pick(hosts.chunkservers);
+    case 'client':
+      return random.pick(hosts.clients);
+  }
+}
+
+function drawPoint(random: SimRandom, points: readonly FaultPoint[]): { point?: FaultPoint } {
+  return random.chance(0.6) ? { point: random.pick(points) } : {};
+}
+
+function drawDisk(random: SimRandom, { disksPerChunkserver }: ClusterShape): number {
+  return random.between(0, disksPerChunkserver - 1);
+}
+
+/** One host from all others, one from one other, or two halves. */
+function drawSides(random: SimRandom, hosts: Hosts): { from: HostName[]; to: HostName[] } {
+  const isSplit = random.chance(0.25);
+  if (isSplit) {
+    const from = hosts.all.filter(() => random.chance(0.5));
+    const to = hosts.all.filter((host) => !from.includes(host));
+    if (from.length > 0 && to.length > 0) return { from, to };
+  }
+  const one = random.chance(0.25) ? 'master' : random.pick(hosts.all);
+  const others = hosts.all.filter((host) => host !== one);
+  const rest = random.chance(0.5) ? others : [random.pick(others)];
+  return random.chance(0.5) ? { from: [one], to: rest } : { from: rest, to: [one] };
+}

@@ -1,0 +1,119 @@
+/** Draws what the clients ask. Sizes and offsets lean towards the places where code goes wrong: ends of chunks and blocks. */
+import type { SimRandom } from '@cairnfs/sim';
+import { weighted } from './draw.ts';
+import {
+  CHUNK_BYTES,
+  type ClusterShape,
+  type PlannedCall,
+  type PlannedFileCall,
+  type PlannedNameCall,
+  type PlannedOperation,
+} from './schedule.ts';
+
+const BLOCK_BYTES = 64 * 1024; // one checksum
+/** Writes may begin up to here; appends make files longer. */
+const FILE_BYTES_USUAL = 3 * CHUNK_BYTES;
+const NAMES = ['/a', '/b', '/c', '/d', '/d/a', '/d/b', '/e', '/e/a'] as const;
+/** Of a client's patience; the longer ones outlast most faults. */
+const TIMEOUTS_MS = [3000, 10_000, 30_000] as const;
+
+export function makeOperations(
+  random: SimRandom,
+  shape: ClusterShape,
+  { count, durationMs }: { count: number; durationMs: number },
+): PlannedOperation[] {
+  const operations: PlannedOperation[] = [];
+  for (let id = 1; id <= count; id++) {
+    operations.push({
+      id,
+      client: random.between(0, shape.clients - 1),
+      // Evenly over the time, in order of id, with bursts: every third comes with the one before.
+      atMs: Math.floor(((id - (id % 3)) / count) * durationMs * 0.97),
+      timeoutMs: random.pick(TIMEOUTS_MS),
+      call: makeCall(random, shape),
+    });
+  }
+  return operations;
+}
+
+function makeCall(random: SimRandom, shape: ClusterShape): PlannedCall {
+  if (random.chance(0.6)) {
+    return { on: 'file', file: random.between(0, shape.files - 1), call: makeFileCall(random) };
+  }
+  return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call: makeNameCall(random) };
+}
+
+function makeFileCall(random: SimRandom): PlannedFileCall {
+  const kind = weighted(random, {
+    write: 22,
+    append: 8,
+    appendRecord: 18,
+    put: 7,
+    truncate: 6,
+    read: 30,
+    size: 9,
+  });
+  switch (kind) {
+    case 'write':
+      return { kind, offset: drawOffset(random), length: drawLength(random) };
+    case 'append':
+    case 'appendRecord':
+      return { kind, length: drawLength(random) };
+    case 'put':
+      return { kind, length: random.chance(0.2) ? 0 : drawLength(random) };
+    case 'truncate':
+      return { kind, length: random.chance(0.3) ? 0 : drawOffset(random) };
+    case 'read':
+      return random.chance(0.5)
+        ? { kind, offset: 0, length: 16 * CHUNK_BYTES }
+        : { kind, offset: drawOffset(random), length: drawLength(random) };
+    case 'size':
+      return { kind };
+  }
+}
+
+function makeNameCall(random: SimRandom): PlannedNameCall {
+  const kind = weighted(random, { mkdir: 14, create: 14, put: 14, rename: 18, remove: 14, list: 12, stat: 8, read: 6 });
+  switch (kind) {
+    case 'mkdir':
+      return { kind, path: random.chance(0.7) ? random.pick(['/d', '/e']) : random.pick(NAMES) };
+    case 'rename':
+      return { kind, from: random.pick(NAMES), to: random.pick(NAMES) };
+    case 'put':
+      return { kind, path: random.pick(NAMES), length: random.between(0, 3000) };
+    case 'list':
+      return { kind, path: random.pick(['', '', '/d', '/e']) };
+    default:
+      return { kind, path: random.pick(NAMES) };
+  }
+}
+
+/** 1 byte or more: mostly small, some up to a block, few longer than a chunk. */
+function drawLength(random: SimRandom): number {
+  switch (weighted(random, { small: 60, middle: 25, block: 6, chunk: 6, large: 3 })) {
+    case 'small':
+      return random.between(1, 2000);
+    case 'middle':
+      return random.between(2000, 20_000);
+    case 'block':
+      return BLOCK_BYTES + random.between(-2, 2);
+    case 'chunk':
+      return CHUNK_BYTES + random.between(-2, 2);
+    case 'large':
+      return random.between(CHUNK_BYTES, 2 * CHUNK_BYTES + 1000);
+  }
+}
+
+function drawOffset(random: SimRandom): number {
+  switch (weighted(random, { start: 25, any: 25, boundary: 50 })) {
+    case 'start':
+      return random.between(0, 3000);
+    case 'any':
+      return random.between(0, FILE_BYTES_USUAL);
+    case 'boundary': {
+      const unit = random.chance(0.7) ? CHUNK_BYTES : BLOCK_BYTES;
+      const at = unit * random.between(1, FILE_BYTES_USUAL / unit);
+      return Math.max(0, at + random.between(-1500, 500));
+    }
+  }
+}

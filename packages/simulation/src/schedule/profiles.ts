@@ -1,0 +1,44 @@
+/** How much of everything a schedule holds. */
+import type { FaultKind } from './schedule.ts';
+
+export interface Profile {
+  readonly operations: number;
+  readonly durationMs: number;
+  readonly chunkservers: readonly [low: number, high: number];
+  readonly clients: readonly [low: number, high: number];
+  readonly faults: readonly [low: number, high: number];
+  /** How often each kind is drawn, relative to the others; a kind left out never is. */
+  readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
+}
+
+const NETWORK = {
+  partition: 6,
+  slowLink: 2,
+  delays: 2,
+  lossyNetwork: 3,
+  resetConnections: 3,
+} as const;
+const PROCESSES = { crash: 10, pause: 5, clock: 2 } as const;
+const DISKS = { diskErrors: 3, diskFull: 1, slowDisk: 2, bitRot: 2, lostDisk: 1 } as const;
+
+const DEFAULT: Profile = {
+  operations: 300,
+  durationMs: 60_000,
+  chunkservers: [3, 7],
+  clients: [2, 6],
+  faults: [4, 12],
+  weights: { ...NETWORK, ...PROCESSES, ...DISKS },
+};
+
+export const PROFILES: Readonly<Record<string, Profile>> = {
+  default: DEFAULT,
+  /** No faults: what is wrong here is wrong always. */
+  calm: { ...DEFAULT, faults: [0, 0] },
+  network: { ...DEFAULT, faults: [6, 16], weights: NETWORK },
+  crashes: { ...DEFAULT, faults: [6, 16], weights: PROCESSES },
+  disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
+  /** Many at once, on few servers. */
+  storm: { ...DEFAULT, chunkservers: [3, 4], faults: [15, 30] },
+  /** For tests that need many runs rather than long ones. */
+  short: { ...DEFAULT, operations: 40, durationMs: 15_000, chunkservers: [3, 4], clients: [2, 3], faults: [1, 4] },
+};

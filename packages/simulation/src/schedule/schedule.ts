@@ -1,0 +1,121 @@
+/**
+ * What happens in one run, as plain data: the cluster's shape, what each client asks and when, what breaks and when. A
+ * run is a pure function of its schedule, so a schedule can be printed, cut down and run again.
+ */
+import type { FaultPoint, UnsyncedFate } from '@cairnfs/sim';
+
+/** Bytes of a chunk in simulated clusters: two checksum blocks, so that files of a few hundred KiB have several. */
+export const CHUNK_BYTES = 128 * 1024;
+
+export interface Schedule {
+  /** Decides all that the schedule leaves open: latencies, torn sectors, the product's own randomness. */
+  readonly seed: number;
+  readonly profile: string;
+  readonly shape: ClusterShape;
+  /** Until then operations begin and faults strike, in virtual time from when the cluster serves; then all heals. */
+  readonly durationMs: number;
+  readonly operations: readonly PlannedOperation[];
+  readonly faults: readonly PlannedFault[];
+}
+
+export interface ClusterShape {
+  readonly chunkservers: number;
+  readonly disksPerChunkserver: number;
+  readonly clients: number;
+  /** Their number; each has one path for the whole run (`filePath`). */
+  readonly files: number;
+  /** Their number; each has one folder for the whole run (`subtreePath`). */
+  readonly subtrees: number;
+}
+
+export function filePath(file: number): string {
+  return `/files/f${file}`;
+}
+
+export function subtreePath(subtree: number): string {
+  return `/names/s${subtree}`;
+}
+
+export interface PlannedOperation {
+  /** Consecutive from 1 in a schedule as it was made; stays the same when others are left out. */
+  readonly id: number;
+  /** A client works through its operations in order, one at a time. */
+  readonly client: number;
+  /** Not before this time. */
+  readonly atMs: number;
+  /** How long the SDK may go on trying. */
+  readonly timeoutMs: number;
+  readonly call: PlannedCall;
+}
+
+export type PlannedFileCall =
+  | { readonly kind: 'write'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'append'; readonly length: number }
+  | { readonly kind: 'appendRecord'; readonly length: number }
+  | { readonly kind: 'put'; readonly length: number }
+  | { readonly kind: 'truncate'; readonly length: number }
+  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'size' };
+
+/** Paths are relative to the subtree's folder: `/a`, `/d/b`; `''` is the folder itself. */
+export type PlannedNameCall =
+  | { readonly kind: 'mkdir' | 'create' | 'remove' | 'list' | 'stat' | 'read'; readonly path: string }
+  | { readonly kind: 'put'; readonly path: string; readonly length: number }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string };
+
+export type PlannedCall =
+  | { readonly on: 'file'; readonly file: number; readonly call: PlannedFileCall }
+  | { readonly on: 'names'; readonly subtree: number; readonly call: PlannedNameCall };
+
+/** A host's name: `master`, `chunkserver-1`, ..., `client-1`, ... */
+export type HostName = string;
+
+export interface PlannedFault {
+  readonly id: number;
+  readonly atMs: number;
+  readonly fault: Fault;
+}
+
+/** `point`: not at once, but when the process next comes by there. */
+export type Fault =
+  | {
+      readonly kind: 'crash';
+      readonly host: HostName;
+      readonly unsynced: UnsyncedFate;
+      readonly downMs: number;
+      readonly point?: FaultPoint;
+    }
+  | { readonly kind: 'pause'; readonly host: HostName; readonly durationMs: number; readonly point?: FaultPoint }
+  | { readonly kind: 'clock'; readonly host: HostName; readonly rate: number; readonly wallOffsetMs: number }
+  | {
+      readonly kind: 'partition';
+      readonly from: readonly HostName[];
+      readonly to: readonly HostName[];
+      readonly isOneWay: boolean;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'slowLink';
+      readonly from: HostName;
+      readonly to: HostName;
+      readonly extraMs: readonly [low: number, high: number];
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'delays'; readonly latencyMs: readonly [low: number, high: number]; readonly durationMs: number }
+  | { readonly kind: 'lossyNetwork'; readonly resetChance: number; readonly durationMs: number }
+  | { readonly kind: 'resetConnections'; readonly host: HostName }
+  | {
+      readonly kind: 'diskErrors';
+      readonly host: HostName;
+      readonly disk: number;
+      readonly operation: 'read' | 'write' | 'sync';
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'diskFull'; readonly host: HostName; readonly freeBytes: number; readonly durationMs: number }
+  | { readonly kind: 'slowDisk'; readonly host: HostName; readonly slowness: number; readonly durationMs: number }
+  /** `choice`, a ratio, picks the chunk file among those there; `bits` of it flip. */
+  | { readonly kind: 'bitRot'; readonly host: HostName; readonly choice: number; readonly bits: number }
+  /** The machine loses power and comes back with an empty disk. */
+  | { readonly kind: 'lostDisk'; readonly host: HostName; readonly disk: number; readonly downMs: number };
+
+export type FaultKind = Fault['kind'];

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { TestServers } from './testing/test-servers.ts';
@@ -200,4 +200,24 @@ test('disk: one that fails is taken out alone, and the master hears what is left
     servers.inventories.get(1)?.map(({ handle }) => handle),
     onA.length > 0 ? onB : handles,
   );
+});
+
+test('disk: one that is dead at the start is left out alone, and the master hears why', async () => {
+  const servers = await TestServers.start(13, []);
+  await servers.launchWith('one', ['a', 'b']);
+  const bytes = new Uint8Array(128 * KiB).fill(5);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  const { disk } = servers.simulation.host('one');
+  const [dead, other] = disk.files.has(`a/chunks/0a/${HANDLE}`) ? ['b', 'a'] : ['a', 'b'];
+  const idBefore = servers.disks.get(1)?.find(({ path }) => path === dead)?.diskId;
+  servers.simulation.host('one').crash({ unsynced: 'lose' });
+  disk.break({ prefix: `${dead}/`, code: 'EIO' });
+  await servers.launchWith('one', ['a', 'b']);
+  await servers.sleep(2_000);
+  const told = servers.disks.get(1)!;
+  equal(told.find(({ path }) => path === other)?.failure, '');
+  match(told.find(({ path }) => path === dead)!.failure, /cannot be opened/);
+  equal(told.find(({ path }) => path === dead)!.diskId, idBefore);
+  const range = { handle: HANDLE, offset: 0, length: 9, knownLength: bytes.length };
+  equal((await servers.read('one', range)).length, 9);
 });

@@ -38,12 +38,13 @@ export interface Chunkserver {
 /**
  * Starts a chunkserver on `config.disks`; it is reachable when the promise resolves, and serves once a master answered.
  *
- * @throws FsError DAMAGED, CLUSTER_MISMATCH  what is on the disks must not be guessed at.
+ * @throws FsError DAMAGED, DISK_FAILED  no disk is left: one that cannot be used is left out alone.
+ * @throws FsError CLUSTER_MISMATCH  the disks belong to different servers.
  * @throws DiskError EBUSY  another process uses a disk's folder.
  */
 export async function startChunkserver(seams: Seams, config: ChunkserverConfig): Promise<Chunkserver> {
   const { clock, disk, log, network, random } = seams;
-  const stores = await openDisks(seams, config.disks);
+  const { stores, lost } = await openDisks(seams, config.disks);
   try {
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
@@ -85,7 +86,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     const address = config.advertise ?? listener.address;
     const heartbeat = new Heartbeat({
-      ...{ seams, master, stores, address, lease, replicas, mutations, changes, quarantine },
+      ...{ seams, master, stores, lost, address, lease, replicas, mutations, changes, quarantine },
       ...{ host: config.host, rack: config.rack, softwareVersion: SOFTWARE_VERSION },
       registered: (made) => {
         session = made;

@@ -23,8 +23,8 @@ import { open, type RootDatabase } from 'lmdb';
 const FULL_BYTES = 4 * MiB;
 
 export async function openLmdbStateStore(directory: string): Promise<StateStore> {
-  await mkdir(directory, { recursive: true });
   try {
+    await mkdir(directory, { recursive: true });
     const database = open<Uint8Array, Buffer>({
       path: directory,
       noSubdir: false,
@@ -59,7 +59,11 @@ class LmdbStateStore implements StateStore {
    */
   get(key: Key): Uint8Array | undefined {
     this.#checkOpen();
-    return this.#database.get(keyBuffer(key));
+    try {
+      return this.#database.get(keyBuffer(key));
+    } catch (error) {
+      throw storeError(this.#directory, 'read', error);
+    }
   }
 
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
@@ -68,7 +72,11 @@ class LmdbStateStore implements StateStore {
     if (start >= end || limit <= 0) return [];
     const entries: { key: Key; value: Uint8Array }[] = [];
     const options = { start: Buffer.from(start, 'latin1'), end: Buffer.from(end, 'latin1'), limit };
-    for (const { key, value } of this.#database.getRange(options)) entries.push({ key: bytesToKey(key), value });
+    try {
+      for (const { key, value } of this.#database.getRange(options)) entries.push({ key: bytesToKey(key), value });
+    } catch (error) {
+      throw storeError(this.#directory, 'read', error);
+    }
     return entries;
   }
 

@@ -9,6 +9,7 @@ import { INVENTORY_PART_MAX, MASTER_PAUSE_MS_MAX, MASTER_PAUSE_MS_MIN, MASTER_TI
 import type { Mutations } from '../mutation/mutations.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { DiskStore } from '../store/disk-store.ts';
+import type { LostDisk } from '../store/open-disks.ts';
 import type { Replicas } from '../store/replicas.ts';
 import type { Changes } from './changes.ts';
 import { inventoryParts } from './inventory.ts';
@@ -17,6 +18,8 @@ import { type RegistrationOptions, register, type Session } from './registration
 
 export interface HeartbeatOptions extends RegistrationOptions {
   readonly seams: Pick<Seams, 'clock' | 'machine' | 'log' | 'fatal'>;
+  /** Told to the master with the others. */
+  readonly lost: readonly LostDisk[];
   readonly lease: ServerLease;
   readonly replicas: Replicas;
   readonly mutations: Mutations;
@@ -159,8 +162,8 @@ export class Heartbeat {
   }
 
   #disks(): DiskStatus[] {
-    const { replicas } = this.#options;
-    return replicas.stores.map((store) => this.#disk(store));
+    const { replicas, lost } = this.#options;
+    return [...replicas.stores.map((store) => this.#disk(store)), ...lost.map(statusOf)];
   }
 
   #disk(store: DiskStore): DiskStatus {
@@ -171,4 +174,8 @@ export class Heartbeat {
     const failure = store.failure?.message ?? '';
     return { diskId, path: store.directory, totalBytes: freeBytes + usedBytes, freeBytes, replicaCount, failure };
   }
+}
+
+function statusOf({ directory: path, diskId, failure }: LostDisk): DiskStatus {
+  return { diskId, path, totalBytes: 0, freeBytes: 0, replicaCount: 0, failure: failure.message };
 }

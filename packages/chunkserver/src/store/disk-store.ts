@@ -51,10 +51,10 @@ export class DiskStore {
   }
 
   /**
-   * @param serverUuid the server's, where its other disks have one.
+   * @param serverUuid for a folder that has no identity yet.
    * @throws DiskError EBUSY  another process uses the folder. @throws FsError DAMAGED
    */
-  static async open(seams: StoreSeams, directory: string, serverUuid: string | undefined): Promise<DiskStore> {
+  static async open(seams: StoreSeams, directory: string, serverUuid: string): Promise<DiskStore> {
     const { disk, random } = seams;
     await disk.makeDirectory(directory);
     const lock = await disk.lock(`${directory}/lock`);
@@ -65,9 +65,8 @@ export class DiskStore {
           await disk.makeDirectory(`${directory}/chunks/${hex(prefix)}`);
         await disk.makeDirectory(`${directory}/quarantine`);
         await disk.syncDirectory(`${directory}/chunks`);
-        const fresh = { diskId: randomUuid(random), serverUuid: serverUuid ?? randomUuid(random) };
-        identity = { formatVersion: 1, ...fresh, serverId: 0, clusterId: '' };
-        await writeIdentity(disk, directory, identity);
+        const fresh = { diskId: randomUuid(random), serverUuid, serverId: 0, clusterId: '' };
+        identity = await writeIdentity(disk, directory, { ...fresh, disks: [], disksRevision: 0 });
       }
       const space = await disk.space(directory);
       // Damage met in the replay is found again when the replica is loaded.
@@ -218,10 +217,17 @@ export class DiskStore {
     }
   }
 
-  async writeIdentity(changes: { serverId: number; clusterId: string }): Promise<void> {
-    const identity = { ...this.identity, ...changes };
-    await writeIdentity(this.#seams.disk, this.directory, identity);
-    this.identity = identity;
+  async writeIdentity(changes: Partial<Omit<DiskIdentity, 'formatVersion'>>): Promise<void> {
+    this.identity = await writeIdentity(this.#seams.disk, this.directory, { ...this.identity, ...changes });
+  }
+
+  /** Removes a file of its folder, where there is one. */
+  async removeFile(name: string): Promise<void> {
+    const { disk } = this.#seams;
+    const path = `${this.directory}/${name}`;
+    if ((await disk.stat(path)) === undefined) return;
+    await disk.remove(path);
+    await disk.syncDirectory(this.directory);
   }
 
   async close(): Promise<void> {

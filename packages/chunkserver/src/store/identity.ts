@@ -1,15 +1,15 @@
-/** `<disk>/identity`: which server and cluster a folder belongs to, so that folders are never mixed up. */
+/** `<disk>/identity`: which server and cluster a folder belongs to, and which its sibling disks are. */
 
 import { concatBytes, crc32c, type Disk, FsError, getU32LE, putU32LE } from '@cairnfs/base';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import { DiskIdentity } from '../gen/cairn/chunkserver/v1/store.ts';
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const TRAILER_BYTES = 4;
 
 /**
  * @returns undefined for a folder that has none.
- * @throws FsError DAMAGED  the file is not what was written, or of a later version.
+ * @throws FsError DAMAGED  the file is not what was written, or of another version.
  */
 export async function readIdentity(disk: Disk, directory: string): Promise<DiskIdentity | undefined> {
   const path = `${directory}/identity`;
@@ -31,17 +31,22 @@ export async function readIdentity(disk: Disk, directory: string): Promise<DiskI
   }
   const identity = decodeMessage(DiskIdentity, bytes.subarray(0, end));
   if (identity.formatVersion === FORMAT_VERSION) return identity;
-  const message = `${path} has format ${identity.formatVersion}, this software knows ${FORMAT_VERSION}: use a later one`;
+  const message = `${path} has format ${identity.formatVersion}, this software knows ${FORMAT_VERSION}: run the version that wrote it`;
   throw new FsError('DAMAGED', message);
 }
 
-/** Replaces the file at once: a crash leaves the old one or the new one. */
+/**
+ * Replaces the file at once: a crash leaves the old one or the new one.
+ *
+ * @returns what is there now.
+ */
 export async function writeIdentity(
   disk: Disk,
   directory: string,
   identity: Omit<DiskIdentity, 'formatVersion'>,
-): Promise<void> {
-  const body = encodeMessage(DiskIdentity, { ...identity, formatVersion: FORMAT_VERSION });
+): Promise<DiskIdentity> {
+  const written = { ...identity, formatVersion: FORMAT_VERSION };
+  const body = encodeMessage(DiskIdentity, written);
   const trailer = new Uint8Array(TRAILER_BYTES);
   putU32LE(trailer, 0, crc32c(body));
   const draft = `${directory}/identity.new`;
@@ -55,4 +60,5 @@ export async function writeIdentity(
   }
   await disk.rename(draft, `${directory}/identity`);
   await disk.syncDirectory(directory);
+  return written;
 }

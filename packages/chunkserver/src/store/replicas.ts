@@ -88,7 +88,8 @@ export class Replicas implements MutableReplicas {
       try {
         await this.#takeStockOf(store);
       } catch (error) {
-        const fault = store.fault(error);
+        // What a disk's own index or journal says of it is its failure, not the server's.
+        const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
         const othersWork = this.stores.some(({ failure }) => failure === undefined);
         if (store.failure === undefined || !othersWork) throw fault;
       }

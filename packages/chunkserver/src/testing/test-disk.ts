@@ -52,7 +52,7 @@ export class TestDisk {
     const seams = { ...started, openStateStore };
     this.seams = seams;
     await this.run(async () => {
-      const stores = await openDisks(seams, ['disk']);
+      const { stores } = await openDisks(seams, ['disk']);
       this.replicas = new Replicas({
         ...{ clock: seams.clock, log: seams.log, pool: this.pool, stores },
         ...{ reserveBytes: 0, capacityBytes: undefined },

@@ -5,6 +5,7 @@ import {
   MasterControlMethods as Control,
   createRpcPool,
   createRpcServer,
+  type DiskStatus,
   dataPart,
   type QuarantineOrder,
   type ReplicaReport,
@@ -25,6 +26,8 @@ export class TestServers {
   /** The newest report of each chunk, by server id. */
   readonly reports = new Map<number, Map<string, ReplicaReport>>();
   readonly inventories = new Map<number, ReplicaReport[]>();
+  /** As last reported, by server id. */
+  readonly disks = new Map<number, DiskStatus[]>();
   quarantine: QuarantineOrder[] = [];
   peers: RpcPool | undefined;
 
@@ -111,7 +114,8 @@ export class TestServers {
       const times = { heartbeatIntervalMs: 1_000, serverLeaseMs: 10_000, chunkLeaseMs: 60_000 };
       return { message: { clusterId: 'cluster', serverId, session: 1, ...times } };
     });
-    rpc.handle(Control.heartbeat, ({ serverId, changes }) => {
+    rpc.handle(Control.heartbeat, ({ serverId, changes, disks }) => {
+      this.disks.set(serverId, disks);
       const known = this.reports.get(serverId) ?? new Map<string, ReplicaReport>();
       this.reports.set(serverId, known);
       for (const report of changes) known.set(report.handle, report);

@@ -15,6 +15,16 @@ export interface DiskIdentity {
   /** 0 and empty before the first registration. */
   serverId: number;
   clusterId: string;
+  /** All disks of the server, in order of path, this one too. */
+  disks: KnownDisk[];
+  /** Goes up by one each time the server's list changes: the highest one counts. */
+  disksRevision: number;
+}
+
+/** Where a disk of the server is mounted. */
+export interface KnownDisk {
+  path: string;
+  diskId: string;
 }
 
 /** One replica, without its commit point and its bytes. */
@@ -200,7 +210,7 @@ export interface QuarantinedReplica {
 }
 
 function createBaseDiskIdentity(): DiskIdentity {
-  return { formatVersion: 0, diskId: "", serverUuid: "", serverId: 0, clusterId: "" };
+  return { formatVersion: 0, diskId: "", serverUuid: "", serverId: 0, clusterId: "", disks: [], disksRevision: 0 };
 }
 
 export const DiskIdentity: MessageFns<DiskIdentity> = {
@@ -219,6 +229,12 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
     }
     if (message.clusterId !== "") {
       writer.uint32(42).string(message.clusterId);
+    }
+    for (const v of message.disks) {
+      KnownDisk.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.disksRevision !== 0) {
+      writer.uint32(56).uint64(message.disksRevision);
     }
     return writer;
   },
@@ -276,6 +292,22 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
             message.clusterId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.disks.push(KnownDisk.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.disksRevision = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -298,6 +330,75 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
     message.serverUuid = object.serverUuid ?? "";
     message.serverId = object.serverId ?? 0;
     message.clusterId = object.clusterId ?? "";
+    message.disks = object.disks?.map((e) => KnownDisk.fromPartial(e)) || [];
+    message.disksRevision = object.disksRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseKnownDisk(): KnownDisk {
+  return { path: "", diskId: "" };
+}
+
+export const KnownDisk: MessageFns<KnownDisk> = {
+  encode(message: KnownDisk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.diskId !== "") {
+      writer.uint32(18).string(message.diskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KnownDisk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKnownDisk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.diskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<KnownDisk>): KnownDisk {
+    return KnownDisk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KnownDisk>): KnownDisk {
+    const message = createBaseKnownDisk();
+    message.path = object.path ?? "";
+    message.diskId = object.diskId ?? "";
     return message;
   },
 };

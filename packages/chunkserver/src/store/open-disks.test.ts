@@ -1,0 +1,226 @@
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { isFsError, type Seams } from '@cairnfs/base';
+import { Simulation } from '@cairnfs/sim';
+import type { DiskStore } from './disk-store.ts';
+import { type OpenedDisks, openDisks } from './open-disks.ts';
+
+const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
+
+/** A server's folders over restarts. */
+class Folders {
+  readonly simulation: Simulation;
+  seams!: Seams;
+  opened: OpenedDisks = { stores: [], lost: [] };
+
+  constructor(seed: number) {
+    this.simulation = new Simulation({ seed });
+  }
+
+  get disk() {
+    return this.simulation.host('one').disk;
+  }
+
+  async start(...directories: string[]): Promise<OpenedDisks> {
+    const host = this.simulation.host('one');
+    if (host.isRunning) host.crash({ unsynced: 'lose' });
+    this.seams = host.start();
+    const { seams } = this;
+    this.opened = { stores: [], lost: [] };
+    this.opened = await this.simulation.run(() => openDisks(seams, directories));
+    return this.opened;
+  }
+
+  /** What is under `from` is under `to` now, and `from` is an empty folder. */
+  mount(from: string, to: string): void {
+    for (const path of [...this.disk.files.keys()]) {
+      if (!path.startsWith(`${from}/`)) continue;
+      this.disk.rename(path, `${to}${path.slice(from.length)}`);
+    }
+    for (const path of [...this.disk.directories]) {
+      if (path.startsWith(`${from}/`)) this.disk.directories.delete(path);
+      if (path === from || path.startsWith(`${from}/`)) this.disk.directories.add(`${to}${path.slice(from.length)}`);
+    }
+    for (const directory of [...this.disk.directories]) this.disk.syncDirectory(directory);
+  }
+
+  async mark(directory: string): Promise<void> {
+    const { disk } = this.seams;
+    await this.simulation.run(async () => {
+      await (await disk.open(`${directory}/new-disk`, 'create')).close();
+      await disk.syncDirectory(directory);
+    });
+  }
+
+  idOf(directory: string): string | undefined {
+    return this.opened.stores.find((store) => store.directory === directory)?.identity.diskId;
+  }
+
+  get served(): string[] {
+    return this.opened.stores.map(({ directory }) => directory);
+  }
+}
+
+const listOf = ({ identity }: DiskStore) => identity.disks.map(({ path }) => path);
+
+test('disks: each one lists all of the server, and a new one is added to the lists of all', async () => {
+  const folders = new Folders(1);
+  await folders.start('a', 'b');
+  await folders.start('a', 'b', 'c');
+  const { stores } = await folders.start('a', 'b', 'c');
+  deepEqual(stores.map(listOf), [
+    ['a', 'b', 'c'],
+    ['a', 'b', 'c'],
+    ['a', 'b', 'c'],
+  ]);
+  equal(new Set(stores.map(({ identity }) => identity.serverUuid)).size, 1);
+});
+
+test('disks: a folder that is empty because its disk is not mounted is left out, and untouched', async () => {
+  const folders = new Folders(2);
+  await folders.start('a', 'b');
+  const id = folders.idOf('b');
+  folders.mount('b', 'elsewhere');
+  const { lost } = await folders.start('a', 'b');
+  deepEqual(folders.served, ['a']);
+  equal(lost[0]!.diskId, id);
+  match(
+    lost[0]!.failure.message,
+    /the folder b held disk .* before and is empty now: mount it again, or create b\/new-disk/,
+  );
+  deepEqual(
+    [...folders.disk.files.keys()].filter((path) => path.startsWith('b/')),
+    [],
+  );
+  folders.mount('elsewhere', 'b');
+  await folders.start('a', 'b');
+  equal(folders.idOf('b'), id);
+});
+
+test('disks: a folder with the marker new-disk becomes a new disk, and the marker goes', async () => {
+  const folders = new Folders(3);
+  await folders.start('a', 'b');
+  const id = folders.idOf('b');
+  folders.mount('b', 'elsewhere');
+  await folders.mark('b');
+  await folders.start('a', 'b');
+  deepEqual(folders.served, ['a', 'b']);
+  equal(folders.idOf('b') === id, false);
+  equal(folders.disk.files.has('b/new-disk'), false);
+  const next = folders.idOf('b');
+  await folders.start('a', 'b');
+  equal(folders.idOf('b'), next);
+});
+
+test('disks: the marker is enough for a new disk that a crash kept from the lists of the others', async () => {
+  for (let afterMs = 1; afterMs < 80; afterMs += 1) {
+    const folders = new Folders(4);
+    await folders.start('a', 'b');
+    folders.mount('b', 'elsewhere');
+    await folders.mark('b');
+    const host = folders.simulation.host('one');
+    host.crash({ unsynced: 'lose' });
+    const starting = openDisks(host.start(), ['a', 'b']).catch(() => {});
+    await folders.simulation.run(() => folders.simulation.clock.sleep(afterMs));
+    void starting;
+    await folders.start('a', 'b');
+    deepEqual(folders.served, ['a', 'b']);
+  }
+});
+
+test('disks: a folder that holds another disk than before is left out', async () => {
+  const folders = new Folders(5);
+  await folders.start('foreign');
+  folders.mount('foreign', 'kept');
+  await folders.start('a', 'b');
+  folders.mount('b', 'elsewhere');
+  folders.mount('kept', 'b');
+  const { lost } = await folders.start('a', 'b');
+  deepEqual(folders.served, ['a']);
+  match(lost[0]!.failure.message, /the folder b held disk .* before and holds a disk of another server now/);
+});
+
+test('disks: the old disk of a folder that has begun a new one is left out when it comes back', async () => {
+  const folders = new Folders(6);
+  await folders.start('a', 'b');
+  folders.mount('b', 'old');
+  await folders.mark('b');
+  await folders.start('a', 'b');
+  folders.mount('b', 'new');
+  folders.mount('old', 'b');
+  const { lost } = await folders.start('a', 'b');
+  deepEqual(folders.served, ['a']);
+  match(lost[0]!.failure.message, /held disk .* before and holds disk .* now/);
+});
+
+test('disks: two that have changed places are both served', async () => {
+  const folders = new Folders(7);
+  await folders.start('a', 'b', 'c');
+  const [a, b] = [folders.idOf('a'), folders.idOf('b')];
+  folders.mount('a', 'aside');
+  folders.mount('b', 'a');
+  const { lost } = await folders.start('a', 'b', 'c');
+  equal(folders.idOf('a'), b);
+  equal(lost[0]?.directory, 'b');
+  folders.mount('aside', 'b');
+  await folders.start('a', 'b', 'c');
+  equal(folders.idOf('b'), a);
+  deepEqual(folders.served, ['a', 'b', 'c']);
+});
+
+test('disks: folders of two servers are refused as a whole when nothing tells which one this is', async () => {
+  const folders = new Folders(8);
+  await folders.start('a');
+  await folders.start('b');
+  await rejects(folders.start('a', 'b'), (error) => isFsError(error, 'CLUSTER_MISMATCH'));
+});
+
+test('disks: one that cannot be read is left out; an empty folder beside it is not begun when no other can tell', async () => {
+  const folders = new Folders(9);
+  await folders.start('a', 'b');
+  folders.disk.break({ prefix: 'a/', code: 'EIO' });
+  const { lost } = await folders.start('a', 'b');
+  deepEqual(folders.served, ['b']);
+  equal(lost[0]?.directory, 'a');
+  folders.mount('b', 'elsewhere');
+  await rejects(folders.start('a', 'b'), /no disk of this server can be used: .*a.*b is empty/);
+});
+
+test('disks: one with a damaged journal, identity or index is left out alone; the last one refuses', async () => {
+  const damages: Record<string, (folders: Folders) => void> = {
+    journal: ({ disk }) => {
+      const segments = [...disk.files.keys()].filter((path) => path.startsWith('a/journal/segment'));
+      disk.flipBit(segments[0]!, 30 * 8);
+    },
+    identity: ({ disk }) => disk.flipBit('a/identity', 40),
+    format: ({ disk }) => disk.flipBit('a/FORMAT', 40),
+    index: ({ disk }) => disk.break({ prefix: 'a/state', code: 'EIO' }),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    const folders = new Folders(10);
+    const { stores } = await folders.start('a', 'b');
+    await folders.simulation.run(() => stores[0]!.journal(HANDLE, { $case: 'created', value: { members: [1] } }));
+    damage(folders);
+    const { lost } = await folders.start('a', 'b');
+    deepEqual(folders.served, ['b'], name);
+    equal(lost.length, 1, name);
+    await rejects(folders.start('a'), (error) => isFsError(error, 'DAMAGED', 'DISK_FAILED'), name);
+  }
+});
+
+test('disks: a folder whose identity is gone beside its journal is not begun anew', async () => {
+  const folders = new Folders(11);
+  await folders.start('a');
+  folders.disk.remove('a/identity');
+  folders.disk.syncDirectory('a');
+  await rejects(folders.start('a'), /no identity file/);
+});
+
+test('disks: one on which the list cannot be written is left out', async () => {
+  const folders = new Folders(12);
+  await folders.start('a', 'b');
+  folders.disk.break({ prefix: 'a/identity.new', code: 'EIO' });
+  const { lost } = await folders.start('a', 'b', 'c');
+  deepEqual(folders.served, ['b', 'c']);
+  equal(lost[0]?.directory, 'a');
+});

@@ -2,7 +2,8 @@
 import { type CairnClient, connect } from '@cairnfs/client/node';
 
 import { Command, Option } from 'commander';
-import { describeFailure, EXIT_DONE, EXIT_FAILED, exitCodeOf } from './failure.ts';
+import { describeFailure, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, exitCodeOf } from './failure.ts';
+import { OutputClosed, writeStdout } from './output/standard-output.ts';
 import { parseDuration } from './output/units.ts';
 
 const MASTER_DEFAULT = '127.0.0.1:9000';
@@ -37,9 +38,8 @@ export class CommandContext {
   }
 
   /** To standard output; resolves when it is taken, so that a slow reader slows the command. */
-  async write(data: string | Uint8Array): Promise<void> {
-    if (process.stdout.write(data)) return;
-    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  write(data: string | Uint8Array): Promise<void> {
+    return writeStdout(data, this.signal);
   }
 
   async printJson(value: unknown): Promise<void> {
@@ -64,7 +64,7 @@ export class CommandContext {
       try {
         await action(object);
       } catch (error) {
-        if (this.signal.aborted) throw error;
+        if (this.signal.aborted || error instanceof OutputClosed) throw error;
         this.fail(error);
       }
     }
@@ -111,8 +111,12 @@ export function action<Args extends unknown[], Options extends GlobalOptions>(
       await body(context, options, ...(all as Args));
       process.exitCode = context.exitCode;
     } catch (error) {
-      process.stderr.write(`cairn: ${describeFailure(error)}\n`);
-      process.exitCode = interrupted.signal.aborted ? 130 : exitCodeOf(error);
+      const isInterrupted = interrupted.signal.aborted;
+      if (!isInterrupted && error instanceof OutputClosed) process.exitCode = context!.exitCode;
+      else {
+        process.stderr.write(`cairn: ${isInterrupted ? 'interrupted' : describeFailure(error)}\n`);
+        process.exitCode = isInterrupted ? EXIT_INTERRUPTED : exitCodeOf(error);
+      }
     } finally {
       process.removeListener('SIGINT', interrupt);
       process.removeListener('SIGTERM', interrupt);

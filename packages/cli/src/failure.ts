@@ -1,9 +1,13 @@
-/** How a command ends: 0 done, 1 failed, 2 wrong usage; an error is one line: cause, object, what to do. */
+/**
+ * How a command ends: 0 done, 1 failed, 2 wrong usage, 130 interrupted; an error is one line: cause, object, what to do.
+ */
 import { isFsError } from '@cairnfs/base';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+/** As a shell tells of a command that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;
 
 /** What the caller typed cannot be meant. */
 export class UsageError extends Error {

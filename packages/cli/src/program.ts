@@ -19,7 +19,7 @@ Examples:
 "cairn COMMAND --help" explains a command, with examples.
 `;
 
-/** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage. */
+/** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command('cairn')
     .description('A distributed file system: one durable, replicated file store over many machines.')

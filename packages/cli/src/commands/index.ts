@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { chunksCommand, fsckCommand, statusCommand } from './cluster.ts';
+import { duCommand, findCommand } from './find.ts';
 import { getCommand } from './get.ts';
-import { checksumCommand, duCommand, findCommand, lsCommand, statCommand } from './list.ts';
+import { checksumCommand, lsCommand, statCommand } from './list.ts';
 import {
   appendCommand,
   cpCommand,

@@ -1,16 +1,15 @@
-/** `ls`, `stat`, `du`, `find`, `checksum`: what is there. */
+/** `ls`, `stat`, `checksum`: what is there. */
 import { createHash } from 'node:crypto';
-import type { Stats } from '@cairnfs/client';
+import { isFsError } from '@cairnfs/base';
+import type { DirectoryEntry, Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
-import { formatSize, parseDuration, parseSize } from '../output/units.ts';
-import { baseName, joinRemote, remotePath } from '../paths.ts';
-
-/** One page of a listing: enough to amortise the call, small enough that the first rows come at once. */
-const PAGE_ENTRIES = 1000;
+import { formatSize } from '../output/units.ts';
+import { joinRemote, remotePath } from '../paths.ts';
+import { PAGE_ENTRIES } from '../walk.ts';
 
 interface ListOptions extends GlobalOptions {
   long?: boolean;
@@ -40,7 +39,7 @@ async function list(
   const stats = await client.stat(path, { signal: context.signal });
   if (!stats.isDirectory()) return printEntries(context, options, [{ path, name: path, stats }]);
   const isDetailed = options.long === true || context.json;
-  const directories: string[] = [];
+  let directories: readonly string[] | undefined;
   if (!context.json && (withHeading || options.recursive)) await context.write(`${printableName(path)}:\n`);
   let cursor = '';
   do {
@@ -59,15 +58,39 @@ async function list(
         stats: entry.stats,
         isDirectory: entry.isDirectory(),
       })),
+      cursor === '',
     );
-    if (options.recursive) {
-      for (const entry of page.entries) if (entry.isDirectory()) directories.push(joinRemote(path, entry.name));
-    }
+    if (cursor === '' && page.nextCursor === '') directories = [...directoriesOf(page.entries)];
     cursor = page.nextCursor;
   } while (cursor !== '');
-  for (const directory of directories) {
+  if (!options.recursive) return;
+  // Of a directory of several pages no names are kept: it is read again for the directories in it.
+  for await (const name of directories ?? directoriesIn(client, path, context.signal)) {
     if (!context.json) await context.write('\n');
-    await list(context, options, client, directory, true);
+    await listBelow(context, options, client, joinRemote(path, name));
+  }
+}
+
+async function* directoriesIn(client: CairnClient, path: string, signal: AbortSignal): AsyncGenerator<string> {
+  for await (const entry of client.opendir(path, { signal })) yield* directoriesOf([entry]);
+}
+
+function* directoriesOf(entries: readonly DirectoryEntry[]): Generator<string> {
+  for (const entry of entries) if (entry.isDirectory()) yield entry.name;
+}
+
+/** A directory that was there when its parent was listed: it may have been removed or moved meanwhile. */
+async function listBelow(
+  context: CommandContext,
+  options: ListOptions,
+  client: CairnClient,
+  path: string,
+): Promise<void> {
+  try {
+    await list(context, options, client, path, true);
+  } catch (error) {
+    if (!isFsError(error, 'NOT_FOUND')) throw error;
+    context.fail(error);
   }
 }
 
@@ -78,15 +101,22 @@ interface Shown {
   isDirectory?: boolean;
 }
 
-async function printEntries(context: CommandContext, options: ListOptions, entries: readonly Shown[]): Promise<void> {
+async function printEntries(
+  context: CommandContext,
+  options: ListOptions,
+  entries: readonly Shown[],
+  isFirstPage = true,
+): Promise<void> {
   if (entries.length === 0) return;
   if (context.json) {
-    for (const { path, stats } of entries) await context.printJson(statsJson(path, stats!));
+    const lines = entries.map(({ path, stats }) => JSON.stringify(statsJson(path, stats!)));
+    await context.write(`${lines.join('\n')}\n`);
   } else if (options.long) {
     await context.write(
       formatTable(
         LONG_COLUMNS,
         entries.map(({ name, stats }) => longRow(name, stats!)),
+        { withTitles: isFirstPage },
       ),
     );
   } else {
@@ -123,71 +153,6 @@ export function statCommand(): Command {
     );
 }
 
-export function duCommand(): Command {
-  return userCommand('du', 'Add up the sizes below directories', ['cairn du /photos'])
-    .argument('[paths...]', 'directories or files', ['/'])
-    .action(
-      action<[string[]], GlobalOptions>(async (context, _options, paths) => {
-        const client = await context.client();
-        await context.forEach(paths.map(remotePath), async (path) => {
-          const sum = { files: 0, directories: 0, bytes: 0, storedBytes: 0 };
-          for await (const { stats } of walk(client, path, context.signal)) {
-            if (stats.isDirectory()) sum.directories += 1;
-            else {
-              sum.files += 1;
-              sum.bytes += stats.size;
-              sum.storedBytes += stats.size * stats.replication;
-            }
-          }
-          if (context.json) return context.printJson({ path, ...sum });
-          const stored = `${formatSize(sum.storedBytes)} in all copies`;
-          await context.write(`${formatSize(sum.bytes)}  ${printableName(path)}  (${sum.files} files, ${stored})\n`);
-        });
-      }),
-    );
-}
-
-interface FindOptions extends GlobalOptions {
-  name?: RegExp;
-  type?: 'f' | 'd';
-  larger?: number;
-  smaller?: number;
-  newer?: number;
-}
-
-export function findCommand(): Command {
-  return userCommand('find', 'Find files by name, type, size or age', [
-    "cairn find /logs --name '*.log' --larger 1GiB",
-    'cairn find / --type f --newer 1h',
-  ])
-    .argument('[path]', 'where to start', '/')
-    .option('--name <pattern>', 'the name matches, with * and ?', globPattern)
-    .option('--type <f|d>', 'files or directories only', (text) => {
-      if (text !== 'f' && text !== 'd') throw new InvalidArgumentError('expected f or d.');
-      return text;
-    })
-    .option('--larger <size>', 'more bytes than this', parseArgument(parseSize))
-    .option('--smaller <size>', 'fewer bytes than this', parseArgument(parseSize))
-    .option('--newer <duration>', 'modified within this time', parseArgument(parseDuration))
-    .action(
-      action<[string], FindOptions>(async (context, options, start) => {
-        const client = await context.client();
-        const nowMs = Date.now();
-        for await (const { path, stats } of walk(client, remotePath(start), context.signal)) {
-          const isMatch =
-            (options.name === undefined || options.name.test(baseName(path))) &&
-            (options.type === undefined || (options.type === 'd') === stats.isDirectory()) &&
-            (options.larger === undefined || stats.size > options.larger) &&
-            (options.smaller === undefined || stats.size < options.smaller) &&
-            (options.newer === undefined || nowMs - stats.mtimeMs < options.newer);
-          if (!isMatch) continue;
-          if (context.json) await context.printJson(statsJson(path, stats));
-          else await context.write(`${printableName(path)}\n`);
-        }
-      }),
-    );
-}
-
 export function checksumCommand(): Command {
   return userCommand('checksum', 'SHA-256 of files, in the format of sha256sum', ['cairn checksum /films/film.mkv'])
     .argument('<paths...>', 'files')
@@ -204,50 +169,4 @@ export function checksumCommand(): Command {
         });
       }),
     );
-}
-
-/** Everything from `path` down, parents before children. */
-async function* walk(
-  client: CairnClient,
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<{ path: string; stats: Stats }> {
-  const stats = await client.stat(path, { signal });
-  yield { path, stats };
-  if (stats.isDirectory()) yield* walkBelow(client, path, signal);
-}
-
-async function* walkBelow(
-  client: CairnClient,
-  directory: string,
-  signal: AbortSignal,
-): AsyncGenerator<{ path: string; stats: Stats }> {
-  let cursor = '';
-  do {
-    const page = await client.list(directory, { cursor, limit: PAGE_ENTRIES, withAttributes: true, signal });
-    for (const entry of page.entries) {
-      const path = joinRemote(directory, entry.name);
-      yield { path, stats: entry.stats! };
-      if (entry.isDirectory()) yield* walkBelow(client, path, signal);
-    }
-    cursor = page.nextCursor;
-  } while (cursor !== '');
-}
-
-function globPattern(pattern: string): RegExp {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${escaped}$`, 'su');
-}
-
-function parseArgument(parse: (text: string) => number): (text: string) => number {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  };
 }

@@ -180,7 +180,7 @@ async function* inPieces(input: AsyncIterable<Uint8Array>, size: number): AsyncG
 
 async function copyTree(context: CommandContext, client: CairnClient, source: string, target: string): Promise<void> {
   await client.mkdir(target, { recursive: true, signal: context.signal });
-  for (const entry of await client.readdir(source, { withFileTypes: true, signal: context.signal })) {
+  for await (const entry of client.opendir(source, { signal: context.signal })) {
     context.signal.throwIfAborted();
     const from = joinRemote(source, entry.name);
     const to = joinRemote(target, entry.name);

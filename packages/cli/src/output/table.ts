@@ -5,7 +5,12 @@ export interface Column {
   align?: 'left' | 'right';
 }
 
-export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/** Without titles for the second and later parts of one table. */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  { withTitles = true } = {},
+): string {
   const widths = columns.map((column, index) =>
     Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index] ?? ''))),
   );
@@ -17,7 +22,8 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
       })
       .join('  ')
       .trimEnd();
-  return `${[line(columns.map((column) => column.title)), ...rows.map(line)].join('\n')}\n`;
+  const titles = withTitles ? [line(columns.map((column) => column.title))] : [];
+  return `${[...titles, ...rows.map(line)].join('\n')}\n`;
 }
 
 /** Terminal cells, near enough for file names: combining marks take none, East Asian wide characters two. */

@@ -1,0 +1,92 @@
+/** `du`, `find`: what lies below a directory, however much it is. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { action, type GlobalOptions, userCommand } from '../command.ts';
+import { Lines } from '../output/lines.ts';
+import { printableName, statsJson } from '../output/listing.ts';
+import { formatSize, parseDuration, parseSize } from '../output/units.ts';
+import { baseName, remotePath } from '../paths.ts';
+import { walk } from '../walk.ts';
+
+export function duCommand(): Command {
+  return userCommand('du', 'Add up the sizes below directories', ['cairn du /photos'])
+    .argument('[paths...]', 'directories or files', ['/'])
+    .action(
+      action<[string[]], GlobalOptions>(async (context, _options, paths) => {
+        const client = await context.client();
+        await context.forEach(paths.map(remotePath), async (path) => {
+          const sum = { files: 0, directories: 0, bytes: 0, storedBytes: 0 };
+          for await (const { stats } of walk(client, path, context.signal)) {
+            if (stats.isDirectory()) sum.directories += 1;
+            else {
+              sum.files += 1;
+              sum.bytes += stats.size;
+              sum.storedBytes += stats.size * stats.replication;
+            }
+          }
+          if (context.json) return context.printJson({ path, ...sum });
+          const stored = `${formatSize(sum.storedBytes)} in all copies`;
+          await context.write(`${formatSize(sum.bytes)}  ${printableName(path)}  (${sum.files} files, ${stored})\n`);
+        });
+      }),
+    );
+}
+
+interface FindOptions extends GlobalOptions {
+  name?: RegExp;
+  type?: 'f' | 'd';
+  larger?: number;
+  smaller?: number;
+  newer?: number;
+}
+
+export function findCommand(): Command {
+  return userCommand('find', 'Find files by name, type, size or age', [
+    "cairn find /logs --name '*.log' --larger 1GiB",
+    'cairn find / --type f --newer 1h',
+  ])
+    .argument('[path]', 'where to start', '/')
+    .option('--name <pattern>', 'the name matches, with * and ?', globPattern)
+    .option('--type <f|d>', 'files or directories only', (text) => {
+      if (text !== 'f' && text !== 'd') throw new InvalidArgumentError('expected f or d.');
+      return text;
+    })
+    .option('--larger <size>', 'more bytes than this', parseArgument(parseSize))
+    .option('--smaller <size>', 'fewer bytes than this', parseArgument(parseSize))
+    .option('--newer <duration>', 'modified within this time', parseArgument(parseDuration))
+    .action(
+      action<[string], FindOptions>(async (context, options, start) => {
+        const client = await context.client();
+        const nowMs = Date.now();
+        const lines = new Lines((text) => context.write(text));
+        for await (const { path, stats } of walk(client, remotePath(start), context.signal)) {
+          const isMatch =
+            (options.name === undefined || options.name.test(baseName(path))) &&
+            (options.type === undefined || (options.type === 'd') === stats.isDirectory()) &&
+            (options.larger === undefined || stats.size > options.larger) &&
+            (options.smaller === undefined || stats.size < options.smaller) &&
+            (options.newer === undefined || nowMs - stats.mtimeMs < options.newer);
+          if (!isMatch) await lines.add();
+          else await lines.add(context.json ? JSON.stringify(statsJson(path, stats)) : printableName(path));
+        }
+        await lines.flush();
+      }),
+    );
+}
+
+function globPattern(pattern: string): RegExp {
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${escaped}$`, 'su');
+}
+
+function parseArgument(parse: (text: string) => number): (text: string) => number {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message);
+    }
+  };
+}

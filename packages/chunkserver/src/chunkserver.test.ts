@@ -221,3 +221,16 @@ test('disk: one that is dead at the start is left out alone, and the master hear
   const range = { handle: HANDLE, offset: 0, length: 9, knownLength: bytes.length };
   equal((await servers.read('one', range)).length, 9);
 });
+
+test('lease: a heartbeat answered without the lease does not extend it, and reads are refused', async () => {
+  const servers = await TestServers.start(31, ['one']);
+  const bytes = servers.simulation.random.bytes(5 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  const range = { handle: HANDLE, offset: 0, length: bytes.length, knownLength: bytes.length };
+  servers.leaseWithheld = true;
+  await servers.sleep(11_000);
+  await rejects(servers.read('one', range), kind('LEASE_EXPIRED'));
+  servers.leaseWithheld = false;
+  await servers.sleep(2_000);
+  deepEqual(await servers.read('one', range), Buffer.from(bytes));
+});

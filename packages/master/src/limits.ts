@@ -102,7 +102,11 @@ export const CLONE_TIMEOUT_MS = 60_000;
 export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
 export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;
-/** Calls to a returning server about views that changed without it. */
-export const DEPARTURES_AT_ONCE = 16;
+/** Calls to a returning server about views that changed without it: their promises share journal writes. */
+export const DEPARTURES_AT_ONCE = 64;
+/** Changes of views listed for a server that is away: told within its registration. Past this its inventory says them. */
+export const DEPARTURES_LISTED_MAX = 1000;
+/** Promises awaited of one returning server before it may show more of its inventory: about 20 MB. */
+export const FENCES_WAITING_MAX = 100_000;
 /** Between two questions to a server whether it still has what it was told to put away. */
 export const ORDERS_CHECKED_EVERY_MS = 10_000;

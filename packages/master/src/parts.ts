@@ -2,6 +2,7 @@
 import { MasterControlMethods, MasterMethods, type RpcRouter } from '@cairnfs/protocol';
 import { Heartbeats } from './cluster/heartbeat.ts';
 import { Problems } from './cluster/problems.ts';
+import { Readmission } from './cluster/readmission.ts';
 import { Registration } from './cluster/registration.ts';
 import { ReplicaConditions } from './cluster/replica-conditions.ts';
 import { ReplicaReports } from './cluster/replica-reports.ts';
@@ -41,11 +42,12 @@ export function createParts(context: MasterContext): RunningParts {
     reports.order(server, { handle, versionAtMost: version, reason: 'surplus' });
   const views = new ClusterViews(context, { servers, conditions, leases, changes });
   const leaseCalls = new LeaseCalls(context, { servers, leases, changes });
-  const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls });
+  const readmission = new Readmission(context, { servers, departures });
+  const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls, readmission });
   const registration = new Registration(context, servers, departures);
   const recovery = new ViewRecovery(context, { servers, leases, changes, views });
   const repair = new Repair(context, { servers, conditions, reports, problems, placement, safeMode, changes, views });
-  const garbage = new GarbageCollection(context, { servers, reports, safeMode });
+  const garbage = new GarbageCollection(context, { servers, reports, departures, safeMode });
   const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));
   const status = new StatusCalls(context, { servers, problems, safeMode, repair: repairStatus });
   const cluster: Cluster = {

@@ -110,7 +110,7 @@ export class Heartbeat {
     };
     const sentAtMs = seams.clock.nowMs();
     const { message } = await master.call(MasterControlMethods.heartbeat, request, { timeoutMs: MASTER_TIMEOUT_MS });
-    lease.renew(sentAtMs, session.serverLeaseMs);
+    if (!message.leaseWithheld) lease.renew(sentAtMs, session.serverLeaseMs);
     mutations.renewed(message.renewedLeases, sentAtMs);
     changes.told(told);
     if (message.inventoryWanted) this.#isInventoryWanted = true;

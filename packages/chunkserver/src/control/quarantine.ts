@@ -141,5 +141,5 @@ export class Quarantine {
 
 function gone(handle: string, reason: string): ReplicaReport {
   const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
-  return { handle, version: 0, length: 0, condition, message: reason, pendingVersion: 0 };
+  return { handle, version: 0, length: 0, condition, message: reason, pendingVersion: 0, removed: false };
 }

@@ -122,3 +122,11 @@ test('mutation log: the zeros that a staged write skips are as uncommitted as it
   assert.equal(log.isDirty(10, 50), true);
   assert.equal(log.isDirty(104, 200), false);
 });
+
+test('mutation log: a replica that promised to leave a version is in sync with no later one, but may come back before', () => {
+  const log = logWith(1);
+  log.promise({ oldVersion: 3, newVersion: 4, removed: true });
+  assert.throws(() => log.promise({ oldVersion: 4, newVersion: 5, removed: false }), stale);
+  assert.ok(log.promise({ oldVersion: 3, newVersion: 5, removed: false })); // version 4 was never confirmed
+  assert.ok(log.promise({ oldVersion: 5, newVersion: 6, removed: false }));
+});

@@ -196,6 +196,8 @@ export class MutationLog {
   promise({ oldVersion, newVersion, removed }: { oldVersion: number; newVersion: number; removed: boolean }): boolean {
     if (newVersion < this.#promisedVersion || newVersion <= this.#version) throw this.#staleVersion(newVersion);
     if (oldVersion > this.#promisedVersion || oldVersion < this.#version) throw this.#staleVersion(oldVersion);
+    // The version it promised to leave was confirmed, and so without it.
+    if (this.#isRemoved && oldVersion === this.#promisedVersion) throw this.#staleVersion(oldVersion);
     if (newVersion === this.#promisedVersion && removed === this.#isRemoved) return false;
     this.#promisedVersion = newVersion;
     this.#isRemoved = removed;

@@ -277,6 +277,7 @@ export class Replicas implements MutableReplicas {
       condition,
       message,
       pendingVersion: promisedVersion > version ? promisedVersion : 0,
+      removed: log.isRemoved,
     };
   }
 
@@ -377,5 +378,6 @@ function unreadable(handle: string): ReplicaReport {
     condition: ReplicaCondition.REPLICA_CONDITION_CORRUPT,
     message: 'its entry in the index is damaged',
     pendingVersion: 0,
+    removed: false,
   };
 }

@@ -29,6 +29,7 @@ export class TestServers {
   /** As last reported, by server id. */
   readonly disks = new Map<number, DiskStatus[]>();
   quarantine: QuarantineOrder[] = [];
+  leaseWithheld = false;
   peers: RpcPool | undefined;
 
   readonly #disks = new Map<string, readonly string[]>();
@@ -119,7 +120,14 @@ export class TestServers {
       const known = this.reports.get(serverId) ?? new Map<string, ReplicaReport>();
       this.reports.set(serverId, known);
       for (const report of changes) known.set(report.handle, report);
-      return { message: { renewedLeases: [], quarantine: this.quarantine, inventoryWanted: false } };
+      return {
+        message: {
+          renewedLeases: [],
+          quarantine: this.quarantine,
+          inventoryWanted: false,
+          leaseWithheld: this.leaseWithheld,
+        },
+      };
     });
     rpc.handle(Control.reportInventory, ({ serverId, replicas, after }) => {
       const before = after === '' ? [] : (this.inventories.get(serverId) ?? []);

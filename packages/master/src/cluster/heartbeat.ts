@@ -2,6 +2,7 @@
 import { FsError } from '@cairnfs/base';
 import type { HeartbeatReply, HeartbeatRequest, ReportInventoryReply, ReportInventoryRequest } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
+import type { Readmission } from './readmission.ts';
 import type { ReplicaReports } from './replica-reports.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
 
@@ -16,9 +17,14 @@ export class Heartbeats {
   readonly #servers: ServerTable;
   readonly #reports: ReplicaReports;
   readonly #leases: LeaseRenewals;
+  readonly #readmission: Readmission;
 
-  constructor(context: MasterContext, parts: { servers: ServerTable; reports: ReplicaReports; leases: LeaseRenewals }) {
+  constructor(
+    context: MasterContext,
+    parts: { servers: ServerTable; reports: ReplicaReports; leases: LeaseRenewals; readmission: Readmission },
+  ) {
     this.#context = context;
+    this.#readmission = parts.readmission;
     this.#servers = parts.servers;
     this.#reports = parts.reports;
     this.#leases = parts.leases;
@@ -30,16 +36,24 @@ export class Heartbeats {
     server.usage = request.usage;
     server.disks = request.disks;
     this.#reports.takeChanges(server, request.changes);
-    const renewedLeases = this.#leases.renew(server.id, request.renewLeases);
+    const leaseWithheld = !server.mayServe;
+    if (leaseWithheld) this.#readmission.advance(server);
+    const renewedLeases = leaseWithheld ? [] : this.#leases.renew(server.id, request.renewLeases);
     const quarantine = this.#reports.ordersFor(server);
     // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
     server.answeredAtMs = this.#context.seams.clock.nowMs();
     const inventoryWanted = !server.inventoryComplete && server.inventoryCursor === undefined;
-    return { message: { renewedLeases, quarantine, inventoryWanted } };
+    return { message: { renewedLeases, quarantine, inventoryWanted, leaseWithheld } };
   }
 
   inventory(request: ReportInventoryRequest): { message: ReportInventoryReply } {
-    this.#reports.takeInventory(checkSession(this.#servers, request), request);
+    const server = checkSession(this.#servers, request);
+    this.#readmission.checkRoom(server);
+    this.#reports.takeInventory(server, request);
+    if (!server.mayServe) {
+      this.#readmission.compare(server, request.replicas);
+      this.#readmission.advance(server);
+    }
     return { message: {} };
   }
 }

@@ -39,16 +39,21 @@ export class Registration {
         const message = `the chunkserver at ${address} says it is server ${request.serverId} of this cluster, which does not know it`;
         throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });
       }
+      const hasMissed = known !== undefined && (transaction.server(known.id)?.changedWhileAway ?? false);
+      // What it was told just now may be all that it missed; otherwise its inventory comes before its lease.
+      const mayServe = !hasMissed || !this.#departures.isUnlisted(known.id);
       const isUnchanged =
         known !== undefined && known.address === address && known.host === host && known.rack === rack;
-      if (isUnchanged) return this.#servers.registered({ id: known.id, uuid, address, host, rack });
+      if (isUnchanged && hasMissed === !mayServe) {
+        return this.#servers.registered({ id: known.id, uuid, address, host, rack }, mayServe);
+      }
       const next = known?.id ?? transaction.counter(META.nextServer);
       if (next > SERVERS_MAX)
         throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
       if (known === undefined) transaction.setCounter(META.nextServer, next + 1);
-      transaction.putServer(next, { uuid, address, host, rack });
+      transaction.putServer(next, { uuid, address, host, rack, changedWhileAway: !mayServe });
       // At once, so that a second registration that comes before this one is durable finds it.
-      return this.#servers.registered({ id: next, uuid, address, host, rack });
+      return this.#servers.registered({ id: next, uuid, address, host, rack }, mayServe);
     });
     server.answeredAtMs = seams.clock.nowMs();
     server.disks = request.disks;

@@ -202,7 +202,8 @@ function judge(server: number, chunk: Chunk | undefined, report: ReplicaReport):
   if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
   if (!chunk.members.includes(server)) return unneeded('surplus', highest);
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
-  const isCurrent = version === chunk.version || pendingVersion === chunk.version;
+  // A promise to leave the version is no promise to hold it.
+  const isCurrent = version === chunk.version || (pendingVersion === chunk.version && !report.removed);
   return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
 }
 

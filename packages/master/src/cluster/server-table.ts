@@ -1,7 +1,7 @@
 /**
  * The chunkservers the master knows: who they are (logged), and how they are (in memory, from heartbeats).
  *
- * A server is live while its server lease may hold: the master counts it from when it answered a heartbeat, and adds a
+ * A server is live while it has a server lease that may hold: the master counts it from when it answered a heartbeat, and adds a
  * margin for clocks that drift. A restarted master does not know what its predecessor answered, so it takes nobody's
  * silence for absence before one lease has passed since its own start.
  */
@@ -14,12 +14,15 @@ import { Server } from '../gen/cairn/master/v1/state.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 
-export interface ServerEntry {
+export interface ServerIdentity {
   readonly id: number;
   readonly uuid: string;
   address: string;
   host: string;
   rack: string;
+}
+
+export interface ServerEntry extends ServerIdentity {
   /** 0: not registered with this run of the master. */
   session: number;
   /** Monotonic; when a registration or heartbeat was last answered. */
@@ -28,6 +31,8 @@ export interface ServerEntry {
   disks: DiskStatus[];
   /** All that it holds has been compared with what it should hold. */
   inventoryComplete: boolean;
+  /** It gets the lease; false while it may hold replicas that serve old versions (readmission.ts). */
+  mayServe: boolean;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
   inventoryCursor: string | undefined;
 }
@@ -64,8 +69,8 @@ export class ServerTable {
     return undefined;
   }
 
-  /** A registration was logged: the server is live from now on, and must show its inventory. */
-  registered(identity: { id: number; uuid: string; address: string; host: string; rack: string }): ServerEntry {
+  /** A registration was logged: the server is in touch from now on, and must show its inventory. */
+  registered(identity: ServerIdentity, mayServe: boolean): ServerEntry {
     const server = this.#byId.get(identity.id) ?? this.#insert(identity);
     this.#sessionCount += 1;
     Object.assign(server, {
@@ -77,13 +82,14 @@ export class ServerTable {
       answeredAtMs: this.#context.seams.clock.nowMs(),
       inventoryComplete: false,
       inventoryCursor: undefined,
+      mayServe,
     });
     return server;
   }
 
   isLive(id: number): boolean {
     const server = this.#byId.get(id);
-    return server !== undefined && server.session !== 0 && this.silentMs(server) <= this.#leaseMs;
+    return server !== undefined && server.session !== 0 && server.mayServe && this.silentMs(server) <= this.#leaseMs;
   }
 
   /** The server can serve nobody any more: its lease ran out, by the master's own clock. */
@@ -133,7 +139,7 @@ export class ServerTable {
     return this.#context.config.serverLeaseMs + this.#context.config.leaseMarginMs;
   }
 
-  #insert(identity: { id: number; uuid: string; address: string; host: string; rack: string }): ServerEntry {
+  #insert(identity: ServerIdentity): ServerEntry {
     const server: ServerEntry = {
       ...identity,
       session: 0,
@@ -142,6 +148,7 @@ export class ServerTable {
       disks: [],
       inventoryComplete: false,
       inventoryCursor: undefined,
+      mayServe: false,
     };
     this.#byId.set(identity.id, server);
     return server;

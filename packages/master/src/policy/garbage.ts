@@ -9,11 +9,13 @@ import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, GARBAGE_INTERVAL_MS, GARBAGE_STEP, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
+import type { Departures } from '../views/departures.ts';
 
 export class GarbageCollection {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
   readonly #reports: ReplicaReports;
+  readonly #departures: Departures;
   readonly #safeMode: SafeMode;
   /** Members that have said a garbage chunk is gone. In memory: a restarted master asks again. */
   readonly #gone = new Map<string, Set<number>>();
@@ -21,8 +23,12 @@ export class GarbageCollection {
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(context: MasterContext, parts: { servers: ServerTable; reports: ReplicaReports; safeMode: SafeMode }) {
+  constructor(
+    context: MasterContext,
+    parts: { servers: ServerTable; reports: ReplicaReports; departures: Departures; safeMode: SafeMode },
+  ) {
     this.#context = context;
+    this.#departures = parts.departures;
     this.#servers = parts.servers;
     this.#reports = parts.reports;
     this.#safeMode = parts.safeMode;
@@ -80,6 +86,12 @@ export class GarbageCollection {
           const order = { handle, versionAtMost: chunk!.highestVersion, reason: 'deleted' };
           for (const member of left) this.#reports.order(member, order);
           continue;
+        }
+        for (const member of chunk?.members ?? []) {
+          if (gone.has(member)) continue;
+          const departure = { oldVersion: chunk!.version, newVersion: chunk!.highestVersion + 1 };
+          this.#departures.add(member, handle, departure);
+          this.#departures.confirm(transaction, member, handle, departure);
         }
         this.#gone.delete(handle);
         transaction.remove(key);

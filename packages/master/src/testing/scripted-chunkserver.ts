@@ -37,6 +37,8 @@ export class ScriptedChunkserver {
   readonly prepared: PrepareViewRequest[] = [];
   /** Thrown by every call of the master while set. */
   failure: FsError | undefined;
+  /** It beats by itself; otherwise only when a test says so. */
+  isBeating = true;
   freeBytes = 100 * 2 ** 30;
   id = 0;
   session = 0;
@@ -133,6 +135,7 @@ export class ScriptedChunkserver {
   }
 
   async #beatOnce(): Promise<void> {
+    if (!this.isBeating) return;
     try {
       await this.heartbeat();
     } catch (error) {
@@ -144,9 +147,9 @@ export class ScriptedChunkserver {
 
   report(handle: string, condition: ReplicaCondition = ReplicaCondition.REPLICA_CONDITION_PRESENT): ReplicaReport {
     const replica = this.replicas.get(handle);
-    const { version, length, promisedVersion } = replica ?? newReplica({ version: 0, length: 0 });
+    const { version, length, promisedVersion, isRemoved } = replica ?? newReplica({ version: 0, length: 0 });
     const pendingVersion = promisedVersion > version ? promisedVersion : 0;
-    return { handle, version, length, condition, message: '', pendingVersion };
+    return { handle, version, length, condition, message: '', pendingVersion, removed: isRemoved };
   }
 
   #promise({ handle, oldVersion, newVersion, removed }: PrepareViewRequest) {
@@ -154,7 +157,8 @@ export class ScriptedChunkserver {
     const replica = this.replicas.get(handle);
     if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
     const isOld = newVersion < replica.promisedVersion || newVersion <= replica.version;
-    if (isOld || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
+    const hasLeft = replica.isRemoved && oldVersion === replica.promisedVersion;
+    if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
       throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${replica.version}`);
     }
     replica.promisedVersion = newVersion;

@@ -9,6 +9,7 @@ import type { MasterContext } from '../context.ts';
 import { LedgerDecisions } from '../decisions.ts';
 import { Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { LogRecords } from '../log-records.ts';
+import { discardChunk } from '../namespace/destroy.ts';
 import { createParts, type RunningParts } from '../parts.ts';
 import { newReplica, ScriptedChunkserver } from './scripted-chunkserver.ts';
 
@@ -97,6 +98,13 @@ export class TestCluster {
       this.server(member).replicas.set(handle, newReplica({ version, length, sequence }));
     }
     await this.run(this.context.decisions.perform('test', (transaction) => transaction.putChunk(handle, logged)));
+  }
+
+  /** No file needs the chunk any more. */
+  async discard(handle: string): Promise<void> {
+    await this.context.decisions.perform('test', (transaction) => {
+      discardChunk(transaction, handle, transaction.chunk(handle)!, this.context.seams.clock.wallMs());
+    });
   }
 
   chunk(handle: string): Chunk | undefined {

@@ -1,15 +1,20 @@
 /**
- * Servers that left a view by their lease alone, and so do not know it. Before such a server gets a lease again it
- * promises what it missed: otherwise it would serve the old version to whoever still knows it.
+ * Servers that left a view, or whose chunk was forgotten, without a word of theirs: they do not know it. Before such a
+ * server gets a lease again it promises what it missed: otherwise it would serve the old version to whoever still knows it.
  *
- * In memory: after a restart of the master, what it holds is found by its inventory, and is quarantined.
+ * That a server missed something is logged, in the record by which it did; what it missed is listed in memory, up to a bound.
+ * A list that is not whole, because it grew too long or a master before this one kept it, is made good by the server's
+ * inventory (cluster/readmission.ts).
  */
 import { FsError, isFsError } from '@cairnfs/base';
-import { ChunkserverControlMethods } from '@cairnfs/protocol';
+import { ChunkserverControlMethods, decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, DEPARTURES_AT_ONCE } from '../limits.ts';
+import { Server } from '../gen/cairn/master/v1/state.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, DEPARTURES_AT_ONCE, DEPARTURES_LISTED_MAX, SERVERS_MAX } from '../limits.ts';
+import { idOfServerKey, serverRange } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
 
-interface Departure {
+export interface Departure {
   readonly oldVersion: number;
   readonly newVersion: number;
 }
@@ -17,24 +22,65 @@ interface Departure {
 export class Departures {
   readonly #context: MasterContext;
   readonly #byServer = new Map<number, Map<string, Departure>>();
+  /** Servers that missed more than is listed here. */
+  readonly #unlisted = new Set<number>();
 
   constructor(context: MasterContext) {
     this.#context = context;
+    for (const { key, value } of context.decisions.read().range(serverRange, SERVERS_MAX)) {
+      if (decodeMessage(Server, value).changedWhileAway) this.#unlisted.add(idOfServerKey(key));
+    }
   }
 
-  add(server: number, handle: string, departure: Departure): void {
+  /** The server is to hear of this before it gets a lease; with what it missed of the chunk before, if that waits too. */
+  add(server: number, handle: string, { oldVersion, newVersion }: Departure): void {
     let missed = this.#byServer.get(server);
     if (missed === undefined) {
       missed = new Map();
       this.#byServer.set(server, missed);
     }
-    missed.set(handle, departure);
+    const before = missed.get(handle);
+    missed.set(handle, {
+      oldVersion: Math.min(oldVersion, before?.oldVersion ?? oldVersion),
+      newVersion: Math.max(newVersion, before?.newVersion ?? newVersion),
+    });
   }
 
   /**
-   * Tells the server all that it missed.
+   * What was added becomes so with the record of `transaction`: that the server has not heard of it is logged with it.
+   * Nothing is, when the server was told meanwhile.
+   */
+  confirm(transaction: Transaction, server: number, handle: string, departure: Departure): void {
+    const missed = this.#byServer.get(server);
+    const waiting = missed?.get(handle);
+    if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) return;
+    const record = transaction.server(server);
+    if (record === undefined) return;
+    if (!record.changedWhileAway) transaction.putServer(server, { ...record, changedWhileAway: true });
+    if (missed.size <= DEPARTURES_LISTED_MAX) return;
+    missed.delete(handle);
+    this.#unlisted.add(server);
+  }
+
+  /** The server missed more than `settle` tells it: only what it holds says the rest. */
+  isUnlisted(server: number): boolean {
+    return this.#unlisted.has(server);
+  }
+
+  /** All that the server holds was compared, and what is old was added here. */
+  listed(server: number): void {
+    this.#unlisted.delete(server);
+  }
+
+  /** What the server is still to be told. */
+  count(server: number): number {
+    return this.#byServer.get(server)?.size ?? 0;
+  }
+
+  /**
+   * Tells the server all that is listed.
    *
-   * @throws FsError UNAVAILABLE  it did not answer; it stays without a lease and registers again.
+   * @throws FsError UNAVAILABLE  it did not answer; it stays without a lease.
    */
   async settle(server: number, address: string): Promise<void> {
     const missed = this.#byServer.get(server);
@@ -52,7 +98,7 @@ export class Departures {
 
   /** @throws FsError UNAVAILABLE  a view changed without the server since `settle`. */
   checkSettled(server: number): void {
-    const count = this.#byServer.get(server)?.size ?? 0;
+    const count = this.count(server);
     if (count === 0) this.#byServer.delete(server);
     else throw unsettled(server, `${count} views changed without it`);
   }

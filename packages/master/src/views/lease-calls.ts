@@ -36,6 +36,7 @@ export class LeaseCalls implements LeaseRenewals {
   async acquire(request: AcquireLeasesRequest): Promise<{ message: AcquireLeasesReply }> {
     const server = checkSession(this.#servers, request);
     checkCount(request.wanted.length);
+    if (!server.mayServe) return { message: { granted: [] } };
     const transaction = this.#context.decisions.read();
     const granted: ChunkView[] = [];
     for (const { handle, version } of request.wanted) {

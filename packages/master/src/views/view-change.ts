@@ -15,7 +15,7 @@ import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { chooseMembers } from './choose-members.ts';
-import type { Departures } from './departures.ts';
+import type { Departure, Departures } from './departures.ts';
 import type { LeaseTable } from './lease-table.ts';
 
 export interface ViewWish {
@@ -36,7 +36,7 @@ type Prepared =
 type Leave =
   | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'runOut' };
+  | { readonly kind: 'runOut'; readonly departure: Departure };
 
 export class ViewChanges {
   readonly #context: MasterContext;
@@ -143,6 +143,10 @@ export class ViewChanges {
       const base = baseOf(current, replies);
       const confirmed = { ...current, version, members, pendingVersion: 0, pendingMembers: [], ...base };
       transaction.putChunk(handle, confirmed);
+      for (const [index, member] of leaving.entries()) {
+        const leave = left[index]!;
+        if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
+      }
       return confirmed;
     });
     this.#leases.free(handle);
@@ -211,8 +215,9 @@ export class ViewChanges {
         const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
         await this.#context.seams.clock.sleep(waitMs);
       }
-      this.#departures.add(member, handle, { oldVersion: chunk.version, newVersion: chunk.pendingVersion });
-      return { kind: 'runOut' };
+      const departure = { oldVersion: chunk.version, newVersion: chunk.pendingVersion };
+      this.#departures.add(member, handle, departure);
+      return { kind: 'runOut', departure };
     } finally {
       if (isWithheld) this.#servers.release(member);
     }

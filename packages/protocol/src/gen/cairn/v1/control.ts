@@ -62,6 +62,8 @@ export interface ReplicaReport {
   message: string;
   /** A view is pending here with this version; 0: none. */
   pendingVersion: number;
+  /** What is pending is the promise to leave: the replica serves no version. */
+  removed: boolean;
 }
 
 export interface HeartbeatRequest {
@@ -91,6 +93,11 @@ export interface HeartbeatReply {
   quarantine: QuarantineOrder[];
   /** Send a full inventory. */
   inventoryWanted: boolean;
+  /**
+   * This answer extends no server lease: views changed while the server was away, and the master does not know yet
+   * that it serves none of the old ones.
+   */
+  leaseWithheld: boolean;
 }
 
 export interface QuarantineOrder {
@@ -480,7 +487,7 @@ export const RegisterReply: MessageFns<RegisterReply> = {
 };
 
 function createBaseReplicaReport(): ReplicaReport {
-  return { handle: "", version: 0, length: 0, condition: 0, message: "", pendingVersion: 0 };
+  return { handle: "", version: 0, length: 0, condition: 0, message: "", pendingVersion: 0, removed: false };
 }
 
 export const ReplicaReport: MessageFns<ReplicaReport> = {
@@ -502,6 +509,9 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     }
     if (message.pendingVersion !== 0) {
       writer.uint32(48).uint64(message.pendingVersion);
+    }
+    if (message.removed !== false) {
+      writer.uint32(56).bool(message.removed);
     }
     return writer;
   },
@@ -567,6 +577,14 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
             message.pendingVersion = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.removed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -590,6 +608,7 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     message.condition = object.condition ?? 0;
     message.message = object.message ?? "";
     message.pendingVersion = object.pendingVersion ?? 0;
+    message.removed = object.removed ?? false;
     return message;
   },
 };
@@ -813,7 +832,7 @@ export const CommitReport: MessageFns<CommitReport> = {
 };
 
 function createBaseHeartbeatReply(): HeartbeatReply {
-  return { renewedLeases: [], quarantine: [], inventoryWanted: false };
+  return { renewedLeases: [], quarantine: [], inventoryWanted: false, leaseWithheld: false };
 }
 
 export const HeartbeatReply: MessageFns<HeartbeatReply> = {
@@ -826,6 +845,9 @@ export const HeartbeatReply: MessageFns<HeartbeatReply> = {
     }
     if (message.inventoryWanted !== false) {
       writer.uint32(24).bool(message.inventoryWanted);
+    }
+    if (message.leaseWithheld !== false) {
+      writer.uint32(32).bool(message.leaseWithheld);
     }
     return writer;
   },
@@ -867,6 +889,14 @@ export const HeartbeatReply: MessageFns<HeartbeatReply> = {
             message.inventoryWanted = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leaseWithheld = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -887,6 +917,7 @@ export const HeartbeatReply: MessageFns<HeartbeatReply> = {
     message.renewedLeases = object.renewedLeases?.map((e) => e) || [];
     message.quarantine = object.quarantine?.map((e) => QuarantineOrder.fromPartial(e)) || [];
     message.inventoryWanted = object.inventoryWanted ?? false;
+    message.leaseWithheld = object.leaseWithheld ?? false;
     return message;
   },
 };

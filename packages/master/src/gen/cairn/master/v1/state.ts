@@ -111,6 +111,11 @@ export interface Server {
   address: string;
   host: string;
   rack: string;
+  /**
+   * A view was confirmed, or a chunk forgotten, without its acknowledgement: it gets no lease before all that it holds
+   * was compared and what is old refuses to serve.
+   */
+  changedWhileAway: boolean;
 }
 
 export interface Upload {
@@ -1022,7 +1027,7 @@ export const Chunk: MessageFns<Chunk> = {
 };
 
 function createBaseServer(): Server {
-  return { uuid: "", address: "", host: "", rack: "" };
+  return { uuid: "", address: "", host: "", rack: "", changedWhileAway: false };
 }
 
 export const Server: MessageFns<Server> = {
@@ -1038,6 +1043,9 @@ export const Server: MessageFns<Server> = {
     }
     if (message.rack !== "") {
       writer.uint32(34).string(message.rack);
+    }
+    if (message.changedWhileAway !== false) {
+      writer.uint32(40).bool(message.changedWhileAway);
     }
     return writer;
   },
@@ -1087,6 +1095,14 @@ export const Server: MessageFns<Server> = {
             message.rack = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.changedWhileAway = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1108,6 +1124,7 @@ export const Server: MessageFns<Server> = {
     message.address = object.address ?? "";
     message.host = object.host ?? "";
     message.rack = object.rack ?? "";
+    message.changedWhileAway = object.changedWhileAway ?? false;
     return message;
   },
 };

@@ -1,0 +1,94 @@
+/**
+ * The way back of a server without which views changed, as far as no list says which (views/departures.ts). It is in touch
+ * and gets no lease. Each part of its inventory is compared with the log; every replica that would serve an old version is
+ * told to promise that it left; when the inventory is whole and every promise was answered, that is logged, and the lease
+ * comes with the next heartbeat.
+ *
+ * The promise takes nothing away, so it needs no end of safe mode, and safe mode does not wait for it: an inventory counts
+ * when it is reported. Whether the replica goes to quarantine is judged apart from this (replica-reports.ts).
+ */
+import { FsError } from '@cairnfs/base';
+import { ReplicaCondition as Condition, type ReplicaReport } from '@cairnfs/protocol';
+import type { MasterContext } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { FENCES_WAITING_MAX } from '../limits.ts';
+import type { Departures } from '../views/departures.ts';
+import type { ServerEntry, ServerTable } from './server-table.ts';
+
+export class Readmission {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #departures: Departures;
+  /** Servers that are being told. */
+  readonly #running = new Set<number>();
+
+  constructor(context: MasterContext, parts: { servers: ServerTable; departures: Departures }) {
+    this.#context = context;
+    this.#servers = parts.servers;
+    this.#departures = parts.departures;
+  }
+
+  /** @throws FsError OVERLOADED  too many promises are awaited; those given so far need not be given again. */
+  checkRoom(server: ServerEntry): void {
+    const count = this.#departures.count(server.id);
+    if (server.mayServe || count < FENCES_WAITING_MAX) return;
+    const message = `server ${server.id} has yet to promise that it left the views of ${count} chunks`;
+    throw new FsError('OVERLOADED', `${message}: send the inventory again later`, { details: { count } });
+  }
+
+  /** A part of the inventory of a server without a lease. */
+  compare(server: ServerEntry, replicas: readonly ReplicaReport[]): void {
+    const transaction = this.#context.decisions.read();
+    for (const report of replicas) {
+      const newVersion = fenceOf(server.id, transaction.chunk(report.handle), report);
+      if (newVersion === undefined) continue;
+      this.#departures.add(server.id, report.handle, { oldVersion: report.version, newVersion });
+    }
+  }
+
+  /** Goes on with a server without a lease, if nothing is under way with it. */
+  advance(server: ServerEntry): void {
+    if (this.#running.has(server.id)) return;
+    this.#running.add(server.id);
+    this.#readmit(server, server.session)
+      .catch((error: unknown) => {
+        if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
+        // Its next heartbeat tries again.
+        else this.#context.seams.log.info('a server gets no lease yet', { server: server.id, error });
+      })
+      .finally(() => this.#running.delete(server.id));
+  }
+
+  async #readmit(server: ServerEntry, session: number): Promise<void> {
+    await this.#departures.settle(server.id, server.address);
+    const isReady = await this.#context.decisions.perform('serverReadmitted', (transaction) => {
+      // A server that was silent for so long begins anew: views may just be changing without it.
+      const isSame = server.session === session && !this.#servers.hasRunOut(server.id);
+      if (!isSame || !server.inventoryComplete) return false;
+      this.#departures.checkSettled(server.id);
+      this.#departures.listed(server.id);
+      const record = transaction.server(server.id)!;
+      if (record.changedWhileAway) transaction.putServer(server.id, { ...record, changedWhileAway: false });
+      return true;
+    });
+    if (!isReady || server.session !== session) return;
+    server.mayServe = true;
+    this.#context.seams.log.info('a server that missed changes of views may serve again', { server: server.id });
+  }
+}
+
+/**
+ * The version by whose promise the replica serves nothing old any more; undefined when it does not as it is. What it has
+ * promised or installed, it refuses everything below.
+ */
+function fenceOf(server: number, chunk: Chunk | undefined, report: ReplicaReport): number | undefined {
+  if (report.condition === Condition.REPLICA_CONDITION_GONE || report.removed) return undefined;
+  const promised = Math.max(report.version, report.pendingVersion);
+  if (chunk === undefined) return promised + 1;
+  if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return undefined; // no version before its first
+  // A member's copy counts as soon as it is at the version; where nobody lists it, no version is left for it to serve.
+  const wanted = chunk.members.includes(server) ? chunk.version : chunk.highestVersion;
+  return promised < wanted ? wanted : undefined;
+}
+
+const toError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

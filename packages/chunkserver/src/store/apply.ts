@@ -10,13 +10,12 @@
 import { afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
-import { QuarantinedReplica, Record, ReplicaState, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
+import { QuarantinedReplica, Record, ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import {
   checksumsKey,
   commitPointKey,
   dataKey,
   mutationKey,
-  openValue,
   operationKey,
   quarantineDataKey,
   quarantineKey,
@@ -24,15 +23,16 @@ import {
   sealValue,
 } from './keys.ts';
 import {
-  encodeMutation,
   readChecksums,
   readCommitPoint,
   readData,
   readMutation,
   readMutations,
+  readOperation,
   readReplica,
   writeChecksums,
   writeCommitPoint,
+  writeMutation,
   writeOperationEntry,
   writeReplica,
 } from './stored-replica.ts';
@@ -162,7 +162,7 @@ function staged(target: Target, { mutation, committedSequence }: Value<'staged'>
   assert(mutation !== undefined && data !== undefined, () => `chunk ${handle}: a staged mutation without its bytes`);
   commit(target, committedSequence);
   const { sequence, offset, number, client, atMs } = mutation;
-  transaction.put(mutationKey(handle, sequence), encodeMutation(mutation, data));
+  writeMutation(transaction, handle, { mutation, bytes: data });
   if (number === 0) return;
   const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
   const entry = { client: owner, number, sequence, offset, length: data.length, atMs };
@@ -188,9 +188,7 @@ function viewTaken(target: Target, value: Value<'viewTaken'>): void {
     if (number === 0) continue;
     const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
     const key = operationKey(handle, owner, number);
-    const entry = transaction.get(key);
-    if (entry === undefined) continue;
-    if (decodeMessage(StoredOperation, openValue(entry, handle)).sequence === sequence) transaction.remove(key);
+    if (readOperation(transaction, key, handle)?.sequence === sequence) transaction.remove(key);
   }
 }
 
@@ -294,7 +292,8 @@ function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): vo
   const { transaction, handle } = target;
   const { isInFile, version, length } = asFarAsReadable(target);
   const kept = encodeMessage(QuarantinedReplica, { atMs, reason, isInFile, version, length });
-  transaction.put(quarantineKey(atMs, handle), sealValue(kept));
+  const key = quarantineKey(atMs, handle);
+  transaction.put(key, sealValue(key, kept));
   if (!isInFile) transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
   removeReplica(target);
 }

@@ -66,6 +66,47 @@ for (const [name, key] of Object.entries(ENTRIES)) {
   });
 }
 
+for (const [name, keys] of Object.entries({
+  replica: [replicaKey],
+  'commit point': [commitPointKey],
+  checksums: [checksumsKey],
+  bytes: [dataKey],
+  'checksums and bytes': [checksumsKey, dataKey],
+})) {
+  test(`index: the ${name} of another chunk in a chunk's place is damage of that replica`, async () => {
+    const disk = await TestDisk.start(9);
+    const store = disk.replicas.placeFor(0);
+    for (const [handle, filler] of [
+      [HANDLE, 1],
+      [OTHER, 2],
+    ] as const) {
+      const bytes = new Uint8Array(100).fill(filler);
+      const value = { version: filler, members: [1], uploadId: 'upload', length: bytes.length, firstBlock: 0 };
+      const record = { ...value, isInFile: false, blockChecksums: [crc32c(bytes)] };
+      await disk.run(() => store.journal(handle, { $case: 'uploadStored', value: record }, bytes));
+    }
+    await disk.fold();
+    for (const keyOf of keys) await disk.mixUp(keyOf(OTHER), keyOf(HANDLE));
+    const replica = disk.replicas.find(HANDLE);
+    equal(replica === undefined, name === 'replica' || name === 'commit point');
+    if (replica !== undefined) await rejects(disk.content(replica), isCorrupt);
+    deepEqual([...(await disk.content(disk.replicas.find(OTHER)!))], Array(100).fill(2));
+    ok(healthy(disk));
+  });
+}
+
+test('index: an old format is refused, naming both', async () => {
+  const disk = await TestDisk.start(10);
+  const { seams } = disk;
+  await disk.run(async () => {
+    const file = await seams.disk.open('disk/FORMAT', 'readWrite');
+    await file.write(0, [Buffer.from('cairnfs-ledger 1 chunkserver 1\n')]);
+    await file.sync();
+    await file.close();
+  });
+  await rejects(disk.crash('lose'), /FORMAT says .*chunkserver 1.*this server expects .*chunkserver 2/);
+});
+
 test('index: a staged mutation with a flipped bit goes with its replica', async () => {
   const disk = await twoChunks(3, 100);
   stage(disk.replicas.find(HANDLE)!, 100, new Uint8Array(10));

@@ -15,7 +15,7 @@ import { ReadHistory } from './read-history.ts';
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
 
-const FORMAT = { name: 'chunkserver', version: 1 } as const;
+const FORMAT = { name: 'chunkserver', version: 2 } as const;
 const FAN_OUT = 256;
 
 export class DiskStore {

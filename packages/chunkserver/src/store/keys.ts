@@ -28,14 +28,17 @@ export const quarantineKey = (atMs: number, handle: string): Key => `q${u64ToKey
 
 const TRAILER_BYTES = 4;
 
-/** The value with its CRC32C behind it, in a fresh array. */
-export function sealValue(body: Uint8Array, tail?: Uint8Array): Uint8Array {
+/**
+ * The value with its checksum behind it, in a fresh array. The checksum covers the key too, so that a value which turns
+ * up under another chunk's key is found out like a flipped bit.
+ */
+export function sealValue(key: Key, body: Uint8Array, tail?: Uint8Array): Uint8Array {
   const tailLength = tail === undefined ? 0 : tail.length;
   const sealed = new Uint8Array(body.length + tailLength + TRAILER_BYTES);
   sealed.set(body);
   if (tail !== undefined) sealed.set(tail, body.length);
   const end = body.length + tailLength;
-  putU32LE(sealed, end, crc32c(sealed.subarray(0, end)));
+  putU32LE(sealed, end, checksumOf(key, sealed.subarray(0, end)));
   return sealed;
 }
 
@@ -44,13 +47,17 @@ export function sealValue(body: Uint8Array, tail?: Uint8Array): Uint8Array {
  *
  * @throws FsError DAMAGED  it is not what was put there.
  */
-export function openValue(sealed: Uint8Array, what: string): Uint8Array {
+export function openValue(key: Key, sealed: Uint8Array, what: string): Uint8Array {
   const end = sealed.length - TRAILER_BYTES;
   if (end >= 0) {
     const body = sealed.subarray(0, end);
-    if (getU32LE(sealed, end) === crc32c(body)) return body;
+    if (getU32LE(sealed, end) === checksumOf(key, body)) return body;
   }
   throw new FsError('DAMAGED', `the index entry of ${what} does not match its checksum; the replica is not served`);
+}
+
+function checksumOf(key: Key, body: Uint8Array): number {
+  return crc32c(body, crc32c(Buffer.from(key, 'latin1')));
 }
 
 export interface CommitPoint {
@@ -58,26 +65,26 @@ export interface CommitPoint {
   readonly length: number;
 }
 
-export function encodeCommitPoint({ sequence, length }: CommitPoint): Uint8Array {
+export function encodeCommitPoint(key: Key, { sequence, length }: CommitPoint): Uint8Array {
   const body = new Uint8Array(16);
   putU64LE(body, 0, sequence);
   putU64LE(body, 8, length);
-  return sealValue(body);
+  return sealValue(key, body);
 }
 
-export function decodeCommitPoint(sealed: Uint8Array, what: string): CommitPoint {
-  const body = openValue(sealed, what);
+export function decodeCommitPoint(key: Key, sealed: Uint8Array, what: string): CommitPoint {
+  const body = openValue(key, sealed, what);
   return { sequence: getU64LE(body, 0), length: getU64LE(body, 8) };
 }
 
-export function encodeChecksums(checksums: ArrayLike<number>): Uint8Array {
+export function encodeChecksums(key: Key, checksums: ArrayLike<number>): Uint8Array {
   const body = new Uint8Array(checksums.length * 4);
   for (let index = 0; index < checksums.length; index++) putU32LE(body, index * 4, checksums[index]!);
-  return sealValue(body);
+  return sealValue(key, body);
 }
 
-export function decodeChecksums(sealed: Uint8Array, what: string): number[] {
-  const body = openValue(sealed, what);
+export function decodeChecksums(key: Key, sealed: Uint8Array, what: string): number[] {
+  const body = openValue(key, sealed, what);
   const checksums: number[] = [];
   for (let at = 0; at < body.length; at += 4) checksums.push(getU32LE(body, at));
   return checksums;

@@ -35,25 +35,30 @@ export function readReplica(state: StateView, handle: string): ReplicaState | un
 }
 
 export function writeReplica(transaction: StateTransaction, handle: string, replica: ReplicaState): void {
-  transaction.put(replicaKey(handle), sealValue(encodeMessage(ReplicaState, replica)));
+  const key = replicaKey(handle);
+  transaction.put(key, sealValue(key, encodeMessage(ReplicaState, replica)));
 }
 
 /** @throws FsError DAMAGED  also when the replica is there and its commit point is not: it is never guessed to be empty. */
 export function readCommitPoint(state: StateView, handle: string): CommitPoint {
-  return decodeCommitPoint(required(state, commitPointKey(handle), handle), handle);
+  const key = commitPointKey(handle);
+  return decodeCommitPoint(key, required(state, key, handle), handle);
 }
 
 export function writeCommitPoint(transaction: StateTransaction, handle: string, point: CommitPoint): void {
-  transaction.put(commitPointKey(handle), encodeCommitPoint(point));
+  const key = commitPointKey(handle);
+  transaction.put(key, encodeCommitPoint(key, point));
 }
 
 /** @throws FsError DAMAGED */
 export function readChecksums(state: StateView, handle: string): number[] {
-  return decodeChecksums(required(state, checksumsKey(handle), handle), handle);
+  const key = checksumsKey(handle);
+  return decodeChecksums(key, required(state, key, handle), handle);
 }
 
 export function writeChecksums(transaction: StateTransaction, handle: string, checksums: readonly number[]): void {
-  transaction.put(checksumsKey(handle), encodeChecksums(checksums));
+  const key = checksumsKey(handle);
+  transaction.put(key, encodeChecksums(key, checksums));
 }
 
 /** The value of a chunk in the index, in memory of its own; its block checksum protects it. */
@@ -62,24 +67,26 @@ export function readData(state: StateView, handle: string): Uint8Array {
   return new Uint8Array(value ?? []); // a copy; the `slice` of a Buffer would be the same memory
 }
 
-/** `u32le` length of the message, the message, the bytes, CRC32C of all before. */
-export function encodeMutation(mutation: StoredMutation, bytes: Uint8Array): Uint8Array {
+/** `u32le` length of the message, the message, the bytes, and the checksum. */
+export function writeMutation(transaction: StateTransaction, handle: string, { mutation, bytes }: StoredBytes): void {
+  const key = mutationKey(handle, mutation.sequence);
   const message = encodeMessage(StoredMutation, mutation);
   const head = new Uint8Array(4 + message.length);
   putU32LE(head, 0, message.length);
   head.set(message, 4);
-  return sealValue(head, bytes);
+  transaction.put(key, sealValue(key, head, bytes));
 }
 
-export function decodeMutation(sealed: Uint8Array, handle: string): StoredBytes {
-  const body = openValue(sealed, `a mutation of chunk ${handle}`);
+function decodeMutation(key: Key, sealed: Uint8Array, handle: string): StoredBytes {
+  const body = openValue(key, sealed, `a mutation of chunk ${handle}`);
   const end = 4 + getU32LE(body, 0);
   return { mutation: decodeMessage(StoredMutation, body.subarray(4, end)), bytes: body.subarray(end) };
 }
 
 export function readMutation(state: StateView, handle: string, sequence: number): StoredBytes | undefined {
-  const value = state.get(mutationKey(handle, sequence));
-  return value === undefined ? undefined : decodeMutation(value, handle);
+  const key = mutationKey(handle, sequence);
+  const value = state.get(key);
+  return value === undefined ? undefined : decodeMutation(key, value, handle);
 }
 
 /** Mutations above `after`, in order; `bytes` is memory of its own. */
@@ -88,7 +95,7 @@ export function* readMutations(state: StateView, handle: string, after: number):
   // Each may hold a whole frame of data, so they come in small pages.
   for (let start = mutationKey(handle, after + 1); ; ) {
     const page = state.range(start, end, 64);
-    for (const { value } of page) yield decodeMutation(value, handle);
+    for (const { key, value } of page) yield decodeMutation(key, value, handle);
     if (page.length < 64) return;
     start = `${page.at(-1)!.key}\0`;
   }
@@ -101,10 +108,7 @@ export function readOperations(state: StateView, handle: string): OperationEntry
   for (let start = prefix; ; ) {
     const page = state.range(start, end, PAGE);
     for (const { key, value } of page) {
-      const { sequence, offset, length, atMs } = decodeMessage(
-        StoredOperation,
-        openValue(value, `an operation of ${handle}`),
-      );
+      const { sequence, offset, length, atMs } = decodeOperation(key, value, handle);
       const client = key.slice(17, 33);
       entries.push({ client, number: keyToU64(key, 33), sequence, offset, length, atMs });
     }
@@ -113,10 +117,20 @@ export function readOperations(state: StateView, handle: string): OperationEntry
   }
 }
 
+export function readOperation(state: StateView, key: Key, handle: string): StoredOperation | undefined {
+  const value = state.get(key);
+  return value === undefined ? undefined : decodeOperation(key, value, handle);
+}
+
+function decodeOperation(key: Key, value: Uint8Array, handle: string): StoredOperation {
+  return decodeMessage(StoredOperation, openValue(key, value, `an operation of chunk ${handle}`));
+}
+
 export function writeOperationEntry(transaction: StateTransaction, handle: string, entry: OperationEntry): void {
   const { client, number, sequence, offset, length, atMs } = entry;
   const value = encodeMessage(StoredOperation, { sequence, offset, length, atMs });
-  transaction.put(operationKey(handle, client, number), sealValue(value));
+  const key = operationKey(handle, client, number);
+  transaction.put(key, sealValue(key, value));
 }
 
 function required(state: StateView, key: Key, handle: string): Uint8Array {
@@ -126,7 +140,7 @@ function required(state: StateView, key: Key, handle: string): Uint8Array {
   throw new FsError('DAMAGED', `an entry of chunk ${handle} is missing from the index; the replica is not served`);
 }
 
-function readMessage<T>(state: StateView, key: string, codec: Codec<T>, handle: string): T | undefined {
+function readMessage<T>(state: StateView, key: Key, codec: Codec<T>, handle: string): T | undefined {
   const value = state.get(key);
-  return value === undefined ? undefined : codec.decode(openValue(value, `chunk ${handle}`));
+  return value === undefined ? undefined : codec.decode(openValue(key, value, `chunk ${handle}`));
 }

@@ -89,6 +89,13 @@ export class TestDisk {
     await this.run(() => this.#index.write([{ key, value: how === 'lose' ? undefined : value }]));
   }
 
+  /** What is under `from` in the index comes under `to` too, as when pages are mixed up. */
+  async mixUp(from: Key, to: Key): Promise<void> {
+    const value = this.#index.get(from)?.slice();
+    ok(value !== undefined, 'there is nothing to mix up');
+    await this.run(() => this.#index.write([{ key: to, value }]));
+  }
+
   /** Committed bytes as a reader gets them. */
   async content(replica: Replica): Promise<Uint8Array> {
     const { committedLength } = replica.log;

@@ -67,6 +67,22 @@ test('inventory: a replica nobody lists goes to quarantine, never while its chun
   assert.deepEqual(quarantine, [{ handle: HANDLE, versionAtMost: 1, reason: 'orphan' }]);
 });
 
+test('inventory: one that was broken off is asked for again, and not before its next part may come', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(1);
+  await cluster.run(server.register());
+  await cluster.run(server.sendInventory({ last: false }));
+  const isWanted = async () => (await cluster.run(server.heartbeat())).inventoryWanted;
+  assert.equal(await isWanted(), false);
+  await cluster.simulation.runFor(9_000);
+  assert.equal(await isWanted(), false);
+  await cluster.simulation.runFor(2_000);
+  assert.equal(await isWanted(), true);
+  await cluster.run(server.sendInventory());
+  assert.equal(await isWanted(), false);
+});
+
 test('inventory: in safe mode nobody is told to put anything away', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.restartMaster();

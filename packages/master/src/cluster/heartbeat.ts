@@ -2,6 +2,7 @@
 import { FsError } from '@cairnfs/base';
 import type { HeartbeatReply, HeartbeatRequest, ReportInventoryReply, ReportInventoryRequest } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
+import { INVENTORY_PART_MS_MAX } from '../limits.ts';
 import type { Readmission } from './readmission.ts';
 import type { ReplicaReports } from './replica-reports.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
@@ -42,8 +43,14 @@ export class Heartbeats {
     const quarantine = this.#reports.ordersFor(server);
     // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
     server.answeredAtMs = this.#context.seams.clock.nowMs();
-    const inventoryWanted = !server.inventoryComplete && server.inventoryCursor === undefined;
+    const inventoryWanted = !server.inventoryComplete && !this.#isInventoryUnderWay(server);
     return { message: { renewedLeases, quarantine, inventoryWanted, leaseWithheld } };
+  }
+
+  #isInventoryUnderWay({ inventoryCursor, inventoryPartAtMs }: ServerEntry): boolean {
+    return (
+      inventoryCursor !== undefined && this.#context.seams.clock.nowMs() - inventoryPartAtMs < INVENTORY_PART_MS_MAX
+    );
   }
 
   inventory(request: ReportInventoryRequest): { message: ReportInventoryReply } {

@@ -84,6 +84,7 @@ export class ReplicaReports {
     }
     for (const handle of expected) this.#missing(transaction, server, handle);
     server.inventoryCursor = previous;
+    server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
   }
 

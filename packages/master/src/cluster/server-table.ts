@@ -35,6 +35,8 @@ export interface ServerEntry extends ServerIdentity {
   mayServe: boolean;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
   inventoryCursor: string | undefined;
+  /** Monotonic; when its last part came. */
+  inventoryPartAtMs: number;
 }
 
 export class ServerTable {
@@ -148,6 +150,7 @@ export class ServerTable {
       disks: [],
       inventoryComplete: false,
       inventoryCursor: undefined,
+      inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       mayServe: false,
     };
     this.#byId.set(identity.id, server);

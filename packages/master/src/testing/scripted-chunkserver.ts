@@ -106,9 +106,10 @@ export class ScriptedChunkserver {
     this.registeredCount += 1;
   }
 
-  async sendInventory(): Promise<void> {
+  /** @param last false: the inventory is broken off behind what is held here. */
+  async sendInventory({ last = true }: { last?: boolean } = {}): Promise<void> {
     const replicas = [...this.replicas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([handle]) => this.report(handle));
-    const request = { serverId: this.id, session: this.session, replicas, after: '', last: true };
+    const request = { serverId: this.id, session: this.session, replicas, after: '', last };
     await this.#pool
       .channel(this.#master)
       .call(MasterControlMethods.reportInventory, request, { timeoutMs: CALL_TIMEOUT_MS });

@@ -1,4 +1,4 @@
-import { EXIT_INTERRUPTED } from './failure.ts';
+import { EXIT_INTERRUPTED } from './exit-codes.ts';
 import { main } from './program.ts';
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,17 +1,18 @@
 /** What every user command shares: the connection, how it prints, when it is interrupted, how it fails. */
-import { type CairnClient, connect } from '@cairnfs/client/node';
-
+import type { CairnClient } from '@cairnfs/client/node';
 import { Command, Option } from 'commander';
-import { describeFailure, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, exitCodeOf } from './failure.ts';
+import { durationArgument } from './commands/options.ts';
+import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from './exit-codes.ts';
+import { describeFailure, exitCodeOf } from './failure.ts';
 import { OutputClosed, writeStdout } from './output/standard-output.ts';
-import { parseDuration } from './output/units.ts';
 
 const MASTER_DEFAULT = '127.0.0.1:9000';
-const TIMEOUT_DEFAULT = '60s';
+const TIMEOUT_DEFAULT_MS = 60_000;
 
 export interface GlobalOptions {
   master: string;
-  timeout: string;
+  /** Milliseconds. */
+  timeout: number;
   json?: boolean;
 }
 
@@ -27,13 +28,17 @@ export class CommandContext {
   constructor(options: GlobalOptions, signal: AbortSignal) {
     this.json = options.json === true;
     this.signal = signal;
-    this.timeoutMs = parseDuration(options.timeout);
+    this.timeoutMs = options.timeout;
     this.#masters = options.master.split(',').map((address) => address.trim());
   }
 
   /** Connected when first needed, closed when the command ends. */
   async client(): Promise<CairnClient> {
-    this.#client ??= await connect({ masters: this.#masters, timeoutMs: this.timeoutMs });
+    if (this.#client === undefined) {
+      // Loaded here, so that help and wrong usage answer at once.
+      const { connect } = await import('@cairnfs/client/node');
+      this.#client = await connect({ masters: this.#masters, timeoutMs: this.timeoutMs });
+    }
     return this.#client;
   }
 
@@ -80,15 +85,18 @@ export class CommandContext {
 }
 
 /** A subcommand with the options that all of them take. */
-export function userCommand(name: string, summary: string, examples: readonly string[]): Command {
+export function userCommand(name: string, examples: readonly string[]): Command {
   return new Command(name)
-    .description(summary)
     .addOption(
       new Option('--master <host:port>', 'the master; several, separated by commas, are tried in turn')
         .env('CAIRN_MASTER')
         .default(MASTER_DEFAULT),
     )
-    .addOption(new Option('--timeout <duration>', 'give up after so long without success').default(TIMEOUT_DEFAULT))
+    .addOption(
+      new Option('--timeout <duration>', 'how long each step keeps trying through failures: 500ms, 30s, 5m')
+        .default(TIMEOUT_DEFAULT_MS, '60s')
+        .argParser(durationArgument),
+    )
     .option('--json', 'print for programs')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
 }

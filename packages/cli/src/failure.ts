@@ -1,13 +1,6 @@
-/**
- * How a command ends: 0 done, 1 failed, 2 wrong usage, 130 interrupted; an error is one line: cause, object, what to do.
- */
+/** What a command says when it fails: one line of cause, object, what to do. */
 import { isFsError } from '@cairnfs/base';
-
-export const EXIT_DONE = 0;
-export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
-/** As a shell tells of a command that Ctrl-C ended. */
-export const EXIT_INTERRUPTED = 130;
+import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 
 /** What the caller typed cannot be meant. */
 export class UsageError extends Error {

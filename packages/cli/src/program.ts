@@ -1,9 +1,8 @@
 /** The `cairn` command: all subcommands, and what a wrong command line answers. */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { configCommand } from './commands/config.ts';
-import { userCommands } from './commands/index.ts';
-import { serverCommands } from './commands/servers.ts';
-import { EXIT_DONE, EXIT_USAGE } from './failure.ts';
+import { COMMANDS, type CommandEntry } from './commands/index.ts';
+import { EXIT_DONE, EXIT_USAGE } from './exit-codes.ts';
 
 const OVERVIEW = `
 Paths in the cluster are absolute: /films/film.mkv.
@@ -17,18 +16,26 @@ Examples:
   $ cairn status                   servers, space, health
 
 "cairn COMMAND --help" explains a command, with examples.
+Exit code: 0 done, 1 failed, 2 wrong usage.
 `;
 
-/** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export async function main(args: readonly string[]): Promise<number> {
+/** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Help goes to `print`. */
+export async function main(
+  args: readonly string[],
+  print: (text: string) => void = (text) => process.stdout.write(text),
+): Promise<number> {
   const program = new Command('cairn')
     .description('A distributed file system: one durable, replicated file store over many machines.')
+    .version(version(), '-V, --version', 'print the version')
     .showSuggestionAfterError()
     .addHelpText('after', OVERVIEW);
-  for (const command of [...userCommands(), ...serverCommands(), configCommand()]) program.addCommand(command);
-  for (const command of [program, ...program.commands]) {
+  for (const entry of COMMANDS) {
+    program.addCommand(entry.name === namedBy(args) ? await loaded(entry) : outlineOf(entry));
+  }
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'cairn: ')),
+      writeOut: print,
+      outputError: (text, write) => write(usageLine(text, command)),
     });
   }
   process.exitCode = EXIT_DONE;
@@ -39,4 +46,38 @@ export async function main(args: readonly string[]): Promise<number> {
     return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
   }
   return Number(process.exitCode);
+}
+
+/** The subcommand that is meant: `cairn ls ...` or `cairn help ls`. */
+function namedBy(args: readonly string[]): string | undefined {
+  return args[0] === 'help' ? args[1] : args[0];
+}
+
+async function loaded({ name, summary, load }: CommandEntry): Promise<Command> {
+  return (await load()).name(name).description(summary);
+}
+
+/** What the overview shows of a command that was not asked for. */
+function outlineOf({ name, summary }: CommandEntry): Command {
+  return new Command(name).description(summary).usage('...').helpOption(false);
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+/** Wrong usage in one line: what is wrong, and where the right usage stands. */
+function usageLine(text: string, command: Command): string {
+  const oneLine = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*\(Did you mean/, ' (did you mean');
+  const names = [];
+  for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name());
+  return `cairn: ${oneLine.replaceAll('\n', ' ')}; see "${names.join(' ')} --help"\n`;
+}
+
+function version(): string {
+  const about = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return about.version;
 }

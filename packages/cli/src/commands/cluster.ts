@@ -11,10 +11,7 @@ import { remotePath } from '../paths.ts';
 const PROBLEMS_SHOWN = 10;
 
 export function statusCommand(): Command {
-  return userCommand('status', 'Servers, space and health at a glance', [
-    'cairn status',
-    'cairn status --json | jq .repair',
-  ]).action(
+  return userCommand('status', ['cairn status', 'cairn status --json | jq .repair']).action(
     action<[], GlobalOptions>(async (context) => {
       const client = await context.client();
       const status = await client.clusterStatus({ signal: context.signal });
@@ -103,7 +100,7 @@ interface ChunksOptions extends GlobalOptions {
 }
 
 export function chunksCommand(): Command {
-  return userCommand('chunks', 'Show the chunks of a file and where their copies are', [
+  return userCommand('chunks', [
     'cairn chunks /films/film.mkv',
     'cairn chunks /a --read HANDLE --from 127.0.0.1:9001 | sha256sum     one copy, from one server',
   ])
@@ -161,10 +158,7 @@ function chunkRows(chunk: LocatedChunk): string[][] {
 }
 
 export function fsckCommand(): Command {
-  return userCommand('fsck', 'Check that every chunk of every file has its copies (changes nothing)', [
-    'cairn fsck',
-    'cairn fsck /films --json',
-  ])
+  return userCommand('fsck', ['cairn fsck', 'cairn fsck /films --json'])
     .argument('[path]', 'a file or directory', '/')
     .action(
       action<[string], GlobalOptions>(async (context, _options, text) => {

@@ -1,6 +1,4 @@
 import { Argument, Command } from 'commander';
-import { exampleConfig } from '../config/example.ts';
-import { chunkserverSchema, masterSchema } from '../config/schema.ts';
 
 const EXAMPLES = {
   master: { data: '"/var/lib/cairnfs/master"' },
@@ -17,9 +15,11 @@ export function configCommand(): Command {
     .description('Print a commented configuration with every key')
     .addArgument(new Argument('<role>', 'which server').choices(['master', 'chunkserver']))
     .addHelpText('after', '\nExamples:\n  $ cairn config example master > master.toml\n')
-    .action((role: 'master' | 'chunkserver') => {
+    .action(async (role: 'master' | 'chunkserver') => {
+      const { exampleConfig } = await import('../config/example.ts');
+      const { chunkserverSchema, masterSchema } = await import('../config/schema.ts');
       const schema = role === 'master' ? masterSchema : chunkserverSchema;
       process.stdout.write(exampleConfig(role, schema, EXAMPLES[role]));
     });
-  return new Command('config').description('Configurations of servers').addCommand(example);
+  return new Command('config').addCommand(example);
 }

@@ -3,12 +3,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
 import { printableName, statsJson } from '../output/listing.ts';
-import { formatSize, parseDuration, parseSize } from '../output/units.ts';
+import { formatSize } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
 import { walk } from '../walk.ts';
+import { durationArgument, sizeArgument } from './options.ts';
 
 export function duCommand(): Command {
-  return userCommand('du', 'Add up the sizes below directories', ['cairn du /photos'])
+  return userCommand('du', ['cairn du /photos'])
     .argument('[paths...]', 'directories or files', ['/'])
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -40,19 +41,16 @@ interface FindOptions extends GlobalOptions {
 }
 
 export function findCommand(): Command {
-  return userCommand('find', 'Find files by name, type, size or age', [
-    "cairn find /logs --name '*.log' --larger 1GiB",
-    'cairn find / --type f --newer 1h',
-  ])
+  return userCommand('find', ["cairn find /logs --name '*.log' --larger 1GiB", 'cairn find / --type f --newer 1h'])
     .argument('[path]', 'where to start', '/')
     .option('--name <pattern>', 'the name matches, with * and ?', globPattern)
     .option('--type <f|d>', 'files or directories only', (text) => {
       if (text !== 'f' && text !== 'd') throw new InvalidArgumentError('expected f or d.');
       return text;
     })
-    .option('--larger <size>', 'more bytes than this', parseArgument(parseSize))
-    .option('--smaller <size>', 'fewer bytes than this', parseArgument(parseSize))
-    .option('--newer <duration>', 'modified within this time', parseArgument(parseDuration))
+    .option('--larger <size>', 'more bytes than this', sizeArgument)
+    .option('--smaller <size>', 'fewer bytes than this', sizeArgument)
+    .option('--newer <duration>', 'modified within this time', durationArgument)
     .action(
       action<[string], FindOptions>(async (context, options, start) => {
         const client = await context.client();
@@ -79,14 +77,4 @@ function globPattern(pattern: string): RegExp {
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
   return new RegExp(`^${escaped}$`, 'su');
-}
-
-function parseArgument(parse: (text: string) => number): (text: string) => number {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  };
 }

@@ -14,7 +14,7 @@ interface GetOptions extends GlobalOptions {
 }
 
 export function getCommand(): Command {
-  return userCommand('get', 'Fetch files and trees from the cluster', [
+  return userCommand('get', [
     'cairn get /films/film.mkv .',
     'cairn get -r /photos ./photos',
     'cairn get /backup/project.tgz - | tar xz',
@@ -44,7 +44,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
     if (stats.isDirectory() && !options.recursive) {
       throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);
     }
-    const progress = startProgress(`get ${baseName(source)}`, !context.json);
+    const progress = await startProgress(`get ${baseName(source)}`, !context.json);
     try {
       const result = await client.download(source, target, {
         recursive: options.recursive === true,

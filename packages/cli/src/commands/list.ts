@@ -17,7 +17,7 @@ interface ListOptions extends GlobalOptions {
 }
 
 export function lsCommand(): Command {
-  return userCommand('ls', 'List directories', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos'])
+  return userCommand('ls', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos'])
     .argument('[paths...]', 'directories or files', ['/'])
     .option('-l, --long', 'with mode, copies, owner, size and time')
     .option('-R, --recursive', 'with everything below')
@@ -126,7 +126,7 @@ async function printEntries(
 }
 
 export function statCommand(): Command {
-  return userCommand('stat', 'Show everything known of a file or directory', ['cairn stat /films/film.mkv'])
+  return userCommand('stat', ['cairn stat /films/film.mkv'])
     .argument('<paths...>', 'files or directories')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -154,7 +154,7 @@ export function statCommand(): Command {
 }
 
 export function checksumCommand(): Command {
-  return userCommand('checksum', 'SHA-256 of files, in the format of sha256sum', ['cairn checksum /films/film.mkv'])
+  return userCommand('checksum', ['cairn checksum /films/film.mkv'])
     .argument('<paths...>', 'files')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {

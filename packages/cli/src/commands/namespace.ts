@@ -12,7 +12,7 @@ import { sizeArgument } from './options.ts';
 const APPEND_PIECE_BYTES = 1024 * 1024;
 
 export function mkdirCommand(): Command {
-  return userCommand('mkdir', 'Make directories', ['cairn mkdir /films', 'cairn mkdir -p /films/2026/may'])
+  return userCommand('mkdir', ['cairn mkdir /films', 'cairn mkdir -p /films/2026/may'])
     .argument('<paths...>', 'directories to make')
     .option('-p, --parents', 'make missing parents too; fine when the directory exists')
     .action(
@@ -27,7 +27,7 @@ export function mkdirCommand(): Command {
 }
 
 export function rmCommand(): Command {
-  return userCommand('rm', 'Delete files and directories (into /.trash, kept for 3 days)', [
+  return userCommand('rm', [
     'cairn rm /films/old.mkv',
     'cairn rm -r /photos',
     'cairn ls /.trash                      what can be restored, with "cairn mv /.trash/NAME /PATH"',
@@ -56,7 +56,7 @@ export function rmCommand(): Command {
 }
 
 export function mvCommand(): Command {
-  return userCommand('mv', 'Rename or move, atomically', [
+  return userCommand('mv', [
     'cairn mv /draft.txt /final.txt',
     'cairn mv /a /b /archive/              several into a directory',
     'cairn mv /.trash/20261120T170300.42.notes /notes',
@@ -75,7 +75,7 @@ export function mvCommand(): Command {
 }
 
 export function cpCommand(): Command {
-  return userCommand('cp', 'Copy within the cluster', ['cairn cp /a.txt /b.txt', 'cairn cp -r /photos /backup/'])
+  return userCommand('cp', ['cairn cp /a.txt /b.txt', 'cairn cp -r /photos /backup/'])
     .argument('<paths...>', 'SRC... and, last, DST')
     .option('-r, --recursive', 'directories with everything in them')
     .action(
@@ -98,9 +98,7 @@ export function cpCommand(): Command {
 }
 
 export function touchCommand(): Command {
-  return userCommand('touch', 'Make empty files, or set the modification time of those there are to now', [
-    'cairn touch /flag',
-  ])
+  return userCommand('touch', ['cairn touch /flag'])
     .argument('<paths...>', 'files')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -116,10 +114,7 @@ export function touchCommand(): Command {
 }
 
 export function truncateCommand(): Command {
-  return userCommand('truncate', 'Cut a file, or extend it with zeros', [
-    'cairn truncate -s 0 /log',
-    'cairn truncate -s 1GiB /disk.img',
-  ])
+  return userCommand('truncate', ['cairn truncate -s 0 /log', 'cairn truncate -s 1GiB /disk.img'])
     .argument('<paths...>', 'files')
     .requiredOption('-s, --size <size>', 'the new size', sizeArgument)
     .action(
@@ -133,10 +128,7 @@ export function truncateCommand(): Command {
 }
 
 export function appendCommand(): Command {
-  return userCommand('append', 'Append to a file (made when missing); durable and exactly once', [
-    'echo done | cairn append /logs/today',
-    'cairn append /logs/today local-part.log',
-  ])
+  return userCommand('append', ['echo done | cairn append /logs/today', 'cairn append /logs/today local-part.log'])
     .argument('<path>', 'a file in the cluster')
     .argument('[source]', 'a local file; "-" or nothing reads standard input', '-')
     .action(

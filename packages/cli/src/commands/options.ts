@@ -1,6 +1,6 @@
 /** Options that several commands share, checked as they are read. */
 import { InvalidArgumentError, Option } from 'commander';
-import { parseSize } from '../output/units.ts';
+import { parseDuration, parseSize } from '../output/units.ts';
 
 const PARALLEL_DEFAULT = 16;
 const PARALLEL_MAX = 256;
@@ -19,9 +19,19 @@ export function wholeNumber(text: string, min: number, max: number): number {
   return value;
 }
 
+/** `64MiB`, `1g`, `4096` → bytes. */
 export function sizeArgument(text: string): number {
+  return orInvalid(() => parseSize(text));
+}
+
+/** `500ms`, `30s`, `3d` → milliseconds. */
+export function durationArgument(text: string): number {
+  return orInvalid(() => parseDuration(text));
+}
+
+function orInvalid<T>(parse: () => T): T {
   try {
-    return parseSize(text);
+    return parse();
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }

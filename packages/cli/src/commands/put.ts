@@ -16,7 +16,7 @@ interface PutOptions extends GlobalOptions {
 }
 
 export function putCommand(): Command {
-  return userCommand('put', 'Store local files and trees in the cluster', [
+  return userCommand('put', [
     'cairn put film.mkv /films/',
     'cairn put -r photos music /',
     'tar cz project | cairn put - /backup/project.tgz',
@@ -67,7 +67,7 @@ async function putOne(
   if (stats.isDirectory() && !options.recursive) {
     throw new Error(`EISDIR: '${source}' is a directory: add -r to store it with everything in it`);
   }
-  const progress = startProgress(`put ${basename(resolve(source))}`, !context.json);
+  const progress = await startProgress(`put ${basename(resolve(source))}`, !context.json);
   try {
     const result = await client.upload(source, target, {
       recursive: options.recursive === true,

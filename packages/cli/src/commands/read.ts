@@ -22,7 +22,7 @@ interface LineOptions extends GlobalOptions {
 }
 
 export function catCommand(): Command {
-  return userCommand('cat', 'Write files to standard output', ['cairn cat /logs/today', 'cairn cat /a /b > both'])
+  return userCommand('cat', ['cairn cat /logs/today', 'cairn cat /a /b > both'])
     .argument('<paths...>', 'files in the cluster')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -35,10 +35,7 @@ export function catCommand(): Command {
 }
 
 export function headCommand(): Command {
-  return userCommand('head', 'Write the first lines or bytes of a file', [
-    'cairn head -n 3 /logs/today',
-    'cairn head -c 1KiB /data',
-  ])
+  return userCommand('head', ['cairn head -n 3 /logs/today', 'cairn head -c 1KiB /data'])
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())
@@ -46,10 +43,7 @@ export function headCommand(): Command {
 }
 
 export function tailCommand(): Command {
-  return userCommand('tail', 'Write the last lines or bytes of a file', [
-    'cairn tail /logs/today',
-    'cairn tail -f /logs/today',
-  ])
+  return userCommand('tail', ['cairn tail /logs/today', 'cairn tail -f /logs/today'])
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())

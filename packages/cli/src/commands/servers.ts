@@ -1,13 +1,11 @@
-/** `up`, `master`, `chunkserver`: the servers themselves. */
+/** `up`, `master`, `chunkserver`: the servers themselves, loaded when they are to run. */
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { z } from 'zod';
-import { loadConfig } from '../config/load.ts';
-import { chunkserverSchema, masterSchema } from '../config/schema.ts';
-import { describeFailure, EXIT_FAILED } from '../failure.ts';
+import type { ServerFlags } from '../config/settings.ts';
+import { EXIT_FAILED } from '../exit-codes.ts';
+import { describeFailure } from '../failure.ts';
 import { prepareEngine } from '../serve/engine.ts';
 import { endOfLife } from '../serve/lifetime.ts';
-import { up } from '../up/up.ts';
 import { wholeNumber } from './options.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/cairn.js', import.meta.url));
@@ -15,10 +13,6 @@ const PORT_DEFAULT = 9000;
 /** Ports above the master's go to the chunkservers. */
 const CHUNKSERVERS_MAX = 100;
 const PORT_MAX = 65_535 - CHUNKSERVERS_MAX;
-
-export function serverCommands(): Command[] {
-  return [upCommand(), masterCommand(), chunkserverCommand()];
-}
 
 interface UpFlags {
   dir: string;
@@ -28,9 +22,8 @@ interface UpFlags {
   json?: boolean;
 }
 
-function upCommand(): Command {
+export function upCommand(): Command {
   return new Command('up')
-    .description('Run a whole cluster on this machine, in the foreground')
     .option('--dir <dir>', 'data, configurations and logs', './.cairn')
     .addOption(
       new Option('--port <port>', "the master's; the chunkservers take those after it")
@@ -58,44 +51,40 @@ function upCommand(): Command {
         json: flags.json === true,
         launcher: LAUNCHER,
       };
-      await ending(() => up(options, endOfLife()));
+      await ending(async () => {
+        const { up } = await import('../up/up.ts');
+        await up(options, endOfLife());
+      });
     });
 }
 
-function masterCommand(): Command {
-  return serverCommand('master', 'Run one master', ['cairn master --config master.toml']).action(
-    async (flags: ServerFlags) => {
-      await ending(async () => {
-        // Loaded when needed: user commands start faster without the servers.
-        prepareEngine();
-        const { serveMaster } = await import('../serve/serve-master.ts');
-        await serveMaster(settings(masterSchema, flags), endOfLife());
-      });
-    },
-  );
+export function masterCommand(): Command {
+  return serverCommand('master', ['cairn master --config master.toml']).action(async (flags: ServerFlags) => {
+    await ending(async () => {
+      prepareEngine();
+      const { serveMaster } = await import('../serve/serve-master.ts');
+      const { masterSettings } = await import('../config/settings.ts');
+      await serveMaster(masterSettings(flags), endOfLife());
+    });
+  });
 }
 
-function chunkserverCommand(): Command {
-  return serverCommand('chunkserver', 'Run one chunkserver', [
+export function chunkserverCommand(): Command {
+  return serverCommand('chunkserver', [
     'cairn chunkserver --config chunkserver.toml',
     'cairn chunkserver --set \'disks=["/disk1"]\' --set \'masters=["10.0.0.1:9000"]\'',
   ]).action(async (flags: ServerFlags) => {
     await ending(async () => {
       prepareEngine();
       const { serveChunkserver } = await import('../serve/serve-chunkserver.ts');
-      await serveChunkserver(settings(chunkserverSchema, flags), endOfLife());
+      const { chunkserverSettings } = await import('../config/settings.ts');
+      await serveChunkserver(chunkserverSettings(flags), endOfLife());
     });
   });
 }
 
-interface ServerFlags {
-  config?: string;
-  set: Record<string, string>;
-}
-
-function serverCommand(role: string, summary: string, examples: readonly string[]): Command {
+function serverCommand(role: string, examples: readonly string[]): Command {
   return new Command(role)
-    .description(summary)
     .option('--config <file>', `TOML or YAML; "cairn config example ${role}" prints one`)
     .option('--set <key=value>', 'one key above file and environment; repeatable', collectSetting, {})
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
@@ -105,10 +94,6 @@ function collectSetting(entry: string, collected: Record<string, string>): Recor
   const at = entry.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('expected key=value.');
   return { ...collected, [entry.slice(0, at)]: entry.slice(at + 1) };
-}
-
-function settings<Schema extends z.ZodObject>(schema: Schema, flags: ServerFlags): z.output<Schema> {
-  return loadConfig(schema, { file: flags.config, environment: process.env, flags: flags.set });
 }
 
 /** A server that fails says why in one line, besides its log. */

@@ -1,5 +1,4 @@
 /** A progress bar on a terminal, nothing elsewhere. */
-import { SingleBar } from 'cli-progress';
 import { formatDuration, formatSize } from './units.ts';
 
 /** The rate is that of the last few seconds, so that the time left follows what is happening now. */
@@ -13,8 +12,9 @@ export interface Progress {
 
 const SILENT: Progress = { update() {}, end() {} };
 
-export function startProgress(what: string, enabled: boolean): Progress {
+export async function startProgress(what: string, enabled: boolean): Promise<Progress> {
   if (!enabled || !process.stderr.isTTY) return SILENT;
+  const { SingleBar } = (await import('cli-progress')).default;
   const bar = new SingleBar({
     format: `${what} {bar} {percentage}%  {done} of {total}{files}  {rate}/s  {left}`,
     stream: process.stderr,

@@ -1,0 +1,6 @@
+/** How the process ends. */
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+/** As a shell tells of a command that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;

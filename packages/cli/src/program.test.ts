@@ -1,0 +1,60 @@
+import { equal, match, notEqual } from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMANDS } from './commands/index.ts';
+import { main } from './program.ts';
+
+/** Runs a command line and gathers what it prints. Standard output itself belongs to the test runner. */
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const printed = { out: '', err: '' };
+  const original = process.stderr.write;
+  process.stderr.write = ((text: string) => {
+    printed.err += text;
+    return true;
+  }) as typeof process.stderr.write;
+  try {
+    const code = await main(args, (text) => {
+      printed.out += text;
+    });
+    return { code, ...printed };
+  } finally {
+    process.stderr.write = original;
+    process.exitCode = 0;
+  }
+}
+
+test('overview: names every command with its summary, and answers 0', async () => {
+  const { code, out } = await run('--help');
+  equal(code, 0);
+  for (const { name } of COMMANDS) match(out, new RegExp(`^  ${name} +\\S`, 'm'));
+});
+
+test('help: of every command has its summary, examples, and words for each argument and option', async () => {
+  for (const { name, summary, load } of COMMANDS) {
+    const command = await load();
+    for (const part of [command, ...command.commands]) {
+      for (const { flags, description } of part.options) notEqual(description, '', `${name} ${flags}`);
+      for (const argument of part.registeredArguments) notEqual(argument.description, '', `${name} ${argument.name()}`);
+    }
+    const { code, out } = await run(...(name === 'config' ? ['config', 'example'] : [name]), '--help');
+    equal(code, 0);
+    match(out, /\nExamples:\n {2}\$ /, name);
+    if (name !== 'config') match(out.replace(/\s+/g, ' '), new RegExp(summary.replace(/[()/.]/g, '\\$&')), name);
+  }
+});
+
+test('wrong usage: answers 2 in one line that says where the right usage stands', async () => {
+  for (const [args, expected] of [
+    [['lss'], /^cairn: unknown command 'lss' \(did you mean ls\?\); see "cairn --help"\n$/],
+    [['ls', '--nope'], /^cairn: unknown option '--nope'; see "cairn ls --help"\n$/],
+    [['mkdir'], /^cairn: missing required argument 'paths'; see "cairn mkdir --help"\n$/],
+    [['config', 'example'], /^cairn: missing required argument 'role'; see "cairn config example --help"\n$/],
+    [['head', '-n', 'x', '/a'], /^cairn: .*expected a whole number from 0 to \d+\.; see "cairn head --help"\n$/],
+    [['ls', 'relative'], /^cairn: 'relative' is not a path in the cluster[^\n]*\n$/],
+    [['put', 'one'], /^cairn: [^\n]*\n$/],
+    [['ls', '--timeout', 'soon'], /^cairn: [^\n]*\n$/],
+  ] as const) {
+    const { code, err } = await run(...args);
+    equal(code, 2, args.join(' '));
+    match(err, expected);
+  }
+});

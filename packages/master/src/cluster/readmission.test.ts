@@ -188,3 +188,32 @@ test('readmission: a master without a record of a promise given twice takes it a
   assert.equal(await isLeased(cluster, server), true);
   assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_OPEN);
 });
+
+test('readmission: a disk that comes back with a restart shows what it holds before the server has its lease', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  const replica = server.replicas.get(HANDLE)!;
+  server.isBeating = false;
+  server.replicas.delete(HANDLE);
+  server.diskFailure = 'read error';
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2]);
+
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), false);
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(await isLeased(cluster, server), true, 'what is left of it may be served');
+
+  server.replicas.set(HANDLE, replica);
+  server.diskFailure = '';
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), false);
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(replica.isRemoved, true);
+  assert.equal(await isLeased(cluster, server), true);
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), true);
+});

@@ -13,7 +13,7 @@ import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FENCES_WAITING_MAX } from '../limits.ts';
 import type { Departures } from '../views/departures.ts';
-import type { ServerEntry, ServerTable } from './server-table.ts';
+import { hasLostDisk, type ServerEntry, type ServerTable } from './server-table.ts';
 
 export class Readmission {
   readonly #context: MasterContext;
@@ -66,6 +66,8 @@ export class Readmission {
       const isSame = server.session === session && !this.#servers.hasRunOut(server.id);
       if (!isSame || !server.inventoryComplete) return false;
       this.#departures.checkSettled(server.id);
+      // It serves what it has shown. What it could not show it shows before its next lease: the mark stays for that.
+      if (hasLostDisk(server.disks)) return true;
       this.#departures.listed(server.id);
       const record = transaction.server(server.id)!;
       if (record.changedWhileAway) transaction.putServer(server.id, { ...record, changedWhileAway: false });

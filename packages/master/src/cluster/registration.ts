@@ -5,7 +5,7 @@ import type { MasterContext } from '../context.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
 import type { Departures } from '../views/departures.ts';
-import type { ServerTable } from './server-table.ts';
+import { hasLostDisk, type ServerTable } from './server-table.ts';
 
 export class Registration {
   readonly #context: MasterContext;
@@ -40,6 +40,7 @@ export class Registration {
         throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });
       }
       const hasMissed = known !== undefined && (transaction.server(known.id)?.changedWhileAway ?? false);
+      if (hasMissed && hasLostDisk(request.disks)) this.#departures.concealed(known.id);
       // What it was told just now may be all that it missed; otherwise its inventory comes before its lease.
       const mayServe = !hasMissed || !this.#departures.isUnlisted(known.id);
       const isUnchanged =

@@ -158,5 +158,10 @@ export class ServerTable {
   }
 }
 
+/** What a disk that is out of service holds is neither told nor found, and may be back with the server's next start. */
+export function hasLostDisk(disks: readonly DiskStatus[]): boolean {
+  return disks.some(({ failure }) => failure !== '');
+}
+
 /** More registrations than one run of a master can see. */
 const SESSIONS_PER_INCARNATION = 2 ** 24;

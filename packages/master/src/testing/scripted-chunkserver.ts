@@ -39,6 +39,8 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** It beats by itself; otherwise only when a test says so. */
   isBeating = true;
+  /** Why its disk is out of service; empty when it is not. */
+  diskFailure = '';
   freeBytes = 100 * 2 ** 30;
   id = 0;
   session = 0;
@@ -187,7 +189,7 @@ export class ScriptedChunkserver {
         path: '/data',
         totalBytes,
         freeBytes: this.freeBytes,
-        failure: '',
+        failure: this.diskFailure,
         replicaCount: this.replicas.size,
       },
       ...{ readErrorCount: 0, writeErrorCount: 0, checksumErrorCount: 0 },

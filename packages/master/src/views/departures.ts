@@ -54,11 +54,23 @@ export class Departures {
     const missed = this.#byServer.get(server);
     const waiting = missed?.get(handle);
     if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) return;
-    const record = transaction.server(server);
-    if (record === undefined) return;
-    if (!record.changedWhileAway) transaction.putServer(server, { ...record, changedWhileAway: true });
+    mark(transaction, server);
     if (missed.size <= DEPARTURES_LISTED_MAX) return;
     missed.delete(handle);
+    this.#unlisted.add(server);
+  }
+
+  /**
+   * The server left a view and said that it has no replica, where there was one: a disk is lost. Should it come back, what
+   * it holds has to be looked at first.
+   */
+  confirmLost(transaction: Transaction, server: number): void {
+    mark(transaction, server);
+    this.#unlisted.add(server);
+  }
+
+  /** The server cannot show all that it may hold: what it is told it may not find. */
+  concealed(server: number): void {
     this.#unlisted.add(server);
   }
 
@@ -115,6 +127,12 @@ export class Departures {
       throw unsettled(server, `it could not be told that it left the view of chunk ${handle}: ${String(error)}`, error);
     }
   }
+}
+
+function mark(transaction: Transaction, server: number): void {
+  const record = transaction.server(server);
+  if (record === undefined || record.changedWhileAway) return;
+  transaction.putServer(server, { ...record, changedWhileAway: true });
 }
 
 function unsettled(server: number, reason: string, cause?: unknown): FsError {

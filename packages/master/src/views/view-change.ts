@@ -146,6 +146,7 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
+        if (leave.kind === 'absent' && hasData(current)) this.#departures.confirmLost(transaction, member);
       }
       return confirmed;
     });
@@ -268,9 +269,12 @@ function checkHoldings(handle: string, { sequence, length }: Chunk, prepared: Pr
  * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
  */
 function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
-  if (chunk.sequence > 0 || chunk.length > 0) return false;
+  if (hasData(chunk)) return false;
   return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
 }
+
+/** Each of its members has a replica, or has lost it. */
+const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;
 
 const REMOVE_RETRY_MS = 1000;
 

@@ -9,11 +9,11 @@
 import { crc32c, crc32cCombine, DiskError, FsError, isFsError } from '@cairnfs/base';
 import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, PooledBytes } from '@cairnfs/protocol';
 import type { Replica, Unsettled } from './replica.ts';
-import { readData } from './stored-replica.ts';
+import { copyData } from './stored-replica.ts';
 
 const READ_TRIES_MAX = 100;
 
-/** Bytes of whole blocks. */
+/** Bytes from the beginning of a block. */
 export interface BlocksRead {
   readonly memory: PooledBytes;
   /** In the chunk, of the first byte of `memory`. */
@@ -54,14 +54,18 @@ export async function readBlocks(
   pool: BufferPool,
 ): Promise<BlocksRead> {
   const start = offset - (offset % BLOCK_BYTES);
-  const size = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - start;
-  const memory = size <= FRAME_DATA_BYTES_MAX ? pool.take(size) : new PooledBytes(Buffer.allocUnsafe(size));
-  const target = memory.bytes.subarray(0, size);
+  let memory: PooledBytes | undefined;
   try {
     for (let tries = 1; ; tries += 1) {
-      const { generation } = replica;
-      const checksums = checksumsOf(replica, start / BLOCK_BYTES, (start + size) / BLOCK_BYTES);
-      const { summedLength, summedSequence } = replica;
+      const { generation, summedLength, summedSequence } = replica;
+      const size = bytesToRead(replica, start, end);
+      if (memory === undefined || memory.bytes.length < size) {
+        memory?.release();
+        memory = undefined;
+        memory = size <= FRAME_DATA_BYTES_MAX ? pool.take(size) : new PooledBytes(Buffer.allocUnsafe(size));
+      }
+      const target = memory.bytes.subarray(0, size);
+      const checksums = checksumsOf(replica, start / BLOCK_BYTES, Math.ceil((start + size) / BLOCK_BYTES));
       const unsettled = replica.unsettled.filter((mutation) => {
         return mutation.sequence <= through && touches(mutation, start, start + size);
       });
@@ -80,9 +84,18 @@ export async function readBlocks(
       }
     }
   } catch (error) {
-    memory.release();
+    memory?.release();
     throw error;
   }
+}
+
+/**
+ * Whole blocks of a file; of the index, whose values are small, no more than is asked for or checked: a read of 4 KiB
+ * would otherwise allocate and clear 64.
+ */
+function bytesToRead({ isInFile, summedLength }: Replica, start: number, end: number): number {
+  const blocksEnd = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
+  return (isInFile ? blocksEnd : Math.min(blocksEnd, Math.max(end, summedLength))) - start;
 }
 
 /** CRC32C of `offset` up to `end`: combined from those of the blocks where they say it, so that no byte is summed twice. */
@@ -122,9 +135,7 @@ async function readInto(replica: Replica, start: number, target: Uint8Array): Pr
       throw store.fault(error);
     }
   }
-  const bytes = readData(store.ledger.view(), handle).subarray(start);
-  target.set(bytes);
-  return bytes.length;
+  return copyData(store.ledger.view(), handle, start, target);
 }
 
 function touches({ offset, bytes, lengthBefore }: Unsettled, start: number, end: number): boolean {

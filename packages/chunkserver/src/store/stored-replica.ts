@@ -67,6 +67,15 @@ export function readData(state: StateView, handle: string): Uint8Array {
   return new Uint8Array(value ?? []); // a copy; the `slice` of a Buffer would be the same memory
 }
 
+/** Copies the value from `start` on into `target`, as far as it fits. @returns the bytes copied. */
+export function copyData(state: StateView, handle: string, start: number, target: Uint8Array): number {
+  const value = state.get(dataKey(handle));
+  if (value === undefined || value.length <= start) return 0;
+  const end = Math.min(value.length, start + target.length);
+  target.set(value.subarray(start, end));
+  return end - start;
+}
+
 /** `u32le` length of the message, the message, the bytes, and the checksum. */
 export function writeMutation(transaction: StateTransaction, handle: string, { mutation, bytes }: StoredBytes): void {
   const key = mutationKey(handle, mutation.sequence);

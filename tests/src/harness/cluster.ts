@@ -3,7 +3,7 @@
  * which a test may kill, freeze, start again, or whose files it may damage. Nothing is left behind: processes end with
  * the test, the folder goes with it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,12 @@ export interface CommandResult {
   exitCode: number;
   stdout: Buffer;
   stderr: string;
+}
+
+export interface ProcessMemory {
+  residentBytes: number;
+  /** Without pages of files, which the kernel takes back when it needs them. */
+  ownBytes: number;
 }
 
 interface Server {
@@ -104,6 +110,15 @@ export class TestCluster {
     return this.#server(name).process !== undefined;
   }
 
+  /** What the server's process holds in memory. */
+  memoryOf(name: string): ProcessMemory {
+    const pid = this.#server(name).process?.pid;
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytes = (key: string) => Number(new RegExp(`^${key}:\\s+([0-9]+) kB`, 'm').exec(status)?.[1]) * 1024;
+    return { residentBytes: bytes('VmRSS'), ownBytes: bytes('RssAnon') };
+  }
+
   /** Resolves when the process is gone. */
   async signal(name: string, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#server(name).process;
@@ -143,15 +158,20 @@ export class TestCluster {
     });
   }
 
+  /** Starts `cairn` against this cluster, for tests that read its output or signal it while it runs. */
+  spawnCairn(args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn(process.execPath, [LAUNCHER, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, CAIRN_MASTER: this.masterAddress },
+    });
+  }
+
   /** Runs `cairn` against this cluster. */
   async cairn(
     args: readonly string[],
     options: { input?: Buffer | string; timeoutMs?: number } = {},
   ): Promise<CommandResult> {
-    const child = spawn(process.execPath, [LAUNCHER, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, CAIRN_MASTER: this.masterAddress },
-    });
+    const child = this.spawnCairn(args);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -1,5 +1,5 @@
 /** Stat and List: what is there. Sizes of files being written are asked of their primaries. */
-import { FsError, utf8Bytes } from '@cairnfs/base';
+import { FsError } from '@cairnfs/base';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -16,7 +16,7 @@ import { LENGTHS_ASKED_AT_ONCE, LIST_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRI
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
-import { type Found, inodeOf, resolveRef, TRASH_NAME } from './resolve.ts';
+import { type Found, inodeInPassing, resolveRef, TRASH_NAME } from './resolve.ts';
 
 export class ReadCalls {
   readonly #decisions: Decisions;
@@ -48,7 +48,7 @@ export class ReadCalls {
     let bytes = 0;
     if (request.withAttributes) {
       for (const [index, entry] of entries.entries()) {
-        const child = { id: entry.inode, inode: inodeOf(transaction, entry.inode) };
+        const child = { id: entry.inode, inode: inodeInPassing(transaction, entry.inode) };
         const attributes = attributesOf(child.id, child.inode);
         bytes += sizeOf(entry.name, attributes);
         if (bytes > LIST_BYTES_MAX && index > 0) {
@@ -113,15 +113,15 @@ function page(transaction: Transaction, directory: number, { prefix, cursor }: L
   return { entries, nextCursor: isMore ? entries.at(-1)!.name : '' };
 }
 
-/** About what an entry takes in the answer. */
+/** What an entry takes in the answer, or somewhat more. */
 function sizeOf(name: string, { owner, group, deletedFrom, xattrs }: Attributes): number {
-  const texts = utf8Bytes(name + owner + group + deletedFrom).length;
-  const xattrBytes = Object.entries(xattrs).reduce(
-    (sum, [key, value]) => sum + utf8Bytes(key).length + value.length,
-    0,
-  );
-  return ENTRY_NUMBERS_BYTES + texts + xattrBytes;
+  let bytes = ENTRY_NUMBERS_BYTES;
+  bytes += (name.length + owner.length + group.length + deletedFrom.length) * UTF8_BYTES_PER_UNIT_MAX;
+  for (const key in xattrs) bytes += key.length * UTF8_BYTES_PER_UNIT_MAX + xattrs[key]!.length;
+  return bytes;
 }
 
 /** Numbers, tags and lengths of one entry. */
 const ENTRY_NUMBERS_BYTES = 150;
+/** UTF-8 bytes for one UTF-16 unit, at most; to encode every name only to count would take as long as finding it. */
+const UTF8_BYTES_PER_UNIT_MAX = 3;

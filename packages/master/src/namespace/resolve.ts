@@ -69,8 +69,19 @@ export function resolvePlace(transaction: Transaction, path: string): Place {
 
 export function inodeOf(transaction: Transaction, id: number): Inode {
   const inode = transaction.inode(id);
-  if (inode === undefined) throw new FsError('DAMAGED', `a directory entry names inode ${id}, which does not exist`);
+  if (inode === undefined) throw dangling(id);
   return inode;
+}
+
+/** As `inodeOf`, of one of very many: not to be changed, and not kept in the cache. */
+export function inodeInPassing(transaction: Transaction, id: number): Readonly<Inode> {
+  const inode = transaction.inodeInPassing(id);
+  if (inode === undefined) throw dangling(id);
+  return inode;
+}
+
+function dangling(id: number): FsError {
+  return new FsError('DAMAGED', `a directory entry names inode ${id}, which does not exist`);
 }
 
 /** The path that leads to the inode now; empty when none does. */

@@ -100,12 +100,27 @@ export class Transaction {
       this.#cachedSequence = Math.max(this.#cachedSequence, cached.sequence);
       return { ...cached.value };
     }
+    const decoded = this.#storedInode(inode);
+    if (decoded === undefined) return undefined;
+    this.#cache.keepInode(inode, { value: { ...decoded }, sequence: this.#view.readSequence });
+    return decoded;
+  }
+
+  /** For a look in passing, as listings take: what is not in the cache stays out, or a long directory would fill it. */
+  inodeInPassing(inode: number): Readonly<Inode> | undefined {
+    if (this.#changes.size > 0) return this.inode(inode);
+    const cached = this.#cache.inode(inode);
+    if (cached === undefined) return this.#storedInode(inode);
+    this.#cachedSequence = Math.max(this.#cachedSequence, cached.sequence);
+    return cached.value;
+  }
+
+  #storedInode(inode: number): Inode | undefined {
     const value = this.#view.get(inodeKey(inode));
     if (value === undefined) return undefined;
     const decoded = decodeMessage(Inode, value);
     // Decoded bytes point into the value, which the store only lends.
     for (const name in decoded.xattrs) decoded.xattrs[name] = new Uint8Array(decoded.xattrs[name]!);
-    this.#cache.keepInode(inode, { value: { ...decoded }, sequence: this.#view.readSequence });
     return decoded;
   }
 

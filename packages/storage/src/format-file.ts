@@ -5,7 +5,7 @@
 import { type Disk, FsError, utf8Bytes, utf8Text } from '@cairnfs/base';
 import { WHAT_TO_DO } from './record-format.ts';
 
-const LEDGER_FORMAT_VERSION = 1;
+const LEDGER_FORMAT_VERSION = 2;
 const FORMAT_BYTES_MAX = 1024;
 
 /** Throws `DAMAGED` when the directory holds something else than a ledger of this name and version. */

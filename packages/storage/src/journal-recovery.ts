@@ -13,7 +13,8 @@ import {
   recordAt,
   recordSpace,
   SEGMENT_HEADER_BYTES,
-  segmentSeed,
+  type SegmentSeal,
+  sealOf,
   WHAT_TO_DO,
 } from './record-format.ts';
 import type { SegmentFiles } from './segment-files.ts';
@@ -76,12 +77,12 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
     const path = files.path(number);
     const bytes = await readWhole(options.disk, path);
     checkSegmentHeader(bytes, { path, number });
-    const seed = segmentSeed(bytes);
-    const walk = followChain({ bytes, seed, path }, point, options);
+    const seal = sealOf(bytes);
+    const walk = followChain({ bytes, seal, path }, point, options);
     // An unused end is no end of the chain: it may go on in the next segment, so the place of the next record moves only with the chain.
     if (walk.point !== point || scans.length === 0) missingAt = { path, offset: walk.end };
     point = walk.point;
-    checkNoLaterRecord({ bytes, seed, path }, walk.end, { missing: (point ?? applied).sequence + 1, at: missingAt });
+    checkNoLaterRecord({ bytes, seal, path }, walk.end, { missing: (point ?? applied).sequence + 1, at: missingAt });
     scans.push({
       number,
       path,
@@ -104,13 +105,13 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
 
 interface SegmentBytes {
   bytes: Uint8Array;
-  seed: number;
+  seal: SegmentSeal;
   path: string;
 }
 
 /** Replays the records of one segment that continue the chain. */
 function followChain(
-  { bytes, seed, path }: SegmentBytes,
+  { bytes, seal, path }: SegmentBytes,
   start: ChainPoint | undefined,
   { applied, replay }: RecoveryOptions,
 ): { point: ChainPoint | undefined; end: number; batchStart: number } {
@@ -118,7 +119,7 @@ function followChain(
   let end = SEGMENT_HEADER_BYTES;
   let batchStart = end;
   for (;;) {
-    const header = recordAt(bytes, end, seed);
+    const header = recordAt(bytes, end, seal);
     if (header === undefined || !continues(header, point, applied)) return { point, end, batchStart };
     const { sequence, checksum, recordBytes, dataBytes } = header;
     if (sequence === applied.sequence && checksum !== applied.checksum) {
@@ -149,12 +150,12 @@ function continues(header: RecordHeader, point: ChainPoint | undefined, applied:
  * proof of damage by itself. It is one if the missing record was durable when it was written.
  */
 function checkNoLaterRecord(
-  { bytes, seed, path }: SegmentBytes,
+  { bytes, seal, path }: SegmentBytes,
   from: number,
   { missing, at }: { missing: Sequence; at: { path: string; offset: number } },
 ): void {
   for (let offset = from; offset + RECORD_HEADER_BYTES <= bytes.length; offset += RECORD_ALIGNMENT) {
-    const header = recordAt(bytes, offset, seed);
+    const header = recordAt(bytes, offset, seal);
     if (header === undefined || (header.sequence > missing && header.durable < missing)) continue;
     const fault = `record ${missing} is missing or broken there, but record ${header.sequence} follows in ${path} at offset ${offset}`;
     throw damaged(at.path, at.offset, fault);

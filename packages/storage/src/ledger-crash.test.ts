@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { bytesToKey, type Key } from '@cairnfs/base';
 import fc from 'fast-check';
 import { openLedger } from './ledger.ts';
-import { CrashDisk, ManualClock, silentLog } from './testing/crash-disk.ts';
+import { CrashDisk, ManualClock, seededRandom, silentLog } from './testing/crash-disk.ts';
 import type { Apply, Ledger, StateView } from './types.ts';
 
 const SIZING = { segmentBytes: 2048, roomAheadBytes: 1024 };
@@ -69,12 +69,13 @@ test('ledger: over any crashes, no durable record is lost and none is invented',
   await fc.assert(
     fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 6 }), async (lives) => {
       let disk = new CrashDisk();
+      const random = seededRandom(lives.length);
       let records: Uint8Array[] = [];
       let durable = 0;
       for (const { steps, operations, fates } of lives) {
         disk.operationsLeft = operations;
         const clock = new ManualClock();
-        const seams = { clock, disk, log: silentLog, openStateStore: disk.openStateStore.bind(disk) };
+        const seams = { clock, random, disk, log: silentLog, openStateStore: disk.openStateStore.bind(disk) };
         const options = { directory: '/ledger', apply, format: { name: 'test', version: 1 } };
         let ledger: Ledger | undefined;
         let refusal: unknown;

@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, open, readdir, rename, rm, stat, unlink } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Disk, DiskError, isFsError } from '@cairnfs/base';
+import { crc32c, type Disk, DiskError, isFsError, putU32LE } from '@cairnfs/base';
 import { openLedger } from './ledger.ts';
-import { CrashDisk, ManualClock, silentLog } from './testing/crash-disk.ts';
+import { encodeSegmentHeader, putRecordHeader, RECORD_HEADER_BYTES, recordAt, sealOf } from './record-format.ts';
+import { CrashDisk, ManualClock, seededRandom, silentLog } from './testing/crash-disk.ts';
 import type { Apply, Ledger } from './types.ts';
 
 const SIZING = { segmentBytes: 4096, roomAheadBytes: 1024 };
@@ -20,9 +21,10 @@ const bytes = (text: string) => Buffer.from(text, 'latin1');
 function openOn(
   disk: CrashDisk,
   clock = new ManualClock(),
-  with_: { apply?: Apply; version?: number } = {},
+  with_: { apply?: Apply; version?: number; seed?: number } = {},
 ): Promise<Ledger> {
-  const seams = { clock, disk, log: silentLog, openStateStore: disk.openStateStore.bind(disk) };
+  const random = seededRandom(with_.seed ?? 1);
+  const seams = { clock, random, disk, log: silentLog, openStateStore: disk.openStateStore.bind(disk) };
   const options = {
     directory: '/l',
     apply: with_.apply ?? apply,
@@ -111,10 +113,10 @@ test('ledger: damage before a record that proves it was durable is refused with 
   for (const name of ['a', 'b', 'c']) await ledger.whenDurable(ledger.append(bytes(name)));
   const after = disk.crash(() => 0);
   const path = segmentPaths(after)[0]!;
-  flip(after, path, 64 + 40 + 32); // the payload of the second record
+  flip(after, path, 64 + 48 + 40); // the payload of the second record
   await assert.rejects(
     openOn(after),
-    (error) => isFsError(error, 'DAMAGED') && error.details.path === path && error.details.offset === 104,
+    (error) => isFsError(error, 'DAMAGED') && error.details.path === path && error.details.offset === 112,
   );
 });
 
@@ -123,14 +125,14 @@ test('ledger: a broken last record that was folded is refused, one that was not 
   const ledger = await openOn(disk);
   await ledger.whenDurable(ledger.append(bytes('a')));
   const unfolded = disk.crash(() => 0);
-  flip(unfolded, segmentPaths(unfolded)[0]!, 64 + 32);
+  flip(unfolded, segmentPaths(unfolded)[0]!, 64 + 40);
   const cut = await openOn(unfolded);
   assert.equal(cut.lastSequence, 0);
   await cut.whenDurable(cut.append(bytes('b')));
   await cut.whenDurable(cut.append(bytes('c')));
   await cut.checkpoint();
   const folded = unfolded.crash(() => 0);
-  flip(folded, segmentPaths(folded).at(-1)!, 64 + 40 + 32);
+  flip(folded, segmentPaths(folded).at(-1)!, 64 + 48 + 40);
   await assert.rejects(openOn(folded), (error) => isFsError(error, 'DAMAGED'));
 });
 
@@ -259,6 +261,7 @@ test('ledger: over real files, records of all sizes come back after a stop witho
       clock: new ManualClock(),
       disk,
       log: silentLog,
+      random: seededRandom(1),
       openStateStore: new CrashDisk().openStateStore.bind(new CrashDisk()),
     });
     const lengths: number[] = [];
@@ -279,4 +282,64 @@ test('ledger: over real files, records of all sizes come back after a stop witho
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+/** A disk on which the last of three records was torn: the header is lost, the data behind it is not. */
+async function tornBehind(data: (segment: Uint8Array) => Uint8Array): Promise<CrashDisk> {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  for (const name of ['a', 'b']) {
+    ledger.append(bytes(name));
+    await ledger.whenDurable(ledger.lastSequence);
+  }
+  const path = segmentPaths(disk)[0]!;
+  ledger.append(bytes('12345678'), data(disk.content(path)));
+  await ledger.whenDurable(3);
+  const after = disk.crash(() => 0);
+  const third = HEADER + 2 * SMALL_RECORD;
+  after.content(path).fill(0, third, third + RECORD_HEADER_BYTES);
+  return after;
+}
+const HEADER = 64;
+const SMALL_RECORD = 48;
+
+test('ledger: data that is a copy of the journal itself is never taken for a record, behind a torn one either', async () => {
+  const after = await tornBehind((segment) => segment.slice(HEADER, HEADER + 2 * SMALL_RECORD));
+  assert.equal((await openOn(after)).lastSequence, 2);
+});
+
+test('ledger: records crafted for the place, by someone who knows all but the random mark, are not taken', async () => {
+  const foreign = new Uint8Array(HEADER);
+  foreign.set(encodeSegmentHeader({ number: 1, createdWallMs: new ManualClock().wallMs(), nonce: new Uint8Array(16) }));
+  const after = await tornBehind(() => {
+    const position = HEADER + 2 * SMALL_RECORD + RECORD_HEADER_BYTES + 8;
+    const record = new Uint8Array(SMALL_RECORD);
+    const seal = sealOf(foreign);
+    const facts = { recordBytes: 1, dataBytes: 0, sequence: 9, previousChecksum: 0, durable: 8 };
+    putRecordHeader(record, 0, { ...facts, seal, position });
+    putU32LE(record, 0, crc32c(record.subarray(4, RECORD_HEADER_BYTES + 1), seal.checksum));
+    assert.ok(recordAt(Buffer.concat([new Uint8Array(position), record]), position, seal) !== undefined);
+    return record;
+  });
+  assert.equal((await openOn(after)).lastSequence, 2);
+});
+
+test('ledger: bytes of an earlier segment of the same number and time do not continue the chain', async () => {
+  const segments = await Promise.all(
+    [2, 3].map(async (seed) => {
+      const disk = new CrashDisk();
+      const ledger = await openOn(disk, new ManualClock(), { seed });
+      const names = seed === 2 ? ['a', 'b', 'c'] : ['a'];
+      for (const name of names) {
+        ledger.append(bytes(name));
+        await ledger.whenDurable(ledger.lastSequence);
+      }
+      return disk.crash(() => 0);
+    }),
+  );
+  const [old, recent] = segments as [CrashDisk, CrashDisk];
+  const path = segmentPaths(recent)[0]!;
+  const from = HEADER + SMALL_RECORD;
+  recent.content(path).set(old.content(path).subarray(from), from);
+  assert.equal((await openOn(recent)).lastSequence, 1);
 });

@@ -26,7 +26,7 @@ import { SegmentFiles } from './segment-files.ts';
 import { appliedChange, OverlayTransaction, OverlayView, readApplied } from './state-view.ts';
 import type { Ledger, LedgerOptions, Sequence, StateView } from './types.ts';
 
-export type LedgerSeams = Pick<Seams, 'clock' | 'disk' | 'openStateStore' | 'log'>;
+export type LedgerSeams = Pick<Seams, 'clock' | 'disk' | 'openStateStore' | 'log' | 'random'>;
 
 /**
  * Opens the ledger in `options.directory`, creating it when nothing is there, and replays what the store does not hold

@@ -66,6 +66,8 @@ export class RecordBatch {
       previousChecksum,
       sequence,
       durable: this.firstSequence - 1,
+      seal: this.segment.seal,
+      position: this.position + this.bytes,
     });
     const checksum = isSmall
       ? this.#addSmall(slab, offset, { parts, payloadBytes, space })
@@ -91,12 +93,12 @@ export class RecordBatch {
     slab.fill(0, at, offset + space);
     this.#extendRun(slab, offset, offset + space);
     const covered = slab.subarray(offset + 4, offset + RECORD_HEADER_BYTES + payloadBytes);
-    return crc32c(covered, this.segment.seed);
+    return crc32c(covered, this.segment.seal.checksum);
   }
 
   #addLarge(slab: Buffer, offset: number, { parts, payloadBytes, space }: Payload): number {
     this.#extendRun(slab, offset, offset + RECORD_HEADER_BYTES);
-    let checksum = crc32c(slab.subarray(offset + 4, offset + RECORD_HEADER_BYTES), this.segment.seed);
+    let checksum = crc32c(slab.subarray(offset + 4, offset + RECORD_HEADER_BYTES), this.segment.seal.checksum);
     this.#endRun();
     for (const part of parts) {
       if (part.length === 0) continue;

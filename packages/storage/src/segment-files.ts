@@ -3,9 +3,9 @@
  * own: so a file named as a segment always has a whole header, and appending to it changes no file system metadata.
  * Numbers are consecutive and never used twice; files go oldest first, each durably before the next.
  */
-import { type Clock, type Disk, type DiskFile, FsError, type Log } from '@cairnfs/base';
+import { type Clock, type Disk, type DiskFile, FsError, type Log, type Random } from '@cairnfs/base';
 import { PREPARE_STEP_BYTES } from './limits.ts';
-import { encodeSegmentHeader, segmentSeed, WHAT_TO_DO } from './record-format.ts';
+import { encodeSegmentHeader, SEGMENT_NONCE_BYTES, type SegmentSeal, sealOf, WHAT_TO_DO } from './record-format.ts';
 
 const NAME_PATTERN = /^segment-(\d{12})\.journal$/;
 const PREPARING_NAME = 'preparing';
@@ -15,12 +15,11 @@ export interface OpenSegment {
   readonly number: number;
   readonly path: string;
   readonly file: DiskFile;
-  /** Where the checksums of its records start from. */
-  readonly seed: number;
+  readonly seal: SegmentSeal;
 }
 
 export interface SegmentFilesOptions {
-  seams: { clock: Clock; disk: Disk; log: Log };
+  seams: { clock: Clock; disk: Disk; log: Log; random: Random };
   directory: string;
   segmentBytes: number;
 }
@@ -31,6 +30,7 @@ export class SegmentFiles {
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #random: Random;
 
   constructor({ seams, directory, segmentBytes }: SegmentFilesOptions) {
     this.directory = directory;
@@ -38,6 +38,7 @@ export class SegmentFiles {
     this.#disk = seams.disk;
     this.#clock = seams.clock;
     this.#log = seams.log;
+    this.#random = seams.random;
   }
 
   path(number: number): string {
@@ -67,7 +68,11 @@ export class SegmentFiles {
   /** Throws the disk's error, `ENOSPC` for one; then nothing of it is left. */
   async prepare(number: number): Promise<OpenSegment> {
     const preparingPath = `${this.directory}/${PREPARING_NAME}`;
-    const header = encodeSegmentHeader({ number, createdWallMs: this.#clock.wallMs() });
+    const header = encodeSegmentHeader({
+      number,
+      createdWallMs: this.#clock.wallMs(),
+      nonce: this.#random.bytes(SEGMENT_NONCE_BYTES),
+    });
     const preparing = await this.#disk.open(preparingPath, 'create');
     try {
       for (let offset = 0; offset < this.segmentBytes; offset += zeros.length) {
@@ -84,7 +89,7 @@ export class SegmentFiles {
     const path = this.path(number);
     await this.#disk.rename(preparingPath, path);
     await this.#disk.syncDirectory(this.directory);
-    return { number, path, file: await this.#disk.open(path, 'readWrite'), seed: segmentSeed(header) };
+    return { number, path, file: await this.#disk.open(path, 'readWrite'), seal: sealOf(header) };
   }
 
   /** Durably, so that a crash never leaves a gap between segments that stay. */

@@ -100,7 +100,7 @@ test('index: an old format is refused, naming both', async () => {
   const { seams } = disk;
   await disk.run(async () => {
     const file = await seams.disk.open('disk/FORMAT', 'readWrite');
-    await file.write(0, [Buffer.from('cairnfs-ledger 1 chunkserver 1\n')]);
+    await file.write(0, [Buffer.from('cairnfs-ledger 2 chunkserver 1\n')]);
     await file.sync();
     await file.close();
   });

@@ -10,6 +10,7 @@ import {
   type Key,
   type Log,
   type OpenMode,
+  type Random,
   type StateChange,
   type StateStore,
   type Timer,
@@ -327,3 +328,13 @@ export const silentLog: Log = {
   error: () => {},
   child: () => silentLog,
 };
+
+/** Bytes that repeat for the same seed. */
+export function seededRandom(seed: number): Random {
+  let state = seed;
+  const uint32 = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state;
+  };
+  return { uint32, bytes: (length) => Uint8Array.from({ length }, () => uint32() >>> 24) };
+}

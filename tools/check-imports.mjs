@@ -17,7 +17,7 @@ const MAY_IMPORT = {
   chunkserver: ['base', 'protocol', 'storage'],
   client: ['base', 'protocol', 'runtime'],
   runtime: ['base'],
-  server: ['base', 'protocol', 'runtime'],
+  server: ['base', 'protocol', 'master', 'chunkserver', 'runtime'],
   sim: ['base'],
   simulation: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'sim'],
   cli: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'client/node', 'runtime', 'server'],

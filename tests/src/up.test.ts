@@ -89,12 +89,13 @@ function cairn(port: number, args: string[], input = ''): { status: number | nul
   return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', input, env });
 }
 
-/** The first of `count` free ports in a row. */
+/** The first of `count` free ports in a row; those of the admin ports above them are free too. */
 async function consecutivePorts(count: number): Promise<number> {
   for (;;) {
     const [first] = await freePorts(1);
     const rest = Array.from({ length: count - 1 }, (_, index) => first! + 1 + index);
-    if (first! + count < 65_536 && (await allFree(rest))) return first!;
+    const admin = [first!, ...rest].map((port) => port + 1000);
+    if (admin.at(-1)! < 65_536 && (await allFree([...rest, ...admin]))) return first!;
   }
 }
 

@@ -17,6 +17,7 @@ import { Quarantine } from './control/quarantine.ts';
 import { identityOf, type Session } from './control/registration.ts';
 import { Mutations } from './mutation/mutations.ts';
 import { Reads } from './read/reads.ts';
+import { type ChunkserverHealth, healthOf } from './serve/health.ts';
 import { registerCalls } from './serve/register-calls.ts';
 import { ServerLease } from './serve/server-lease.ts';
 import { openDisks } from './store/open-disks.ts';
@@ -31,6 +32,7 @@ export interface Chunkserver {
   /** Its handlers serve gRPC too. */
   readonly rpc: RpcServer;
   readonly chunkStreams: ChunkStreams;
+  health(): ChunkserverHealth;
   /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
   close(): Promise<void>;
 }
@@ -72,9 +74,10 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       ...{ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved },
     });
     let session: Session | undefined;
+    const ownId = (): number => session?.serverId ?? serverId;
     const mutations = new Mutations({
       ...{ clock, log, replicas, peers, master },
-      serverId: () => session?.serverId ?? serverId,
+      serverId: ownId,
       session: () => session?.session ?? 0,
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
@@ -113,7 +116,8 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     return {
       address,
       rpc,
-      chunkStreams: new GrpcStreams({ serverId: () => session?.serverId ?? serverId, reads, replicas, uploads }),
+      chunkStreams: new GrpcStreams({ serverId: ownId, reads, replicas, uploads }),
+      health: () => healthOf({ serverId: ownId, master, lease, stores }),
       close: () => {
         closing ??= close();
         return closing;

@@ -1,2 +1,3 @@
 export { type Chunkserver, startChunkserver } from './chunkserver.ts';
 export { CHUNKSERVER_DEFAULTS, type ChunkserverConfig } from './config.ts';
+export type { ChunkserverHealth } from './serve/health.ts';

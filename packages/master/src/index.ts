@@ -1,2 +1,3 @@
+export type { MasterHealth } from './cluster/status.ts';
 export { MASTER_DEFAULTS, type MasterConfig } from './config.ts';
 export { type Master, startMaster } from './master.ts';

@@ -3,6 +3,7 @@ import type { Address, Seams } from '@cairnfs/base';
 import { createRpcPool, createRpcServer, type RpcServer } from '@cairnfs/protocol';
 import { openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from './bootstrap.ts';
+import type { MasterHealth } from './cluster/status.ts';
 import type { MasterConfig } from './config.ts';
 import type { MasterContext } from './context.ts';
 import { LedgerDecisions } from './decisions.ts';
@@ -17,6 +18,7 @@ export interface Master {
   readonly clusterId: string;
   /** Its handlers serve gRPC too. */
   readonly rpc: RpcServer;
+  health(): MasterHealth;
   /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
   close(): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       address: listener.address,
       clusterId,
       rpc,
+      health: () => parts.health(),
       close: () => {
         closing ??= closeAll();
         return closing;

@@ -7,7 +7,7 @@ import { Registration } from './cluster/registration.ts';
 import { ReplicaConditions } from './cluster/replica-conditions.ts';
 import { ReplicaReports } from './cluster/replica-reports.ts';
 import { ServerTable } from './cluster/server-table.ts';
-import { StatusCalls } from './cluster/status.ts';
+import { type MasterHealth, StatusCalls } from './cluster/status.ts';
 import type { Cluster, MasterContext, MasterParts } from './context.ts';
 import { ClusterPlacement } from './policy/cluster-placement.ts';
 import { GarbageCollection } from './policy/garbage.ts';
@@ -22,6 +22,7 @@ import { ViewRecovery } from './views/recovery.ts';
 import { ViewChanges } from './views/view-change.ts';
 
 export interface RunningParts extends MasterParts {
+  health(): MasterHealth;
   register(rpc: RpcRouter): void;
   start(): void;
   stop(): Promise<void>;
@@ -60,6 +61,7 @@ export function createParts(context: MasterContext): RunningParts {
     cluster,
     views,
     safeMode,
+    health: () => status.health(),
     register(rpc) {
       rpc.handle(MasterControlMethods.register, (request) => registration.register(request));
       rpc.handle(MasterControlMethods.heartbeat, (request) => heartbeats.heartbeat(request));

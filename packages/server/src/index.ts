@@ -1,3 +1,6 @@
+export { type AdminServer, startAdminServer } from './admin/admin-server.ts';
+export { chunkserverHealth, type Health, masterHealth, startingHealth } from './admin/health.ts';
+export { ServerMetrics } from './admin/server-metrics.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc/grpc-server.ts';
 export { openLmdbStateStore } from './lmdb-state-store.ts';
 export { createLog, type LogLevel, type LogOptions } from './log.ts';

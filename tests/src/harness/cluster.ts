@@ -58,6 +58,7 @@ export class TestCluster {
     cluster.#define('master', {
       listen: quote(cluster.masterAddress),
       data: quote(join(directory, 'master')),
+      admin_listen: quote('off'),
       ...options.master,
     });
     ports.forEach((port, index) => {
@@ -67,6 +68,7 @@ export class TestCluster {
         masters: `[${quote(cluster.masterAddress)}]`,
         disks: `[${quote(join(directory, name))}]`,
         host: quote(`host-${index + 1}`),
+        admin_listen: quote('off'),
         ...options.chunkserver,
       });
     });

@@ -1,12 +1,13 @@
 import { Argument, Command } from 'commander';
 
 const EXAMPLES = {
-  master: { data: '"/var/lib/cairnfs/master"' },
+  master: { data: '"/var/lib/cairnfs/master"', admin_listen: '"127.0.0.1:10000"' },
   chunkserver: {
     advertise: '"10.0.0.7:8080"',
     disks: '["/disk1/cairnfs", "/disk2/cairnfs"]',
     capacity: '"500GiB"',
     host: '"storage-7"',
+    admin_listen: '"127.0.0.1:9080"',
   },
 } as const;
 

@@ -1,6 +1,7 @@
 /** `up`, `master`, `chunkserver`: the servers themselves, loaded when they are to run. */
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 import type { ServerFlags } from '../config/settings.ts';
 import { EXIT_FAILED } from '../exit-codes.ts';
 import { describeFailure } from '../failure.ts';
@@ -10,9 +11,9 @@ import { wholeNumber } from './options.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/cairn.js', import.meta.url));
 const PORT_DEFAULT = 9000;
-/** Ports above the master's go to the chunkservers. */
+/** Ports above the master's go to the chunkservers, and as many further up to the admin ports. */
 const CHUNKSERVERS_MAX = 100;
-const PORT_MAX = 65_535 - CHUNKSERVERS_MAX;
+const PORT_MAX = 65_535 - ADMIN_PORT_DISTANCE - CHUNKSERVERS_MAX;
 
 interface UpFlags {
   dir: string;
@@ -26,7 +27,10 @@ export function upCommand(): Command {
   return new Command('up')
     .option('--dir <dir>', 'data, configurations and logs', './.cairn')
     .addOption(
-      new Option('--port <port>', "the master's; the chunkservers take those after it")
+      new Option(
+        '--port <port>',
+        `the master's; the chunkservers take those after it; admin ports are ${ADMIN_PORT_DISTANCE} higher`,
+      )
         .default(PORT_DEFAULT)
         .argParser((text) => wholeNumber(text, 1, PORT_MAX)),
     )

@@ -2,16 +2,25 @@
 import { parseAddress } from '@cairnfs/base';
 import { z } from 'zod';
 import { parseDuration, parseSize } from '../output/units.ts';
+import { OFF } from './admin-listen.ts';
 
 /** `host:port`. */
-export const address = () =>
-  z.string({ error: 'expected "host:port"' }).superRefine((text, context) => {
+export const address = () => addressOr(undefined);
+
+/** `host:port`, or a word that stands for none. */
+export const addressOrOff = () => addressOr(OFF);
+
+function addressOr(word: string | undefined) {
+  const expected = word === undefined ? 'expected "host:port"' : `expected "host:port" or "${word}"`;
+  return z.string({ error: expected }).superRefine((text, context) => {
+    if (text === word) return;
     try {
       parseAddress(text);
     } catch (error) {
-      context.addIssue({ code: 'custom', message: `expected "host:port": ${(error as Error).message}` });
+      context.addIssue({ code: 'custom', message: `${expected}: ${(error as Error).message}` });
     }
   });
+}
 
 /** Milliseconds, written `10s`, `500ms`, `3d`. */
 export const duration = (limits: { minMs: number; maxMs: number; allowed: string }) =>

@@ -44,12 +44,16 @@ test('configuration: a mistake names file, key, value and what is allowed', () =
   match(message(file('missing.toml', '')), /data = \(missing\): expected a folder/);
   match(message(file('syntax.toml', 'data = \n')), /syntax\.toml: line 1, column/);
   match(message(file('a.ini', '')), /ends in \.toml, \.yaml or \.yml/);
+  match(
+    message(file('admin.toml', 'data = "/d"\nadmin_listen = "x"\n')),
+    /admin_listen = "x": .* or "off".*port is missing/,
+  );
   match(message(bad, { CAIRN_CONFIG_REPLICATION: 'x' }), /environment CAIRN_CONFIG_REPLICATION: replication = "x"/);
   match(message(join(directory, 'none.toml')), /cannot read the configuration .*none\.toml/);
 });
 
 test('configuration: the printed examples are valid', () => {
-  const example = exampleConfig('master', masterSchema, { data: '"/d"' });
+  const example = exampleConfig('master', masterSchema, { data: '"/d"', admin_listen: '"127.0.0.1:10000"' });
   equal(load(file('example.toml', example)).data, '/d');
   const uncommented = example.replace(/^# ([a-z_]+ = )/gm, '$1');
   equal(load(file('all.toml', uncommented)).replication, 3);

@@ -1,6 +1,7 @@
 /** What a server can be told, with the words of `cairn config example`. */
 import { z } from 'zod';
-import { address, duration, oneOf, size, text, wholeNumber } from './fields.ts';
+import { ADMIN_PORT_DISTANCE } from './admin-listen.ts';
+import { address, addressOrOff, duration, oneOf, size, text, wholeNumber } from './fields.ts';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
@@ -8,6 +9,15 @@ const DAY_MS = 24 * HOUR_MS;
 
 const logging = {
   log_level: oneOf(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.'),
+};
+
+const administration = {
+  admin_listen: addressOrOff()
+    .optional()
+    .describe(
+      'Where /healthz and /metrics (for Prometheus) are served over HTTP, or "off"; otherwise the host of "listen" ' +
+        `with a port ${ADMIN_PORT_DISTANCE} higher. Whoever reaches it may read it.`,
+    ),
 };
 
 export const masterSchema = z.strictObject({
@@ -31,6 +41,7 @@ export const masterSchema = z.strictObject({
   dead_after: duration({ minMs: 11 * SECOND_MS, maxMs: DAY_MS, allowed: 'for example "30s", from 11s to 24h' })
     .default(11 * SECOND_MS)
     .describe('Silence after which a chunkserver counts as dead and its chunks are copied elsewhere.'),
+  ...administration,
   ...logging,
 });
 
@@ -58,6 +69,7 @@ export const chunkserverSchema = z.strictObject({
   quarantine_grace: duration({ minMs: 0, maxMs: 365 * DAY_MS, allowed: 'for example "1h", at most 365d' })
     .default(HOUR_MS)
     .describe('How long chunks that the master ordered away stay in the quarantine folder before they are deleted.'),
+  ...administration,
   ...logging,
 });
 

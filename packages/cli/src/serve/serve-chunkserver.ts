@@ -1,9 +1,10 @@
 /** Runs a chunkserver in this process until it is told to end. */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { CHUNKSERVER_DEFAULTS, startChunkserver } from '@cairnfs/chunkserver';
-import { createServerSeams } from '@cairnfs/server';
+import { CHUNKSERVER_DEFAULTS, type Chunkserver, startChunkserver } from '@cairnfs/chunkserver';
+import { chunkserverHealth, createServerSeams, startingHealth } from '@cairnfs/server';
 import type { ChunkserverSettings } from '../config/schema.ts';
+import { openAdminPort } from './admin-port.ts';
 import { aborted } from './lifetime.ts';
 import { SharedPort } from './shared-port.ts';
 
@@ -12,28 +13,37 @@ export async function serveChunkserver(settings: ChunkserverSettings, ended: Abo
     log: { level: settings.log_level, fields: { server: `chunkserver ${settings.listen}` } },
   });
   const port = new SharedPort(seams.network);
-  const chunkserver = await startChunkserver(
-    { ...seams, network: port.network },
-    {
-      ...CHUNKSERVER_DEFAULTS,
-      listen: settings.listen,
-      ...(settings.advertise === undefined ? {} : { advertise: settings.advertise }),
-      masters: settings.masters,
-      disks: settings.disks.map((disk) => resolve(disk)),
-      ...(settings.capacity === undefined ? {} : { capacityBytes: settings.capacity }),
-      host: settings.host ?? hostname(),
-      rack: settings.rack,
-      quarantineGraceMs: settings.quarantine_grace,
-    },
-  );
-  port.serveGrpc({
-    clock: seams.clock,
+  let chunkserver: Chunkserver | undefined;
+  const admin = await openAdminPort(settings, {
     log: seams.log,
-    handlers: chunkserver.rpc,
-    chunkStreams: chunkserver.chunkStreams,
+    health: () => (chunkserver === undefined ? startingHealth('chunkserver') : chunkserverHealth(chunkserver.health())),
   });
-  await aborted(ended);
-  seams.log.info('chunkserver ends', { reason: (ended.reason as Error).message });
+  try {
+    chunkserver = await startChunkserver(
+      { ...seams, network: port.network },
+      {
+        ...CHUNKSERVER_DEFAULTS,
+        listen: settings.listen,
+        ...(settings.advertise === undefined ? {} : { advertise: settings.advertise }),
+        masters: settings.masters,
+        disks: settings.disks.map((disk) => resolve(disk)),
+        ...(settings.capacity === undefined ? {} : { capacityBytes: settings.capacity }),
+        host: settings.host ?? hostname(),
+        rack: settings.rack,
+        quarantineGraceMs: settings.quarantine_grace,
+      },
+    );
+    port.serveGrpc({
+      clock: seams.clock,
+      log: seams.log,
+      handlers: chunkserver.rpc,
+      chunkStreams: chunkserver.chunkStreams,
+    });
+    await aborted(ended);
+    seams.log.info('chunkserver ends', { reason: (ended.reason as Error).message });
+  } finally {
+    await admin?.close();
+  }
   await port.close();
   await chunkserver.close();
 }

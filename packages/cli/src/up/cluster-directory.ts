@@ -9,6 +9,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 
 export interface ClusterLayout {
   directory: string;
@@ -19,6 +20,8 @@ export interface ClusterLayout {
 export interface ServerLaunch {
   name: string;
   address: string;
+  /** Where its /healthz and /metrics are. */
+  admin: string;
   logPath: string;
   arguments: string[];
 }
@@ -58,13 +61,15 @@ function prepareServer(
   const config = join(layout.directory, `${server.name}.toml`);
   if (!existsSync(config)) writeFileSync(config, server.config);
   const address = `${HOST}:${server.port}`;
+  const admin = `${HOST}:${server.port + ADMIN_PORT_DISTANCE}`;
   const data = join(resolve(layout.directory), server.name);
-  const set = [`listen=${address}`];
+  const set = [`listen=${address}`, `admin_listen=${admin}`];
   if (server.role === 'master') set.push(`data=${data}`);
   else set.push(`disks=[${JSON.stringify(data)}]`, `masters=[${JSON.stringify(masterAddress(layout))}]`);
   return {
     name: server.name,
     address,
+    admin,
     logPath: join(layout.directory, 'logs', `${server.name}.log`),
     arguments: [server.role, '--config', config, ...set.flatMap((entry) => ['--set', entry])],
   };

@@ -1,8 +1,14 @@
 /** `cairn up`: a whole local cluster in the foreground, every server a process of its own. */
 import { resolve } from 'node:path';
 import { connect } from '@cairnfs/client/node';
+import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 import { aborted } from '../serve/lifetime.ts';
-import { existingChunkserverCount, masterAddress, prepareClusterDirectory } from './cluster-directory.ts';
+import {
+  existingChunkserverCount,
+  masterAddress,
+  prepareClusterDirectory,
+  type ServerLaunch,
+} from './cluster-directory.ts';
 import { checkPortsFree } from './ports.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -27,6 +33,7 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
   const chunkserverCount = options.chunkserverCount ?? Math.max(CHUNKSERVERS_DEFAULT, existing);
   const layout = { directory: resolve(options.directory), port: options.port, chunkserverCount };
   await checkPortsFree(layout.port, 1 + chunkserverCount);
+  await checkPortsFree(layout.port + ADMIN_PORT_DISTANCE, 1 + chunkserverCount);
   if (existing > chunkserverCount) {
     say(
       options,
@@ -50,7 +57,7 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
   for (const server of servers) server.start();
   try {
     await untilReady(masterAddress(layout), chunkserverCount, ended);
-    if (!ended.aborted) announceReady(options, layout, servers);
+    if (!ended.aborted) announceReady(options, layout, launches, servers);
     await aborted(ended);
   } finally {
     say(options, 'stopping');
@@ -82,6 +89,7 @@ async function untilReady(address: string, chunkserverCount: number, ended: Abor
 function announceReady(
   options: UpOptions,
   layout: { directory: string; port: number; chunkserverCount: number },
+  launches: readonly ServerLaunch[],
   servers: readonly ServerProcess[],
 ): void {
   const master = masterAddress(layout);
@@ -91,6 +99,8 @@ function announceReady(
       master,
       chunkservers: layout.chunkserverCount,
       directory: layout.directory,
+      // The master's first, as with the pids.
+      admin: launches.map((launch) => launch.admin),
       pids: servers.map((server) => server.pid),
     };
     process.stdout.write(`${JSON.stringify(ready)}\n`);

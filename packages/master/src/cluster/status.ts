@@ -6,6 +6,15 @@ import { META, memberRange, TRASH_INODE } from '../state/keys.ts';
 import type { Problems } from './problems.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
 
+/** In a word, for those who only ask whether it is well. */
+export interface MasterHealth {
+  readonly clusterId: string;
+  /** New files can be written with at least the minimum of copies. */
+  readonly writable: boolean;
+  /** What safe mode waits for; empty outside. */
+  readonly safeModeReason: string;
+}
+
 export class StatusCalls {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
@@ -40,7 +49,7 @@ export class StatusCalls {
       startedMs: startedWallMs,
       trashCount: transaction.inode(TRASH_INODE)?.entryCount ?? 0,
       softwareVersion: config.softwareVersion,
-      writable: this.#liveCount() >= Math.min(config.minimumCopies, config.replication),
+      writable: this.#hasEnoughServers(),
       processMemoryBytes: seams.machine.processMemoryBytes(),
     };
     await decisions.settled(transaction);
@@ -51,10 +60,17 @@ export class StatusCalls {
     return { message: { servers: this.#serverStatuses() } };
   }
 
-  #liveCount(): number {
-    let count = 0;
-    for (const { id } of this.#servers.all) if (this.#servers.isLive(id)) count += 1;
-    return count;
+  health(): MasterHealth {
+    const safeModeReason = this.#safeMode.reason;
+    const writable = safeModeReason === '' && this.#hasEnoughServers();
+    return { clusterId: this.#context.clusterId, writable, safeModeReason };
+  }
+
+  #hasEnoughServers(): boolean {
+    const { minimumCopies, replication } = this.#context.config;
+    let liveCount = 0;
+    for (const { id } of this.#servers.all) if (this.#servers.isLive(id)) liveCount += 1;
+    return liveCount >= Math.min(minimumCopies, replication);
   }
 
   #serverStatuses(): ServerStatus[] {

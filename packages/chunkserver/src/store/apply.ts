@@ -149,6 +149,8 @@ function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8A
   writeCommitPoint(transaction, handle, { sequence: 0, length });
   writeChecksums(transaction, handle, [...before, ...blockChecksums]);
   if (!isInFile) transaction.put(dataKey(handle), new Uint8Array(data ?? []));
+  // A first block that came alone and synced is in the index: it is in the file too now.
+  else if (firstBlock > 0 && !known.isInFile) transaction.remove(dataKey(handle));
 }
 
 function created({ transaction, handle }: Target, { members }: Value<'created'>): void {

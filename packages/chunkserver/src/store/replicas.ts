@@ -2,7 +2,7 @@
  * All replicas of a chunkserver, over its disks: found in memory or in the index of a disk, forgotten when memory is
  * short and nothing is under way. There is at most one object of a replica at a time.
  */
-import { assert, type Clock, FsError, isFsError, isUuid, type Log, toFsError } from '@cairnfs/base';
+import { assert, type Clock, crc32c, FsError, isFsError, isUuid, type Log, toFsError } from '@cairnfs/base';
 import {
   type BufferPool,
   CHUNK_BYTES_MAX,
@@ -16,8 +16,9 @@ import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { handleOfKey, replicaKey } from './keys.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
+import { CorruptBlockError } from './replica-bytes.ts';
 import { Settler } from './settle.ts';
-import { readReplica } from './stored-replica.ts';
+import { readData, readReplica } from './stored-replica.ts';
 
 const EVICTION_TRIES = 16;
 const STOCK_PAGE = 1_024;
@@ -201,6 +202,26 @@ export class Replicas implements MutableReplicas {
     if (lengthBefore === 0) use.replicaCount += 1;
     use.usedBytes += length - lengthBefore;
     this.#cache.delete(handle);
+  }
+
+  /** The record that moves an upload from the index to its chunk file was appended: its bytes are read there now. */
+  uploadMoved(handle: string, length: number): void {
+    const replica = this.#cache.get(handle);
+    const { summedSequence, settledSequence } = replica ?? { summedSequence: 0, settledSequence: 0 };
+    replica?.refresh({ summedLength: length, summedSequence, settledSequence, isInFile: true });
+  }
+
+  /**
+   * The bytes of a replica in the index, whole and checked.
+   *
+   * @throws CorruptBlockError
+   */
+  soundData(replica: Replica): Uint8Array {
+    const { store, handle, checksums } = replica;
+    const bytes = readData(store.ledger.view(), handle);
+    if (crc32c(bytes) === checksums[0]) return bytes;
+    this.corrupt(replica, 0);
+    throw new CorruptBlockError(handle, 0);
   }
 
   /** A record removed it, or is about to: nothing more is journalled for it. */

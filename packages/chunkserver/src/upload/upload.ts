@@ -22,9 +22,13 @@ export interface UploadStart {
   /** What a restart found durable, and the checksums of its blocks. */
   readonly durable: number;
   readonly checksums: readonly number[];
+  /** All that is durable, when it is in the index: it moves to the chunk file with the next sync. */
+  readonly head: Uint8Array | undefined;
   readonly nowMs: number;
   /** Asked right before the journal is: throws when the chunk is no upload any more (opened, or moved aside). */
   readonly checkOpen: () => void;
+  /** The record that moves it from the index to the chunk file was appended. */
+  readonly moved: (length: number) => void;
   /** More of it is durable. */
   readonly stored: (lengthBefore: number, length: number) => void;
 }
@@ -41,6 +45,7 @@ export class Upload {
   lastFrameMs: number;
   /** Frames being written or synced. */
   uses = 0;
+  readonly #moved: (length: number) => void;
   readonly #stored: (lengthBefore: number, length: number) => void;
   readonly #checkOpen: () => void;
   readonly #checksums: number[];
@@ -51,17 +56,21 @@ export class Upload {
   #waiters: Waiter[] = [];
   #syncing: Promise<void> = Promise.resolve();
   #isNamed: boolean;
+  #head: Uint8Array | undefined;
 
-  constructor(plan: UploadPlan, { store, durable, checksums, nowMs, stored, checkOpen }: UploadStart) {
+  constructor(plan: UploadPlan, start: UploadStart) {
+    const { store, durable, checksums, head, nowMs, moved, stored, checkOpen } = start;
     this.plan = plan;
     this.store = store;
+    this.#head = head;
+    this.#moved = moved;
     this.#stored = stored;
     this.#checkOpen = checkOpen;
     this.lastFrameMs = nowMs;
     this.#received = durable;
     this.#durable = durable;
     this.#checksums = [...checksums];
-    this.#isNamed = durable > 0;
+    this.#isNamed = durable > 0 && head === undefined;
   }
 
   get receivedLength(): number {
@@ -78,13 +87,7 @@ export class Upload {
     if (offset % BLOCK_BYTES !== 0) {
       throw new FsError('INVALID_ARGUMENT', `a frame of chunk ${handle} starts at ${offset}, inside a 64 KiB block`);
     }
-    if (end > this.#received && this.#received % BLOCK_BYTES !== 0) {
-      throw new FsError(
-        'INVALID_ARGUMENT',
-        `chunk ${handle} ended at ${this.#received}, inside a block: a frame up to ${end} cannot follow`,
-        { details: { receivedLength: this.#received } },
-      );
-    }
+    checkMayFollow(handle, this.#received, end);
     if (end > this.#received + UPLOAD_WINDOW_BYTES) {
       throw new FsError(
         'OVERLOADED',
@@ -159,9 +162,13 @@ export class Upload {
   async #sync(): Promise<void> {
     const { store, plan } = this;
     const length = this.#received;
+    const head = this.#head;
     assert(length > this.#durable, () => `chunk ${plan.handle}: nothing to sync above ${length}`);
     try {
-      await this.#use((file) => file.sync());
+      await this.#use(async (file) => {
+        if (head !== undefined) await file.write(0, [head]);
+        await file.sync();
+      });
       if (!this.#isNamed) await store.syncName(plan.handle);
       this.#isNamed = true;
     } catch (error) {
@@ -172,7 +179,10 @@ export class Upload {
     const { version, members, uploadId } = plan;
     const value = { version, members: [...members], uploadId, length, firstBlock, blockChecksums, isInFile: true };
     this.#checkOpen();
-    await store.journal(plan.handle, { $case: 'uploadStored', value });
+    const sequence = store.append(plan.handle, { $case: 'uploadStored', value });
+    this.#head = undefined;
+    if (head !== undefined) this.#moved(length);
+    await store.durable(sequence);
     this.#stored(this.#durable, length);
     this.#durable = length;
   }
@@ -180,4 +190,14 @@ export class Upload {
   #use<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
     return this.store.files.use(this.store.chunkPath(this.plan.handle), 'openOrCreate', work);
   }
+}
+
+/** @throws FsError INVALID_ARGUMENT  what was received ends inside a block: it was the last frame. */
+export function checkMayFollow(handle: string, receivedLength: number, end: number): void {
+  if (end <= receivedLength || receivedLength % BLOCK_BYTES === 0) return;
+  throw new FsError(
+    'INVALID_ARGUMENT',
+    `chunk ${handle} ended at ${receivedLength}, inside a block: a frame up to ${end} cannot follow`,
+    { details: { receivedLength } },
+  );
 }

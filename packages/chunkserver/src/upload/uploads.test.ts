@@ -1,6 +1,7 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { UPLOADS_MAX } from '../limits.ts';
+import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -56,4 +57,73 @@ test('uploads: a small frame that comes twice in one tick is not acknowledged be
     Promise.all([1, 2].map(() => parts.frame(frame).then(() => durable.push(store!.ledger.durableSequence)))),
   );
   deepEqual(durable, [1, 1]);
+});
+
+/** A first block that is synced alone, and two frames behind it. */
+async function growing(seed: number) {
+  const parts = await TestParts.start(seed);
+  const { disk } = parts;
+  const bytes = disk.simulation.random.bytes(256 * KiB);
+  const frame = (start: number, end: number, sync: boolean) => {
+    return parts.frame({ handle: HANDLE, offset: start, bytes: bytes.subarray(start, end), sync });
+  };
+  deepEqual(await disk.run(() => frame(0, 64 * KiB, true)), { receivedLength: 64 * KiB, durableLength: 64 * KiB });
+  return { parts, disk, bytes, frame };
+}
+
+test('uploads: a first block that was synced alone takes further frames', async () => {
+  const { disk, bytes, frame } = await growing(5);
+  const used = () => disk.replicas.useOf(disk.replicas.stores[0]!);
+  const last = frame(128 * KiB, 256 * KiB, true);
+  const middle = await disk.run(() => frame(64 * KiB, 128 * KiB, false));
+  ok(middle.receivedLength >= 128 * KiB);
+  deepEqual(await disk.run(() => last), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
+  deepEqual(await disk.run(() => frame(0, 64 * KiB, true)), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
+  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1 });
+  deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
+  await disk.fold();
+  await disk.crash('lose');
+  deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
+  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1 });
+});
+
+test('uploads: whatever a crash cuts short, a first block that was synced alone is kept', async () => {
+  for (let afterMs = 0; afterMs < 12; afterMs += 0.5) {
+    const { disk, bytes, frame } = await growing(6);
+    frame(64 * KiB, 256 * KiB, true).catch(() => {});
+    await disk.run(() => disk.simulation.clock.sleep(afterMs));
+    await disk.crash('random');
+    const content = await disk.content(disk.replicas.find(HANDLE)!);
+    ok(content.length === 64 * KiB || content.length === 256 * KiB);
+    deepEqual(Buffer.from(content), Buffer.from(bytes.subarray(0, content.length)));
+  }
+});
+
+test('uploads: a first block can be read while it moves to the chunk file', async () => {
+  const { disk, bytes, frame } = await growing(7);
+  let isDone = false;
+  const growth = frame(64 * KiB, 128 * KiB, true).finally(() => {
+    isDone = true;
+  });
+  const { pool, replicas } = disk;
+  await disk.run(async () => {
+    while (!isDone) {
+      const { memory } = await readBlocks(replicas.find(HANDLE)!, { offset: 0, end: 64 * KiB }, pool);
+      deepEqual(Buffer.from(memory.bytes.subarray(0, 64 * KiB)), Buffer.from(bytes.subarray(0, 64 * KiB)));
+      memory.release();
+      await disk.simulation.clock.sleep(0.05);
+    }
+    await growth;
+  });
+});
+
+test('uploads: a frame that ended inside a block was the last one', async () => {
+  const parts = await TestParts.start(8);
+  const { disk } = parts;
+  await disk.run(() => parts.frame({ handle: HANDLE, offset: 0, bytes: new Uint8Array(100), sync: true }));
+  const next = { handle: HANDLE, offset: 0, bytes: new Uint8Array(200), sync: true };
+  await rejects(
+    disk.run(() => parts.frame(next)),
+    /ended at 100, inside a block/,
+  );
 });

@@ -21,7 +21,7 @@ import type { ServerLease } from '../serve/server-lease.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Replicas } from '../store/replicas.ts';
 import { sumBlocks } from './block-sums.ts';
-import { Upload } from './upload.ts';
+import { checkMayFollow, Upload } from './upload.ts';
 
 export interface UploadsOptions {
   readonly clock: Clock;
@@ -116,7 +116,11 @@ export class Uploads {
     if (atRest !== undefined) await atRest;
     const replica = this.#options.replicas.find(handle);
     if (replica !== undefined) checkReplica(replica, version);
-    if (replica !== undefined && !replica.isInFile) return answerSmall(replica, end);
+    if (replica !== undefined && !replica.isInFile && !this.#uploads.has(handle)) {
+      const { committedLength: length } = replica.log;
+      if (end <= length) return { receivedLength: length, durableLength: length };
+      checkMayFollow(handle, length, end);
+    }
     const isWhole = sync && offset === 0 && end <= BLOCK_BYTES;
     if (isWhole && replica === undefined && !this.#uploads.has(handle))
       return this.#storeSmall(request, data, checksums);
@@ -183,14 +187,18 @@ export class Uploads {
       throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
     }
     const store = replica?.store ?? replicas.placeFor(CHUNK_BYTES_MAX);
+    const isInIndex = replica !== undefined && !replica.isInFile;
+    if (isInIndex) replicas.checkRoom(store, end);
     const upload: Upload = new Upload(
       { handle, version, members, uploadId },
       {
         store,
         durable: replica?.log.committedLength ?? 0,
         checksums: replica?.checksums ?? [],
+        head: isInIndex ? replicas.soundData(replica) : undefined,
         nowMs: clock.nowMs(),
         checkOpen: () => this.#checkOpen(handle, upload),
+        moved: (length) => replicas.uploadMoved(handle, length),
         stored: (before, length) => replicas.uploadGrew(store, handle, before, length),
       },
     );
@@ -248,16 +256,6 @@ function checkReplica({ handle, log, view }: Replica, version: number): void {
   log.checkVersion(version);
   if (view === undefined && log.stagedSequence === 0) return;
   throw new FsError('STALE_VERSION', `chunk ${handle} was opened: its upload has ended`);
-}
-
-function answerSmall({ handle, log }: Replica, end: number): UploadFrameReply {
-  const { committedLength } = log;
-  if (end <= committedLength) return { receivedLength: committedLength, durableLength: committedLength };
-  throw new FsError(
-    'INVALID_ARGUMENT',
-    `chunk ${handle} came whole in one synced frame of ${committedLength} bytes: no further frame may follow`,
-    { details: { receivedLength: committedLength } },
-  );
 }
 
 /** Says which server failed; one further down the route keeps its name. */

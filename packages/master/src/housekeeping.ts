@@ -1,6 +1,6 @@
 /** What the master does by itself about the namespace: bounded steps, one after another, each a decision of its own. */
 
-import { FsError, type Timer } from '@cairnfs/base';
+import { FsError, type Key, type Timer } from '@cairnfs/base';
 import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from './context.ts';
 import { Dirent } from './gen/cairn/master/v1/state.ts';
@@ -10,7 +10,7 @@ import {
   RECLAIM_STEP,
   RECLAIM_STEPS_PER_ROUND,
 } from './limits.ts';
-import { detach, reclaimStep } from './namespace/destroy.ts';
+import { detach, RECLAIM_START, type ReclaimPosition, reclaimStep } from './namespace/destroy.ts';
 import { unlink } from './namespace/links.ts';
 import { sweepOperations } from './namespace/operations.ts';
 import { inodeOf } from './namespace/resolve.ts';
@@ -21,19 +21,50 @@ import type { UploadCalls } from './upload/upload-calls.ts';
 
 const toError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
+/** Work done in steps, with where the next step starts: behind what the last ones did, and from the front at the end. */
+interface Work<P> {
+  readonly operation: string;
+  readonly stepsPerRound: number;
+  readonly step: (transaction: Transaction, position: P) => { isMore: boolean; position: P };
+  position: P;
+}
+
 export class Housekeeping {
   readonly #context: MasterContext;
   readonly #uploads: UploadCalls;
   readonly #safeMode: SafeMode;
+  readonly #expiry: Work<Key>;
+  readonly #reclaiming: Work<ReclaimPosition>;
+  readonly #forgetting: Work<string>;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
-  #operationsCursor = '';
 
   constructor(context: MasterContext, uploads: UploadCalls, safeMode: SafeMode) {
     this.#context = context;
     this.#uploads = uploads;
     this.#safeMode = safeMode;
+    this.#expiry = {
+      operation: 'expireTrash',
+      stepsPerRound: RECLAIM_STEPS_PER_ROUND,
+      step: (transaction, from) => this.#expireTrash(transaction, from),
+      position: TRASH_START,
+    };
+    this.#reclaiming = {
+      operation: 'reclaim',
+      stepsPerRound: RECLAIM_STEPS_PER_ROUND,
+      step: (transaction, position) => reclaimStep(transaction, position, this.#garbageDueMs()),
+      position: RECLAIM_START,
+    };
+    this.#forgetting = {
+      operation: 'forgetOperations',
+      stepsPerRound: OPERATION_SWEEPS_PER_ROUND,
+      step: (transaction, from) => {
+        const position = sweepOperations(transaction, from, this.#context.seams.clock.wallMs());
+        return { isMore: position !== '', position };
+      },
+      position: '',
+    };
   }
 
   start(): void {
@@ -56,15 +87,9 @@ export class Housekeeping {
   async #round(): Promise<void> {
     try {
       if (!this.#safeMode.isActive) await this.#uploads.abandonSilent();
-      await this.#repeat('expireTrash', RECLAIM_STEPS_PER_ROUND, (transaction) => this.#expireTrash(transaction));
-      await this.#repeat('reclaim', RECLAIM_STEPS_PER_ROUND, (transaction) =>
-        reclaimStep(transaction, this.#garbageDueMs()),
-      );
-      await this.#repeat('forgetOperations', OPERATION_SWEEPS_PER_ROUND, (transaction) => {
-        const wallMs = this.#context.seams.clock.wallMs();
-        this.#operationsCursor = sweepOperations(transaction, this.#operationsCursor, wallMs);
-        return this.#operationsCursor !== '';
-      });
+      await this.#perform(this.#expiry);
+      await this.#perform(this.#reclaiming);
+      await this.#perform(this.#forgetting);
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       // OVERLOADED or NO_SPACE: nothing was changed, and the next round tries again.
@@ -73,29 +98,34 @@ export class Housekeeping {
   }
 
   /** Steps until one says that nothing is left; each is a decision of its own, so that requests come in between. */
-  async #repeat(operation: string, stepsMax: number, step: (transaction: Transaction) => boolean): Promise<void> {
-    for (let count = 0; count < stepsMax && !this.#isStopped; count += 1) {
-      const isMore = await this.#context.decisions.perform(operation, step);
+  async #perform<P>(work: Work<P>): Promise<void> {
+    for (let count = 0; count < work.stepsPerRound && !this.#isStopped; count += 1) {
+      const { isMore, position } = await this.#context.decisions.perform(work.operation, (transaction) =>
+        work.step(transaction, work.position),
+      );
+      work.position = position; // only now: a step that was refused is done again
       if (!isMore) return;
     }
   }
 
-  /** Takes what has been in the trash for long enough out of it. Answers whether there may be more. */
-  #expireTrash(transaction: Transaction): boolean {
+  /** Takes what has been in the trash for long enough out of it. */
+  #expireTrash(transaction: Transaction, from: Key): { isMore: boolean; position: Key } {
     const wallMs = this.#context.seams.clock.wallMs();
-    const { start } = direntRange(TRASH_INODE);
     const end = direntKey(TRASH_INODE, trashNameBefore(wallMs - this.#context.config.trashKeepMs));
-    const expired = transaction.range({ start, end }, RECLAIM_STEP);
+    const expired = transaction.range({ start: from, end }, RECLAIM_STEP);
     for (const { value } of expired) {
       const id = decodeMessage(Dirent, value).inode;
       const found = { id, inode: inodeOf(transaction, id) };
       unlink(transaction, found, wallMs);
       detach(transaction, found);
     }
-    return expired.length === RECLAIM_STEP;
+    const isMore = expired.length === RECLAIM_STEP;
+    return { isMore, position: isMore ? `${expired.at(-1)!.key}\0` : TRASH_START };
   }
 
   #garbageDueMs(): number {
     return this.#context.seams.clock.wallMs() + this.#context.config.garbageGraceMs;
   }
 }
+
+const TRASH_START = direntRange(TRASH_INODE).start;

@@ -11,7 +11,6 @@ import { direntRange, META, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts
 import type { Transaction } from '../state/transaction.ts';
 import { TestNamespace } from '../testing/test-namespace.ts';
 import { create, makeDirectory, remove, rename } from './change-calls.ts';
-import { reclaimStep } from './destroy.ts';
 
 type Step =
   | { kind: 'create'; path: string; mode: CreateMode; makeParents: boolean }
@@ -157,24 +156,24 @@ async function applyStep(namespace: TestNamespace, step: Step): Promise<string> 
     return 'ok';
   }
   try {
-    await namespace.do((transaction, change) => {
-      switch (step.kind) {
-        case 'create':
-          return create(transaction, { ...WISH, ...step, create: step.mode, mode: 0, replication: 0 }, change);
-        case 'mkdir':
-          return makeDirectory(transaction, { ...WISH, ...step }, change);
-        case 'rename':
-          return rename(transaction, { ...step, operation: undefined }, change);
-        case 'delete': {
-          const expectedType = FileType.FILE_TYPE_UNSPECIFIED;
-          return remove(transaction, { ...step, skipTrash: true, operation: undefined, expectedType }, change);
+    if (step.kind === 'reclaim') await namespace.reclaim(1);
+    else
+      await namespace.do((transaction, change) => {
+        switch (step.kind) {
+          case 'create':
+            return create(transaction, { ...WISH, ...step, create: step.mode, mode: 0, replication: 0 }, change);
+          case 'mkdir':
+            return makeDirectory(transaction, { ...WISH, ...step }, change);
+          case 'rename':
+            return rename(transaction, { ...step, operation: undefined }, change);
+          case 'delete': {
+            const expectedType = FileType.FILE_TYPE_UNSPECIFIED;
+            return remove(transaction, { ...step, skipTrash: true, operation: undefined, expectedType }, change);
+          }
+          default:
+            return undefined;
         }
-        case 'reclaim':
-          return reclaimStep(transaction, 0);
-        default:
-          return undefined;
-      }
-    });
+      });
     return 'ok';
   } catch (error) {
     return (error as { kind?: string }).kind ?? String(error);
@@ -203,7 +202,7 @@ test('namespace: answers and ends up as a simple model does, and keeps its invar
     for (const [index, next] of steps.entries()) {
       equal(await applyStep(namespace, next), model.apply(next), `step ${index}: ${JSON.stringify(next)}`);
     }
-    while (await namespace.do((transaction) => reclaimStep(transaction, 0)));
+    await namespace.reclaim();
     const found = new Map<string, string>();
     namespace.read((transaction) => walk(transaction, ROOT_INODE, '', found));
     deepEqual(new Map([...found].sort()), new Map([...model.entries].sort()));

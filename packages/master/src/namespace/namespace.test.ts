@@ -4,7 +4,6 @@ import { CreateMode, FileType } from '@cairnfs/protocol';
 import { META } from '../state/keys.ts';
 import { TestNamespace } from '../testing/test-namespace.ts';
 import { create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
-import { reclaimStep } from './destroy.ts';
 import { once } from './operations.ts';
 
 const WISH = { mode: 0, owner: '', group: '', operation: undefined };
@@ -107,12 +106,38 @@ test('delete for good: a tree is cut off at once and taken apart step by step', 
   equal(files(), 20);
   await rm(namespace, '/tree', { recursive: true, skipTrash: true });
   equal(namespace.exists('/tree'), false);
-  while (await namespace.do((transaction) => reclaimStep(transaction, 0)));
+  await namespace.reclaim();
   equal(files(), 0);
   equal(
     namespace.read((transaction) => transaction.counter(META.directoryCount)),
     0,
   );
+});
+
+test('delete for good: steps go on where the last one ended, from the front after a crash, and leave nothing', async () => {
+  const namespace = await TestNamespace.start();
+  const tree = async (root: string) => {
+    for (let index = 0; index < 700; index += 1) await touch(namespace, `${root}/f${index}`, EXCLUSIVE, true);
+    for (let index = 0; index < 300; index += 1) await touch(namespace, `${root}/d${index}/f`, EXCLUSIVE, true);
+    // An inode older than the directory above it: it is detached behind where the steps have come.
+    await move(namespace, `${root}/d0`, `${root}/d299/d0`);
+  };
+  await tree('/a');
+  await tree('/b');
+  await rm(namespace, '/b', { recursive: true, skipTrash: true });
+  await namespace.reclaim(2);
+  await rm(namespace, '/a', { recursive: true, skipTrash: true });
+  await namespace.reclaim(4);
+  await namespace.crash();
+  await namespace.reclaim(3);
+  const left = () => namespace.read((transaction) => transaction.range({ start: 'd', end: 'f' }, 10_000).length);
+  ok(left() > 1);
+  await namespace.reclaim();
+  const counters = [META.fileCount, META.directoryCount].map((key) => namespace.read((state) => state.counter(key)));
+  const inodes = namespace.read((transaction) => transaction.range({ start: 'i', end: 'j' }, 10_000).length);
+  const detached = namespace.read((transaction) => transaction.range({ start: 'x', end: 'y' }, 10_000).length);
+  // The root, the trash and its name.
+  deepEqual([...counters, left(), inodes, detached], [0, 0, 1, 2, 0]);
 });
 
 test('names: 255 bytes of any UTF-8 are a name, 256 are not; deep trees work', async () => {

@@ -8,6 +8,7 @@ import { LedgerDecisions } from '../decisions.ts';
 import { LogRecords } from '../log-records.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import type { ChangeContext } from '../namespace/change-calls.ts';
+import { RECLAIM_START, reclaimStep } from '../namespace/destroy.ts';
 import { resolvePath } from '../namespace/resolve.ts';
 import type { Transaction } from '../state/transaction.ts';
 
@@ -15,6 +16,7 @@ export class TestNamespace {
   readonly simulation = new Simulation({ seed: 1 });
   #ledger: Ledger | undefined;
   decisions!: LedgerDecisions;
+  #reclaimed = RECLAIM_START;
   wallMs = 1_000_000;
 
   static async start(): Promise<TestNamespace> {
@@ -39,6 +41,7 @@ export class TestNamespace {
         apply: records.apply,
       });
       this.decisions = new LedgerDecisions(this.#ledger, records);
+      this.#reclaimed = RECLAIM_START;
       await beginIncarnation(this.decisions, seams);
     });
   }
@@ -48,6 +51,15 @@ export class TestNamespace {
     this.wallMs += 1;
     const change = { wallMs: this.wallMs, replication: 3, garbageDueMs: this.wallMs + 1000 };
     return this.simulation.run(this.decisions.perform('test', (transaction) => decide(transaction, change)));
+  }
+
+  /** Takes detached trees apart: all of them, or so many steps. */
+  async reclaim(stepsMax = Number.MAX_SAFE_INTEGER): Promise<void> {
+    for (let steps = 0; steps < stepsMax; steps += 1) {
+      const { isMore, position } = await this.do((transaction) => reclaimStep(transaction, this.#reclaimed, 0));
+      this.#reclaimed = position;
+      if (!isMore) return;
+    }
   }
 
   read<T>(look: (transaction: Transaction) => T): T {

@@ -46,7 +46,7 @@ export interface Chunkserver {
  */
 export async function startChunkserver(seams: Seams, config: ChunkserverConfig): Promise<Chunkserver> {
   const { clock, disk, log, network, random } = seams;
-  const { stores, lost } = await openDisks(seams, config.disks);
+  const { stores, lost } = await openDisks(seams, config.disks, config.journal);
   try {
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();

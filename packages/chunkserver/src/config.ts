@@ -1,5 +1,6 @@
 /** What a chunkserver is told at its start. */
 import { type Address, MiB } from '@cairnfs/base';
+import type { JournalSizing } from '@cairnfs/storage';
 
 export interface ChunkserverConfig {
   /** Where it listens; port 0 picks a free one. */
@@ -17,6 +18,8 @@ export interface ChunkserverConfig {
   readonly rack: string;
   /** How long a replica nobody needs is kept aside before it is deleted. */
   readonly quarantineGraceMs: number;
+  /** Sizes of each disk's journal files. @default {16 MiB segments} */
+  readonly journal?: JournalSizing | undefined;
   /** Kept free on each disk, so that journal and deletion work on a full one. */
   readonly reserveBytes: number;
 }

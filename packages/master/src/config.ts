@@ -1,5 +1,6 @@
 /** What a master can be told. The command line validates the values; these are the defaults and their meaning. */
 import type { Address } from '@cairnfs/base';
+import type { JournalSizing } from '@cairnfs/storage';
 
 export interface MasterConfig {
   /** Where clients and chunkservers reach it. */
@@ -30,6 +31,8 @@ export interface MasterConfig {
   /** The part of the known chunkservers that must have reported. */
   readonly safeModeRatio: number;
   readonly softwareVersion: string;
+  /** Sizes of the journal's files. @default {16 MiB segments} */
+  readonly journal?: JournalSizing | undefined;
 }
 
 export const MASTER_DEFAULTS = {

@@ -52,7 +52,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     const lock = await disk.lock(`${directory}/lock`);
     closers.push(() => lock.release());
     const records = new LogRecords();
-    const ledger = await openLedger(seams, { directory, format: FORMAT, apply: records.apply });
+    const ledger = await openLedger(seams, { directory, format: FORMAT, apply: records.apply }, config.journal);
     closers.push(() => ledger.close());
     void ledger.failed.then((error) => seams.fatal(error));
     const decisions = new LedgerDecisions(ledger, records);

@@ -45,6 +45,15 @@ for (const [held, confirmed] of [
   });
 }
 
+test('clone: a source that only promised the version installs it, because the master names no other', async () => {
+  const from = await source(100);
+  from.disk.replicas.find(HANDLE)!.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+  const to = await TestParts.start(4, from);
+  await driveBoth(from, to, to.clone(HANDLE, 2, 100));
+  equal(to.disk.replicas.find(HANDLE)!.log.version, 2);
+  equal(from.disk.replicas.find(HANDLE)!.log.version, 2);
+});
+
 test('clone: replaces a replica whose entries are damaged', async () => {
   const from = await source(100);
   const to = await TestParts.start(3);

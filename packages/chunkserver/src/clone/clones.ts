@@ -31,6 +31,7 @@ import { CorruptBlockError, readBlocks } from '../store/replica-bytes.ts';
 import type { Replicas } from '../store/replicas.ts';
 import { sumBlocks } from '../upload/block-sums.ts';
 import type { Uploads } from '../upload/uploads.ts';
+import { installByProof } from '../view/view-control.ts';
 
 export interface ClonesOptions {
   readonly disk: Disk;
@@ -57,14 +58,15 @@ export class Clones {
   }
 
   /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
-  async *send({ handle, version, length: wanted }: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
+  async *send(request: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
     const { lease, replicas } = this.#options;
+    const { handle, version } = request;
     lease.check();
     const replica = replicas.find(handle);
     if (replica === undefined) throw notFound(handle);
     replica.uses += 1;
     try {
-      const description = await this.#describe(replica, version, wanted);
+      const description = await this.#describe(replica, request);
       yield { message: { replica: description, offset: 0 } };
       const { length, sequence } = description;
       for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
@@ -115,9 +117,13 @@ export class Clones {
     }
   }
 
-  async #describe(replica: Replica, version: number, wanted: number): Promise<ReplicaDescription> {
+  async #describe(
+    replica: Replica,
+    { version, length: wanted, sequence: base }: FetchReplicaRequest,
+  ): Promise<ReplicaDescription> {
     const { log } = replica;
-    log.checkVersion(version);
+    // Of a closed chunk nobody else may ever tell the members that their promised version was confirmed.
+    if (!installByProof(replica, { version, sequence: base })) log.checkVersion(version);
     this.#checkClosed(replica, version, log.committedSequence);
     const blockChecksums: number[] = [];
     const { committedLength, committedSequence: sequence } = log;
@@ -155,11 +161,11 @@ export class Clones {
 
   async #pull(store: DiskStore, request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
     const { peers, lease } = this.#options;
-    const { handle, version, length, sourceAddress } = request;
+    const { handle, version, length, sequence, sourceAddress } = request;
     const options = { timeoutMs: CLONE_ITEM_TIMEOUT_MS, signal };
     const items = peers
       .channel(sourceAddress)
-      .stream(ChunkserverPeerMethods.fetchReplica, { handle, version, length }, options);
+      .stream(ChunkserverPeerMethods.fetchReplica, { handle, version, length, sequence }, options);
     let incoming: Incoming | undefined;
     try {
       for await (const { message, data } of items) {

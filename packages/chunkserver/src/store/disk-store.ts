@@ -5,7 +5,7 @@
 
 import { DiskError, FsError, randomUuid, type Seams } from '@cairnfs/base';
 import { encodeMessage } from '@cairnfs/protocol';
-import { type Ledger, openLedger } from '@cairnfs/storage';
+import { type JournalSizing, type Ledger, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
 import { transitions } from './apply.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
@@ -54,7 +54,11 @@ export class DiskStore {
    * @param serverUuid for a folder that has no identity yet.
    * @throws DiskError EBUSY  another process uses the folder. @throws FsError DAMAGED
    */
-  static async open(seams: StoreSeams, directory: string, serverUuid: string): Promise<DiskStore> {
+  static async open(
+    seams: StoreSeams,
+    directory: string,
+    { serverUuid, journal }: { serverUuid: string; journal?: JournalSizing | undefined },
+  ): Promise<DiskStore> {
     const { disk, random } = seams;
     await disk.makeDirectory(directory);
     const lock = await disk.lock(`${directory}/lock`);
@@ -75,7 +79,7 @@ export class DiskStore {
         damaged: (handle, error) => store?.foundDamaged(handle, error),
         appending: () => store?.appending,
       });
-      const ledger = await openLedger(seams, { directory, apply, format: FORMAT });
+      const ledger = await openLedger(seams, { directory, apply, format: FORMAT }, journal);
       store = new DiskStore(seams, { directory, ledger, identity, lock });
       store.space = space;
       return store;

@@ -4,6 +4,7 @@
  * an empty mount point from a new disk.
  */
 import { DiskError, FsError, isFsError, randomUuid } from '@cairnfs/base';
+import type { JournalSizing } from '@cairnfs/storage';
 import type { KnownDisk } from '../gen/cairn/chunkserver/v1/store.ts';
 import { DiskStore, type StoreSeams } from './disk-store.ts';
 import { readIdentity } from './identity.ts';
@@ -34,7 +35,11 @@ export interface OpenedDisks {
  * @throws FsError INVALID_ARGUMENT. @throws FsError CLUSTER_MISMATCH  the folders belong to different servers.
  * @throws FsError DAMAGED, DISK_FAILED  no disk is left; the error is that of the first. @throws DiskError EBUSY
  */
-export async function openDisks(seams: StoreSeams, directories: readonly string[]): Promise<OpenedDisks> {
+export async function openDisks(
+  seams: StoreSeams,
+  directories: readonly string[],
+  journal?: JournalSizing,
+): Promise<OpenedDisks> {
   if (directories.length === 0 || new Set(directories).size < directories.length) {
     throw new FsError('INVALID_ARGUMENT', 'a chunkserver needs at least one folder for a disk, each named once');
   }
@@ -48,7 +53,7 @@ export async function openDisks(seams: StoreSeams, directories: readonly string[
     lost.push(disk);
   };
   try {
-    await openAll(seams, { folders, judgement, stores, lose });
+    await openAll(seams, { folders, judgement, stores, lose, journal });
     const isNew = (store: DiskStore) => judgement.disks.get(store.directory) !== store.identity.diskId;
     const disks = new Map(judgement.disks);
     for (const store of stores.filter(isNew)) disks.set(store.directory, store.identity.diskId);
@@ -82,9 +87,10 @@ interface Opening {
   readonly judgement: Judgement;
   readonly stores: DiskStore[];
   readonly lose: (disk: LostDisk) => void;
+  readonly journal: JournalSizing | undefined;
 }
 
-async function openAll(seams: StoreSeams, { folders, judgement, stores, lose }: Opening): Promise<void> {
+async function openAll(seams: StoreSeams, { folders, judgement, stores, lose, journal }: Opening): Promise<void> {
   const serverUuid = judgement.serverUuid ?? randomUuid(seams.random);
   for (const [index, { directory, identity }] of folders.entries()) {
     const verdict = judgement.verdicts[index]!;
@@ -93,7 +99,7 @@ async function openAll(seams: StoreSeams, { folders, judgement, stores, lose }: 
       continue;
     }
     try {
-      stores.push(await DiskStore.open(seams, directory, serverUuid));
+      stores.push(await DiskStore.open(seams, directory, { serverUuid, journal }));
     } catch (error) {
       // Two processes on one folder are no fault of the disk.
       if (error instanceof DiskError && error.code === 'EBUSY') throw error;

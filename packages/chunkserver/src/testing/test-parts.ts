@@ -1,6 +1,6 @@
 /** Uploads, quarantine and clones over one simulated disk, called directly: no master, no network. */
 import { crc32c } from '@cairnfs/base';
-import { PooledBytes, type RpcPool, type UploadFrameReply } from '@cairnfs/protocol';
+import { type FetchReplicaRequest, PooledBytes, type RpcPool, type UploadFrameReply } from '@cairnfs/protocol';
 import { Clones } from '../clone/clones.ts';
 import { Quarantine } from '../control/quarantine.ts';
 import { ServerLease } from '../serve/server-lease.ts';
@@ -60,9 +60,9 @@ export class TestParts {
     return this.uploads.frame(request, data, { deadlineMs: LONG_MS, signal });
   }
 
-  clone(handle: string, version: number, length: number) {
+  clone(handle: string, version: number, length: number, sequence = 0) {
     const { signal } = new AbortController();
-    const request = { handle, version, length, sourceAddress: 'source:1', serverId: 1 };
+    const request = { handle, version, length, sequence, sourceAddress: 'source:1', serverId: 1 };
     return this.clones.receive(request, { signal, deadlineMs: LONG_MS, peer: 'master:1', data: undefined });
   }
 }
@@ -72,7 +72,7 @@ function peersOf(source: TestParts | undefined): RpcPool {
   const channel = {
     address: 'source:1',
     call: () => Promise.reject(new Error('these parts call no peer')),
-    async *stream(_method: unknown, request: { handle: string; version: number; length: number }) {
+    async *stream(_method: unknown, request: FetchReplicaRequest) {
       for await (const { message, data } of source!.clones.send(request)) {
         const bytes = Buffer.concat(data?.buffers ?? []);
         data?.sent?.();

@@ -48,18 +48,21 @@ export async function prepareView(
   };
 }
 
+type Proof = { readonly version: number } & ({ readonly knownLength: number } | { readonly sequence: number });
+
 /**
- * Installs a promised version because a client named it: clients learn only confirmed versions. The length at its base
- * says which of the staged mutations it holds, when each of them made the chunk longer.
+ * Installs a promised version because a client named it, or a clone: those learn only confirmed versions. Its base is the
+ * sequence number the master confirmed; where only the length there is known, that says which of the staged mutations it
+ * holds when each of them made the chunk longer.
  *
  * @returns false when that cannot be told here: only the view itself, brought by a primary, settles it.
  */
-export function installByProof(replica: MutableReplica, proof: { version: number; knownLength: number }): boolean {
+export function installByProof(replica: MutableReplica, proof: Proof): boolean {
   const { log, view } = replica;
-  const { version, knownLength } = proof;
+  const { version } = proof;
   if (version === log.version && log.promisedVersion === version) return true;
   if (version !== log.promisedVersion || log.isRemoved) return false;
-  const base = baseOfLength(replica, knownLength);
+  const base = 'sequence' in proof ? baseOfSequence(replica, proof.sequence) : baseOfLength(replica, proof.knownLength);
   if (base === undefined) return false;
   commitReplica(replica, base);
   dropMutations(replica, log.install({ version, term: 0, base }).dropped);
@@ -75,6 +78,10 @@ export function installByProof(replica: MutableReplica, proof: { version: number
   // Nothing depends on its durability: after a restart the promise stands, and the next proof tells the same.
   replica.journalView({ ...installed, sealed: log.isSealed }, () => {});
   return true;
+}
+
+function baseOfSequence({ log }: MutableReplica, sequence: number): number | undefined {
+  return sequence >= log.committedSequence && sequence <= log.durableSequence ? sequence : undefined;
 }
 
 function baseOfLength({ log }: MutableReplica, knownLength: number): number | undefined {

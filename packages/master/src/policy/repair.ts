@@ -191,12 +191,13 @@ export class Repair {
     await changes.whenIdle(handle);
     const chunk = decisions.read().chunk(handle);
     if (chunk?.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.pendingVersion !== 0) return;
-    const { version, length } = chunk;
+    const { version, length, sequence } = chunk;
     if (length > 0 || chunk.sequence > 0) {
       const request = {
         handle,
         version,
         length,
+        sequence,
         sourceAddress: servers.get(source)?.address ?? '',
         serverId: target,
       };

@@ -12,7 +12,7 @@ import { FrameKind, PREFACE } from './frame.ts';
 
 const stat = StatRequest.encode({ file: { path: '/a', inode: 7 } }).finish();
 const read = ReadChunkRequest.encode({ handle: 'h', version: 1, offset: 0, length: 5, knownLength: 9 }).finish();
-const fetch = FetchReplicaRequest.encode({ handle: 'h', version: 1, length: 0 }).finish();
+const fetch = FetchReplicaRequest.encode({ handle: 'h', version: 1, length: 0, sequence: 0 }).finish();
 
 /** A server with one handler of each sort: at once, later, never, and a stream. */
 async function makeServer(cut?: (available: number) => number): Promise<Fixture> {
@@ -247,7 +247,11 @@ test('client: no answer of a server, whole or broken, crashes it, hangs it or ke
         const channel = pool.channel(SERVER_ADDRESS);
         const options = { timeoutMs: 1000 };
         const drain = async (): Promise<void> => {
-          for await (const item of channel.stream(Peer.fetchReplica, { handle: 'h', version: 1, length: 0 }, options)) {
+          for await (const item of channel.stream(
+            Peer.fetchReplica,
+            { handle: 'h', version: 1, length: 0, sequence: 0 },
+            options,
+          )) {
             item.data?.memory.release();
           }
         };

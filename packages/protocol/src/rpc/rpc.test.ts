@@ -13,7 +13,7 @@ const STAT = { file: { path: '/a', inode: 7 } };
 const STAT_REPLY = { message: { attributes: undefined } };
 const READ = { handle: 'h', version: 1, offset: 0, length: 10, knownLength: 10 };
 const READ_REPLY = { length: 3, committedLength: 9 };
-const FETCH = { handle: 'h', version: 1, length: 0 };
+const FETCH = { handle: 'h', version: 1, sequence: 0, length: 0 };
 
 function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 0xff);

@@ -209,6 +209,8 @@ export interface FetchReplicaRequest {
    * is not sent. 0 means all that is committed.
    */
   length: number;
+  /** As the master confirmed it: a source that was promised the version and heard nothing since installs it by that. */
+  sequence: number;
 }
 
 export interface FetchReplicaItem {
@@ -2166,7 +2168,7 @@ export const InstallViewReply: MessageFns<InstallViewReply> = {
 };
 
 function createBaseFetchReplicaRequest(): FetchReplicaRequest {
-  return { handle: "", version: 0, length: 0 };
+  return { handle: "", version: 0, length: 0, sequence: 0 };
 }
 
 export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
@@ -2179,6 +2181,9 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
     }
     if (message.length !== 0) {
       writer.uint32(24).uint64(message.length);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(32).uint64(message.sequence);
     }
     return writer;
   },
@@ -2220,6 +2225,14 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
             message.length = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2240,6 +2253,7 @@ export const FetchReplicaRequest: MessageFns<FetchReplicaRequest> = {
     message.handle = object.handle ?? "";
     message.version = object.version ?? 0;
     message.length = object.length ?? 0;
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };

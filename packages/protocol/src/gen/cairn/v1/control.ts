@@ -207,6 +207,8 @@ export interface CloneReplicaRequest {
   sourceAddress: string;
   /** The disk it goes to is the server's choice. */
   serverId: number;
+  /** The last mutation in the version as the master confirmed it; 0 for an upload never changed. */
+  sequence: number;
 }
 
 export interface CloneReplicaReply {
@@ -2124,7 +2126,7 @@ export const RevokeLeaseReply: MessageFns<RevokeLeaseReply> = {
 };
 
 function createBaseCloneReplicaRequest(): CloneReplicaRequest {
-  return { handle: "", version: 0, length: 0, sourceAddress: "", serverId: 0 };
+  return { handle: "", version: 0, length: 0, sourceAddress: "", serverId: 0, sequence: 0 };
 }
 
 export const CloneReplicaRequest: MessageFns<CloneReplicaRequest> = {
@@ -2143,6 +2145,9 @@ export const CloneReplicaRequest: MessageFns<CloneReplicaRequest> = {
     }
     if (message.serverId !== 0) {
       writer.uint32(40).uint32(message.serverId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(48).uint64(message.sequence);
     }
     return writer;
   },
@@ -2200,6 +2205,14 @@ export const CloneReplicaRequest: MessageFns<CloneReplicaRequest> = {
             message.serverId = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2222,6 +2235,7 @@ export const CloneReplicaRequest: MessageFns<CloneReplicaRequest> = {
     message.length = object.length ?? 0;
     message.sourceAddress = object.sourceAddress ?? "";
     message.serverId = object.serverId ?? 0;
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };

@@ -36,7 +36,8 @@ export function createParts(context: MasterContext): RunningParts {
   const safeMode = new StartSafeMode(context, servers);
   const reports = new ReplicaReports(context, { conditions, problems, safeMode });
   const placement = new ClusterPlacement(context, servers);
-  const leases = new LeaseTable(clock, context.config.chunkLeaseMs + context.config.leaseMarginMs);
+  const { incarnation, config } = context;
+  const leases = new LeaseTable(clock, { durationMs: config.chunkLeaseMs + config.leaseMarginMs, incarnation });
   const departures = new Departures(context);
   const changes = new ViewChanges(context, { servers, conditions, leases, departures, safeMode });
   changes.onLeft = (server, handle, version) =>

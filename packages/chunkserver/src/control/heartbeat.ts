@@ -99,13 +99,15 @@ export class Heartbeat {
     const { seams, master, lease, mutations, changes, quarantine, sweep } = this.#options;
     sweep();
     const told = changes.next();
+    const held = mutations.held();
     const request = {
       serverId: session.serverId,
       session: session.session,
       usage: this.#usage(),
       disks: this.#disks(),
       changes: told,
-      renewLeases: mutations.held(),
+      renewLeases: held.map(({ handle }) => handle),
+      renewGrants: held.map(({ lease }) => lease),
       commits: mutations.commitReports(),
     };
     const sentAtMs = seams.clock.nowMs();

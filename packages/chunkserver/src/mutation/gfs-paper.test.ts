@@ -71,6 +71,23 @@ test('§3.1: an idle chunk gives its lease back, and the next mutation takes it 
   assert.equal(contentOf(cluster.server(1)), 'one;two;');
 });
 
+test('§3.1: a lease is given back and renewed under the number of its grant', async () => {
+  const cluster = new MutationCluster({ seed: 3, serverCount: 3 });
+  await mutate(cluster, { text: 'one;', number: 1 });
+  assert.deepEqual(
+    cluster
+      .server(1)
+      .mutations.held()
+      .map(({ lease }) => lease),
+    [1],
+  );
+  await cluster.time.run(() => false, cluster.time.nowMs + 10_000);
+  assert.deepEqual(cluster.master.released, [1]);
+  await mutate(cluster, { text: 'two;', number: 2 });
+  await cluster.time.run(() => false, cluster.time.nowMs + 10_000);
+  assert.deepEqual(cluster.master.released, [1, 2]);
+});
+
 test('§3.3: a record is appended at an offset that the primary chooses and answers', async () => {
   const cluster = new MutationCluster({ seed: 4, serverCount: 3 });
   assert.equal((await mutate(cluster, { text: 'first', number: 1 })).offset, 0);

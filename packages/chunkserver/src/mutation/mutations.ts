@@ -3,7 +3,7 @@ import type { CommitReport, Payload, PrepareViewReply, PrepareViewRequest } from
 import { prepareView } from '../view/view-control.ts';
 import { isSettled, type ReadRange, settleRead } from './dirty-read.ts';
 import type { MutationContext } from './mutation-context.ts';
-import { Primaries } from './primaries.ts';
+import { type HeldLease, Primaries } from './primaries.ts';
 import type { MutableReplica } from './replica-port.ts';
 import { Secondaries } from './secondary.ts';
 
@@ -29,7 +29,7 @@ export class Mutations {
     return settleRead(this.#context, this.primaries, replica);
   }
 
-  held(): string[] {
+  held(): HeldLease[] {
     return this.primaries.held();
   }
 

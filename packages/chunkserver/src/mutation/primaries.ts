@@ -33,6 +33,12 @@ import { notFound } from './secondary.ts';
 /** As many as one heartbeat takes (control.proto). */
 const COMMIT_REPORTS_MAX = 1_000;
 
+export interface HeldLease {
+  readonly handle: string;
+  /** The grant, as the master numbers it. */
+  readonly lease: number;
+}
+
 export class Primaries {
   readonly #context: MutationContext;
   readonly #leases: LeaseCalls;
@@ -101,8 +107,10 @@ export class Primaries {
   // ---- For heartbeats and reads ----
 
   /** Leases held and wanted on. */
-  held(): string[] {
-    return [...this.#chunks.values()].filter(({ wantsRenewal }) => wantsRenewal).map(({ handle }) => handle);
+  held(): HeldLease[] {
+    const held: HeldLease[] = [];
+    for (const { handle, wantsRenewal, lease } of this.#chunks.values()) if (wantsRenewal) held.push({ handle, lease });
+    return held;
   }
 
   /** @param sentAtMs when the heartbeat that renewed them was sent, monotonic. */

@@ -70,6 +70,7 @@ export class PrimaryChunk {
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   /** Of the view last granted. */
   #viewVersion = 0;
+  #lease = 0;
   #viewChangesInRow = 0;
 
   /** Staged and unanswered, in order of sequence. */
@@ -110,6 +111,11 @@ export class PrimaryChunk {
   /** The lease is wanted on. */
   get wantsRenewal(): boolean {
     return this.#state === 'serving' || this.#state === 'installing' || this.#state === 'changing';
+  }
+
+  /** The grant of the lease held last. */
+  get lease(): number {
+    return this.#lease;
   }
 
   /** Mutations staged here and not answered. */
@@ -461,6 +467,7 @@ export class PrimaryChunk {
     this.#to('granted');
     this.#leaseUntilMs = this.#leaseEnd(sentAtMs);
     this.#viewVersion = view.version;
+    this.#lease = view.lease;
     this.#serving = undefined;
     if (view.members[0] !== this.#context.serverId()) {
       this.#end('refused', notPrimary(this.handle));
@@ -590,7 +597,8 @@ export class PrimaryChunk {
       return;
     }
     const { version, committedLength, committedSequence } = serving.replica.log;
-    this.#leases.release({ handle: this.handle, version, committedLength, sequence: committedSequence }, () => {
+    const released = { handle: this.handle, version, committedLength, sequence: committedSequence, lease: this.#lease };
+    this.#leases.release(released, () => {
       if (this.#round !== round) return;
       const waiting = this.#takeWaiting();
       this.#end('drained', notPrimary(this.handle));

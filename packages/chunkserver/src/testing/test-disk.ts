@@ -133,5 +133,6 @@ export function viewOf(handle: string, version: number, baseSequence: number): C
     minimum: 1,
     sealed: false,
     baseLength: undefined,
+    lease: 0,
   };
 }

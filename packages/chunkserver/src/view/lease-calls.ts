@@ -81,8 +81,8 @@ export class LeaseCalls {
   }
 
   async #sendReleased(batch: readonly Released[]): Promise<void> {
-    const released = batch.map(({ handle, version, committedLength, sequence }) => {
-      return { handle, version, committedLength, sequence };
+    const released = batch.map(({ handle, version, committedLength, sequence, lease }) => {
+      return { handle, version, committedLength, sequence, lease };
     });
     try {
       await this.#context.master.call(

@@ -70,6 +70,7 @@ export function installByProof(replica: MutableReplica, proof: Proof): boolean {
     members: [],
     addresses: [],
     minimum: 1,
+    lease: 0,
     ...view,
     handle: log.handle,
     version,

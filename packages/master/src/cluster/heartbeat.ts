@@ -9,8 +9,8 @@ import type { ServerEntry, ServerTable } from './server-table.ts';
 
 /** The leases' half of a heartbeat (views/). */
 export interface LeaseRenewals {
-  /** Renews what may be renewed; answers those handles. */
-  renew(server: number, handles: readonly string[]): string[];
+  /** Renews what may be renewed, each under its grant; answers those handles. */
+  renew(server: number, handles: readonly string[], grants: readonly number[]): string[];
 }
 
 export class Heartbeats {
@@ -39,7 +39,8 @@ export class Heartbeats {
     this.#reports.takeChanges(server, request.changes);
     const leaseWithheld = !server.mayServe;
     if (leaseWithheld) this.#readmission.advance(server);
-    const renewedLeases = leaseWithheld ? [] : this.#leases.renew(server.id, request.renewLeases);
+    const { renewLeases, renewGrants } = request;
+    const renewedLeases = leaseWithheld ? [] : this.#leases.renew(server.id, renewLeases, renewGrants);
     const quarantine = this.#reports.ordersFor(server);
     // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
     server.answeredAtMs = this.#context.seams.clock.nowMs();

@@ -120,7 +120,7 @@ export class ScriptedChunkserver {
   async heartbeat(more: Partial<HeartbeatRequest> = {}): Promise<HeartbeatReply> {
     const request = {
       ...{ serverId: this.id, session: this.session, usage: undefined, disks: [this.#disk()] },
-      ...{ changes: [], renewLeases: [], commits: [], ...more },
+      ...{ changes: [], renewLeases: [], renewGrants: [], commits: [], ...more },
     };
     const reply = await this.#pool
       .channel(this.#master)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
+import { type ChunkView, createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -18,7 +18,7 @@ function callsOf(cluster: TestCluster, id: number) {
       const request = { ...caller(), wanted: [{ handle: HANDLE, version }] };
       return (await cluster.run(channel.call(MasterControlMethods.acquireLeases, request, options))).message.granted;
     },
-    release: async (released: { committedLength: number; sequence: number; version?: number }) => {
+    release: async (released: { lease: number; committedLength: number; sequence: number; version?: number }) => {
       const request = { ...caller(), released: [{ handle: HANDLE, version: 1, ...released }] };
       await cluster.run(channel.call(MasterControlMethods.releaseLeases, request, options));
     },
@@ -32,7 +32,8 @@ function callsOf(cluster: TestCluster, id: number) {
 test('lease: only the primary of an open chunk at its version gets it, with the view', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, OPEN);
-  const [view] = await callsOf(cluster, 1).acquire();
+  const [{ lease, ...view }] = (await callsOf(cluster, 1).acquire()) as [ChunkView];
+  assert.ok(lease > 0);
   assert.deepEqual(view, {
     ...{ handle: HANDLE, version: 1, members: [1, 2, 3], minimum: 2, sealed: false },
     ...{ addresses: ['server1:9100', 'server2:9100', 'server3:9100'], baseSequence: 2, baseLength: 10 },
@@ -54,17 +55,44 @@ test('lease: given back, it closes the chunk at its length; said twice it change
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, OPEN);
   const calls = callsOf(cluster, 1);
-  await calls.acquire();
-  await calls.release({ committedLength: 30, sequence: 4 });
-  await calls.release({ committedLength: 99, sequence: 9 });
+  const { lease } = (await calls.acquire())[0]!;
+  await calls.release({ lease, committedLength: 30, sequence: 4 });
+  await calls.release({ lease, committedLength: 99, sequence: 9 });
   const chunk = cluster.chunk(HANDLE)!;
   assert.deepEqual([chunk.state, chunk.length, chunk.sequence], [ChunkState.CHUNK_STATE_CLOSED, 30, 4]);
+});
+
+test('lease: a release that was late does not end the lease that was taken since', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const calls = callsOf(cluster, 1);
+  const first = (await calls.acquire())[0]!;
+  const second = (await calls.acquire())[0]!;
+  await calls.release({ lease: first.lease, committedLength: 30, sequence: 4 });
+  assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_OPEN);
+  await calls.release({ lease: second.lease, committedLength: 60, sequence: 8 });
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.state, chunk.length, chunk.sequence], [ChunkState.CHUNK_STATE_CLOSED, 60, 8]);
+});
+
+test('lease: a release that was late does not close a chunk opened again at the same version', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const calls = callsOf(cluster, 1);
+  const { lease } = (await calls.acquire())[0]!;
+  await calls.release({ lease, committedLength: 30, sequence: 4 });
+  await cluster.run(cluster.parts.views.open(HANDLE, []));
+  await calls.release({ lease, committedLength: 30, sequence: 4 });
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([chunk.state, chunk.version], [ChunkState.CHUNK_STATE_OPEN, 1]);
 });
 
 test('lease: given back with less than was committed, it leaves the chunk to a view change', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, OPEN);
-  await callsOf(cluster, 1).release({ committedLength: 5, sequence: 1 });
+  const calls = callsOf(cluster, 1);
+  const { lease } = (await calls.acquire())[0]!;
+  await calls.release({ lease, committedLength: 5, sequence: 1 });
   assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_OPEN);
   assert.equal(cluster.simulation.host('master').isRunning, true);
 });
@@ -82,13 +110,15 @@ test('lease: a restarted master adopts what primaries hold on to, and knows no o
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, OPEN);
   const server = cluster.server(1);
+  const { lease } = (await callsOf(cluster, 1).acquire())[0]!;
+  const held = { renewLeases: [HANDLE], renewGrants: [lease] };
   await cluster.restartMaster();
-  const early = server.heartbeat({ renewLeases: [HANDLE] });
+  const early = server.heartbeat(held);
   await assert.rejects(cluster.run(early), { kind: 'STALE_SESSION' });
   await cluster.run(server.register());
-  const { renewedLeases } = await cluster.run(server.heartbeat({ renewLeases: [HANDLE] }));
+  const { renewedLeases } = await cluster.run(server.heartbeat(held));
   assert.deepEqual(renewedLeases, [HANDLE]);
   const other = cluster.server(2);
   await cluster.run(other.register());
-  assert.deepEqual((await cluster.run(other.heartbeat({ renewLeases: [HANDLE] }))).renewedLeases, []);
+  assert.deepEqual((await cluster.run(other.heartbeat(held))).renewedLeases, []);
 });

@@ -42,23 +42,24 @@ export class LeaseCalls implements LeaseRenewals {
     for (const { handle, version } of request.wanted) {
       const chunk = transaction.chunk(handle);
       if (chunk === undefined || !isLedBy(chunk, server.id, version)) continue;
-      if (this.#leases.grant(handle, server.id, version)) granted.push(this.#view(handle, chunk));
+      const grant = this.#leases.grant(handle, server.id, version);
+      if (grant !== undefined) granted.push(this.#view(handle, chunk, grant));
     }
     // A view is told only when it is durable.
     await this.#context.decisions.settled(transaction);
     return { message: { granted } };
   }
 
-  renew(server: number, handles: readonly string[]): string[] {
+  renew(server: number, handles: readonly string[], grants: readonly number[]): string[] {
     if (handles.length === 0) return [];
     const transaction = this.#context.decisions.read();
-    return handles.filter((handle) => {
+    return handles.filter((handle, index) => {
       const chunk = transaction.chunk(handle);
       // After a restart of the master this adopts a lease that its predecessor granted.
       return (
         chunk !== undefined &&
         isLedBy(chunk, server, chunk.version) &&
-        this.#leases.grant(handle, server, chunk.version)
+        this.#leases.renew(handle, server, chunk.version, grants[index] ?? 0)
       );
     });
   }
@@ -68,12 +69,12 @@ export class LeaseCalls implements LeaseRenewals {
     checkCount(request.released.length);
     const { decisions, seams } = this.#context;
     await decisions.perform('releaseLeases', (transaction) => {
-      for (const { handle, version, committedLength, sequence } of request.released) {
+      for (const { handle, version, committedLength, sequence, lease } of request.released) {
         const chunk = transaction.chunk(handle);
-        // A lease that is being revoked is settled by the revocation.
-        const isMoot =
-          chunk === undefined || !isLedBy(chunk, server.id, version) || this.#leases.state(handle).kind === 'revoking';
-        if (isMoot) continue;
+        if (chunk === undefined || !isLedBy(chunk, server.id, version)) continue;
+        // One that is being revoked is settled by the revocation; of an earlier grant the message was late: the chunk may
+        // have been written to since.
+        if (!this.#leases.isCurrent(handle, server.id, lease)) continue;
         const settled = this.#settled(handle, chunk, { committedLength, sequence });
         if (settled === undefined) continue;
         closeChunk(transaction, handle, chunk, { ...settled, sealed: chunk.sealed }, seams.clock.wallMs());
@@ -103,10 +104,12 @@ export class LeaseCalls implements LeaseRenewals {
     const changed = await this.#changes.change(handle, {
       without: failedMembers.filter((member) => member !== server.id),
     });
-    if (!isLedBy(changed, server.id, changed.version) || !this.#leases.grant(handle, server.id, changed.version)) {
+    const isLed = isLedBy(changed, server.id, changed.version);
+    const grant = isLed ? this.#leases.grant(handle, server.id, changed.version) : undefined;
+    if (grant === undefined) {
       throw new FsError('NOT_PRIMARY', `chunk ${handle} has another primary since version ${changed.version}`);
     }
-    return { message: { view: this.#view(handle, changed) } };
+    return { message: { view: this.#view(handle, changed, grant) } };
   }
 
   /** Undefined when the primary has lost what the log knows: the chunk stays open, and a view change settles it. */
@@ -120,7 +123,7 @@ export class LeaseCalls implements LeaseRenewals {
     }
   }
 
-  #view(handle: string, chunk: Chunk): ChunkView {
+  #view(handle: string, chunk: Chunk, lease: number): ChunkView {
     return {
       handle,
       version: chunk.version,
@@ -131,6 +134,7 @@ export class LeaseCalls implements LeaseRenewals {
       sealed: chunk.sealed,
       // Length and sequence stay where the chunk was opened, or its view confirmed, until it closes.
       baseLength: chunk.length,
+      lease,
     };
   }
 }

@@ -7,36 +7,62 @@ const DURATION_MS = 61_000;
 
 function start() {
   const simulation = new Simulation({ seed: 1 });
-  return { simulation, leases: new LeaseTable(simulation.clock, DURATION_MS) };
+  return { simulation, leases: new LeaseTable(simulation.clock, { durationMs: DURATION_MS, incarnation: 2 }) };
 }
+
+/** A grant of the master before. */
+const EARLIER = 2 ** 32 + 7;
 
 test('lease table: held until its time runs out, unless renewed', async () => {
   const { simulation, leases } = start();
-  assert.equal(leases.grant('chunk', 1, 1), true);
+  const grant = leases.grant('chunk', 1, 1)!;
   await simulation.runFor(60_000);
   assert.equal(leases.state('chunk').kind, 'held');
-  assert.equal(leases.grant('chunk', 1, 1), true);
+  assert.equal(leases.renew('chunk', 1, 1, grant), true);
   await simulation.runFor(60_000);
   assert.equal(leases.state('chunk').kind, 'held');
   await simulation.runFor(1000);
   assert.equal(leases.state('chunk').kind, 'free');
+  assert.equal(leases.renew('chunk', 1, 1, grant), false);
 });
 
 test('lease table: nobody else gets it while it is held, nor its holder at an older version', () => {
   const { leases } = start();
   leases.grant('chunk', 1, 2);
-  assert.equal(leases.grant('chunk', 2, 2), false);
-  assert.equal(leases.grant('chunk', 1, 1), false);
-  assert.equal(leases.grant('chunk', 1, 3), true);
+  assert.equal(leases.grant('chunk', 2, 2), undefined);
+  assert.equal(leases.grant('chunk', 1, 1), undefined);
+  assert.notEqual(leases.grant('chunk', 1, 3), undefined);
 });
 
 test('lease table: while it is taken back nobody gets or renews it', () => {
   const { leases } = start();
-  leases.grant('chunk', 1, 1);
+  const grant = leases.grant('chunk', 1, 1)!;
   leases.revoke('chunk');
-  assert.equal(leases.grant('chunk', 1, 1), false);
+  assert.equal(leases.grant('chunk', 1, 1), undefined);
+  assert.equal(leases.renew('chunk', 1, 1, grant), false);
   leases.free('chunk');
-  assert.equal(leases.grant('chunk', 2, 1), true);
+  assert.notEqual(leases.grant('chunk', 2, 1), undefined);
+});
+
+test('lease table: of two grants only the later one counts and is renewed', () => {
+  const { leases } = start();
+  const first = leases.grant('chunk', 1, 1)!;
+  const second = leases.grant('chunk', 1, 1)!;
+  assert.ok(second > first && first > EARLIER);
+  assert.deepEqual([leases.isCurrent('chunk', 1, first), leases.isCurrent('chunk', 1, second)], [false, true]);
+  assert.deepEqual([leases.renew('chunk', 1, 1, first), leases.renew('chunk', 1, 1, second)], [false, true]);
+  assert.equal(leases.isCurrent('chunk', 2, second), false);
+});
+
+test('lease table: only what an earlier master granted is adopted, and counts under its number', () => {
+  const { leases } = start();
+  assert.equal(leases.renew('chunk', 1, 1, 0), false);
+  assert.equal(leases.renew('chunk', 1, 1, EARLIER), true);
+  assert.equal(leases.isCurrent('chunk', 1, EARLIER), true);
+  const grant = leases.grant('chunk', 1, 1)!;
+  assert.equal(leases.isCurrent('chunk', 1, EARLIER), false);
+  leases.free('chunk');
+  assert.equal(leases.renew('chunk', 1, 1, grant), false);
 });
 
 test('lease table: counts what each server leads', () => {

@@ -15,11 +15,13 @@ import {
   PooledBytes,
   type PrepareViewReply,
   type PrepareViewRequest,
+  type ReleaseLeasesRequest,
   type Reply,
   type RpcChannel,
 } from '@cairnfs/protocol';
 import type { MutationContext } from '../mutation-context.ts';
 import { Mutations } from '../mutations.ts';
+import type { HeldLease } from '../primaries.ts';
 import { MemoryJournal, type MemoryReplica, MemoryReplicas } from './memory-replicas.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -119,7 +121,10 @@ export class ScriptedMaster {
   readonly #cluster: MutationCluster;
   view: ChunkView;
   #triedVersion = 1;
-  #holder: { server: number; untilMs: number } | undefined;
+  #holder: { server: number; untilMs: number; lease: number } | undefined;
+  #grantCount = 0;
+  /** The grants given back, in order. */
+  readonly released: number[] = [];
   #changing: Promise<void> | undefined;
   readonly #heardMs = new Map<number, number>();
   /** Every confirmed view. */
@@ -137,6 +142,7 @@ export class ScriptedMaster {
       minimum: 2,
       sealed: false,
       baseLength: 0,
+      lease: 0,
     };
   }
 
@@ -144,27 +150,32 @@ export class ScriptedMaster {
     this.#heardMs.set(id, this.#cluster.time.nowMs);
   }
 
-  renew(id: number, handles: string[]): string[] {
-    if (this.#changing !== undefined || this.#holder?.server !== id || handles.length === 0) return [];
+  renew(id: number, held: readonly HeldLease[]): string[] {
+    if (this.#changing !== undefined || this.#holder?.server !== id) return [];
     if (this.view.members[0] !== id || this.#holder.untilMs < this.#cluster.time.nowMs) return [];
-    this.#holder.untilMs = this.#cluster.time.nowMs + CHUNK_LEASE_MS;
-    return handles;
+    const current = held.filter(({ lease }) => lease === this.#holder?.lease);
+    if (current.length > 0) this.#holder.untilMs = this.#cluster.time.nowMs + CHUNK_LEASE_MS;
+    return current.map(({ handle }) => handle);
   }
 
   async acquire(serverId: number, wanted: { version: number }[]): Promise<{ granted: ChunkView[] }> {
     const fits = wanted.some(({ version }) => version === this.view.version);
     if (this.#changing !== undefined || !fits || this.view.members[0] !== serverId) return { granted: [] };
-    this.#holder = { server: serverId, untilMs: this.#cluster.time.nowMs + CHUNK_LEASE_MS };
-    return { granted: [this.view] };
+    return { granted: [this.#grant(serverId)] };
   }
 
   async report(serverId: number, version: number, failed: number[]): Promise<{ view: ChunkView }> {
     if (version !== this.view.version) throw new FsError('STALE_VERSION', 'an old view');
     if (this.#changing !== undefined) throw new FsError('UNAVAILABLE', 'the view is changing');
     await this.change(failed);
-    if (this.view.members[0] === serverId)
-      this.#holder = { server: serverId, untilMs: this.#cluster.time.nowMs + CHUNK_LEASE_MS };
-    return { view: this.view };
+    return { view: this.view.members[0] === serverId ? this.#grant(serverId) : this.view };
+  }
+
+  #grant(server: number): ChunkView {
+    this.#grantCount += 1;
+    const lease = this.#grantCount;
+    this.#holder = { server, untilMs: this.#cluster.time.nowMs + CHUNK_LEASE_MS, lease };
+    return { ...this.view, lease };
   }
 
   /** A view change that leaves out `failed` and whoever does not answer. */
@@ -364,6 +375,9 @@ export class MutationCluster {
       if (method.name === Control.reportFailedMembers.name) {
         const { version, failedMembers } = request as { version: number; failedMembers: number[] };
         return await this.master.report(from.id, version, failedMembers);
+      }
+      if (method.name === Control.releaseLeases.name) {
+        this.master.released.push(...(request as ReleaseLeasesRequest).released.map(({ lease }) => lease));
       }
       return {};
     }

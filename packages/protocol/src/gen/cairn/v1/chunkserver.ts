@@ -253,7 +253,11 @@ export interface ChunkView {
   /** The chunk may not grow any more. */
   sealed: boolean;
   /** Length of the chunk at base_sequence, where the master knows it. */
-  baseLength?: number | undefined;
+  baseLength?:
+    | number
+    | undefined;
+  /** Names the grant of the chunk lease that comes with the view; a later grant has a higher one. */
+  lease: number;
 }
 
 function createBaseStoreChunkRequest(): StoreChunkRequest {
@@ -2569,6 +2573,7 @@ function createBaseChunkView(): ChunkView {
     minimum: 0,
     sealed: false,
     baseLength: undefined,
+    lease: 0,
   };
 }
 
@@ -2601,6 +2606,9 @@ export const ChunkView: MessageFns<ChunkView> = {
     }
     if (message.baseLength !== undefined) {
       writer.uint32(64).uint64(message.baseLength);
+    }
+    if (message.lease !== 0) {
+      writer.uint32(72).uint64(message.lease);
     }
     return writer;
   },
@@ -2692,6 +2700,14 @@ export const ChunkView: MessageFns<ChunkView> = {
             message.baseLength = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.lease = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2717,6 +2733,7 @@ export const ChunkView: MessageFns<ChunkView> = {
     message.minimum = object.minimum ?? 0;
     message.sealed = object.sealed ?? false;
     message.baseLength = object.baseLength ?? undefined;
+    message.lease = object.lease ?? 0;
     return message;
   },
 };

@@ -77,6 +77,11 @@ export interface HeartbeatRequest {
   renewLeases: string[];
   /** Commit points of leased chunks that moved; at most 1000. */
   commits: CommitReport[];
+  /**
+   * Leases whose chunks saw no mutation for a while are given back with ReleaseLeases.
+   * The grant of each of `renew_leases`, in the same order; only that one is renewed.
+   */
+  renewGrants: number[];
 }
 
 export interface CommitReport {
@@ -142,6 +147,8 @@ export interface LeaseReleased {
   version: number;
   committedLength: number;
   sequence: number;
+  /** The grant that ends; nothing happens when it is not the one the master counts. */
+  lease: number;
 }
 
 export interface ReleaseLeasesRequest {
@@ -616,7 +623,16 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
 };
 
 function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { serverId: 0, session: 0, usage: undefined, disks: [], changes: [], renewLeases: [], commits: [] };
+  return {
+    serverId: 0,
+    session: 0,
+    usage: undefined,
+    disks: [],
+    changes: [],
+    renewLeases: [],
+    commits: [],
+    renewGrants: [],
+  };
 }
 
 export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
@@ -641,6 +657,13 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
     for (const v of message.commits) {
       CommitReport.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.renewGrants.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.renewGrants) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -714,6 +737,24 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.commits.push(CommitReport.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag === 64) {
+              message.renewGrants.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.renewGrants.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -738,6 +779,7 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     message.changes = object.changes?.map((e) => ReplicaReport.fromPartial(e)) || [];
     message.renewLeases = object.renewLeases?.map((e) => e) || [];
     message.commits = object.commits?.map((e) => CommitReport.fromPartial(e)) || [];
+    message.renewGrants = object.renewGrants?.map((e) => e) || [];
     return message;
   },
 };
@@ -1351,7 +1393,7 @@ export const AcquireLeasesReply: MessageFns<AcquireLeasesReply> = {
 };
 
 function createBaseLeaseReleased(): LeaseReleased {
-  return { handle: "", version: 0, committedLength: 0, sequence: 0 };
+  return { handle: "", version: 0, committedLength: 0, sequence: 0, lease: 0 };
 }
 
 export const LeaseReleased: MessageFns<LeaseReleased> = {
@@ -1367,6 +1409,9 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
     }
     if (message.sequence !== 0) {
       writer.uint32(32).uint64(message.sequence);
+    }
+    if (message.lease !== 0) {
+      writer.uint32(40).uint64(message.lease);
     }
     return writer;
   },
@@ -1416,6 +1461,14 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
             message.sequence = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lease = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1437,6 +1490,7 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
     message.version = object.version ?? 0;
     message.committedLength = object.committedLength ?? 0;
     message.sequence = object.sequence ?? 0;
+    message.lease = object.lease ?? 0;
     return message;
   },
 };

@@ -2,6 +2,7 @@
 import { type Address, type Seams, toFsError } from '@cairnfs/base';
 import {
   BufferPool,
+  CHUNK_BYTES_MAX,
   type ChunkStreams,
   createRpcPool,
   createRpcServer,
@@ -61,8 +62,10 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const diskFailed = (): void => {
       hasDiskFailed = true;
     };
+    let session: Session | undefined;
+    const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
     const replicas = new Replicas({
-      ...{ clock, log, pool: buffers, stores, reserveBytes, capacityBytes, report, diskFailed },
+      ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
     });
     await replicas.takeStock();
     const leaving = (handle: string): Promise<void> | undefined => quarantine.leaving(handle);
@@ -73,10 +76,9 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const quarantine: Quarantine = new Quarantine({
       ...{ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved },
     });
-    let session: Session | undefined;
     const ownId = (): number => session?.serverId ?? serverId;
     const mutations = new Mutations({
-      ...{ clock, log, replicas, peers, master },
+      ...{ clock, log, replicas, peers, master, chunkBytes },
       serverId: ownId,
       session: () => session?.session ?? 0,
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,

@@ -10,7 +10,6 @@ import {
   type GetClusterPressureReply,
   type GetClusterStatusReply,
   MasterMethods,
-  RECORD_BYTES_MAX,
   type RepairStatus,
   ReplicaState,
   type RpcPool,
@@ -138,12 +137,15 @@ export class CairnClient {
     });
   }
 
-  /** Makes the file when it is missing. In records of at most 1 MiB, each whole and applied once. */
+  /** Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once. */
   async appendFile(path: string, data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
-    for (let at = 0; at < bytes.length; at += RECORD_BYTES_MAX) {
-      await this.appendRecord(path, bytes.subarray(at, at + RECORD_BYTES_MAX), { ...options, create: true });
+    else {
+      await naming('append', path, async () => {
+        const target = this.#appendTarget(await this.#openOrCreate(path, options));
+        await this.#parts.mutations.appendAll(target, bytes, () => this.#calls.deadline(options));
+      });
     }
   }
 
@@ -163,10 +165,15 @@ export class CairnClient {
       // The path is resolved each time: it may lead to another file by now. A handle spares that.
       const inode =
         options.create === true ? await this.#openOrCreate(path, options) : (await this.stat(path, options)).ino;
-      const target = this.#appendTargets.get(inode) ?? writeTarget(inode);
-      this.#appendTargets.set(inode, target);
+      const target = this.#appendTarget(inode);
       return { offset: await this.#parts.mutations.append(target, bytes, this.#calls.deadline(options)) };
     });
+  }
+
+  #appendTarget(inode: number): WriteTarget {
+    const target = this.#appendTargets.get(inode) ?? writeTarget(inode);
+    this.#appendTargets.set(inode, target);
+    return target;
   }
 
   async #openOrCreate(path: string, options: CallOptions): Promise<number> {

@@ -1,6 +1,6 @@
 /** An open file, in the manner of `fs.FileHandle`. */
 import { FsError } from '@cairnfs/base';
-import { MasterMethods, RECORD_BYTES_MAX } from '@cairnfs/protocol';
+import { MasterMethods } from '@cairnfs/protocol';
 import type { MasterCalls } from './call/master-calls.ts';
 import { naming } from './errors.ts';
 import type { CallOptions } from './options.ts';
@@ -74,7 +74,7 @@ export class FileHandle {
     return buffer.subarray(0, bytesRead);
   }
 
-  /** With the flag `a`, `position` is ignored and the bytes go to the end, in records of at most 1 MiB. */
+  /** With the flag `a`, `position` is ignored and the bytes go to the end, in records of at most 1 MiB or a chunk. */
   async write<T extends Uint8Array>(
     buffer: T,
     offset = 0,
@@ -96,9 +96,8 @@ export class FileHandle {
 
   async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    for (let at = 0; at < bytes.length; at += RECORD_BYTES_MAX) {
-      await this.appendRecord(bytes.subarray(at, at + RECORD_BYTES_MAX), options);
-    }
+    const { calls, mutations } = this.#parts;
+    await this.#change('append', () => mutations.appendAll(this.#target, bytes, () => calls.deadline(options)));
   }
 
   /** Appends one record of 1 byte to 1 MiB, whole and exactly once; answers where it is. */

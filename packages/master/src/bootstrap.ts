@@ -1,5 +1,6 @@
 /** The first record of a new cluster, and the first of every run. */
 import { bytesToKey, FsError, keyToBytes, keyToText, randomUuid, type Seams, textToKey } from '@cairnfs/base';
+import { CHUNK_BYTES_MAX, checkChunkBytes } from '@cairnfs/protocol';
 import type { Decisions } from './context.ts';
 import { newInode } from './namespace/attributes.ts';
 import { TRASH_NAME } from './namespace/resolve.ts';
@@ -11,11 +12,18 @@ export interface Incarnation {
   readonly incarnation: number;
 }
 
-/** Makes root and trash when the state is empty, and counts this run. Durable when it resolves. */
-export function beginIncarnation(
+/**
+ * Makes root and trash when the state is empty, and counts this run. Durable when it resolves.
+ *
+ * @param chunkBytes what the master was told: fixed in a new cluster, compared in one that exists.
+ * @throws FsError INVALID_ARGUMENT  no chunk may have that size. @throws FsError CLUSTER_MISMATCH  the cluster has another.
+ */
+export async function beginIncarnation(
   decisions: Decisions,
   seams: Pick<Seams, 'clock' | 'random' | 'log'>,
+  chunkBytes: number,
 ): Promise<Incarnation> {
+  checkChunkBytes(chunkBytes);
   const wallMs = seams.clock.wallMs();
   return decisions.perform('beginIncarnation', (transaction) => {
     const known = transaction.get(META.clusterId);
@@ -34,9 +42,23 @@ export function beginIncarnation(
       transaction.setCounter(META.nextInode, FIRST_INODE);
       transaction.setCounter(META.nextServer, 1);
       transaction.put(META.clusterId, keyToBytes(textToKey(randomUuid(seams.random))));
+      transaction.setCounter(META.chunkBytes, chunkBytes);
+    } else {
+      checkSameChunkBytes(transaction.counter(META.chunkBytes) || CHUNK_BYTES_MAX, chunkBytes);
     }
     const incarnation = transaction.counter(META.session) + 1;
     transaction.setCounter(META.session, incarnation);
     return { clusterId: keyToText(bytesToKey(transaction.get(META.clusterId)!)), incarnation };
   });
+}
+
+/** Files are laid out in chunks of one size: another would find other chunks at the same offsets. */
+function checkSameChunkBytes(actual: number, told: number): void {
+  if (actual === told) return;
+  throw new FsError(
+    'CLUSTER_MISMATCH',
+    `this cluster was made with chunks of ${actual} bytes and the master was told ${told}: start it with chunkBytes ` +
+      `${actual}; a cluster keeps its chunk size`,
+    { details: { expected: actual, actual: told } },
+  );
 }

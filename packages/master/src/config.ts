@@ -1,5 +1,6 @@
 /** What a master can be told. The command line validates the values; these are the defaults and their meaning. */
 import type { Address } from '@cairnfs/base';
+import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import type { JournalSizing } from '@cairnfs/storage';
 
 export interface MasterConfig {
@@ -7,6 +8,8 @@ export interface MasterConfig {
   readonly listen: Address;
   /** Holds journal, state and lock; no other process uses it. */
   readonly directory: string;
+  /** The largest chunk. Fixed by the cluster's first start: a later one with another value is refused. */
+  readonly chunkBytes: number;
   /** Copies of files that do not say otherwise. */
   readonly replication: number;
   /** Copies that must be durable before anything is acknowledged; for files with fewer copies, all of them. */
@@ -37,6 +40,7 @@ export interface MasterConfig {
 
 export const MASTER_DEFAULTS = {
   listen: '127.0.0.1:9000',
+  chunkBytes: CHUNK_BYTES_MAX,
   replication: 3,
   minimumCopies: 2,
   selector: 'spread',

@@ -3,6 +3,7 @@ import type { Seams } from '@cairnfs/base';
 import type { RpcPool } from '@cairnfs/protocol';
 import type { Ledger } from '@cairnfs/storage';
 import type { MasterConfig } from './config.ts';
+import type { FileLayout } from './namespace/file-layout.ts';
 import type { Transaction } from './state/transaction.ts';
 
 /**
@@ -84,6 +85,7 @@ export interface MasterContext {
   readonly decisions: Decisions;
   readonly pool: RpcPool;
   readonly clusterId: string;
+  readonly layout: FileLayout;
   /** Higher than that of any earlier run of this master; sessions and plans are numbered under it. */
   readonly incarnation: number;
   readonly startedAtMs: number; // monotonic

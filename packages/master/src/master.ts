@@ -9,6 +9,7 @@ import type { MasterContext } from './context.ts';
 import { LedgerDecisions } from './decisions.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { LogRecords } from './log-records.ts';
+import { FileLayout } from './namespace/file-layout.ts';
 import { registerNamespace } from './namespace/register.ts';
 import { createParts } from './parts.ts';
 import { UploadCalls } from './upload/upload-calls.ts';
@@ -56,7 +57,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     closers.push(() => ledger.close());
     void ledger.failed.then((error) => seams.fatal(error));
     const decisions = new LedgerDecisions(ledger, records);
-    const { clusterId, incarnation } = await beginIncarnation(decisions, seams);
+    const { clusterId, incarnation } = await beginIncarnation(decisions, seams, config.chunkBytes);
     const pool = createRpcPool({ clock, random, network, log });
     closers.push(() => pool.close());
     const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
@@ -68,6 +69,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       decisions,
       pool,
       clusterId,
+      layout: new FileLayout(config.chunkBytes),
       incarnation,
       startedAtMs: clock.nowMs(),
       startedWallMs: clock.wallMs(),

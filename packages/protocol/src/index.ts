@@ -1,3 +1,4 @@
+export { checkChunkBytes, readChunkBytes, recordBytesMax, writeChunkBytes } from './chunk-bytes.ts';
 export * from './gen/cairn/v1/chunkserver.ts';
 export * from './gen/cairn/v1/common.ts';
 export * from './gen/cairn/v1/control.ts';

@@ -1,8 +1,11 @@
 /** Limits of the contract. Both sides check them; changing one changes the protocol. */
 
+/** The largest chunk, and the usual one. A cluster may be made with smaller ones (chunk-bytes.ts). */
 export const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
 /** The checksum unit, and the largest chunk that lives inside the index. */
 export const BLOCK_BYTES = 64 * 1024;
+/** The smallest chunk a cluster can be made with: it must not live inside the index as a whole. */
+export const CHUNK_BYTES_MIN = 2 * BLOCK_BYTES;
 /** Raw data in one frame: large enough to amortise a system call, small enough to pipeline 64 of them in a chunk. */
 export const FRAME_DATA_BYTES_MAX = 1024 * 1024;
 /** The protobuf message of one frame: a listing page of 10,000 long names, or 10,000 inventory entries. */

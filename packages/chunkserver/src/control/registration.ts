@@ -1,6 +1,6 @@
 /** Who this server is to the cluster: registration with a master, and the session that names it. */
 import { type Address, FsError } from '@cairnfs/base';
-import { type DiskStatus, MasterControlMethods, type RegisterReply } from '@cairnfs/protocol';
+import { type DiskStatus, MasterControlMethods, type RegisterReply, readChunkBytes } from '@cairnfs/protocol';
 import { MASTER_TIMEOUT_MS } from '../limits.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import type { MasterLink } from './master-link.ts';
@@ -14,6 +14,7 @@ export interface RegistrationOptions {
   readonly softwareVersion: string;
 }
 
+/** As the master answered, with the chunk size spelled out. */
 export type Session = RegisterReply;
 
 /**
@@ -44,7 +45,7 @@ export async function register(options: RegistrationOptions, disks: DiskStatus[]
       throw store.fault(error);
     }
   }
-  return message;
+  return { ...message, chunkBytes: readChunkBytes(message.chunkBytes) };
 }
 
 /**

@@ -13,6 +13,8 @@ export interface MutationContext {
   serverId(): number;
   /** The session the master knows this process by; 0 before it registered. */
   session(): number;
+  /** The cluster's chunk size; the largest there may be before the first registration. */
+  chunkBytes(): number;
   /** Counted from when a request was sent. */
   chunkLeaseMs(): number;
   /** The server lease (docs/protocol.md, "A server's right to serve"). */

@@ -5,7 +5,6 @@
 import { type Clock, crc32c, FsError } from '@cairnfs/base';
 import {
   type CallContext,
-  CHUNK_BYTES_MAX,
   type CommitReport,
   type GetChunkLengthReply,
   type GetChunkLengthRequest,
@@ -14,10 +13,10 @@ import {
   type MutateReply,
   type MutateRequest,
   type Payload,
-  RECORD_BYTES_MAX,
   type ReceivedData,
   type RevokeLeaseReply,
   type RevokeLeaseRequest,
+  recordBytesMax,
   verifyData,
 } from '@cairnfs/protocol';
 import { LeaseCalls, notPrimary } from '../view/lease-calls.ts';
@@ -58,7 +57,7 @@ export class Primaries {
   mutate(request: MutateRequest, context: CallContext): Promise<Payload<MutateReply>> {
     return new Promise((resolve, reject) => {
       this.#checkServing();
-      const mutation = readMutation(request, context);
+      const mutation = readMutation(request, context, this.#context.chunkBytes());
       const call = new MutationCall(mutation, { resolve: (message) => resolve({ message }), reject });
       this.#chunk(request.handle).submit(call);
     });
@@ -189,19 +188,20 @@ export class Primaries {
 }
 
 /** @throws FsError INVALID_ARGUMENT, CHECKSUM_MISMATCH */
-function readMutation(request: MutateRequest, context: CallContext): MutationRequest {
+function readMutation(request: MutateRequest, context: CallContext, chunkBytes: number): MutationRequest {
+  const bytesMax = recordBytesMax(chunkBytes);
   const { bytes, checksum, memory } =
     context.data === undefined ? readMessageData(request) : readFrameData(context.data);
   const { handle, version, kind } = request;
   const writeAt = kind?.$case === 'writeAt' ? kind.value : undefined;
-  if (kind === undefined || bytes.length === 0 || bytes.length > RECORD_BYTES_MAX) {
+  if (kind === undefined || bytes.length === 0 || bytes.length > bytesMax) {
     throw new FsError(
       'INVALID_ARGUMENT',
-      `a mutation of ${bytes.length} bytes, kind ${kind?.$case ?? 'missing'}: it has 1 to ${RECORD_BYTES_MAX} bytes and is ` +
+      `a mutation of ${bytes.length} bytes, kind ${kind?.$case ?? 'missing'}: it has 1 to ${bytesMax} bytes and is ` +
         'a write or an append',
     );
   }
-  const capacity = Math.min(request.capacity === 0 ? CHUNK_BYTES_MAX : request.capacity, CHUNK_BYTES_MAX);
+  const capacity = Math.min(request.capacity || chunkBytes, chunkBytes);
   const operation = readOperation(request.operation);
   return { handle, version, writeAt, bytes, checksum, memory, operation, capacity, deadlineMs: context.deadlineMs };
 }

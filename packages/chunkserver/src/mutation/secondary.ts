@@ -8,7 +8,6 @@
 import { FsError } from '@cairnfs/base';
 import {
   type CallContext,
-  CHUNK_BYTES_MAX,
   type CommitReply,
   type CommitRequest,
   type InstallViewReply,
@@ -210,7 +209,7 @@ export class Secondaries {
     const { log } = replica;
     const { sequence, offset, append } = request;
     const end = offset + bytes.length;
-    if (bytes.length === 0 || end > CHUNK_BYTES_MAX || (append && offset !== log.stagedLength)) {
+    if (bytes.length === 0 || end > this.#context.chunkBytes() || (append && offset !== log.stagedLength)) {
       throw new FsError(
         'DAMAGED',
         `chunk ${replica.handle}: mutation ${sequence} puts ${bytes.length} bytes at ${offset}, the replica ends at ` +

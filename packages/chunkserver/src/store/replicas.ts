@@ -3,13 +3,7 @@
  * short and nothing is under way. There is at most one object of a replica at a time.
  */
 import { assert, type Clock, crc32c, FsError, isFsError, isUuid, type Log, toFsError } from '@cairnfs/base';
-import {
-  type BufferPool,
-  CHUNK_BYTES_MAX,
-  type ChunkView,
-  ReplicaCondition,
-  type ReplicaReport,
-} from '@cairnfs/protocol';
+import { type BufferPool, type ChunkView, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
 import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { REPLICAS_CACHED_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
@@ -29,6 +23,8 @@ export interface ReplicasOptions {
   readonly pool: BufferPool;
   readonly stores: readonly DiskStore[];
   readonly reserveBytes: number;
+  /** The cluster's chunk size. */
+  readonly chunkBytes: () => number;
   readonly capacityBytes: number | undefined;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
@@ -171,8 +167,13 @@ export class Replicas implements MutableReplicas {
     return this.stores.find(({ failure, ledger }) => failure === undefined && ledger.view().get(key) !== undefined);
   }
 
+  /** The cluster's chunk size: how long a chunk may grow. */
+  get chunkBytes(): number {
+    return this.#options.chunkBytes();
+  }
+
   create(view: ChunkView): Replica {
-    const store = this.placeFor(CHUNK_BYTES_MAX);
+    const store = this.placeFor(this.chunkBytes);
     store.append(view.handle, { $case: 'created', value: { members: view.members } });
     return this.added(store, view.handle);
   }

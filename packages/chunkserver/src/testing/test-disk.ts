@@ -1,7 +1,7 @@
 /** Replicas on one simulated disk, through crashes, without a master or a network. */
 import { ok } from 'node:assert/strict';
 import { crc32c, type Key, type Seams, type StateStore } from '@cairnfs/base';
-import { BufferPool, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
+import { BufferPool, CHUNK_BYTES_MAX, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
 import type { StagedMutation } from '../mutation/mutation-log.ts';
@@ -55,7 +55,7 @@ export class TestDisk {
       const { stores } = await openDisks(seams, ['disk']);
       this.replicas = new Replicas({
         ...{ clock: seams.clock, log: seams.log, pool: this.pool, stores },
-        ...{ reserveBytes: 0, capacityBytes: undefined },
+        ...{ chunkBytes: () => CHUNK_BYTES_MAX, reserveBytes: 0, capacityBytes: undefined },
         report: (report) => this.reports.push(report),
         diskFailed: () => {},
       });

@@ -112,7 +112,7 @@ export class TestServers {
     rpc.handle(Control.register, ({ serverUuid }) => {
       const serverId = ids.get(serverUuid) ?? ids.size + 1;
       ids.set(serverUuid, serverId);
-      const times = { heartbeatIntervalMs: 1_000, serverLeaseMs: 10_000, chunkLeaseMs: 60_000 };
+      const times = { heartbeatIntervalMs: 1_000, serverLeaseMs: 10_000, chunkLeaseMs: 60_000, chunkBytes: 0 };
       return { message: { clusterId: 'cluster', serverId, session: 1, ...times } };
     });
     rpc.handle(Control.heartbeat, ({ serverId, changes, disks }) => {

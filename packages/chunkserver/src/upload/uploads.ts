@@ -6,7 +6,6 @@ import { type Clock, FsError, toFsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type CallContext,
-  CHUNK_BYTES_MAX,
   ChunkserverDataMethods,
   checkChunkHandle,
   checkChunkVersion,
@@ -54,7 +53,7 @@ export class Uploads {
   async frame(request: UploadFrameRequest, data: ReceivedData, context: FrameContext): Promise<UploadFrameReply> {
     const { lease, clock } = this.#options;
     lease.check();
-    checkRequest(request, data);
+    checkRequest(request, data, this.#options.replicas.chunkBytes);
     const forwarded = this.#forward(request, data, context.deadlineMs - clock.nowMs());
     const [here, ...others] = await Promise.allSettled([this.#take(request, data, context), ...forwarded]);
     const replies = [here, ...others].map((outcome) => {
@@ -186,7 +185,7 @@ export class Uploads {
     if (this.#uploads.size >= UPLOADS_MAX && !this.#forgetFinished()) {
       throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
     }
-    const store = replica?.store ?? replicas.placeFor(CHUNK_BYTES_MAX);
+    const store = replica?.store ?? replicas.placeFor(replicas.chunkBytes);
     const isInIndex = replica !== undefined && !replica.isInFile;
     if (isInIndex) replicas.checkRoom(store, end);
     const upload: Upload = new Upload(
@@ -238,13 +237,17 @@ export class Uploads {
   }
 }
 
-function checkRequest({ handle, version, offset, members }: UploadFrameRequest, { bytes }: ReceivedData): void {
+function checkRequest(
+  { handle, version, offset, members }: UploadFrameRequest,
+  { bytes }: ReceivedData,
+  chunkBytes: number,
+): void {
   checkChunkHandle(handle);
   checkChunkVersion(version);
-  if (bytes.length === 0 || offset + bytes.length > CHUNK_BYTES_MAX) {
+  if (bytes.length === 0 || offset + bytes.length > chunkBytes) {
     throw new FsError(
       'INVALID_ARGUMENT',
-      `a frame of ${bytes.length} bytes at ${offset} of chunk ${handle}: a chunk has 1 to ${CHUNK_BYTES_MAX} bytes`,
+      `a frame of ${bytes.length} bytes at ${offset} of chunk ${handle}: a chunk has 1 to ${chunkBytes} bytes`,
     );
   }
   if (members.length === 0)

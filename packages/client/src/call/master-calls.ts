@@ -11,6 +11,8 @@ export class MasterCalls {
   readonly pool: RpcPool;
   readonly operations: OperationIds;
   readonly #options: ClientOptions;
+  /** The cluster's chunk size; unknown until the master told it with a plan or an extent. */
+  chunkBytes: number | undefined;
   #current = 0;
   #isClosed = false;
 

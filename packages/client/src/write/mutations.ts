@@ -10,6 +10,8 @@ import {
   MasterMethods,
   type OpenExtentRequest,
   RECORD_BYTES_MAX,
+  readChunkBytes,
+  recordBytesMax,
 } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
@@ -45,36 +47,61 @@ export class Mutations {
       const extent = isCovered ? target.recent! : await this.#open(target, { $case: 'offset', value: at }, deadline());
       target.recent = extent;
       const piece = bytes.subarray(done, done + Math.min(RECORD_BYTES_MAX, extent.limit - at));
-      target.recent = (await this.#settle(target, { offset: at, bytes: piece, extent }, deadline())).extent;
-      done += piece.length;
+      const settled = await this.#settle(target, { offset: at, bytes: piece, extent }, deadline());
+      target.recent = settled.extent;
+      done += settled.length;
     }
   }
 
   /**
    * Appends one record, whole, at an offset the primary chooses.
    *
-   * @param bytes 1 to RECORD_BYTES_MAX; unchanged until the promise settles.
+   * @param bytes 1 to RECORD_BYTES_MAX, at most a chunk; unchanged until the promise settles.
    * @returns its offset in the file
    */
   async append(target: WriteTarget, bytes: Uint8Array, deadline: Deadline): Promise<number> {
-    if (bytes.length === 0 || bytes.length > RECORD_BYTES_MAX) {
-      throw new FsError('INVALID_ARGUMENT', `a record of ${bytes.length} bytes: 1 to ${RECORD_BYTES_MAX} are possible`);
-    }
-    const extent = target.tail ?? (await this.#open(target, { $case: 'append', value: true }, deadline));
-    target.tail ??= extent;
+    checkRecord(bytes, RECORD_BYTES_MAX);
+    const extent = await this.#tail(target, deadline);
+    checkRecord(bytes, this.#recordBytesMax());
     const settled = await this.#settle(target, { offset: undefined, bytes, extent }, deadline);
     target.tail = settled.extent;
     return settled.offset;
   }
 
+  /**
+   * Appends bytes of any length, in records that are each whole. The first try to append tells how long a record of this
+   * cluster may be, so an append costs no question of its own.
+   */
+  async appendAll(target: WriteTarget, bytes: Uint8Array, deadline: () => Deadline): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const within = deadline();
+      await this.#tail(target, within);
+      const record = bytes.subarray(at, at + this.#recordBytesMax());
+      await this.append(target, record, within);
+      at += record.length;
+    }
+  }
+
+  /** Where the file ends, as far as known: asked once. From then on the chunk size is known. */
+  async #tail(target: WriteTarget, deadline: Deadline): Promise<Extent> {
+    const extent = target.tail ?? (await this.#open(target, { $case: 'append', value: true }, deadline));
+    target.tail ??= extent;
+    return extent;
+  }
+
+  #recordBytesMax(): number {
+    return recordBytesMax(this.#calls.chunkBytes ?? RECORD_BYTES_MAX);
+  }
+
+  /** @returns how many bytes were written: of a write fewer than asked where the room of its extent ended earlier. */
   #settle(
     target: WriteTarget,
     mutation: { offset: number | undefined; bytes: Uint8Array; extent: Extent },
     deadline: Deadline,
-  ): Promise<{ offset: number; extent: Extent }> {
-    const { offset, bytes } = mutation;
+  ): Promise<{ offset: number; length: number; extent: Extent }> {
+    const { offset } = mutation;
     return this.#calls.operations.use(async (operation) => {
-      let { extent } = mutation;
+      let { extent, bytes } = mutation;
       // Sent at least once without a definite answer: this chunk alone can tell what became of it.
       let isOpen = false;
       for (let attempt = 1; ; attempt += 1) {
@@ -98,13 +125,15 @@ export class Mutations {
             },
             { timeoutMs: deadline.attemptMs(MUTATION_ATTEMPT_MS), signal: deadline.signal, data: dataPart(bytes) },
           );
-          return { offset: extent.offset + message.offset, extent };
+          return { offset: extent.offset + message.offset, length: bytes.length, extent };
         } catch (error) {
           deadline.signal?.throwIfAborted();
           if (!isFsError(error)) throw error;
           if (error.kind === 'CHUNK_FULL' || error.kind === 'CHUNK_SEALED') {
             isOpen = false;
             extent = await this.#next(target, offset, handle, error, { deadline, attempt });
+            // Nothing of it was applied. What the extent there has no room for goes into the one behind it.
+            if (offset !== undefined) bytes = bytes.subarray(0, extent.limit - offset);
             continue;
           }
           if (error.reaction === 'never') throw error;
@@ -133,7 +162,10 @@ export class Mutations {
     return this.#open(target, { $case: 'offset', value: offset }, deadline);
   }
 
-  /** The same chunk with its present view, or, when nothing was ever sent to it for certain, whatever the master names. */
+  /**
+   * Where it goes now. One that was never sent without a definite answer goes where the master names; one whose outcome is
+   * open goes to the same chunk again, with its present view.
+   */
   async #again(
     target: WriteTarget,
     {
@@ -144,16 +176,16 @@ export class Mutations {
     }: { offset: number | undefined; handle: string; isOpen: boolean; suspected: number[] },
     deadline: Deadline,
   ): Promise<Extent> {
+    if (!isOpen) {
+      const at: At = offset === undefined ? { $case: 'append', value: true } : { $case: 'offset', value: offset };
+      return this.#open(target, at, deadline, { suspected });
+    }
     try {
       return await this.#open(target, { $case: 'handle', value: handle }, deadline, { suspected });
     } catch (error) {
       if (!isFsError(error, 'CHUNK_NOT_FOUND')) throw error;
-      if (isOpen) {
-        const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
-        throw new FsError('OUTCOME_EXPIRED', message, { cause: error });
-      }
-      const at: At = offset === undefined ? { $case: 'append', value: true } : { $case: 'offset', value: offset };
-      return this.#open(target, at, deadline);
+      const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
+      throw new FsError('OUTCOME_EXPIRED', message, { cause: error });
     }
   }
 
@@ -164,10 +196,16 @@ export class Mutations {
     { fullHandle = '', suspected = [] }: { fullHandle?: string; suspected?: number[] } = {},
   ): Promise<Extent> {
     const request = { inode: target.inode, at, fullHandle, suspectedServers: suspected, operation: undefined };
-    const { extent } = await this.#calls.call(MasterMethods.openExtent, request, deadline);
+    const { extent, chunkBytes } = await this.#calls.call(MasterMethods.openExtent, request, deadline);
     if (extent?.chunk === undefined) throw new FsError('BAD_FRAME', 'the master opened an extent without a chunk');
+    this.#calls.chunkBytes = readChunkBytes(chunkBytes);
     return extent;
   }
+}
+
+function checkRecord({ length }: Uint8Array, bytesMax: number): void {
+  if (length >= 1 && length <= bytesMax) return;
+  throw new FsError('INVALID_ARGUMENT', `a record of ${length} bytes: 1 to ${bytesMax} are possible`);
 }
 
 const NOTHING = new Uint8Array(0);

@@ -32,7 +32,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
     calls.push(call);
     const { method, request, options } = call;
     if (method === 'Master.BeginUpload')
-      return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000 };
+      return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000, chunkBytes: 0 };
     if (method === 'Master.ExtendUpload') return { chunks: plan(Number(request.chunkCount)) };
     if (method === 'Master.ConfirmUpload') {
       confirmed = request.chunks as typeof confirmed;

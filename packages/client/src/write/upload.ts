@@ -10,6 +10,7 @@ import {
   type ChunkLocation,
   CreateMode,
   MasterMethods,
+  readChunkBytes,
   type UploadedChunk,
 } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
@@ -74,6 +75,7 @@ class Upload {
   readonly #options: UploadOptions;
   #uploadId = '';
   #plan: ChunkLocation[] = [];
+  #chunkBytes = CHUNK_BYTES_MAX;
   readonly #stored: UploadedChunk[] = [];
   readonly #avoid = new Set<number>();
   #dropped: string[] = [];
@@ -87,7 +89,10 @@ class Upload {
   }
 
   async run(frames: FrameQueue, sizeBytes: number | undefined): Promise<Attributes> {
-    const chunkCount = sizeBytes === undefined ? UPLOAD_CHUNKS_AHEAD : Math.ceil(sizeBytes / CHUNK_BYTES_MAX);
+    const calls = this.#calls;
+    // Before the first answer the size is a guess: with smaller chunks the plan is extended.
+    const planned = calls.chunkBytes ?? CHUNK_BYTES_MAX;
+    const chunkCount = sizeBytes === undefined ? UPLOAD_CHUNKS_AHEAD : Math.ceil(sizeBytes / planned);
     const request = {
       path: this.#path,
       create: createMode(this.#options),
@@ -95,10 +100,11 @@ class Upload {
       chunkCount: Math.min(chunkCount, PLAN_CHUNKS_MAX),
       makeParents: this.#options.makeParents === true,
     };
-    const calls = this.#calls;
     const begun = await calls.change(MasterMethods.beginUpload, request, calls.deadline(this.#options));
     this.#uploadId = begun.uploadId;
     this.#plan = begun.chunks;
+    this.#chunkBytes = readChunkBytes(begun.chunkBytes);
+    calls.chunkBytes = this.#chunkBytes;
     this.#renewLater();
     try {
       const isSmall = sizeBytes !== undefined && sizeBytes <= BLOCK_BYTES;
@@ -149,7 +155,7 @@ class Upload {
   async #fill(chunk: ChunkUpload, first: Uint8Array, frames: FrameQueue): Promise<Uint8Array | undefined> {
     let frame: Uint8Array | undefined = first;
     while (frame !== undefined) {
-      const room = CHUNK_BYTES_MAX - chunk.length;
+      const room = this.#chunkBytes - chunk.length;
       if (room === 0) return frame;
       const taken: Uint8Array = frame.subarray(0, room);
       if (taken.length < frame.length) frames.giveBack([frame.subarray(taken.length)]);

@@ -1,6 +1,6 @@
 /** Register: a chunkserver joins the cluster, or comes back to it. */
 import { FsError } from '@cairnfs/base';
-import type { RegisterReply, RegisterRequest } from '@cairnfs/protocol';
+import { type RegisterReply, type RegisterRequest, writeChunkBytes } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
@@ -67,6 +67,7 @@ export class Registration {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         serverLeaseMs: config.serverLeaseMs,
         chunkLeaseMs: config.chunkLeaseMs,
+        chunkBytes: writeChunkBytes(config.chunkBytes),
       },
     };
   }

@@ -51,6 +51,7 @@ export class StatusCalls {
       softwareVersion: config.softwareVersion,
       writable: this.#hasEnoughServers(),
       processMemoryBytes: seams.machine.processMemoryBytes(),
+      chunkBytes: config.chunkBytes,
     };
     await decisions.settled(transaction);
     return { message };

@@ -1,11 +1,11 @@
 /** Locate: which chunks hold a range of a file, and where their replicas are. */
 import { FsError } from '@cairnfs/base';
 import { type ChunkLocation, type Extent, type LocateReply, type LocateRequest, ReplicaState } from '@cairnfs/protocol';
-import type { Cluster, Decisions, ReplicaCondition, Views } from '../context.ts';
+import type { Cluster, Decisions, MasterContext, MasterParts, ReplicaCondition, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
-import { extentAround } from './extents.ts';
+import type { FileLayout } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { openExtentOf } from './read-calls.ts';
 import { resolveFile } from './resolve.ts';
@@ -23,9 +23,11 @@ export class LocateCall {
   readonly #views: Views;
   readonly #cluster: Cluster;
   readonly #gate: InodeGate;
+  readonly #layout: FileLayout;
 
-  constructor(decisions: Decisions, views: Views, cluster: Cluster, gate: InodeGate) {
+  constructor({ decisions, layout }: MasterContext, { views, cluster }: MasterParts, gate: InodeGate) {
     this.#decisions = decisions;
+    this.#layout = layout;
     this.#views = views;
     this.#cluster = cluster;
     this.#gate = gate;
@@ -43,7 +45,7 @@ export class LocateCall {
     const limit = Math.min(request.limit || LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX);
     const offset = Math.min(request.offset, FILE_BYTES_MAX);
     const end = request.length === 0 ? Number.MAX_SAFE_INTEGER : offset + request.length;
-    const first = extentAround(transaction, found.id, offset);
+    const first = this.#layout.around(transaction, found.id, offset);
     const further = transaction.extents(found.id, offset + 1, end, limit + 1);
     const overlapping = first === undefined ? further : [first, ...further];
     const isMore = overlapping.length > limit;

@@ -1,12 +1,12 @@
 /** OpenExtent: an open chunk with a live primary for a write or an append, allocated where there is none yet. */
 import { FsError } from '@cairnfs/base';
-import type { OpenExtentReply, OpenExtentRequest } from '@cairnfs/protocol';
+import { type OpenExtentReply, type OpenExtentRequest, writeChunkBytes } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { OPEN_EXTENT_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
-import { allocateExtent, checkFileOffset, extentAround, startOfNewExtent, tailExtent } from './extents.ts';
+import { checkFileOffset } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { toExtent } from './locate.ts';
 import { type Found, resolveFile } from './resolve.ts';
@@ -33,7 +33,8 @@ export class OpenExtentCall {
    * Asked again it gives the same extent, so a retry needs no operation number.
    */
   async openExtent(request: OpenExtentRequest): Promise<{ message: OpenExtentReply }> {
-    const { decisions } = this.#context;
+    const { config, decisions } = this.#context;
+    const chunkBytes = writeChunkBytes(config.chunkBytes);
     const { views, cluster } = this.#parts;
     const { inode } = request;
     if (request.fullHandle !== '') await this.#sealIfOpen(inode, request.fullHandle);
@@ -53,7 +54,7 @@ export class OpenExtentCall {
       const chunk = transaction.chunk(handle);
       const isReady = chunk?.state === ChunkState.CHUNK_STATE_OPEN || (isFinal && chunk !== undefined);
       if (extent?.handle === handle && isReady && chunk.pendingVersion === 0) {
-        const message = { extent: toExtent(transaction, cluster, extent) };
+        const message = { extent: toExtent(transaction, cluster, extent), chunkBytes };
         await decisions.settled(transaction);
         return { message };
       }
@@ -84,7 +85,7 @@ export class OpenExtentCall {
   }
 
   #atEnd(transaction: Transaction, found: Found, avoid: ReadonlySet<number>): Round {
-    const tail = tailExtent(transaction, found.id, found.inode);
+    const tail = this.#context.layout.tail(transaction, found.id, found.inode);
     const chunk = tail === undefined ? undefined : transaction.chunk(tail.handle);
     if (tail !== undefined && chunk !== undefined && !chunk.sealed) {
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail, isFinal: false };
@@ -99,8 +100,8 @@ export class OpenExtentCall {
 
   #atOffset(transaction: Transaction, found: Found, offset: number, avoid: ReadonlySet<number>): Round {
     checkFileOffset(offset);
-    const around = extentAround(transaction, found.id, offset);
-    const tail = tailExtent(transaction, found.id, found.inode);
+    const around = this.#context.layout.around(transaction, found.id, offset);
+    const tail = this.#context.layout.tail(transaction, found.id, found.inode);
     if (around !== undefined) {
       if (tail?.offset === around.offset) markTail(transaction, found, tail);
       return { kind: 'existing', extent: around, isFinal: false };
@@ -109,16 +110,16 @@ export class OpenExtentCall {
     if (tail !== undefined && tail.offset < offset && transaction.chunk(tail.handle)?.sealed === false) {
       return { kind: 'seal', handle: tail.handle };
     }
-    return this.#allocate(transaction, found, startOfNewExtent(transaction, found.id, offset), avoid);
+    return this.#allocate(transaction, found, this.#context.layout.startOfNew(transaction, found.id, offset), avoid);
   }
 
   #allocate(transaction: Transaction, { id, inode }: Found, offset: number, avoid: ReadonlySet<number>): Round {
-    const { seams, config } = this.#context;
+    const { seams, config, layout } = this.#context;
     checkFileOffset(offset);
     const minimum = minimumOf(config, inode.replication);
     const [members] = this.#parts.placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
     const garbageDueMs = seams.clock.wallMs() + config.garbageGraceMs;
-    allocateExtent(transaction, seams.random, { id, inode, offset, members: members!, garbageDueMs });
+    layout.allocate(transaction, seams.random, { id, inode, offset, members: members!, garbageDueMs });
     return { kind: 'fresh', extent: transaction.extentAt(id, offset)! };
   }
 

@@ -21,7 +21,7 @@ export function registerNamespace(
   const { decisions } = context;
   const reads = new ReadCalls(decisions, parts.views);
   const gate = new InodeGate();
-  const locate = new LocateCall(decisions, parts.views, parts.cluster, gate);
+  const locate = new LocateCall(context, parts, gate);
   const extents = new OpenExtentCall(context, parts, gate);
   const truncate = new TruncateCall(context, parts.views, gate);
   const check = new CheckCall(decisions, parts.cluster, context.config);

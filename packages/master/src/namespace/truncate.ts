@@ -12,7 +12,7 @@ import { extentKey } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
 import { discardChunk } from './destroy.ts';
-import { checkFileOffset, extentAround, tailExtent } from './extents.ts';
+import { checkFileOffset } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { raise } from './links.ts';
 import { type OnceOptions, recall, remember } from './operations.ts';
@@ -51,8 +51,8 @@ export class TruncateCall {
     for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
       const now = decisions.read();
       const found = resolveFile(now, { path: '', inode: id });
-      const open = openChunks(now, found, size);
-      const losing = losingExtents(now, id, size).map(({ handle }) => handle);
+      const open = this.#openChunks(now, found, size);
+      const losing = this.#losingExtents(now, id, size).map(({ handle }) => handle);
       if (open.length > 0) {
         await Promise.all(open.map((handle) => this.#views.close(handle, { seal: false })));
         retired = new Set();
@@ -69,11 +69,11 @@ export class TruncateCall {
         if (earlier !== undefined) return earlier;
         const current = resolveFile(transaction, { path: '', inode: id });
         const isReady =
-          openChunks(transaction, current, size).length === 0 &&
-          losingExtents(transaction, id, size).every(({ handle }) => retired.has(handle));
+          this.#openChunks(transaction, current, size).length === 0 &&
+          this.#losingExtents(transaction, id, size).every(({ handle }) => retired.has(handle));
         if (!isReady) return undefined;
         const wallMs = seams.clock.wallMs();
-        cutExtents(transaction, current, size, wallMs + config.garbageGraceMs);
+        this.#cutExtents(transaction, current, size, wallMs + config.garbageGraceMs);
         const inode = { ...current.inode, size, modifiedMs: wallMs };
         raise(inode, wallMs);
         transaction.putInode(id, inode);
@@ -85,44 +85,44 @@ export class TruncateCall {
     }
     throw new FsError('UNAVAILABLE', `inode ${id} is being written all the time: try again`);
   }
-}
 
-/** Open chunks that lose bytes, or whose growth would move the new end. */
-function openChunks(transaction: Transaction, { id, inode }: Found, size: number): string[] {
-  const handles = new Set(losingExtents(transaction, id, size).map(({ handle }) => handle));
-  const tail = tailExtent(transaction, id, inode);
-  if (tail !== undefined) handles.add(tail.handle);
-  return [...handles].filter((handle) => transaction.chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN);
-}
-
-/** Extents that reach beyond `size`. */
-function losingExtents(transaction: Transaction, id: number, size: number): FileExtent[] {
-  const before = size === 0 ? undefined : extentAround(transaction, id, size - 1);
-  const behind = transaction.extents(id, size, Number.MAX_SAFE_INTEGER, TRUNCATE_EXTENTS_MAX + 1);
-  if (behind.length > TRUNCATE_EXTENTS_MAX) {
-    const message = `cutting off more than ${TRUNCATE_EXTENTS_MAX} chunks at once is refused: truncate in steps, or replace the file`;
-    throw new FsError('TOO_LARGE', message);
+  /** Open chunks that lose bytes, or whose growth would move the new end. */
+  #openChunks(transaction: Transaction, { id, inode }: Found, size: number): string[] {
+    const handles = new Set(this.#losingExtents(transaction, id, size).map(({ handle }) => handle));
+    const tail = this.#context.layout.tail(transaction, id, inode);
+    if (tail !== undefined) handles.add(tail.handle);
+    return [...handles].filter((handle) => transaction.chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN);
   }
-  const isCut = before !== undefined && before.offset + before.length > size;
-  return isCut ? [before, ...behind] : behind;
-}
 
-/** Takes away all that lies behind `size`. */
-function cutExtents(transaction: Transaction, { id, inode }: Found, size: number, garbageDueMs: number): void {
-  for (const extent of losingExtents(transaction, id, size)) {
-    const chunk = transaction.chunk(extent.handle)!;
-    if (extent.offset >= size) {
-      transaction.remove(extentKey(id, extent.offset));
-      discardChunk(transaction, extent.handle, chunk, garbageDueMs);
-    } else {
-      transaction.putExtent(id, { ...extent, length: size - extent.offset, limit: size });
-      transaction.putChunk(extent.handle, { ...chunk, sealed: true });
+  /** Extents that reach beyond `size`. */
+  #losingExtents(transaction: Transaction, id: number, size: number): FileExtent[] {
+    const before = size === 0 ? undefined : this.#context.layout.around(transaction, id, size - 1);
+    const behind = transaction.extents(id, size, Number.MAX_SAFE_INTEGER, TRUNCATE_EXTENTS_MAX + 1);
+    if (behind.length > TRUNCATE_EXTENTS_MAX) {
+      const message = `cutting off more than ${TRUNCATE_EXTENTS_MAX} chunks at once is refused: truncate in steps, or replace the file`;
+      throw new FsError('TOO_LARGE', message);
     }
+    const isCut = before !== undefined && before.offset + before.length > size;
+    return isCut ? [before, ...behind] : behind;
   }
-  // An end that moves away leaves a hole behind the last chunk: that must not grow into it.
-  const tail = size > inode.size ? tailExtent(transaction, id, inode) : undefined;
-  if (tail !== undefined) {
-    transaction.putExtent(id, { ...tail, limit: tail.offset + tail.length });
-    transaction.putChunk(tail.handle, { ...transaction.chunk(tail.handle)!, sealed: true });
+
+  /** Takes away all that lies behind `size`. */
+  #cutExtents(transaction: Transaction, { id, inode }: Found, size: number, garbageDueMs: number): void {
+    for (const extent of this.#losingExtents(transaction, id, size)) {
+      const chunk = transaction.chunk(extent.handle)!;
+      if (extent.offset >= size) {
+        transaction.remove(extentKey(id, extent.offset));
+        discardChunk(transaction, extent.handle, chunk, garbageDueMs);
+      } else {
+        transaction.putExtent(id, { ...extent, length: size - extent.offset, limit: size });
+        transaction.putChunk(extent.handle, { ...chunk, sealed: true });
+      }
+    }
+    // An end that moves away leaves a hole behind the last chunk: that must not grow into it.
+    const tail = size > inode.size ? this.#context.layout.tail(transaction, id, inode) : undefined;
+    if (tail !== undefined) {
+      transaction.putExtent(id, { ...tail, limit: tail.offset + tail.length });
+      transaction.putChunk(tail.handle, { ...transaction.chunk(tail.handle)!, sealed: true });
+    }
   }
 }

@@ -1,6 +1,5 @@
 /** Placement over the chunkservers that are live and have room. */
 import { FsError } from '@cairnfs/base';
-import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, PlacementRequest } from '../context.ts';
 import { RECENT_PLACEMENT_HALF_LIFE_MS } from '../limits.ts';
@@ -26,7 +25,7 @@ export class ClusterPlacement implements Placement {
   place({ count, replicas, minimum, avoid, besides = [] }: PlacementRequest): number[][] {
     const selector = SELECTORS[this.#context.config.selector];
     const live = [...this.#servers.all].filter(({ id }) => this.#servers.isLive(id));
-    const withRoom = live.filter((server) => !besides.includes(server.id) && hasRoom(server));
+    const withRoom = live.filter((server) => !besides.includes(server.id) && this.#hasRoom(server));
     // Servers to avoid are a wish: with too few others they must do, and the client learns what it gets.
     const preferred = withRoom.filter(({ id }) => !avoid.has(id));
     const pool = preferred.length >= minimum ? preferred : withRoom;
@@ -59,6 +58,12 @@ export class ClusterPlacement implements Placement {
     this.#recent.set(id, { count: this.#recentCount(id) + 1, atMs: this.#context.seams.clock.nowMs() });
   }
 
+  /** On at least one healthy disk there is room for a whole chunk. */
+  #hasRoom({ disks }: ServerEntry): boolean {
+    const { chunkBytes } = this.#context.config;
+    return disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= chunkBytes);
+  }
+
   #tooFew(live: number, withRoom: number, minimum: number): FsError {
     if (live >= minimum) {
       const message = `only ${withRoom} of ${live} live chunkservers have room for another chunk, ${minimum} are needed`;
@@ -68,9 +73,4 @@ export class ClusterPlacement implements Placement {
     const message = `${live} of ${known} chunkservers are live, at least ${minimum} are needed to write`;
     return new FsError('NOT_ENOUGH_SERVERS', message, { details: { live, known, minimum } });
   }
-}
-
-/** On at least one healthy disk there is room for a whole chunk. */
-function hasRoom(server: ServerEntry): boolean {
-  return server.disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= CHUNK_BYTES_MAX);
 }

@@ -83,6 +83,8 @@ export const numberOfOperationKey = (key: Key): number => keyToU64(key, 17);
 /** Single values and counters. */
 export const META = {
   clusterId: textToKey('mcluster-id'),
+  /** Absent in a cluster made before it could be chosen: the largest. */
+  chunkBytes: textToKey('mchunk-bytes'),
   nextInode: textToKey('mnext-inode'),
   nextServer: textToKey('mnext-server'),
   session: textToKey('msession'),

@@ -10,6 +10,7 @@ import { LedgerDecisions } from '../decisions.ts';
 import { Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { LogRecords } from '../log-records.ts';
 import { discardChunk } from '../namespace/destroy.ts';
+import { FileLayout } from '../namespace/file-layout.ts';
 import { createParts, type RunningParts } from '../parts.ts';
 import { newReplica, ScriptedChunkserver } from './scripted-chunkserver.ts';
 
@@ -41,10 +42,14 @@ export class TestCluster {
       const records = new LogRecords();
       const ledger = await openLedger(seams, { directory: 'data', format, apply: records.apply });
       const decisions = new LedgerDecisions(ledger, records);
-      const identity = await beginIncarnation(decisions, seams);
+      const identity = await beginIncarnation(decisions, seams, this.#config.chunkBytes);
       this.context = {
         ...{ seams, config: this.#config, ledger, decisions, pool: createRpcPool(seams), ...identity },
-        ...{ startedAtMs: seams.clock.nowMs(), startedWallMs: seams.clock.wallMs() },
+        ...{
+          layout: new FileLayout(this.#config.chunkBytes),
+          startedAtMs: seams.clock.nowMs(),
+          startedWallMs: seams.clock.wallMs(),
+        },
       };
       this.parts = createParts(this.context);
       const rpc = createRpcServer({ clock: seams.clock, log: seams.log, fatal: seams.fatal });

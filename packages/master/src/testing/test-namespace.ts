@@ -1,6 +1,6 @@
 /** A master's namespace over a real ledger on simulated disks, without chunkservers. */
 import { FsError } from '@cairnfs/base';
-import type { Attributes } from '@cairnfs/protocol';
+import { type Attributes, CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { type Ledger, openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from '../bootstrap.ts';
@@ -42,7 +42,7 @@ export class TestNamespace {
       });
       this.decisions = new LedgerDecisions(this.#ledger, records);
       this.#reclaimed = RECLAIM_START;
-      await beginIncarnation(this.decisions, seams);
+      await beginIncarnation(this.decisions, seams, CHUNK_BYTES_MAX);
     });
   }
 

@@ -10,7 +10,6 @@ import {
   type AbortUploadRequest,
   type BeginUploadReply,
   type BeginUploadRequest,
-  CHUNK_BYTES_MAX,
   type ChunkLocation,
   ConfirmUploadReply,
   type ConfirmUploadRequest,
@@ -19,6 +18,7 @@ import {
   type ExtendUploadRequest,
   MasterMethods,
   type UploadedChunk,
+  writeChunkBytes,
 } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
@@ -27,7 +27,7 @@ import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX, UPLOADS_MAX } f
 import { attributesOf } from '../namespace/attributes.ts';
 import { alreadyExists, type ChangeContext, isADirectory, makeParents } from '../namespace/change-calls.ts';
 import { destroy, discardChunk } from '../namespace/destroy.ts';
-import { checkFileOffset } from '../namespace/extents.ts';
+import { checkFileOffset } from '../namespace/file-layout.ts';
 import { make, unlink, wishedInode } from '../namespace/links.ts';
 import { toLocation } from '../namespace/locate.ts';
 import { once } from '../namespace/operations.ts';
@@ -73,7 +73,7 @@ export class UploadCalls {
       };
       const chunks = this.#plan(transaction, { uploadId, upload, count: request.chunkCount, avoid: [] });
       this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
-      return { uploadId, chunks, leaseMs: config.uploadLeaseMs };
+      return { uploadId, chunks, leaseMs: config.uploadLeaseMs, chunkBytes: writeChunkBytes(config.chunkBytes) };
     };
     // Most files are small: they are spared a wait, for a promise that only confirmUpload makes.
     const isSmall = request.chunkCount <= 1;
@@ -187,7 +187,8 @@ export class UploadCalls {
 
   #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
     const upload = this.#find(transaction, request.uploadId);
-    const end = checkChunks(upload, request.chunks);
+    const { chunkBytes } = this.#context.config;
+    const end = checkChunks(upload, request.chunks, chunkBytes);
     const size = request.size || end;
     if (size < end) {
       throw new FsError('INVALID_ARGUMENT', `size ${size} lies before the end of the last chunk, ${end}`);
@@ -222,7 +223,7 @@ export class UploadCalls {
         offset,
         handle,
         length,
-        limit: isTail ? offset + CHUNK_BYTES_MAX : offset + length,
+        limit: isTail ? offset + chunkBytes : offset + length,
       });
     }
     transaction.putInode(made.id, made.inode);
@@ -280,18 +281,15 @@ function checkTarget(
 }
 
 /** @returns where the last chunk ends. */
-function checkChunks(upload: Upload, chunks: readonly UploadedChunk[]): number {
+function checkChunks(upload: Upload, chunks: readonly UploadedChunk[], chunkBytes: number): number {
   const planned = new Set(upload.handles);
   let end = 0;
   for (const { handle, length, offset } of chunks) {
     if (!planned.delete(handle)) {
       throw new FsError('INVALID_ARGUMENT', `chunk ${handle} is not in the plan of this upload, or was named twice`);
     }
-    if (length < 1 || length > CHUNK_BYTES_MAX) {
-      throw new FsError(
-        'INVALID_ARGUMENT',
-        `chunk ${handle} has ${length} bytes: 1 to ${CHUNK_BYTES_MAX} are possible`,
-      );
+    if (length < 1 || length > chunkBytes) {
+      throw new FsError('INVALID_ARGUMENT', `chunk ${handle} has ${length} bytes: 1 to ${chunkBytes} are possible`);
     }
     if (offset < end) {
       throw new FsError(

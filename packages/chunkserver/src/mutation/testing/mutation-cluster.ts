@@ -6,6 +6,7 @@ import { type Address, crc32c, FsError, type Log, toFsError } from '@cairnfs/bas
 import {
   type CallContext,
   type CallOptions,
+  CHUNK_BYTES_MAX,
   type ChunkView,
   MasterControlMethods as Control,
   type Method,
@@ -71,6 +72,7 @@ export class TestServer {
       master: this.#cluster.channel(this, 'master:1'),
       serverId: () => this.id,
       session: () => mine,
+      chunkBytes: () => CHUNK_BYTES_MAX,
       chunkLeaseMs: () => CHUNK_LEASE_MS,
       mayServe: () => time.nowMs < this.leaseUntilMs,
       mayNotServe: () => new FsError('LEASE_EXPIRED', `server ${this.id} is out of touch`),

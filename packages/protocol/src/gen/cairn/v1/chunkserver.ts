@@ -98,7 +98,7 @@ export interface MutateRequest {
   checksum?:
     | number
     | undefined;
-  /** The chunk may not grow past this: the room of its extent. 0 means 64 MiB. */
+  /** The chunk may not grow past this: the room of its extent. 0 means a whole chunk. */
   capacity: number;
 }
 

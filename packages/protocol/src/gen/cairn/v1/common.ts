@@ -123,7 +123,7 @@ export interface Extent {
   offset: number;
   /** For an open chunk: as far as known. */
   length: number;
-  /** Where the room of this extent ends in the file: `offset` + at most 64 MiB, or the next extent. */
+  /** Where the room of this extent ends in the file: `offset` + at most a chunk, or the next extent. */
   limit: number;
   chunk: ChunkLocation | undefined;
 }

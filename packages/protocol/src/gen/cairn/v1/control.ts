@@ -52,6 +52,8 @@ export interface RegisterReply {
   heartbeatIntervalMs: number;
   serverLeaseMs: number;
   chunkLeaseMs: number;
+  /** The cluster's chunk size, the same for as long as the cluster lives. 0 means 64 MiB. */
+  chunkBytes: number;
 }
 
 export interface ReplicaReport {
@@ -381,7 +383,15 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
 };
 
 function createBaseRegisterReply(): RegisterReply {
-  return { clusterId: "", serverId: 0, session: 0, heartbeatIntervalMs: 0, serverLeaseMs: 0, chunkLeaseMs: 0 };
+  return {
+    clusterId: "",
+    serverId: 0,
+    session: 0,
+    heartbeatIntervalMs: 0,
+    serverLeaseMs: 0,
+    chunkLeaseMs: 0,
+    chunkBytes: 0,
+  };
 }
 
 export const RegisterReply: MessageFns<RegisterReply> = {
@@ -403,6 +413,9 @@ export const RegisterReply: MessageFns<RegisterReply> = {
     }
     if (message.chunkLeaseMs !== 0) {
       writer.uint32(48).uint32(message.chunkLeaseMs);
+    }
+    if (message.chunkBytes !== 0) {
+      writer.uint32(56).uint32(message.chunkBytes);
     }
     return writer;
   },
@@ -468,6 +481,14 @@ export const RegisterReply: MessageFns<RegisterReply> = {
             message.chunkLeaseMs = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.chunkBytes = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -491,6 +512,7 @@ export const RegisterReply: MessageFns<RegisterReply> = {
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.serverLeaseMs = object.serverLeaseMs ?? 0;
     message.chunkLeaseMs = object.chunkLeaseMs ?? 0;
+    message.chunkBytes = object.chunkBytes ?? 0;
     return message;
   },
 };

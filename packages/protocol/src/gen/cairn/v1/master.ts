@@ -206,7 +206,11 @@ export interface OpenExtentRequest {
 }
 
 export interface OpenExtentReply {
-  extent: Extent | undefined;
+  extent:
+    | Extent
+    | undefined;
+  /** The cluster's chunk size, the same for as long as the cluster lives: no record is longer. 0 means 64 MiB. */
+  chunkBytes: number;
 }
 
 export interface BeginUploadRequest {
@@ -228,6 +232,8 @@ export interface BeginUploadReply {
   chunks: ChunkLocation[];
   /** The upload is abandoned when the client is silent for so long; ExtendUpload renews it. */
   leaseMs: number;
+  /** The cluster's chunk size: every chunk of the plan takes so much. 0 means 64 MiB. */
+  chunkBytes: number;
 }
 
 export interface ExtendUploadRequest {
@@ -304,6 +310,8 @@ export interface GetClusterStatusReply {
   writable: boolean;
   /** Resident memory of the master's process. */
   processMemoryBytes: number;
+  /** The cluster's chunk size; never 0 here. */
+  chunkBytes: number;
 }
 
 export interface ServerStatus {
@@ -2269,13 +2277,16 @@ export const OpenExtentRequest: MessageFns<OpenExtentRequest> = {
 };
 
 function createBaseOpenExtentReply(): OpenExtentReply {
-  return { extent: undefined };
+  return { extent: undefined, chunkBytes: 0 };
 }
 
 export const OpenExtentReply: MessageFns<OpenExtentReply> = {
   encode(message: OpenExtentReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.extent !== undefined) {
       Extent.encode(message.extent, writer.uint32(10).fork()).join();
+    }
+    if (message.chunkBytes !== 0) {
+      writer.uint32(16).uint32(message.chunkBytes);
     }
     return writer;
   },
@@ -2301,6 +2312,14 @@ export const OpenExtentReply: MessageFns<OpenExtentReply> = {
             message.extent = Extent.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chunkBytes = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2321,6 +2340,7 @@ export const OpenExtentReply: MessageFns<OpenExtentReply> = {
     message.extent = (object.extent !== undefined && object.extent !== null)
       ? Extent.fromPartial(object.extent)
       : undefined;
+    message.chunkBytes = object.chunkBytes ?? 0;
     return message;
   },
 };
@@ -2489,7 +2509,7 @@ export const BeginUploadRequest: MessageFns<BeginUploadRequest> = {
 };
 
 function createBaseBeginUploadReply(): BeginUploadReply {
-  return { uploadId: "", chunks: [], leaseMs: 0 };
+  return { uploadId: "", chunks: [], leaseMs: 0, chunkBytes: 0 };
 }
 
 export const BeginUploadReply: MessageFns<BeginUploadReply> = {
@@ -2502,6 +2522,9 @@ export const BeginUploadReply: MessageFns<BeginUploadReply> = {
     }
     if (message.leaseMs !== 0) {
       writer.uint32(24).uint32(message.leaseMs);
+    }
+    if (message.chunkBytes !== 0) {
+      writer.uint32(32).uint32(message.chunkBytes);
     }
     return writer;
   },
@@ -2543,6 +2566,14 @@ export const BeginUploadReply: MessageFns<BeginUploadReply> = {
             message.leaseMs = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.chunkBytes = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2563,6 +2594,7 @@ export const BeginUploadReply: MessageFns<BeginUploadReply> = {
     message.uploadId = object.uploadId ?? "";
     message.chunks = object.chunks?.map((e) => ChunkLocation.fromPartial(e)) || [];
     message.leaseMs = object.leaseMs ?? 0;
+    message.chunkBytes = object.chunkBytes ?? 0;
     return message;
   },
 };
@@ -3229,6 +3261,7 @@ function createBaseGetClusterStatusReply(): GetClusterStatusReply {
     softwareVersion: "",
     writable: false,
     processMemoryBytes: 0,
+    chunkBytes: 0,
   };
 }
 
@@ -3275,6 +3308,9 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
     }
     if (message.processMemoryBytes !== 0) {
       writer.uint32(112).uint64(message.processMemoryBytes);
+    }
+    if (message.chunkBytes !== 0) {
+      writer.uint32(120).uint32(message.chunkBytes);
     }
     return writer;
   },
@@ -3404,6 +3440,14 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
             message.processMemoryBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.chunkBytes = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3437,6 +3481,7 @@ export const GetClusterStatusReply: MessageFns<GetClusterStatusReply> = {
     message.softwareVersion = object.softwareVersion ?? "";
     message.writable = object.writable ?? false;
     message.processMemoryBytes = object.processMemoryBytes ?? 0;
+    message.chunkBytes = object.chunkBytes ?? 0;
     return message;
   },
 };

@@ -1,0 +1,110 @@
+/**
+ * How a file is laid out in chunks. Extents do not overlap; only the last one's chunk may grow, so that an append always
+ * lands at the end of the file; all others are sealed and end where their data ends.
+ */
+import { FsError, type Random, randomUuid } from '@cairnfs/base';
+import { ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
+import { EXTENTS_PROBED, FILE_BYTES_MAX } from '../limits.ts';
+import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { discardChunk } from './destroy.ts';
+
+/** @throws FsError TOO_LARGE  no file reaches so far. */
+export function checkFileOffset(offset: number): void {
+  if (offset > FILE_BYTES_MAX) {
+    throw new FsError('TOO_LARGE', `${offset} lies behind the largest size of a file, ${FILE_BYTES_MAX} bytes`);
+  }
+}
+
+export interface NewExtent {
+  readonly id: number;
+  readonly inode: Inode;
+  readonly offset: number;
+  readonly members: readonly number[];
+  readonly garbageDueMs: number;
+}
+
+export class FileLayout {
+  readonly #chunkBytes: number;
+
+  /** @param chunkBytes the cluster's chunk size, which no extent is longer than. */
+  constructor(chunkBytes: number) {
+    this.#chunkBytes = chunkBytes;
+  }
+
+  /** The extent whose room holds the byte at `offset`. */
+  around(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
+    const last = this.#lastBefore(transaction, inode, offset + 1);
+    return last !== undefined && last.limit > offset ? last : undefined;
+  }
+
+  /** The last extent of the file, unless a hole of more than a chunk follows it: then it is sealed. */
+  tail(transaction: Transaction, id: number, inode: Inode): FileExtent | undefined {
+    return lastExtentIn(transaction, id, Math.max(0, inode.size - this.#chunkBytes), Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Gives the file a fresh, open chunk at `offset`, with room up to the next extent. */
+  allocate(transaction: Transaction, random: Random, { id, inode, offset, members, garbageDueMs }: NewExtent): void {
+    // One that was sealed before anything was written to it takes no room: the new one comes in its place.
+    const empty = transaction.extentAt(id, offset);
+    const emptyChunk = empty === undefined ? undefined : transaction.chunk(empty.handle);
+    if (emptyChunk !== undefined) discardChunk(transaction, empty!.handle, emptyChunk, garbageDueMs);
+    const next = transaction.extents(id, offset + 1, offset + this.#chunkBytes, 1)[0];
+    const limit = Math.min(next?.offset ?? Number.MAX_SAFE_INTEGER, offset + this.#chunkBytes);
+    const handle = randomUuid(random);
+    transaction.putChunk(handle, {
+      state: ChunkState.CHUNK_STATE_OPEN,
+      version: 1,
+      highestVersion: 1,
+      members: [...members],
+      goal: inode.replication,
+      length: 0,
+      sequence: 0,
+      // What another extent follows may fill its room but not move the end of the file.
+      sealed: false,
+      pendingVersion: 0,
+      pendingMembers: [],
+      inode: id,
+      fileOffset: offset,
+      uploadId: '',
+      baseSequence: 0,
+    });
+    transaction.putExtent(id, { offset, handle, length: 0, limit });
+    const isTail = transaction.extents(id, offset + 1, Number.MAX_SAFE_INTEGER, 1).length === 0;
+    if (isTail) transaction.putInode(id, { ...inode, openTail: handle });
+  }
+
+  /** Where a new extent for a write at `offset` begins: on the chunk grid, unless something ends behind that. */
+  startOfNew(transaction: Transaction, inode: number, offset: number): number {
+    const aligned = Math.floor(offset / this.#chunkBytes) * this.#chunkBytes;
+    const before = this.#lastBefore(transaction, inode, offset + 1);
+    return Math.max(aligned, before?.limit ?? 0);
+  }
+
+  /** The last extent that starts below `offset` and may reach up to it. */
+  #lastBefore(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
+    return lastExtentIn(transaction, inode, Math.max(0, offset - this.#chunkBytes), offset);
+  }
+}
+
+/**
+ * The last extent that starts in [from, before). Scans go forwards only, so where there are many extents it narrows the
+ * range down by halves; nearly always one scan finds it.
+ */
+function lastExtentIn(transaction: Transaction, inode: number, from: number, before: number): FileExtent | undefined {
+  let page = transaction.extents(inode, from, before, EXTENTS_PROBED);
+  let low = page.at(-1);
+  let end = before;
+  // No extent starts in [end, before); `low` is the last one seen below.
+  while (low !== undefined && page.length === EXTENTS_PROBED) {
+    const middle: number = low.offset + 1 + Math.floor((end - low.offset - 1) / 2);
+    if (middle >= end) break;
+    const upper = transaction.extents(inode, middle, end, EXTENTS_PROBED);
+    if (upper.length === 0) {
+      end = middle;
+    } else {
+      page = upper;
+      low = upper.at(-1);
+    }
+  }
+  return low;
+}

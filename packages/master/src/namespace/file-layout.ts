@@ -2,7 +2,7 @@
  * How a file is laid out in chunks. Extents do not overlap; only the last one's chunk may grow, so that an append always
  * lands at the end of the file; all others are sealed and end where their data ends.
  */
-import { FsError, type Random, randomUuid } from '@cairnfs/base';
+import { assert, FsError, type Random, randomUuid } from '@cairnfs/base';
 import { ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
 import { EXTENTS_PROBED, FILE_BYTES_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
@@ -47,6 +47,10 @@ export class FileLayout {
     // One that was sealed before anything was written to it takes no room: the new one comes in its place.
     const empty = transaction.extentAt(id, offset);
     const emptyChunk = empty === undefined ? undefined : transaction.chunk(empty.handle);
+    assert(
+      empty === undefined || (empty.length === 0 && emptyChunk?.length === 0),
+      () => `inode ${id}: a new chunk in place of ${empty!.handle}, which holds ${emptyChunk?.length} bytes`,
+    );
     if (emptyChunk !== undefined) discardChunk(transaction, empty!.handle, emptyChunk, garbageDueMs);
     const next = transaction.extents(id, offset + 1, offset + this.#chunkBytes, 1)[0];
     const limit = Math.min(next?.offset ?? Number.MAX_SAFE_INTEGER, offset + this.#chunkBytes);

@@ -22,7 +22,6 @@ export function closeChunk(
     sequence >= chunk.baseSequence,
     () => `${handle}: closed at ${sequence}, below its base ${chunk.baseSequence}`,
   );
-  const isChanged = sequence > chunk.sequence || length !== chunk.length;
   const isSealed = sealed || chunk.sealed;
   transaction.putChunk(handle, {
     ...chunk,
@@ -35,16 +34,19 @@ export function closeChunk(
   const inode = transaction.inode(chunk.inode);
   if (extent?.handle !== handle || inode === undefined) return; // the file is gone
   const kept = Math.min(length, extent.limit - extent.offset);
+  const end = extent.offset + kept;
+  // A view change logs how far the chunk reaches, not how far the file does: that is done here, whatever the chunk knew.
+  const isChanged = sequence > chunk.sequence || length !== chunk.length || kept !== extent.length || end > inode.size;
   transaction.putExtent(chunk.inode, {
     ...extent,
     length: kept,
     // The room behind a sealed chunk becomes a hole that another chunk can fill.
-    limit: isSealed ? extent.offset + kept : extent.limit,
+    limit: isSealed ? end : extent.limit,
   });
   if (!isChanged) return;
   transaction.putInode(chunk.inode, {
     ...inode,
-    size: Math.max(inode.size, extent.offset + kept),
+    size: Math.max(inode.size, end),
     modifiedMs: wallMs,
     changedMs: wallMs,
     generation: inode.generation + 1,

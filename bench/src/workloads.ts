@@ -12,16 +12,19 @@ const RECORD = new Uint8Array(1024).fill(0x61);
 
 export interface Workload {
   name: string;
-  unit: 'MB/s' | '/s';
+  /** With `ms`, the time of one piece counts, and floor and aim are what it may take. */
+  unit: 'MB/s' | '/s' | 'ms';
   /** What a release must reach on the 2-core reference machine, and what the design aims at. */
   floor: number | undefined;
   aim: number;
   /** Which of the machine's own limits bounds it. */
   limit: 'threeCopiesMbPerSecond' | 'readMbPerSecond' | 'fdatasyncPerSecond' | undefined;
+  /** Makes, untimed, what it works on. */
+  prepare?(client: CairnClient): Promise<void>;
   /** Pieces of work: untimed, then timed. A piece is a mebibyte or an operation. */
   warmUp: number;
   pieces: number;
-  /** Does so many pieces, on what is `label`'s; answers the amount in `unit` without the "per second". */
+  /** Does so many pieces, on what is `label`'s; answers the amount in `unit` without the "per second"; with `ms`, the pieces. */
   run(client: CairnClient, pieces: number, label: string): Promise<number>;
 }
 
@@ -149,7 +152,11 @@ async function readFile(client: CairnClient, path: string, mib: number): Promise
 }
 
 /** Runs `count` operations, `width` at a time. */
-async function inFlight(width: number, count: number, operation: (index: number) => Promise<unknown>): Promise<number> {
+export async function inFlight(
+  width: number,
+  count: number,
+  operation: (index: number) => Promise<unknown>,
+): Promise<number> {
   let next = 0;
   const worker = async () => {
     while (next < count) {

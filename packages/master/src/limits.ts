@@ -18,9 +18,9 @@ export const LOCATE_EXTENTS_MAX = 1024;
 export const CHECK_FILES_DEFAULT = 1000;
 export const CHECK_FILES_MAX = 10_000;
 
-/** Decoded inodes and entries kept in each of two generations: together some 60 MB when all are in use. */
-export const INODES_CACHED_MAX = 32_768;
-export const DIRENTS_CACHED_MAX = 32_768;
+/** Decoded inodes and entries kept in each of two generations: together some 30 MB when all are in use. */
+export const INODES_CACHED_MAX = 16_384;
+export const DIRENTS_CACHED_MAX = 16_384;
 /** The largest size of a file: every offset up to a chunk behind it is an exact number. */
 export const FILE_BYTES_MAX = 2 ** 52;
 /** Extents read at once to find the last of a range: in a range of one chunk there is hardly ever more than one. */

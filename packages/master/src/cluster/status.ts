@@ -70,7 +70,7 @@ export class StatusCalls {
   #hasEnoughServers(): boolean {
     const { minimumCopies, replication } = this.#context.config;
     let liveCount = 0;
-    for (const { id } of this.#servers.all) if (this.#servers.isLive(id)) liveCount += 1;
+    for (const { id, disks } of this.#servers.all) if (this.#servers.isLive(id) && disks.length > 0) liveCount += 1;
     return liveCount >= Math.min(minimumCopies, replication);
   }
 

@@ -24,7 +24,8 @@ export class ClusterPlacement implements Placement {
 
   place({ count, replicas, minimum, avoid, besides = [] }: PlacementRequest): number[][] {
     const selector = SELECTORS[this.#context.config.selector];
-    const live = [...this.#servers.all].filter(({ id }) => this.#servers.isLive(id));
+    // One that has registered and not yet told its disks will have in a moment: nobody is told that it has no room.
+    const live = [...this.#servers.all].filter(({ id, disks }) => this.#servers.isLive(id) && disks.length > 0);
     const withRoom = live.filter((server) => !besides.includes(server.id) && this.#hasRoom(server));
     // Servers to avoid are a wish: with too few others they must do, and the client learns what it gets.
     const preferred = withRoom.filter(({ id }) => !avoid.has(id));

@@ -67,6 +67,12 @@ test('placement: too few live servers, or too few with room, are told apart', as
   assert.throws(() => cluster.parts.placement.place(ONE_CHUNK), { kind: 'NOT_ENOUGH_SERVERS' });
 });
 
+test('placement: servers that have not told their disks yet are waited for, not taken to be full', async () => {
+  const cluster = await TestCluster.start(3);
+  for (const id of [2, 3]) await cluster.run(cluster.server(id).heartbeat({ disks: [] }));
+  assert.throws(() => cluster.parts.placement.place(ONE_CHUNK), { kind: 'NOT_ENOUGH_SERVERS' });
+});
+
 test('placement: servers to avoid are taken only when there are too few others', async () => {
   const cluster = await TestCluster.start(4);
   const [members] = cluster.parts.placement.place({ ...ONE_CHUNK, avoid: new Set([1, 2]) });

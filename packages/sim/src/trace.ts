@@ -20,6 +20,8 @@ export interface TraceOptions {
 export class Trace {
   readonly #nowMs: () => number;
   readonly #entriesMax: number;
+  /** How often each event was recorded. */
+  readonly counts = new Map<string, number>();
   #entries: TraceEntry[] = [];
   #hash = 0;
   #count = 0;
@@ -33,6 +35,7 @@ export class Trace {
     const entry: TraceEntry = { atMs: this.#nowMs(), host, event, fields };
     this.#hash = crc32c(utf8Bytes(formatEntry(entry)), this.#hash);
     this.#count += 1;
+    this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
     this.#entries.push(entry);
     // Cut in halves, so that dropping the oldest does not cost a move of all for every entry.
     if (this.#entries.length > 2 * this.#entriesMax) this.#entries = this.#entries.slice(-this.#entriesMax);

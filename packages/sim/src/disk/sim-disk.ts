@@ -60,6 +60,23 @@ export class SimDisk {
     this.#faults.push(fault);
   }
 
+  /** Ends one fault. */
+  mend(fault: DiskFault): void {
+    this.#faults = this.#faults.filter((other) => other !== fault);
+  }
+
+  /** An empty disk in place of the one that held everything under `prefix`. The host must run no process. */
+  wipe(prefix: string): void {
+    for (const paths of [this.files, this.#durableEntries, this.#stores]) {
+      for (const path of [...paths.keys()]) if (isWithin(path, prefix)) paths.delete(path);
+    }
+    for (const path of [...this.directories])
+      if (path !== '' && path !== '/' && isWithin(path, prefix)) this.directories.delete(path);
+    this.#entryChanges = this.#entryChanges.filter(
+      ({ from, to }) => ![from, to].some((path) => path !== undefined && isWithin(path, prefix)),
+    );
+  }
+
   /** Ends all faults under `prefix`. What they lost stays lost. */
   repair(prefix = ''): void {
     this.#faults = this.#faults.filter((fault) => !fault.prefix.startsWith(prefix));
@@ -88,7 +105,7 @@ export class SimDisk {
   /** @throws DiskError as a fault says. */
   check(operation: DiskOperation, path: string): void {
     for (const fault of this.#faults) {
-      if (!path.startsWith(fault.prefix) || (fault.operation ?? operation) !== operation) continue;
+      if (!isWithin(path, fault.prefix) || (fault.operation ?? operation) !== operation) continue;
       throw new DiskError(fault.code, path, `${operation} of ${path}: ${fault.code} (injected)`);
     }
   }
@@ -169,6 +186,12 @@ export class SimDisk {
       if (to !== undefined) this.#durableEntries.set(to, file);
     }
   }
+}
+
+/** Whole path components, so that `disk` does not hold what is in `disk2`. */
+function isWithin(path: string, prefix: string): boolean {
+  if (prefix === '' || path === prefix) return true;
+  return path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
 }
 
 export function directoryOf(path: string): string {

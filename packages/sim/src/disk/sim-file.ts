@@ -5,6 +5,7 @@
  */
 import { assert } from '@cairnfs/base';
 import type { SimRandom } from '../random.ts';
+import { SparseBytes } from './sparse-bytes.ts';
 
 /** What a crash does to writes that were never synced: all gone, all there, or each on its own gone, there or torn. */
 export type UnsyncedFate = 'lose' | 'keep' | 'random';
@@ -16,16 +17,16 @@ interface Change {
   /** Size of the file before. */
   readonly oldSizeBytes: number;
   readonly newSizeBytes: number;
-  /** Where old content was lost. */
+  /** Where old content was lost; undefined when that was zeros. */
   readonly position: number;
-  readonly oldBytes: Uint8Array;
+  readonly oldBytes: Uint8Array | undefined;
   /** How much was written, or cut off. */
   readonly length: number;
   readonly isTruncation: boolean;
 }
 
 export class SimFile {
-  #bytes = new Uint8Array(0);
+  readonly #content = new SparseBytes();
   #sizeBytes = 0;
   #unsynced: Change[] = [];
   /** Changes ever made, so that a sync can name how far it reaches. */
@@ -49,7 +50,7 @@ export class SimFile {
   read(position: number, target: Uint8Array): number {
     const end = Math.min(this.#sizeBytes, position + target.length);
     if (end <= position) return 0;
-    target.set(this.#bytes.subarray(position, end));
+    this.#content.read(position, target.subarray(0, end - position));
     return end - position;
   }
 
@@ -57,7 +58,7 @@ export class SimFile {
     const newSizeBytes = Math.max(this.#sizeBytes, position + bytes.length);
     this.#remember({ position, length: bytes.length, newSizeBytes, isTruncation: false });
     this.#resize(newSizeBytes);
-    this.#bytes.set(bytes, position);
+    this.#content.write(position, bytes);
   }
 
   truncate(sizeBytes: number): void {
@@ -90,7 +91,10 @@ export class SimFile {
   flipBit(bitIndex: number): void {
     const index = Math.floor(bitIndex / 8);
     assert(index < this.#sizeBytes, () => `bit ${bitIndex} lies beyond the file's ${this.#sizeBytes} bytes`);
-    this.#bytes[index] = this.#bytes[index]! ^ (1 << (bitIndex % 8));
+    const byte = new Uint8Array(1);
+    this.#content.read(index, byte);
+    byte[0] = byte[0]! ^ (1 << (bitIndex % 8));
+    this.#content.write(index, byte);
   }
 
   crash(fate: UnsyncedFate, random: SimRandom): void {
@@ -102,9 +106,15 @@ export class SimFile {
     const redone: { change: Change; bytes: Uint8Array }[] = [];
     for (const change of changes.toReversed()) {
       const end = Math.min(change.position + change.length, change.newSizeBytes);
-      if (fate === 'random') redone.push({ change, bytes: this.#bytes.slice(change.position, end) });
+      if (fate === 'random') {
+        const bytes = new Uint8Array(end - change.position);
+        this.#content.read(change.position, bytes);
+        redone.push({ change, bytes });
+      }
       this.#resize(change.oldSizeBytes);
-      this.#bytes.set(change.oldBytes, change.position);
+      const oldEnd = Math.min(change.oldSizeBytes, change.position + change.length);
+      if (change.oldBytes !== undefined) this.#content.write(change.position, change.oldBytes);
+      else if (oldEnd > change.position) this.#content.clear(change.position, oldEnd);
     }
     for (const { change, bytes } of redone.reverse()) this.#redoInPart(change, bytes, random);
   }
@@ -122,7 +132,7 @@ export class SimFile {
       const length = Math.min(sectorEnd, bytes.length - offset);
       // A size that reached the disk without the data leaves zeros.
       if (outcome === 1 || random.chance(0.5)) {
-        this.#bytes.set(bytes.subarray(offset, offset + length), change.position + offset);
+        this.#content.write(change.position + offset, bytes.subarray(offset, offset + length));
       }
       offset += length;
     }
@@ -131,19 +141,18 @@ export class SimFile {
   #remember(change: Omit<Change, 'oldSizeBytes' | 'oldBytes'>): void {
     const { position, length } = change;
     const oldEnd = Math.min(this.#sizeBytes, position + length);
-    const oldBytes = oldEnd > position ? this.#bytes.slice(position, oldEnd) : new Uint8Array(0);
+    let oldBytes: Uint8Array | undefined;
+    if (oldEnd > position && this.#content.hasContent(position, oldEnd)) {
+      oldBytes = new Uint8Array(oldEnd - position);
+      this.#content.read(position, oldBytes);
+    }
     this.#unsynced.push({ ...change, oldSizeBytes: this.#sizeBytes, oldBytes });
     this.#changeCount += 1;
   }
 
   /** Bytes beyond the size are always zero, so that growing leaves holes of zeros. */
   #resize(sizeBytes: number): void {
-    if (sizeBytes > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(sizeBytes, 2 * this.#bytes.length));
-      grown.set(this.#bytes.subarray(0, this.#sizeBytes));
-      this.#bytes = grown;
-    }
-    if (sizeBytes < this.#sizeBytes) this.#bytes.fill(0, sizeBytes, this.#sizeBytes);
+    if (sizeBytes < this.#sizeBytes) this.#content.clear(sizeBytes, this.#sizeBytes);
     this.#sizeBytes = sizeBytes;
   }
 }

@@ -13,6 +13,8 @@ const MASTER = 'master';
 const MASTER_ADDRESS = 'master:9000';
 const READY_LIMIT_MS = 60_000; // virtual
 const READY_POLL_MS = 100;
+/** Small, so that segments fill and are dropped all the time; a record holds at most a chunk's worth of data. */
+const JOURNAL = { segmentBytes: 512 * 1024, roomAheadBytes: 256 * 1024 };
 /** Simulated disks hold a GiB. */
 const RESERVE_BYTES = 1024 * 1024;
 
@@ -40,7 +42,7 @@ export class SimulatedCluster {
   readonly #servers = new Map<string, SimulatedServer>();
   #clientCount = 0;
 
-  private constructor(options: SimulatedClusterOptions) {
+  constructor(options: SimulatedClusterOptions) {
     const { seed, chunkservers, disksPerChunkserver = 1, traceEntriesMax } = options;
     this.#options = options;
     this.simulation = new Simulation({ seed, ...(traceEntriesMax === undefined ? {} : { traceEntriesMax }) });
@@ -52,9 +54,14 @@ export class SimulatedCluster {
   /** Starts everything; writes work when it resolves. */
   static async start(options: SimulatedClusterOptions): Promise<SimulatedCluster> {
     const cluster = new SimulatedCluster(options);
-    await cluster.run(() => Promise.all([...cluster.#servers.values()].map((server) => server.start())));
-    await cluster.untilLive(options.chunkservers);
+    await cluster.begin();
     return cluster;
+  }
+
+  /** Starts all servers at once. */
+  async begin(): Promise<void> {
+    await this.run(() => Promise.all(this.servers.map((server) => server.start())));
+    await this.untilLive(this.#options.chunkservers);
   }
 
   server(name: string): SimulatedServer {
@@ -106,11 +113,18 @@ export class SimulatedCluster {
       failed: (failure) => this.failures.push(failure),
       boot: (seams) =>
         name === MASTER
-          ? startMaster(seams, { ...MASTER_DEFAULTS, listen: MASTER_ADDRESS, directory: 'data', ...master })
+          ? startMaster(seams, {
+              ...MASTER_DEFAULTS,
+              listen: MASTER_ADDRESS,
+              directory: 'data',
+              journal: JOURNAL,
+              ...master,
+            })
           : startChunkserver(seams, {
               ...CHUNKSERVER_DEFAULTS,
               quarantineGraceMs,
               reserveBytes: RESERVE_BYTES,
+              journal: JOURNAL,
               listen: `${name}:8080`,
               masters: [MASTER_ADDRESS],
               disks: this.disks,

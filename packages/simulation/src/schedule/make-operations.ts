@@ -11,6 +11,8 @@ import {
 } from './schedule.ts';
 
 const BLOCK_BYTES = 64 * 1024; // one checksum
+/** A read of a whole file asks for so much; few are longer. */
+const READ_BYTES_MAX = 4 * CHUNK_BYTES;
 /** Writes may begin up to here; appends make files longer. */
 const FILE_BYTES_USUAL = 3 * CHUNK_BYTES;
 const NAMES = ['/a', '/b', '/c', '/d', '/d/a', '/d/b', '/e', '/e/a'] as const;
@@ -65,7 +67,7 @@ function makeFileCall(random: SimRandom): PlannedFileCall {
       return { kind, length: random.chance(0.3) ? 0 : drawOffset(random) };
     case 'read':
       return random.chance(0.5)
-        ? { kind, offset: 0, length: 16 * CHUNK_BYTES }
+        ? { kind, offset: 0, length: READ_BYTES_MAX }
         : { kind, offset: drawOffset(random), length: drawLength(random) };
     case 'size':
       return { kind };

@@ -1,0 +1,218 @@
+/**
+ * Lets the faults of a schedule strike, and ends them. Each fault undoes itself after its time; `endAll` undoes what is
+ * left, after which the world is whole again and the cluster has to become so by itself.
+ */
+import { unreachable } from '@cairnfs/base';
+import type { FaultPoint, SimDisk, SimHost } from '@cairnfs/sim';
+import type { Fault, FaultKind, HostName, PlannedFault } from '../schedule/schedule.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+
+/** A host that a fault can take down and that comes back: a server, or a client with its workload. */
+export interface Restartable {
+  readonly host: SimHost;
+  crash(options: { unsynced: 'lose' | 'keep' | 'random' }): void;
+  start(): Promise<void>;
+}
+
+const CAPACITY_BYTES = 1024 ** 3; // of every simulated disk
+const CHUNK_FOLDER = '/chunks/';
+
+export class FaultInjector {
+  /** Faults that struck, by kind. */
+  readonly struck = new Map<FaultKind, number>();
+  readonly #cluster: SimulatedCluster;
+  readonly #clients: ReadonlyMap<HostName, Restartable>;
+  /** What would end each fault in force, by its number. */
+  readonly #endings = new Map<number, () => void>();
+  /** Hosts that are down by a fault, with how many faults hold them down. */
+  readonly #down = new Map<HostName, number>();
+  /** Chunkservers whose stable storage a fault damaged. */
+  readonly damaged = new Set<HostName>();
+  /** Servers that may have ended themselves because a fault struck their disk. */
+  readonly brokenDisks = new Set<HostName>();
+  #isOver = false;
+
+  constructor(cluster: SimulatedCluster, clients: ReadonlyMap<HostName, Restartable>) {
+    this.#cluster = cluster;
+    this.#clients = clients;
+  }
+
+  plan(faults: readonly PlannedFault[]): void {
+    for (const { id, atMs, fault } of faults) {
+      this.#cluster.simulation.clock.after(atMs, () => {
+        if (!this.#isOver) this.#strike(id, fault);
+      });
+    }
+  }
+
+  /** Ends every fault; no other strikes. */
+  endAll(): void {
+    this.#isOver = true;
+    for (const id of [...this.#endings.keys()]) this.#end(id);
+    const { network, hosts } = this.#cluster.simulation;
+    network.heal();
+    for (const host of hosts) host.disk.repair();
+  }
+
+  #strike(id: number, fault: Fault): void {
+    const { simulation } = this.#cluster;
+    const { network, trace } = simulation;
+    const { kind } = fault;
+    trace.record('fault', kind, { id, ...fault });
+    this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
+    switch (kind) {
+      case 'crash':
+        this.#atPoint(id, fault, () => this.#takeDown(id, fault.host, fault, fault.downMs));
+        return;
+      case 'pause':
+        this.#atPoint(id, fault, () => {
+          if (this.#host(fault.host).isRunning) this.#host(fault.host).stall(fault.durationMs);
+        });
+        return;
+      case 'clock':
+        this.#host(fault.host).adjustClock({ rate: fault.rate, wallOffsetMs: fault.wallOffsetMs });
+        return;
+      case 'partition':
+        network.cut(fault.from, fault.to);
+        if (!fault.isOneWay) network.cut(fault.to, fault.from);
+        this.#endAfter(id, fault.durationMs, () => {
+          network.mend(fault.from, fault.to);
+          if (!fault.isOneWay) network.mend(fault.to, fault.from);
+        });
+        return;
+      case 'slowLink':
+        network.slow(fault.from, fault.to, fault.extraMs);
+        this.#endAfter(id, fault.durationMs, () => network.quicken(fault.from, fault.to));
+        return;
+      case 'delays': {
+        const usual = network.conditions.latencyMs;
+        network.conditions.latencyMs = fault.latencyMs;
+        this.#endAfter(id, fault.durationMs, () => {
+          network.conditions.latencyMs = usual;
+        });
+        return;
+      }
+      case 'lossyNetwork':
+        network.conditions.resetChance = fault.resetChance;
+        this.#endAfter(id, fault.durationMs, () => {
+          network.conditions.resetChance = 0;
+        });
+        return;
+      case 'resetConnections':
+        network.resetConnections(fault.host);
+        return;
+      case 'diskErrors': {
+        this.brokenDisks.add(fault.host);
+        const { disk } = this.#host(fault.host);
+        const broken = {
+          prefix: this.#folder(fault.host, fault.disk),
+          operation: fault.operation,
+          code: 'EIO',
+        } as const;
+        disk.break(broken);
+        // A disk that failed is out of service until somebody has mended it and started the server again.
+        this.#endAfter(id, fault.durationMs, () => {
+          disk.mend(broken);
+          if (fault.host !== 'master') this.#takeDown(id, fault.host, { unsynced: 'keep' }, 0);
+        });
+        return;
+      }
+      case 'diskFull': {
+        this.brokenDisks.add(fault.host);
+        const { disk } = this.#host(fault.host);
+        fill(disk, fault.freeBytes);
+        this.#endAfter(id, fault.durationMs, () => disk.setCapacity('', CAPACITY_BYTES));
+        return;
+      }
+      case 'slowDisk': {
+        const { disk } = this.#host(fault.host);
+        disk.timing.slowness = fault.slowness;
+        this.#endAfter(id, fault.durationMs, () => {
+          disk.timing.slowness = 1;
+        });
+        return;
+      }
+      case 'bitRot':
+        this.#rot(fault.host, fault);
+        return;
+      case 'lostDisk':
+        this.damaged.add(fault.host);
+        this.brokenDisks.add(fault.host);
+        this.#takeDown(id, fault.host, { unsynced: 'lose' }, fault.downMs);
+        this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
+        return;
+      default:
+        unreachable(kind);
+    }
+  }
+
+  /** Now, or when the host's process next comes by the point. */
+  #atPoint(id: number, fault: { host: HostName; point?: FaultPoint }, strike: () => void): void {
+    const host = this.#host(fault.host);
+    if (fault.point === undefined || !host.isRunning) strike();
+    else {
+      host.ambush(fault.point, () => {
+        if (this.#isOver) return;
+        this.#cluster.simulation.trace.record('fault', 'at point', { id, point: fault.point });
+        strike();
+      });
+    }
+  }
+
+  #takeDown(id: number, name: HostName, { unsynced }: { unsynced: 'lose' | 'keep' | 'random' }, downMs: number): void {
+    const target = this.#restartable(name);
+    target.crash({ unsynced });
+    this.#down.set(name, (this.#down.get(name) ?? 0) + 1);
+    this.#endAfter(id, downMs, () => {
+      const count = this.#down.get(name)! - 1;
+      this.#down.set(name, count);
+      if (count === 0) void target.start();
+    });
+  }
+
+  #rot(name: HostName, { choice, bits }: { choice: number; bits: number }): void {
+    const { disk } = this.#host(name);
+    const paths = [...disk.files].filter(([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0);
+    if (paths.length === 0) return;
+    const [path, file] = paths[Math.floor(choice * paths.length)]!;
+    this.damaged.add(name);
+    this.brokenDisks.add(name);
+    for (let bit = 0; bit < bits; bit++) {
+      const ratio = (choice * 7919 * (bit + 1)) % 1;
+      disk.flipBit(path, Math.floor(ratio * file.sizeBytes * 8));
+    }
+    this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes: file.sizeBytes });
+  }
+
+  #endAfter(id: number, durationMs: number, end: () => void): void {
+    this.#endings.set(id, end);
+    this.#cluster.simulation.clock.after(durationMs, () => {
+      if (this.#endings.get(id) === end) this.#end(id);
+    });
+  }
+
+  #end(id: number): void {
+    const end = this.#endings.get(id);
+    this.#endings.delete(id);
+    this.#cluster.simulation.trace.record('fault', 'end', { id });
+    end?.();
+  }
+
+  #restartable(name: HostName): Restartable {
+    return this.#clients.get(name) ?? this.#cluster.server(name);
+  }
+
+  #host(name: HostName): SimHost {
+    return this.#restartable(name).host;
+  }
+
+  #folder(name: HostName, disk: number): string {
+    return name === 'master' ? '' : this.#cluster.disks[disk]!;
+  }
+}
+
+/** Leaves so much room. */
+function fill(disk: SimDisk, freeBytes: number): void {
+  const { totalBytes, freeBytes: nowFree } = disk.space('');
+  disk.setCapacity('', totalBytes - nowFree + freeBytes);
+}

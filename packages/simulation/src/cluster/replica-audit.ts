@@ -1,0 +1,50 @@
+/** Reads every copy of every chunk of the files at rest, each from its own server, for comparison. */
+import { concatBytes, toFsError } from '@cairnfs/base';
+import type { CairnClient } from '@cairnfs/client';
+
+export interface AuditedReplica {
+  readonly address: string;
+  /** As that server read it. */
+  readonly bytes?: Uint8Array;
+  /** Why it did not. */
+  readonly error?: string;
+}
+
+export interface AuditedChunk {
+  readonly path: string;
+  /** In the file. */
+  readonly offset: number;
+  readonly length: number;
+  readonly handle: string;
+  readonly version: number;
+  readonly replicas: readonly AuditedReplica[];
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+
+export async function auditReplicas(client: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
+  const audited: AuditedChunk[] = [];
+  for (const path of paths) {
+    const { chunks } = await client.locate(path, { timeoutMs: CALL_TIMEOUT_MS });
+    for (const chunk of chunks) {
+      const { offset, length, handle, version } = chunk;
+      const replicas = await Promise.all(chunk.replicas.map(({ address }) => readOne(client, chunk, address)));
+      audited.push({ path, offset, length, handle, version, replicas });
+    }
+  }
+  return audited;
+}
+
+async function readOne(
+  client: CairnClient,
+  chunk: Parameters<CairnClient['readReplica']>[0],
+  address: string,
+): Promise<AuditedReplica> {
+  try {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of client.readReplica(chunk, address)) pieces.push(piece);
+    return { address, bytes: concatBytes(pieces) };
+  } catch (error) {
+    return { address, error: toFsError(error).message };
+  }
+}

@@ -1,0 +1,73 @@
+/** What `npm run simulate` was told. */
+import { parseArgs } from 'node:util';
+import { PROFILES } from '../schedule/profiles.ts';
+
+export interface Options {
+  /** Of the first schedule; the others follow it. */
+  readonly seed: number;
+  readonly schedules: number;
+  /** No schedule begins after so many minutes of real time. */
+  readonly minutes: number;
+  readonly profile: string;
+  readonly workers: number;
+  readonly isTraced: boolean;
+}
+
+export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME] [--workers N]
+       npm run simulate -- --seed S --trace [--profile NAME]
+
+Runs whole clusters on virtual time under random faults and checks what clients saw. The same seed gives the same run.
+
+  --schedules N   how many to run (100; without a limit when --minutes is given)
+  --seed S        of the first one; by default drawn from the clock
+  --minutes M     stop beginning new ones after so long
+  --profile NAME  ${Object.keys(PROFILES).join(', ')}
+  --workers N     threads (1)
+  --trace         run the one seed and print its story`;
+
+const SEED_MAX = 2 ** 48; // leaves room to count on from
+
+/** @throws Error  with a message for the one who typed it. */
+export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      schedules: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      profile: { type: 'string', default: 'default' },
+      workers: { type: 'string', default: '1' },
+      trace: { type: 'boolean', default: false },
+    },
+  });
+  if (!Object.hasOwn(PROFILES, values.profile)) {
+    throw new Error(`--profile ${values.profile}: there are ${Object.keys(PROFILES).join(', ')}`);
+  }
+  if (values.trace && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
+  const minutes = positive('minutes', values.minutes ?? 'Infinity');
+  return {
+    seed: values.seed === undefined ? nowMs % SEED_MAX : whole('seed', values.seed, 0),
+    schedules:
+      values.schedules === undefined && minutes < Number.POSITIVE_INFINITY
+        ? Number.POSITIVE_INFINITY
+        : whole('schedules', values.schedules ?? '100', 1),
+    minutes,
+    profile: values.profile,
+    workers: whole('workers', values.workers, 1),
+    isTraced: values.trace,
+  };
+}
+
+function whole(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > SEED_MAX) {
+    throw new Error(`--${name} ${text}: a whole number from ${least} is wanted`);
+  }
+  return value;
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name} ${text}: a number above 0 is wanted`);
+  return value;
+}

@@ -1,0 +1,32 @@
+/** One seed: its run, and what came of it as plain data that can cross to another thread. */
+import { makeSchedule } from '../schedule/make-schedule.ts';
+import { PROFILES } from '../schedule/profiles.ts';
+import { type RunResult, runSchedule, type Violation } from '../workload/run-schedule.ts';
+
+export interface SeedReport {
+  readonly seed: number;
+  readonly operations: { readonly done: number; readonly refused: number; readonly open: number };
+  readonly faults: Readonly<Record<string, number>>;
+  /** How often each event was traced. */
+  readonly events: Readonly<Record<string, number>>;
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly virtualMs: number;
+}
+
+export async function runSeed(seed: number, profile: string): Promise<SeedReport> {
+  return reportOf(seed, await runSchedule(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! })));
+}
+
+export function reportOf(seed: number, { history, faults, events, ...rest }: RunResult): SeedReport {
+  const { violations, traceHash, virtualMs } = rest;
+  return {
+    seed,
+    operations: { done: history.okCount, refused: history.failedCount, open: history.unknownCount },
+    faults: Object.fromEntries(faults),
+    events: Object.fromEntries(events),
+    violations,
+    traceHash,
+    virtualMs,
+  };
+}

@@ -1,0 +1,52 @@
+/** What many runs came to. */
+import { COVERAGE, countCoverage } from './coverage.ts';
+import type { SeedReport } from './run-seed.ts';
+
+export class Summary {
+  schedules = 0;
+  readonly failed: SeedReport[] = [];
+  #operations = { done: 0, refused: 0, open: 0 };
+  #virtualMs = 0;
+  readonly #faults = new Map<string, number>();
+  readonly #coverage = new Map<string, number>(Object.keys(COVERAGE).map((name) => [name, 0]));
+
+  add(report: SeedReport): void {
+    this.schedules += 1;
+    this.#virtualMs += report.virtualMs;
+    for (const key of ['done', 'refused', 'open'] as const) this.#operations[key] += report.operations[key];
+    for (const [kind, count] of Object.entries(report.faults)) increase(this.#faults, kind, count);
+    for (const [name, count] of Object.entries(countCoverage(report.events))) increase(this.#coverage, name, count);
+    if (report.violations.length > 0) this.failed.push(report);
+  }
+
+  /** One line. */
+  progress(elapsedMs: number): string {
+    const rate = (this.schedules / elapsedMs) * 1000;
+    return `${this.schedules} schedules, ${rate.toFixed(1)}/s, ${this.failed.length} with violations`;
+  }
+
+  format(elapsedMs: number, profile: string): string {
+    const { done, refused, open } = this.#operations;
+    const lines = [
+      `schedules   ${this.schedules} in ${(elapsedMs / 1000).toFixed(1)} s: ${((this.schedules / elapsedMs) * 1000).toFixed(1)}/s, ${(this.#virtualMs / elapsedMs).toFixed(0)} times real time`,
+      `operations  ${done + refused + open}: ${done} done, ${refused} refused, ${open} with open outcome`,
+      `faults      ${list(this.#faults)}`,
+      `seen        ${list(this.#coverage)}`,
+      `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,
+    ];
+    for (const { seed, violations } of this.failed) {
+      for (const { check, summary } of violations) lines.push(`  seed ${seed}  ${check}: ${summary}`);
+      lines.push(`    npm run simulate -- --seed ${seed} --profile ${profile} --trace`);
+    }
+    return lines.join('\n');
+  }
+}
+
+function increase(counts: Map<string, number>, name: string, by: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+function list(counts: ReadonlyMap<string, number>): string {
+  const parts = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} ${count}`);
+  return parts.join(', ') || 'none';
+}

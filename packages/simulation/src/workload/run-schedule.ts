@@ -1,0 +1,204 @@
+/**
+ * One run: a cluster serves, clients ask, faults strike, all heals; then the files are read once more and every copy is
+ * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
+ */
+import type { CairnClient } from '@cairnfs/client';
+import type { TraceEntry } from '@cairnfs/sim';
+import { FaultInjector } from '../cluster/fault-injector.ts';
+import { heal } from '../cluster/heal.ts';
+import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
+import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
+import type { ServerFailure } from '../cluster/simulated-server.ts';
+import { type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import { HistoryRecorder } from './recorder.ts';
+import { WorkloadClient } from './workload-client.ts';
+
+/** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
+const HEAL_LIMIT_MS = 240_000;
+/** An operation may outlast its patience by what its process did not run. */
+const HANG_MARGIN_MS = 2000;
+const FINAL_PATIENCE_MS = 60_000;
+const POLL_MS = 250;
+
+/** Shorter than in production, so that a minute of virtual time holds several of each. */
+const MASTER_SETTINGS = {
+  chunkLeaseMs: 20_000,
+  garbageGraceMs: 10_000,
+  safeModeMs: 5000,
+} as const;
+const QUARANTINE_GRACE_MS = 30_000;
+
+export interface Violation {
+  readonly check: string;
+  readonly summary: string;
+  readonly details: string;
+}
+
+export interface RunResult {
+  readonly history: HistoryRecorder;
+  readonly audit: readonly AuditedChunk[];
+  /** What the run itself found wrong: hangs, broken invariants, servers that gave up, a cluster that does not heal. */
+  readonly violations: readonly Violation[];
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  /** How often each event was traced. */
+  readonly events: ReadonlyMap<string, number>;
+  readonly traceHash: string;
+  readonly trace: readonly TraceEntry[];
+  readonly eventCount: number;
+  readonly virtualMs: number;
+}
+
+export async function runSchedule(
+  schedule: Schedule,
+  options: { traceEntriesMax?: number; observe?: (cluster: SimulatedCluster) => void } = {},
+): Promise<RunResult> {
+  const run = new Run(schedule);
+  return run.result(options);
+}
+
+class Run {
+  readonly #schedule: Schedule;
+  readonly #history = new HistoryRecorder();
+  readonly #violations: Violation[] = [];
+  #audit: AuditedChunk[] = [];
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+  }
+
+  async result({
+    traceEntriesMax = 2000,
+    observe,
+  }: {
+    traceEntriesMax?: number;
+    observe?: (cluster: SimulatedCluster) => void;
+  }): Promise<RunResult> {
+    const { seed, shape } = this.#schedule;
+    const cluster = new SimulatedCluster({
+      seed,
+      chunkservers: shape.chunkservers,
+      disksPerChunkserver: shape.disksPerChunkserver,
+      master: MASTER_SETTINGS,
+      quarantineGraceMs: QUARANTINE_GRACE_MS,
+      traceEntriesMax,
+    });
+    observe?.(cluster);
+    const { simulation } = cluster;
+    let injector: FaultInjector | undefined;
+    try {
+      await cluster.begin();
+      const admin = cluster.client('admin');
+      await simulation.run(this.#prepare(admin));
+      const clients = this.#clients(cluster);
+      injector = new FaultInjector(cluster, clients);
+      injector.plan(this.#schedule.faults);
+      for (const client of clients.values()) void client.start();
+      await simulation.runFor(this.#schedule.durationMs);
+      injector.endAll();
+      await simulation.run(this.#finish(cluster, [...clients.values()], admin), 2 * HEAL_LIMIT_MS);
+      this.#judgeFailures(cluster.failures, injector);
+    } catch (error) {
+      const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
+      this.#violations.push({ check: 'invariant', summary: message, details: stack });
+    }
+    return {
+      history: this.#history,
+      audit: this.#audit,
+      violations: this.#violations,
+      faults: injector?.struck ?? new Map(),
+      events: simulation.trace.counts,
+      traceHash: `${simulation.trace.hash}:${simulation.eventCount}`,
+      trace: simulation.trace.entries,
+      eventCount: simulation.eventCount,
+      virtualMs: simulation.nowMs,
+    };
+  }
+
+  async #prepare(client: CairnClient): Promise<void> {
+    const { files, subtrees } = this.#schedule.shape;
+    await Promise.all([client.mkdir('/files'), client.mkdir('/names')]);
+    const made: Promise<unknown>[] = [];
+    for (let file = 0; file < files; file++) made.push(client.open(filePath(file), 'wx'));
+    for (let subtree = 0; subtree < subtrees; subtree++) made.push(client.mkdir(subtreePath(subtree)));
+    await Promise.all(made);
+  }
+
+  #clients(cluster: SimulatedCluster): Map<string, WorkloadClient> {
+    const { operations, shape } = this.#schedule;
+    const clients = new Map<string, WorkloadClient>();
+    for (let client = 0; client < shape.clients; client++) {
+      const name = `client-${client + 1}`;
+      const mine = operations.filter((operation) => operation.client === client);
+      clients.set(name, new WorkloadClient({ cluster, name, operations: mine, history: this.#history }));
+    }
+    return clients;
+  }
+
+  /** No fault strikes any more: everything must come to its end. */
+  async #finish(cluster: SimulatedCluster, clients: readonly WorkloadClient[], admin: CairnClient): Promise<void> {
+    const { simulation } = cluster;
+    while (clients.some((client) => !client.isDone)) {
+      for (const client of clients) this.#judgeHang(client, simulation.nowMs);
+      if (this.#violations.length > 0) return;
+      await simulation.clock.sleep(POLL_MS);
+    }
+    const wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    if (wrong !== undefined) {
+      this.#violations.push({
+        check: 'heal',
+        summary: `not whole ${HEAL_LIMIT_MS / 1000} s after the last fault: ${wrong}`,
+        details: wrong,
+      });
+    }
+    await this.#readAll(admin);
+    const paths = Array.from({ length: this.#schedule.shape.files }, (_, file) => filePath(file));
+    this.#audit = await auditReplicas(admin, paths);
+  }
+
+  #judgeHang({ underWay, host }: WorkloadClient, nowMs: number): void {
+    if (underWay === undefined) return;
+    const { operation, sinceMs } = underWay;
+    // Faults may have stopped the process; since they are over, it has run.
+    const runningSinceMs = Math.max(sinceMs, this.#schedule.durationMs);
+    const limitMs = operation.timeoutMs + HANG_MARGIN_MS;
+    if (nowMs - runningSinceMs <= limitMs) return;
+    this.#violations.push({
+      check: 'hang',
+      summary: `${host.name}: operation ${operation.id} still runs ${limitMs} ms after it began`,
+      details: JSON.stringify(operation),
+    });
+  }
+
+  /** Final contents, as reads and listings of one more client. */
+  async #readAll(admin: CairnClient): Promise<void> {
+    const { files, subtrees } = this.#schedule.shape;
+    const patience = { timeoutMs: FINAL_PATIENCE_MS };
+    for (let file = 0; file < files; file++) {
+      const { size } = await admin.stat(filePath(file), patience);
+      const call = { kind: 'read', offset: 0, length: size + 1 } as const;
+      await this.#history.file(admin, { client: 'admin', file, call, ...patience });
+      await this.#history.file(admin, { client: 'admin', file, call: { kind: 'size' }, ...patience });
+    }
+    for (let subtree = 0; subtree < subtrees; subtree++) await this.#listAll(admin, subtree, subtreePath(subtree));
+  }
+
+  async #listAll(admin: CairnClient, subtree: number, path: string): Promise<void> {
+    const base = { client: 'admin', subtree, timeoutMs: FINAL_PATIENCE_MS };
+    const listed = await this.#history.names(admin, { ...base, call: { kind: 'list', path } });
+    for (const name of listed?.names ?? []) {
+      const entry = `${path}/${name}`;
+      const stat = await this.#history.names(admin, { ...base, call: { kind: 'stat', path: entry } });
+      if (stat?.type === 'directory') await this.#listAll(admin, subtree, entry);
+      else await this.#history.names(admin, { ...base, call: { kind: 'read', path: entry } });
+    }
+  }
+
+  /** A server may end itself because of its disk, when a fault broke that; for no other reason. */
+  #judgeFailures(failures: readonly ServerFailure[], injector: FaultInjector): void {
+    for (const { host, atMs, during, error } of failures) {
+      if (injector.brokenDisks.has(host)) continue;
+      const summary = `${host} ended itself (${during}) at ${Math.round(atMs)} ms: ${error.message}`;
+      this.#violations.push({ check: 'server', summary, details: error.stack ?? summary });
+    }
+  }
+}

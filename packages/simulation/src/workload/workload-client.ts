@@ -1,0 +1,85 @@
+/**
+ * One client of a run: a host with the real SDK that works through its operations in order. When a fault ends its
+ * process, the operation then under way stays open for ever, and the next process goes on with the one after it.
+ */
+import type { CairnClient } from '@cairnfs/client';
+import type { CrashOptions, SimHost } from '@cairnfs/sim';
+import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
+import type { PlannedOperation } from '../schedule/schedule.ts';
+import { fileCallOf, namespaceCallOf } from './perform.ts';
+import type { HistoryRecorder } from './recorder.ts';
+
+export interface WorkloadParts {
+  readonly cluster: SimulatedCluster;
+  readonly name: string;
+  /** In order of time. */
+  readonly operations: readonly PlannedOperation[];
+  readonly history: HistoryRecorder;
+}
+
+export class WorkloadClient {
+  readonly host: SimHost;
+  /** Of the operation under way, and since when. */
+  underWay: { operation: PlannedOperation; sinceMs: number } | undefined;
+  readonly #parts: WorkloadParts;
+  readonly #startMs: number;
+  #next = 0;
+  #life = 0;
+  #client: CairnClient | undefined;
+
+  constructor(parts: WorkloadParts) {
+    this.#parts = parts;
+    this.#startMs = parts.cluster.simulation.nowMs;
+    this.host = parts.cluster.simulation.host(parts.name);
+  }
+
+  get isDone(): boolean {
+    return this.#next >= this.#parts.operations.length && this.underWay === undefined;
+  }
+
+  /** Begins a process that takes the operations from where the last one left off. */
+  async start(): Promise<void> {
+    this.#life += 1;
+    void this.#work(this.#life);
+  }
+
+  crash(options: CrashOptions): void {
+    this.#life += 1;
+    this.underWay = undefined;
+    if (this.host.isRunning) this.host.crash(options);
+  }
+
+  async close(): Promise<void> {
+    if (this.host.isRunning) await this.#client?.close();
+  }
+
+  async #work(life: number): Promise<void> {
+    const { cluster, name, operations } = this.#parts;
+    const { simulation } = cluster;
+    const client = cluster.client(name);
+    this.#client = client;
+    // Each process is a client of its own: it shares nothing with the one before.
+    const clientName = life === 1 ? name : `${name}.${life}`;
+    while (this.#next < operations.length) {
+      const operation = operations[this.#next]!;
+      const waitMs = this.#startMs + operation.atMs - simulation.nowMs;
+      if (waitMs > 0) await simulation.clock.sleep(waitMs);
+      if (life !== this.#life) return;
+      this.#next += 1;
+      this.underWay = { operation, sinceMs: simulation.nowMs };
+      await this.#perform(client, clientName, operation);
+      if (life !== this.#life) return;
+      this.underWay = undefined;
+    }
+  }
+
+  async #perform(sdk: CairnClient, client: string, { id, call, timeoutMs }: PlannedOperation): Promise<void> {
+    const { history } = this.#parts;
+    if (call.on === 'file') {
+      await history.file(sdk, { client, file: call.file, call: fileCallOf(call.call, id), timeoutMs });
+    } else {
+      const { subtree } = call;
+      await history.names(sdk, { client, subtree, call: namespaceCallOf(subtree, call.call, id), timeoutMs });
+    }
+  }
+}

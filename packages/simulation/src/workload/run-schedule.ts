@@ -9,7 +9,7 @@ import { heal } from '../cluster/heal.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { ServerFailure } from '../cluster/simulated-server.ts';
-import { type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
 import { HistoryRecorder } from './recorder.ts';
 import { WorkloadClient } from './workload-client.ts';
 
@@ -22,6 +22,7 @@ const POLL_MS = 250;
 
 /** Shorter than in production, so that a minute of virtual time holds several of each. */
 const MASTER_SETTINGS = {
+  chunkBytes: CHUNK_BYTES,
   chunkLeaseMs: 20_000,
   garbageGraceMs: 10_000,
   safeModeMs: 5000,

@@ -117,7 +117,7 @@ export class Settler {
     replica.refresh({ summedLength: length, summedSequence: last.sequence, settledSequence, isInFile: true });
     await store.durable(appended);
     await store.files.use(store.chunkPath(handle), 'readWrite', async (file) => {
-      for (const mutation of batch) await place(file, mutation);
+      await place(file, batch);
       await file.sync();
     });
     store.append(handle, { $case: 'settled', value: { sequence: last.sequence } });
@@ -179,12 +179,27 @@ function isMissing(error: unknown): boolean {
 
 const ZEROS = new Uint8Array(BLOCK_BYTES);
 
-async function place(file: DiskFile, { offset, bytes, lengthBefore }: Unsettled): Promise<void> {
-  // The file may hold bytes of an upload there that were cut off or never acknowledged.
-  for (let at = lengthBefore; at < offset; at += BLOCK_BYTES) {
-    await file.write(at, [ZEROS.subarray(0, Math.min(BLOCK_BYTES, offset - at))]);
+/** In their order; those that go on where the one before ended are written together, as a log's appends do. */
+async function place(file: DiskFile, batch: readonly Unsettled[]): Promise<void> {
+  let run: Uint8Array[] = [];
+  let runStart = 0;
+  let runEnd = 0;
+  const writeRun = (): Promise<void> => file.write(runStart, run);
+  for (const { offset, bytes, lengthBefore } of batch) {
+    const goesOn = offset === runEnd && lengthBefore >= offset && runEnd - runStart < FRAME_DATA_BYTES_MAX;
+    if (!goesOn) {
+      await writeRun();
+      run = [];
+      runStart = offset;
+      // The file may hold bytes of an upload there that were cut off or never acknowledged.
+      for (let at = lengthBefore; at < offset; at += BLOCK_BYTES) {
+        await file.write(at, [ZEROS.subarray(0, Math.min(BLOCK_BYTES, offset - at))]);
+      }
+    }
+    run.push(bytes);
+    runEnd = offset + bytes.length;
   }
-  await file.write(offset, [bytes]);
+  await writeRun();
 }
 
 function touchedBlocks(batch: readonly Unsettled[]): number[] {

@@ -1,36 +1,26 @@
 /**
- * One chunk at the server that leads it, or wants to (GFS §3.1; docs/spec/mutations.md). It gives mutations their order,
- * stages them here and at every other member at once, commits in order when all are READY, and answers.
+ * One chunk at the server that leads it, or wants to (GFS §3.1; docs/spec/mutations.md): takes the chunk's lease, brings
+ * its view to every member, and gives both back. What happens between is a `PrimaryTerm`; this decides when one begins and
+ * ends, and what becomes of the mutations that it leaves.
  *
- * Invariants: while serving, the staged mutations of the replica are exactly those in flight here, in order; nothing is
- * committed without READY of every member of the view in this term; nothing is answered without both leases.
+ * Invariants: there is at most one term that has not ended; every mutation is settled in the end.
  */
 import { assert, FsError, toFsError } from '@cairnfs/base';
-import { ChunkserverPeerMethods, type ChunkView, MasterControlMethods } from '@cairnfs/protocol';
+import type { ChunkView } from '@cairnfs/protocol';
+import { askForNextView } from '../view/failed-members.ts';
 import type { LeaseAnswer, LeaseCalls } from '../view/lease-calls.ts';
 import { notPrimary } from '../view/lease-calls.ts';
 import { type LeaseEvent, type LeaseState, nextLeaseState } from '../view/lease-state.ts';
-import { otherMembers, runViewRound } from '../view/view-round.ts';
-import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
-import {
-  COMMIT_DELAY_MS,
-  DRAIN_TIMEOUT_MS,
-  IN_FLIGHT_BYTES_MAX,
-  IN_FLIGHT_MUTATIONS_MAX,
-  LEASE_IDLE_MS,
-  LEASE_MARGIN_MS,
-  PEER_CALL_TIMEOUT_MS,
-  STAGE_TIMEOUT_MS,
-  VIEW_CHANGE_TIMEOUT_MS,
-  VIEW_CHANGES_IN_ROW_MAX,
-  WAITING_BYTES_MAX,
-  WAITING_MUTATIONS_MAX,
-} from './limits.ts';
+import { runViewRound } from '../view/view-round.ts';
+import { answerWithoutLease } from './closed-chunk.ts';
+import { commitReplica } from './commit.ts';
+import { InFlight } from './in-flight.ts';
+import { DRAIN_TIMEOUT_MS, LEASE_IDLE_MS, LEASE_MARGIN_MS, VIEW_CHANGES_IN_ROW_MAX } from './limits.ts';
 import { type MutationCall, outcomeUnknown } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
-import type { StagedMutation } from './mutation-log.ts';
-import { writeOperation } from './operation-id.ts';
+import { PrimaryTerm } from './primary-term.ts';
 import type { MutableReplica } from './replica-port.ts';
+import { WaitingMutations } from './waiting-mutations.ts';
 
 export interface PrimaryChunkOptions {
   readonly context: MutationContext;
@@ -40,19 +30,12 @@ export interface PrimaryChunkOptions {
   readonly committed: (chunk: PrimaryChunk) => void;
 }
 
-interface ReadyMember {
-  readonly id: number;
-  readonly address: string;
-  /** Everything up to here is on its stable storage. */
-  readySequence: number;
-}
-
-/** What serving needs; made anew by every installation. */
-interface Serving {
+/** A view that every member has: staged exactly up to `sequence`, in `term`. */
+interface InstalledView {
   readonly view: ChunkView;
   readonly term: number;
   readonly replica: MutableReplica;
-  readonly others: readonly ReadyMember[];
+  readonly sequence: number;
 }
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: FsError) => void };
@@ -66,26 +49,18 @@ export class PrimaryChunk {
   #state: LeaseState = 'idle';
   /** Raised by every change of state: what was asked in an earlier round is answered in vain. */
   #round = 0;
-  #serving: Serving | undefined;
+  /** Of the installed view, from then until another is granted or the lease ends. */
+  #term: PrimaryTerm | undefined;
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   /** Of the view last granted. */
   #viewVersion = 0;
   #lease = 0;
   #viewChangesInRow = 0;
 
-  /** Staged and unanswered, in order of sequence. */
-  #inFlight: MutationCall[] = [];
-  #inFlightBytes = 0;
-  /** Not staged anywhere yet. */
-  #waiting: MutationCall[] = [];
-  #waitingBytes = 0;
+  readonly #inFlight = new InFlight();
+  readonly #waiting: WaitingMutations;
   #servingWaiters: Waiter[] = [];
   #drainWaiters: Waiter[] = [];
-
-  #lastMutationMs = 0;
-  #lastCommitMs = 0;
-  /** The commit point the other members were told. */
-  #toldSequence = 0;
   #reportedSequence = 0;
 
   constructor({ context, leases, handle, committed }: PrimaryChunkOptions) {
@@ -93,6 +68,7 @@ export class PrimaryChunk {
     this.#leases = leases;
     this.handle = handle;
     this.#committed = committed;
+    this.#waiting = new WaitingMutations(handle);
   }
 
   get state(): LeaseState {
@@ -101,11 +77,11 @@ export class PrimaryChunk {
 
   /** Nothing is held, under way or waited for. */
   get isAtRest(): boolean {
-    return this.#state === 'idle' && this.#waiting.length === 0 && this.#servingWaiters.length === 0;
+    return this.#state === 'idle' && this.#waiting.count === 0 && this.#servingWaiters.length === 0;
   }
 
   get view(): ChunkView | undefined {
-    return this.#serving?.view;
+    return this.#term?.view;
   }
 
   /** The lease is wanted on. */
@@ -120,7 +96,7 @@ export class PrimaryChunk {
 
   /** Mutations staged here and not answered. */
   get inFlightCount(): number {
-    return this.#inFlight.length;
+    return this.#inFlight.count;
   }
 
   isServing(): boolean {
@@ -135,11 +111,16 @@ export class PrimaryChunk {
 
   /** What a heartbeat tells the master: undefined unless the commit point moved since the last one told. */
   commitMoved(): { version: number; committedLength: number; sequence: number } | undefined {
-    if (this.#state !== 'serving' || this.#serving === undefined) return undefined;
-    const { log } = this.#serving.replica;
+    if (this.#state !== 'serving' || this.#term === undefined) return undefined;
+    const { log } = this.#term.replica;
     if (log.committedSequence === this.#reportedSequence) return undefined;
     this.#reportedSequence = log.committedSequence;
     return { version: log.version, committedLength: log.committedLength, sequence: log.committedSequence };
+  }
+
+  /** Tells the members the commit point when no further mutation carried it. @returns whether one is still owed. */
+  commitPointDue(nowMs: number): boolean {
+    return this.#state === 'serving' && this.#term !== undefined && this.#term.commitPointDue(nowMs);
   }
 
   /** Takes a mutation on its way; the call is settled in every case. */
@@ -147,8 +128,9 @@ export class PrimaryChunk {
     try {
       this.#checkExpiry();
       this.#checkArrival(call);
-      if (this.#state === 'serving' && this.#waiting.length === 0 && this.#hasRoomFor(call)) this.#admit(call);
-      else this.#wait(call);
+      const mayGo = this.#state === 'serving' && this.#waiting.count === 0 && this.#inFlight.hasRoomFor(call);
+      if (mayGo) this.#serving().admit(call);
+      else this.#waiting.add(call);
     } catch (error) {
       call.fail(toFsError(error));
       return;
@@ -178,12 +160,12 @@ export class PrimaryChunk {
   /** Looks for the end of the lease and for idleness. */
   sweep(): void {
     this.#checkExpiry();
-    const { replica } = this.#serving ?? {};
+    const replica = this.#term?.replica;
     if (replica !== undefined && this.#context.replicas.find(this.handle) !== replica) {
       this.#end('expired', outcomeUnknown(this.handle, 'the disk of its replica went'));
     }
-    if (this.#state !== 'serving' || this.#inFlight.length > 0 || this.#waiting.length > 0) return;
-    if (this.#context.clock.nowMs() - this.#lastMutationMs < LEASE_IDLE_MS) return;
+    if (this.#state !== 'serving' || this.#inFlight.count > 0 || this.#waiting.count > 0) return;
+    if (this.#context.clock.nowMs() - this.#serving().lastMutationMs < LEASE_IDLE_MS) return;
     this.#to('idleForLong');
     void this.#giveBack();
   }
@@ -205,26 +187,16 @@ export class PrimaryChunk {
     if (wasServing) {
       this.#to('revoked');
       const round = this.#round;
-      this.#failWaiting(notPrimary(this.handle));
+      for (const call of this.#waiting.takeAll()) call.fail(notPrimary(this.handle));
       this.#context.clock.after(DRAIN_TIMEOUT_MS, () => {
         if (this.#round === round) this.#end('memberFailed', outcomeUnknown(this.handle, 'the lease was revoked'));
       });
-      if (this.#inFlight.length === 0) void this.#giveBack();
+      if (this.#inFlight.count === 0) void this.#giveBack();
     }
     await drained;
   }
 
-  /** Tells the members the commit point when no further mutation carried it. @returns whether one is still owed. */
-  commitPointDue(nowMs: number): boolean {
-    if (this.#state !== 'serving' || this.#serving === undefined) return false;
-    const { replica } = this.#serving;
-    if (replica.log.committedSequence === this.#toldSequence) return false;
-    if (nowMs - this.#lastCommitMs < COMMIT_DELAY_MS) return true;
-    void this.#commitEverywhere(this.#serving);
-    return false;
-  }
-
-  // ---- Admission ----
+  // ---- Mutations ----
 
   #checkArrival({ request }: MutationCall): void {
     if (this.#state === 'revoking') throw notPrimary(this.handle);
@@ -236,215 +208,32 @@ export class PrimaryChunk {
     if (request.version < oldest) log.checkVersion(request.version);
   }
 
-  #hasRoomFor(call: MutationCall): boolean {
-    if (this.#inFlight.length === 0) return true;
-    return (
-      this.#inFlight.length < IN_FLIGHT_MUTATIONS_MAX && this.#inFlightBytes + call.byteCount <= IN_FLIGHT_BYTES_MAX
-    );
-  }
-
-  #wait(call: MutationCall): void {
-    const { length } = this.#waiting;
-    if (length >= WAITING_MUTATIONS_MAX || this.#waitingBytes + call.byteCount > WAITING_BYTES_MAX) {
-      throw new FsError(
-        'OVERLOADED',
-        `chunk ${this.handle}: ${length} mutations of ${this.#waitingBytes} bytes wait already; try again`,
-      );
-    }
-    this.#waiting.push(call);
-    this.#waitingBytes += call.byteCount;
-  }
-
   #admitWaiting(): void {
-    let count = 0;
-    while (this.#state === 'serving' && count < this.#waiting.length && this.#hasRoomFor(this.#waiting[count]!)) {
-      const call = this.#waiting[count]!;
-      count += 1;
-      this.#waitingBytes -= call.byteCount;
+    const mayGo = (call: MutationCall) => this.#state === 'serving' && this.#inFlight.hasRoomFor(call);
+    this.#waiting.release(mayGo, (call) => {
       try {
         if (call.request.deadlineMs <= this.#context.clock.nowMs()) throw waitedTooLong(this.handle);
-        this.#admit(call);
+        this.#serving().admit(call);
       } catch (error) {
         call.fail(toFsError(error));
       }
-    }
-    if (count > 0) this.#waiting.splice(0, count);
-  }
-
-  /** Answers from the operation table, refuses, or stages as the next mutation. */
-  #admit(call: MutationCall): void {
-    const serving = this.#serving;
-    assert(serving !== undefined, () => `${this.handle}: admitted while ${this.#state}`);
-    const { replica, view } = serving;
-    const { request } = call;
-    if (request.version > view.version) replica.log.checkVersion(request.version);
-    if (this.#isRepeated(call, replica)) return;
-    const offset = this.#placeOf(call, serving);
-    this.#checkOperationRoom(call, replica);
-    this.#stage(call, serving, offset);
-  }
-
-  #isRepeated(call: MutationCall, { log, operations }: MutableReplica): boolean {
-    const { operation } = call.request;
-    if (operation === undefined) return false;
-    const earlier = operations.lookup(operation);
-    if (earlier === undefined) return false;
-    const { sequence, offset } = earlier;
-    if (sequence <= log.committedSequence) {
-      call.repeat({ offset, sequence, committedLength: log.committedLength });
-      return true;
-    }
-    const first = this.#inFlight[sequence - log.committedSequence - 1];
-    assert(first !== undefined, () => `${this.handle}: mutation ${sequence} is staged and not in flight`);
-    first.join(call);
-    return true;
-  }
-
-  #placeOf({ request }: MutationCall, { replica, view }: Serving): number {
-    const { log } = replica;
-    const isAppend = request.writeAt === undefined;
-    const offset = request.writeAt ?? log.stagedLength;
-    const end = offset + request.bytes.length;
-    if ((view.sealed || log.isSealed) && (isAppend || end > log.stagedLength)) throw sealed(this.handle);
-    if (end > request.capacity) {
-      throw new FsError(
-        'CHUNK_FULL',
-        `chunk ${this.handle} has no room for ${request.bytes.length} bytes at ${offset}: its extent ends at ` +
-          `${request.capacity}; use the next chunk`,
-        { details: { offset, capacity: request.capacity } },
-      );
-    }
-    return offset;
-  }
-
-  #checkOperationRoom({ request }: MutationCall, { operations }: MutableReplica): void {
-    const { operation, writeAt } = request;
-    if (operation === undefined || operations.hasRoom(operation.client, this.#context.clock.nowMs())) return;
-    const kind = writeAt === undefined ? 'CHUNK_FULL' : 'OVERLOADED';
-    throw new FsError(
-      kind,
-      `chunk ${this.handle} remembers ${operations.resultCount} operations of ${operations.clientCount} clients and takes ` +
-        'no more for now',
-    );
-  }
-
-  #stage(call: MutationCall, serving: Serving, offset: number): void {
-    const { replica, others } = serving;
-    const { log } = replica;
-    const { bytes, checksum, memory, operation, writeAt } = call.request;
-    const isAppend = writeAt === undefined;
-    const mutation: StagedMutation = {
-      ...{ sequence: log.stagedSequence + 1, offset, bytes, checksum, memory, isAppend, operation },
-      ...{ lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
-    };
-    const round = this.#round;
-    const nowMs = this.#context.clock.nowMs();
-    stageMutation(replica, mutation, {
-      nowMs,
-      durable: () => {
-        if (this.#round === round) this.#advance();
-      },
     });
-    call.offset = offset;
-    call.sequence = mutation.sequence;
-    this.#inFlight.push(call);
-    this.#inFlightBytes += bytes.length;
-    this.#lastMutationMs = nowMs;
-    this.#toldSequence = log.committedSequence;
-    for (const member of others) this.#send(member, mutation, serving);
   }
 
-  // ---- READY and commit ----
-
-  #send(member: ReadyMember, mutation: StagedMutation, { view, term, replica }: Serving): void {
-    const round = this.#round;
-    const { sequence, offset, operation, isAppend, bytes, checksum, memory } = mutation;
-    memory?.retain();
-    this.#context.peers
-      .channel(member.address)
-      .call(
-        ChunkserverPeerMethods.stageMutation,
-        {
-          handle: this.handle,
-          version: view.version,
-          sequence,
-          offset,
-          operation: operation === undefined ? undefined : writeOperation(operation),
-          committedSequence: replica.log.committedSequence,
-          append: isAppend,
-          term,
-        },
-        { timeoutMs: STAGE_TIMEOUT_MS, data: { buffers: [bytes], checksum, sent: () => memory?.release() } },
-      )
-      .then(
-        ({ message }) => {
-          if (this.#round !== round) return;
-          member.readySequence = Math.max(member.readySequence, message.stagedSequence);
-          this.#advance();
-        },
-        (error) => {
-          if (this.#round === round) this.#memberFailed(new Map([[member.id, toFsError(error)]]));
-        },
-      );
+  #serving(): PrimaryTerm {
+    assert(this.#term !== undefined, () => `${this.handle}: no term while ${this.#state}`);
+    return this.#term;
   }
 
-  /** Commits what every member has, and answers. */
-  #advance(): void {
-    const serving = this.#serving;
-    if (serving === undefined) return;
-    const { replica, others } = serving;
-    const { log } = replica;
-    let ready = log.durableSequence;
-    for (const { readySequence } of others) ready = Math.min(ready, readySequence);
-    if (ready <= log.committedSequence) return;
-    log.checkTerm(serving.view.version, serving.term);
-    const committed = commitReplica(replica, ready);
-    const nowMs = this.#context.clock.nowMs();
-    this.#lastCommitMs = nowMs;
-    // Committed it is, for every member has it; but only a holder of both leases may say so.
-    const refusal = this.#leasesHold() ? undefined : outcomeUnknown(this.handle, 'the lease ended');
-    const { committedLength } = log;
-    const answered = this.#inFlight.splice(0, committed.length);
-    assert(
-      answered.length === committed.length,
-      () => `${this.handle}: ${committed.length} committed, fewer in flight`,
-    );
-    for (const [index, { sequence, bytes }] of committed.entries()) {
-      const call = answered[index]!;
-      this.#inFlightBytes -= bytes.length;
-      if (refusal === undefined) call.succeed({ offset: call.offset, committedLength, sequence });
-      else call.fail(refusal);
-    }
+  /** The term has answered what it committed. */
+  #advanced(): void {
     this.#viewChangesInRow = 0;
     this.#committed(this);
     if (this.#state === 'serving') this.#admitWaiting();
-    else if (this.#inFlight.length === 0) void this.#giveBack();
+    else if (this.#inFlight.count === 0) void this.#giveBack();
   }
 
-  /** Makes the commit point durable at every member. @returns the members that did not take it. */
-  async #commitEverywhere({ view, term, replica, others }: Serving): Promise<Map<number, FsError>> {
-    const { committedSequence } = replica.log;
-    this.#toldSequence = committedSequence;
-    const failed = new Map<number, FsError>();
-    const request = { handle: this.handle, version: view.version, committedSequence, term };
-    const commitAt = async ({ id, address }: ReadyMember): Promise<void> => {
-      try {
-        const channel = this.#context.peers.channel(address);
-        await channel.call(ChunkserverPeerMethods.commit, request, { timeoutMs: PEER_CALL_TIMEOUT_MS });
-      } catch (error) {
-        failed.set(id, toFsError(error));
-      }
-    };
-    const commitHere = new Promise<void>((durable) => replica.journalCommitted(committedSequence, durable));
-    await Promise.all([commitHere, ...others.map(commitAt)]);
-    for (const [id, { message }] of failed) {
-      // Whoever reads there asks for the commit point; the next mutation shows whether the member is gone.
-      this.#context.log.debug('commit point not taken', { handle: this.handle, server: id, error: message });
-    }
-    return failed;
-  }
-
-  // ---- Leases and views ----
+  // ---- Taking the lease ----
 
   #acquire(version: number): void {
     this.#to('mutationArrived');
@@ -468,7 +257,7 @@ export class PrimaryChunk {
     this.#leaseUntilMs = this.#leaseEnd(sentAtMs);
     this.#viewVersion = view.version;
     this.#lease = view.lease;
-    this.#serving = undefined;
+    this.#term = undefined;
     if (view.members[0] !== this.#context.serverId()) {
       this.#end('refused', notPrimary(this.handle));
       return;
@@ -481,12 +270,8 @@ export class PrimaryChunk {
     try {
       const result = await runViewRound(this.#context, view, () => this.#round === round);
       if (result.kind === 'superseded' || this.#round !== round) return;
-      if (result.kind === 'membersFailed') {
-        this.#memberFailed(result.failed);
-        return;
-      }
-      const others = otherMembers(this.#context, view).map((member) => ({ ...member, readySequence: result.sequence }));
-      this.#serve({ view, term: result.term, replica: result.replica, others }, result.sequence);
+      if (result.kind === 'membersFailed') this.#membersFailed(result.failed);
+      else this.#serve({ ...result, view });
     } catch (error) {
       if (this.#round !== round) return;
       this.#context.log.error('view not installed', { handle: this.handle, version: view.version, error });
@@ -494,40 +279,32 @@ export class PrimaryChunk {
     }
   }
 
-  #serve(serving: Serving, sequence: number): void {
-    const { log } = serving.replica;
+  #serve({ view, term, replica, sequence }: InstalledView): void {
+    const { log } = replica;
     assert(
       log.durableSequence === sequence && log.stagedSequence === sequence,
       () => `${this.handle}: view starts at ${sequence}, staged ${log.stagedSequence}`,
     );
-    this.#serving = serving;
-    const interrupted = this.#inFlight;
-    this.#inFlight = [];
-    this.#inFlightBytes = 0;
-    commitReplica(serving.replica, sequence);
+    const interrupted = this.#inFlight.takeAll();
+    commitReplica(replica, sequence);
     this.#to('installed');
-    this.#lastMutationMs = this.#context.clock.nowMs();
-    this.#toldSequence = -1; // the members may not know it yet
-    this.#lastCommitMs = this.#lastMutationMs;
+    const serving = new PrimaryTerm({
+      ...{ context: this.#context, view, term, replica, sequence, inFlight: this.#inFlight },
+      leasesHold: () => this.#leasesHold(),
+      committed: () => this.#advanced(),
+      membersFailed: (failed) => this.#membersFailed(failed),
+    });
+    this.#term = serving;
     this.#committed(this);
     // Those the base covers are committed by it, the others run again in their old order.
-    for (const call of interrupted) this.#resume(call, serving, sequence);
+    for (const call of interrupted) serving.resume(call);
     for (const { resolve } of this.#servingWaiters.splice(0)) resolve();
     this.#admitWaiting();
   }
 
-  #resume(call: MutationCall, serving: Serving, base: number): void {
-    const { offset, sequence } = call;
-    try {
-      if (!this.#leasesHold()) throw outcomeUnknown(this.handle, 'the lease ended');
-      if (sequence > base) this.#stage(call, serving, this.#placeOf(call, serving));
-      else call.succeed({ offset, sequence, committedLength: serving.replica.log.committedLength });
-    } catch (error) {
-      call.fail(toFsError(error));
-    }
-  }
+  // ---- Members that fail ----
 
-  #memberFailed(failed: ReadonlyMap<number, FsError>): void {
+  #membersFailed(failed: ReadonlyMap<number, FsError>): void {
     const version = this.#viewVersion;
     for (const error of failed.values()) {
       // A member that follows a later version: this server was deposed, and has no say in views any more.
@@ -545,51 +322,36 @@ export class PrimaryChunk {
     if (this.#state === 'changing') void this.#changeView([...failed.keys()], reason);
   }
 
-  /** Asks the master for a view without the failed members (docs/protocol.md, "Mutations", step 5). */
   async #changeView(failedMembers: number[], reason: string): Promise<void> {
+    const { handle } = this;
     const round = this.#round;
     const version = this.#viewVersion;
     this.#viewChangesInRow += 1;
-    this.#context.log.warn('members of a view failed', { handle: this.handle, version, failedMembers, reason });
+    this.#context.log.warn('members of a view failed', { handle, version, failedMembers, reason });
     try {
-      if (this.#viewChangesInRow > VIEW_CHANGES_IN_ROW_MAX) throw outcomeUnknown(this.handle, 'no view held');
-      const sentAtMs = this.#context.clock.nowMs();
-      const { message } = await this.#context.master.call(
-        MasterControlMethods.reportFailedMembers,
-        {
-          serverId: this.#context.serverId(),
-          session: this.#context.session(),
-          handle: this.handle,
-          ...{ version, failedMembers, reason },
-        },
-        { timeoutMs: VIEW_CHANGE_TIMEOUT_MS },
-      );
-      if (this.#round !== round) return;
-      const { view } = message;
-      if (view === undefined || view.version <= version)
-        throw outcomeUnknown(this.handle, 'the view could not be changed');
-      await this.#install(view, sentAtMs);
+      if (this.#viewChangesInRow > VIEW_CHANGES_IN_ROW_MAX) throw outcomeUnknown(handle, 'no view held');
+      const { view, sentAtMs } = await askForNextView(this.#context, { handle, version, failedMembers, reason });
+      if (this.#round === round) await this.#install(view, sentAtMs);
     } catch (error) {
       if (this.#round !== round) return;
       const cause = toFsError(error);
       const isKnown = cause.kind === 'VIEW_TOO_SMALL' || cause.kind === 'DEADLINE_EXCEEDED';
-      this.#end(
-        'refused',
-        isKnown ? cause : outcomeUnknown(this.handle, `a member failed (${reason}; ${cause.message})`),
-      );
+      this.#end('refused', isKnown ? cause : outcomeUnknown(handle, `a member failed (${reason}; ${cause.message})`));
     }
   }
 
+  // ---- The end of the lease ----
+
   /** Nothing is in flight: the last commit point becomes durable everywhere, then the lease ends. */
   async #giveBack(): Promise<void> {
-    const serving = this.#serving;
+    const serving = this.#term;
     const isLast = this.#state === 'releasing' || this.#state === 'revoking';
     if (serving === undefined || !isLast) return;
     const round = this.#round;
-    const failed = await this.#commitEverywhere(serving);
+    const failed = await serving.commitEverywhere();
     if (this.#round !== round) return;
     if (failed.size > 0) {
-      this.#memberFailed(failed);
+      this.#membersFailed(failed);
       return;
     }
     if (this.#state === 'revoking') {
@@ -600,7 +362,7 @@ export class PrimaryChunk {
     const released = { handle: this.handle, version, committedLength, sequence: committedSequence, lease: this.#lease };
     this.#leases.release(released, () => {
       if (this.#round !== round) return;
-      const waiting = this.#takeWaiting();
+      const waiting = this.#waiting.takeAll();
       this.#end('drained', notPrimary(this.handle));
       for (const call of waiting) this.submit(call);
     });
@@ -617,18 +379,15 @@ export class PrimaryChunk {
     const before = this.#state;
     this.#to(event);
     if (this.#state !== 'idle') return;
-    if (before !== 'idle') this.#round += 1;
-    this.#serving = undefined;
+    if (before !== 'idle') this.#newRound();
+    this.#term = undefined;
     this.#leaseUntilMs = Number.NEGATIVE_INFINITY;
     this.#viewChangesInRow = 0;
-    const inFlight = this.#inFlight;
-    this.#inFlight = [];
-    this.#inFlightBytes = 0;
     const unknown = error.reaction === 'unknown' ? error : outcomeUnknown(this.handle, error.message);
-    for (const call of inFlight) call.fail(unknown);
+    for (const call of this.#inFlight.takeAll()) call.fail(unknown);
     const notApplied =
       error.reaction === 'unknown' && error.kind !== 'VIEW_TOO_SMALL' ? notPrimary(this.handle) : error;
-    for (const call of this.#takeWaiting()) this.#answerWithoutLease(call, notApplied);
+    for (const call of this.#waiting.takeAll()) answerWithoutLease(this.#context, call, notApplied);
     for (const { reject } of this.#servingWaiters.splice(0)) reject(notApplied);
     for (const { resolve, reject } of this.#drainWaiters.splice(0)) {
       if (event === 'drained') resolve();
@@ -636,42 +395,18 @@ export class PrimaryChunk {
     }
   }
 
-  /** A closed chunk: any member that has nothing uncommitted knows what became of an operation. */
-  #answerWithoutLease(call: MutationCall, error: FsError): void {
-    const { operation, version } = call.request;
-    const replica = this.#context.replicas.find(this.handle);
-    try {
-      const isCertain = error.kind === 'NOT_PRIMARY' && this.#context.mayServe();
-      if (replica === undefined || !isCertain || replica.log.staged.length > 0) throw error;
-      replica.log.checkVersion(version);
-      const earlier = operation === undefined ? undefined : replica.operations.lookup(operation);
-      const { committedLength } = replica.log;
-      if (earlier !== undefined) call.repeat({ offset: earlier.offset, sequence: earlier.sequence, committedLength });
-      else if (replica.log.isSealed && grows(call, committedLength)) throw sealed(this.handle);
-      else throw error;
-    } catch (refusal) {
-      call.fail(toFsError(refusal));
-    }
-  }
-
-  #failWaiting(error: FsError): void {
-    for (const call of this.#takeWaiting()) call.fail(error);
-  }
-
-  #takeWaiting(): MutationCall[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    return waiting;
-  }
-
   #to(event: LeaseEvent): void {
     const state = nextLeaseState(this.#state, event);
     if (state === this.#state) return;
     // In `releasing` and `revoking` what is in flight goes on in the same term.
     const goesOn = event === 'idleForLong' || event === 'revoked';
-    if (!goesOn) this.#round += 1;
+    if (!goesOn) this.#newRound();
     this.#state = state;
+  }
+
+  #newRound(): void {
+    this.#round += 1;
+    this.#term?.end();
   }
 
   #leasesHold(): boolean {
@@ -681,14 +416,6 @@ export class PrimaryChunk {
   #leaseEnd(sentAtMs: number): number {
     return sentAtMs + this.#context.chunkLeaseMs() - LEASE_MARGIN_MS;
   }
-}
-
-function grows({ request }: MutationCall, length: number): boolean {
-  return request.writeAt === undefined || request.writeAt + request.bytes.length > length;
-}
-
-function sealed(handle: string): FsError {
-  return new FsError('CHUNK_SEALED', `chunk ${handle} may not grow any more; use the next chunk`);
 }
 
 function viewTooSmall({ handle, members, minimum }: ChunkView): FsError {

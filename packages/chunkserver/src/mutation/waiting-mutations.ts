@@ -1,0 +1,50 @@
+/** The mutations of one chunk that are staged nowhere yet: they wait for a lease, a view, or room in flight. */
+import { FsError } from '@cairnfs/base';
+import { WAITING_BYTES_MAX, WAITING_MUTATIONS_MAX } from './limits.ts';
+import type { MutationCall } from './mutation-call.ts';
+
+export class WaitingMutations {
+  readonly #handle: string;
+  #calls: MutationCall[] = [];
+  #bytes = 0;
+
+  constructor(handle: string) {
+    this.#handle = handle;
+  }
+
+  get count(): number {
+    return this.#calls.length;
+  }
+
+  /** @throws FsError OVERLOADED  too many wait already. */
+  add(call: MutationCall): void {
+    const { length } = this.#calls;
+    if (length >= WAITING_MUTATIONS_MAX || this.#bytes + call.byteCount > WAITING_BYTES_MAX) {
+      throw new FsError(
+        'OVERLOADED',
+        `chunk ${this.#handle}: ${length} mutations of ${this.#bytes} bytes wait already; try again`,
+      );
+    }
+    this.#calls.push(call);
+    this.#bytes += call.byteCount;
+  }
+
+  /** Hands the first ones to `take`, in order, for as long as `mayGo` says so. */
+  release(mayGo: (call: MutationCall) => boolean, take: (call: MutationCall) => void): void {
+    let count = 0;
+    while (count < this.#calls.length && mayGo(this.#calls[count]!)) {
+      const call = this.#calls[count]!;
+      count += 1;
+      this.#bytes -= call.byteCount;
+      take(call);
+    }
+    if (count > 0) this.#calls.splice(0, count);
+  }
+
+  takeAll(): MutationCall[] {
+    const calls = this.#calls;
+    this.#calls = [];
+    this.#bytes = 0;
+    return calls;
+  }
+}

@@ -11,6 +11,8 @@ export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Mutations that arrive before a lower sequence number at a secondary (docs/protocol.md, "Mutations"). */
 export const EARLY_MUTATIONS_MAX = 256;
+/** The memory those of all chunks of a server hold: two chunks whose primaries have all they may in flight. */
+export const EARLY_MUTATION_BYTES_MAX = 64 * 1024 * 1024;
 /** A secondary that does not answer for so long is reported (docs/protocol.md, "Mutations", step 5). */
 export const STAGE_TIMEOUT_MS = 3_000;
 /** How long the commit point waits for a further mutation to carry it. */

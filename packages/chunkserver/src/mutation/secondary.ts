@@ -20,7 +20,7 @@ import {
 } from '@cairnfs/protocol';
 import { takeView } from '../view/take-view.ts';
 import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
-import { EARLY_MUTATIONS_MAX } from './limits.ts';
+import { EARLY_MUTATION_BYTES_MAX, EARLY_MUTATIONS_MAX } from './limits.ts';
 import type { MutationContext } from './mutation-context.ts';
 import { readOperation } from './operation-id.ts';
 import type { MutableReplica } from './replica-port.ts';
@@ -51,11 +51,22 @@ export class Secondaries {
   /** Only replicas with calls under way. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #viewTaken: (handle: string) => void;
+  readonly #earlyBytesMax: number;
+  /** Memory of the buffered mutations of all chunks. */
+  #earlyBytes = 0;
 
-  /** @param viewTaken runs when another server brought a view of the chunk: this one leads it no longer. */
-  constructor(context: MutationContext, viewTaken: (handle: string) => void) {
+  /**
+   * @param viewTaken runs when another server brought a view of the chunk: this one leads it no longer.
+   * @param earlyBytesMax bound of the memory that buffered mutations hold, over all chunks.
+   */
+  constructor(
+    context: MutationContext,
+    viewTaken: (handle: string) => void,
+    earlyBytesMax: number = EARLY_MUTATION_BYTES_MAX,
+  ) {
     this.#context = context;
     this.#viewTaken = viewTaken;
+    this.#earlyBytesMax = earlyBytesMax;
   }
 
   /**
@@ -115,12 +126,11 @@ export class Secondaries {
   refuseWaiting(replica: MutableReplica): void {
     const waiting = this.#waiting.get(replica.handle);
     if (waiting === undefined) return;
-    for (const [sequence, { request, settle, memory }] of waiting.early) {
-      const refusal = refusalOf(replica, request);
+    for (const early of waiting.early.values()) {
+      const refusal = refusalOf(replica, early.request);
       if (refusal === undefined) continue;
-      waiting.early.delete(sequence);
-      memory.release();
-      settle(refusal);
+      this.#letGo(waiting, early);
+      early.settle(refusal);
     }
     const staging = waiting.staging;
     waiting.staging = [];
@@ -148,15 +158,37 @@ export class Secondaries {
           `at most ${EARLY_MUTATIONS_MAX} are buffered`,
       );
     } else {
-      const earlier = waiting.early.get(sequence);
-      if (earlier !== undefined) {
-        earlier.memory.release();
-        earlier.settle(new FsError('CANCELLED', `chunk ${replica.handle}: mutation ${sequence} was sent again`));
-      }
-      arrived.memory.retain(); // the call may end before its turn comes
-      waiting.early.set(sequence, arrived);
+      this.#buffer(replica, waiting, arrived);
     }
     this.#commit(replica, arrived.request.committedSequence);
+  }
+
+  #buffer({ handle }: MutableReplica, waiting: Waiting, arrived: Arrived): void {
+    const { sequence } = arrived.request;
+    const earlier = waiting.early.get(sequence);
+    if (earlier !== undefined) {
+      this.#letGo(waiting, earlier);
+      earlier.settle(new FsError('CANCELLED', `chunk ${handle}: mutation ${sequence} was sent again`));
+    }
+    const bytes = arrived.memory.bytes.length;
+    if (this.#earlyBytes + bytes > this.#earlyBytesMax) {
+      this.#forgetIfIdle(handle, waiting);
+      throw new FsError(
+        'OVERLOADED',
+        `chunk ${handle}: mutation ${sequence} arrived before those below it; mutations that wait so hold ` +
+          `${this.#earlyBytes} bytes on this server, ${this.#earlyBytesMax} are the most`,
+      );
+    }
+    this.#earlyBytes += bytes;
+    arrived.memory.retain(); // the call may end before its turn comes
+    waiting.early.set(sequence, arrived);
+  }
+
+  /** Buffered no longer: its memory is free unless somebody else holds it. */
+  #letGo({ early }: Waiting, { request, memory }: Arrived): void {
+    early.delete(request.sequence);
+    this.#earlyBytes -= memory.bytes.length;
+    memory.release();
   }
 
   #repeated(replica: MutableReplica, waiting: Waiting, { request, checksum, settle }: Arrived): void {
@@ -186,21 +218,19 @@ export class Secondaries {
     }
     const same = waiting.early.get(first.request.sequence);
     if (same !== undefined) {
-      waiting.early.delete(first.request.sequence);
       this.#repeated(replica, waiting, same);
-      same.memory.release();
+      this.#letGo(waiting, same);
     }
     for (;;) {
       const next = waiting.early.get(replica.log.stagedSequence + 1);
       if (next === undefined) return;
-      waiting.early.delete(next.request.sequence);
       try {
         this.#stageNext(replica, waiting, next);
       } catch (error) {
         next.settle(error as FsError);
         return;
       } finally {
-        next.memory.release();
+        this.#letGo(waiting, next);
       }
     }
   }

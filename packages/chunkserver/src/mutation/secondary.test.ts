@@ -1,0 +1,87 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32c, FsError } from '@cairnfs/base';
+import { type CallContext, type ChunkView, PooledBytes } from '@cairnfs/protocol';
+import { Secondaries } from './secondary.ts';
+import { MutationCluster } from './testing/mutation-cluster.ts';
+
+const RECORD_BYTES = 100;
+const handleOf = (chunk: number) => `00000000-0000-4000-8000-00000000100${chunk}`;
+
+/** A secondary of some chunks, that buffers at most 250 bytes. */
+class TestSecondary {
+  readonly cluster = new MutationCluster({ seed: 1, serverCount: 2 });
+  readonly secondaries: Secondaries;
+  /** Buffers that were given back. */
+  freed = 0;
+
+  constructor() {
+    this.secondaries = new Secondaries(this.cluster.servers[1]!.context, () => {}, 250);
+  }
+
+  async install(chunk: number, version: number): Promise<void> {
+    const view: ChunkView = {
+      ...{ handle: handleOf(chunk), version, members: [1, 2], addresses: ['server-1:1', 'server-2:1'] },
+      ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0 },
+    };
+    await this.until(this.secondaries.installView({ view, term: 1, fence: false, create: true }));
+  }
+
+  /** @returns the sequence staged, or the kind of the refusal. */
+  stage(chunk: number, sequence: number): Promise<number | string> {
+    const bytes = new Uint8Array(RECORD_BYTES).fill(sequence);
+    const memory = new PooledBytes(bytes, () => {
+      this.freed += 1;
+    });
+    const request = {
+      ...{ handle: handleOf(chunk), version: 1, sequence, offset: (sequence - 1) * RECORD_BYTES },
+      ...{ operation: undefined, committedSequence: 0, append: true, term: 1 },
+    };
+    const data = { bytes, checksum: crc32c(bytes), memory };
+    return this.secondaries
+      .stage(request, { data } as unknown as CallContext)
+      .then(
+        ({ message }) => message.stagedSequence,
+        (error) => (error instanceof FsError ? error.kind : String(error)),
+      )
+      .finally(() => memory.release());
+  }
+
+  async until<T>(work: Promise<T>): Promise<T> {
+    let isDone = false;
+    const done = work.finally(() => {
+      isDone = true;
+    });
+    await this.cluster.time.run(() => isDone, this.cluster.time.nowMs + 1_000);
+    return done;
+  }
+}
+
+test('early mutations: their memory is bounded over all chunks, and free again when their turn came', async () => {
+  const test = new TestSecondary();
+  await test.install(1, 1);
+  await test.install(2, 1);
+  const early = [test.stage(1, 2), test.stage(2, 2)];
+  equal(await test.until(test.stage(1, 3)), 'OVERLOADED');
+  equal(test.freed, 1);
+  const inOrder = [test.stage(1, 1), test.stage(2, 1)];
+  deepEqual(await test.until(Promise.all([...inOrder, ...early])), [1, 1, 2, 2]);
+  const again = [test.stage(1, 4), test.stage(1, 5)];
+  equal(await test.until(test.stage(2, 4)), 'OVERLOADED');
+  equal(await test.until(test.stage(1, 3)), 3);
+  deepEqual(await test.until(Promise.all(again)), [5, 5]);
+});
+
+test('early mutations: one that comes twice counts once, and a new view lets go of all', async () => {
+  const test = new TestSecondary();
+  await test.install(1, 1);
+  await test.install(2, 1);
+  const early = [test.stage(1, 3), test.stage(1, 2), test.stage(1, 2)];
+  equal(await test.until(test.stage(1, 4)), 'OVERLOADED');
+  await test.install(1, 2);
+  deepEqual(await test.until(Promise.all(early)), ['STALE_VERSION', 'CANCELLED', 'STALE_VERSION']);
+  equal(test.freed, 4);
+  const other = [test.stage(2, 2), test.stage(2, 3)];
+  equal(await test.until(test.stage(2, 1)), 1);
+  deepEqual(await test.until(Promise.all(other)), [3, 3]);
+});

@@ -51,7 +51,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
   try {
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
-    const peers = createRpcPool({ clock, random, network, log, buffers });
+    const peers = createRpcPool({ clock, random, network, log, buffers, isServer: true });
     const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers });
     const master = new MasterLink(peers, config.masters);
     const lease = new ServerLease(clock);

@@ -58,7 +58,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     void ledger.failed.then((error) => seams.fatal(error));
     const decisions = new LedgerDecisions(ledger, records);
     const { clusterId, incarnation } = await beginIncarnation(decisions, seams, config.chunkBytes);
-    const pool = createRpcPool({ clock, random, network, log });
+    const pool = createRpcPool({ clock, random, network, log, isServer: true });
     closers.push(() => pool.close());
     const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
     closers.push(() => rpc.close());

@@ -50,6 +50,11 @@ export const SERVER_OPEN_CALLS_MAX = 1024;
 export const SERVER_OPEN_STREAMS_MAX = 64;
 /** Request data held for the unary calls a server works on for one connection; past it the connection is not read. */
 export const SERVER_OPEN_DATA_BYTES_MAX = 128 * 1024 * 1024;
+/**
+ * Memory that the requests of all connections of a server hold; past it frames of clients wait. Twice what one
+ * connection may hold.
+ */
+export const SERVER_RECEIVED_BYTES_MAX = 256 * 1024 * 1024;
 /** Response bytes a peer has not taken: past it its connection is not read until they left. Sixteen bulk reads. */
 export const SERVER_UNSENT_BYTES_MAX = 16 * 1024 * 1024;
 /** Calls under way on one channel: a client with 64 chunks of 64 frames in flight, to one server. */

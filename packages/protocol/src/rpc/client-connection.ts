@@ -12,6 +12,7 @@ import type { ReceivedData } from './types.ts';
 export interface ClientConnectionOptions {
   readonly clock: Clock;
   readonly buffers: BufferPool;
+  readonly isServer: boolean;
   readonly connection: Connection;
   readonly welcomed: () => void;
   /** Once. `error` says why, and by its code whether requests may have been sent. */
@@ -36,7 +37,7 @@ export class ClientConnection implements FrameSink {
   #pingedAtMs: number | undefined;
 
   constructor(options: ClientConnectionOptions) {
-    const { clock, connection, buffers } = options;
+    const { clock, connection, buffers, isServer: fromServer } = options;
     this.#options = options;
     this.#clock = clock;
     this.#peer = connection.peer;
@@ -45,7 +46,11 @@ export class ClientConnection implements FrameSink {
     this.#writer = new FrameWriter(clock, connection);
     this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: '' });
     this.#writer.writePreface();
-    const hello = Hello.encode({ version: PROTOCOL_VERSION, lowestVersion: PROTOCOL_VERSION_LOWEST }).finish();
+    const hello = Hello.encode({
+      version: PROTOCOL_VERSION,
+      lowestVersion: PROTOCOL_VERSION_LOWEST,
+      fromServer,
+    }).finish();
     this.#writer.write({ kind: FrameKind.hello, requestId: 0, method: 0, value: 0 }, hello);
   }
 

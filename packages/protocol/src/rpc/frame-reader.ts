@@ -7,9 +7,11 @@
  * taken only after the checksum of its head held.
  */
 import type { Connection, Receiver } from '@cairnfs/base';
+import { FRAME_DATA_BYTES_MAX } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { emptyFrameHeader, FRAME_HEADER_BYTES, type FrameHeader, headIsIntact, parseFrameHeader } from './frame.ts';
-import type { PooledBytes } from './pooled-bytes.ts';
+import { PooledBytes } from './pooled-bytes.ts';
+import type { ReceiveBudget, ReceiveWait } from './receive-budget.ts';
 import type { ReceivedData } from './types.ts';
 
 export interface FrameSink {
@@ -28,11 +30,16 @@ const BUFFER_BYTES = 64 * 1024;
 /** After bulk data only the next head is read here, so that the data behind it goes straight to its own memory. */
 const BULK_HEAD_BYTES = 512;
 const BULK_DATA_BYTES_MIN = 64 * 1024;
+/** Messages up to here are not counted: as many as calls may be open, they are a few MiB. */
+const MESSAGE_SHARED_BYTES = 4 * 1024;
 
 export class FrameReader implements Receiver {
   readonly #connection: Connection;
   readonly #pool: BufferPool;
   readonly #sink: FrameSink;
+  readonly #budget: ReceiveBudget | undefined;
+  /** Frames are counted and never wait for room in the budget. */
+  isUrgent = false;
   readonly #header: FrameHeader = emptyFrameHeader();
 
   // Heads: bytes from #start to #end of #bytes are read and not yet taken apart.
@@ -51,15 +58,32 @@ export class FrameReader implements Receiver {
   #lentData = false;
   #afterBulk = false;
 
+  /** Memory taken from the budget for the frame whose head is at #start. */
+  #hasReserved = false;
+  #reservedMessage = 0;
+  #reservedData = 0;
+  #waiting: ReceiveWait | undefined;
+
   #parsing = false;
   #paused = false;
   #ended = false;
 
-  /** @param preface what the peer sends first, ASCII; empty for none. */
-  constructor(options: { connection: Connection; pool: BufferPool; sink: FrameSink; preface: string }) {
+  /**
+   * @param preface what the peer sends first, ASCII; empty for none.
+   * @param budget counts the memory of frames. That of a frame's data ends with its last holder, that of its message
+   * (`messageMemory`) when the sink says so.
+   */
+  constructor(options: {
+    connection: Connection;
+    pool: BufferPool;
+    sink: FrameSink;
+    preface: string;
+    budget?: ReceiveBudget;
+  }) {
     this.#connection = options.connection;
     this.#pool = options.pool;
     this.#sink = options.sink;
+    this.#budget = options.budget;
     this.#preface = options.preface;
     this.#bytes = allocate(FIRST_BUFFER_BYTES);
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
@@ -76,8 +100,12 @@ export class FrameReader implements Receiver {
   resume(): void {
     if (!this.#paused || this.#ended) return;
     this.#paused = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
     this.#parse();
-    if (!this.#paused && !this.#ended) this.#connection.resume();
+    if (!this.#paused && this.#waiting === undefined && !this.#ended) this.#connection.resume();
   }
 
   /** Closes the connection; the sink hears `ended`. */
@@ -122,7 +150,7 @@ export class FrameReader implements Receiver {
     this.#parsing = true;
     try {
       if (this.#preface !== '' && !this.#parsePreface()) return;
-      while (!this.#paused && !this.#ended && this.#parseFrame());
+      while (!this.#paused && this.#waiting === undefined && !this.#ended && this.#parseFrame());
     } finally {
       this.#parsing = false;
     }
@@ -151,6 +179,7 @@ export class FrameReader implements Receiver {
       if (available < FRAME_HEADER_BYTES) return false;
       const fault = parseFrameHeader(this.#view, this.#start, header);
       if (fault !== undefined) return this.#refuse(`bad frame header: ${fault}`);
+      if (this.#budget !== undefined && !this.#hasRoom(this.#budget, header)) return false;
       if (available < FRAME_HEADER_BYTES + header.messageBytes) return false;
       if (!headIsIntact(this.#bytes, this.#start, header)) return this.#refuse('bad frame header: wrong checksum');
       if (header.hasData) this.#beginData();
@@ -160,12 +189,41 @@ export class FrameReader implements Receiver {
     return true;
   }
 
+  /** Takes what the frame will hold; when it has to wait, the connection is not read until then. */
+  #hasRoom(budget: ReceiveBudget, header: FrameHeader): boolean {
+    if (this.#hasReserved) return true;
+    const message = messageMemory(header);
+    const data = dataMemory(header);
+    const bytes = message + data;
+    if (bytes > 0 && !this.isUrgent) {
+      this.#waiting = budget.reserve(bytes, () => {
+        this.#waiting = undefined;
+        this.#reserved(message, data);
+        if (!this.#paused) this.#readOn();
+      });
+      if (this.#waiting !== undefined) {
+        this.#connection.pause();
+        return false;
+      }
+    } else if (bytes > 0) {
+      budget.take(bytes);
+    }
+    this.#reserved(message, data);
+    return true;
+  }
+
+  #reserved(message: number, data: number): void {
+    this.#hasReserved = true;
+    this.#reservedMessage = message;
+    this.#reservedData = data;
+  }
+
   /** Takes memory for the data and moves the part of it that was read along with the head. */
   #beginData(): void {
     const { messageBytes, dataBytes } = this.#header;
     const dataStart = this.#start + FRAME_HEADER_BYTES + messageBytes;
     const here = Math.min(this.#end - dataStart, dataBytes);
-    this.#data = this.#pool.take(dataBytes);
+    this.#data = this.#takeData(dataBytes);
     this.#data.bytes.set(this.#bytes.subarray(dataStart, dataStart + here));
     this.#dataFilled = here;
     // What is left in #bytes: the head, still to be delivered, then whatever follows the data.
@@ -176,8 +234,23 @@ export class FrameReader implements Receiver {
     }
   }
 
+  /** The data's part of what was taken from the budget goes back with the last reference. */
+  #takeData(dataBytes: number): PooledBytes {
+    const memory = this.#pool.take(dataBytes);
+    const budget = this.#budget;
+    if (budget === undefined) return memory;
+    const taken = this.#reservedData;
+    this.#reservedData = 0;
+    return new PooledBytes(memory.bytes, () => {
+      memory.release();
+      budget.release(taken);
+    });
+  }
+
   #deliver(): void {
     const header = this.#header;
+    this.#hasReserved = false; // the message's part is the sink's from here on
+    this.#reservedMessage = 0;
     const messageStart = this.#start + FRAME_HEADER_BYTES;
     const messageEnd = messageStart + header.messageBytes;
     const message = this.#bytes.subarray(messageStart, messageEnd);
@@ -227,8 +300,24 @@ export class FrameReader implements Receiver {
     this.#ended = true;
     this.#data?.release();
     this.#data = undefined;
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
+    this.#budget?.release(this.#reservedMessage + this.#reservedData);
+    this.#reservedMessage = 0;
+    this.#reservedData = 0;
     this.#sink.ended(reason);
   }
+}
+
+/** What a frame's message counts in a budget: small ones share the buffer of the connection. */
+export function messageMemory({ messageBytes }: FrameHeader): number {
+  return messageBytes > MESSAGE_SHARED_BYTES ? messageBytes : 0;
+}
+
+/** As the pool hands it out. */
+function dataMemory({ hasData, dataBytes }: FrameHeader): number {
+  if (!hasData) return 0;
+  return dataBytes > BULK_DATA_BYTES_MIN ? FRAME_DATA_BYTES_MAX : dataBytes;
 }
 
 /** Not zeroed. A plain array: its views are made several times faster than those of a `Buffer`. */

@@ -33,6 +33,7 @@ export interface ChannelOptions {
   readonly network: Network;
   readonly log: Log;
   readonly buffers: BufferPool;
+  readonly isServer: boolean;
   /** The owner closed it. */
   readonly closed: () => void;
 }
@@ -209,6 +210,7 @@ export class Channel implements RpcChannel, StreamCarrier {
         const shaking: ClientConnection = new ClientConnection({
           clock: this.#clock,
           buffers: this.#options.buffers,
+          isServer: this.#options.isServer,
           connection,
           welcomed: () => this.#opened(shaking),
           ended: (error) => this.#ended(error),

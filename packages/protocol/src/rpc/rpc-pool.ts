@@ -11,6 +11,8 @@ export interface RpcPoolOptions {
   readonly log: Log;
   /** Shared with the process's `RpcServer`, so that both draw on the same free buffers. */
   readonly buffers?: BufferPool;
+  /** The caller is a server of the cluster, and others wait for what it sends. */
+  readonly isServer?: boolean;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface RpcPoolOptions {
 export function createRpcPool(options: RpcPoolOptions): RpcPool {
   const { clock, random, network, log } = options;
   const buffers = options.buffers ?? new BufferPool();
+  const isServer = options.isServer === true;
   const channels = new Map<Address, Channel>();
   return {
     channel(address: Address): RpcChannel {
@@ -28,7 +31,7 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
       const closed = (): void => {
         channels.delete(address);
       };
-      const channel = new Channel({ address, clock, random, network, log, buffers, closed });
+      const channel = new Channel({ address, clock, random, network, log, buffers, isServer, closed });
       channels.set(address, channel);
       return channel;
     },

@@ -4,14 +4,16 @@ import {
   SERVER_OPEN_CALLS_MAX,
   SERVER_OPEN_DATA_BYTES_MAX,
   SERVER_OPEN_STREAMS_MAX,
+  SERVER_RECEIVED_BYTES_MAX,
   SERVER_UNSENT_BYTES_MAX,
 } from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
+import { ReceiveBudget } from './receive-budget.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { Method, RpcRouter, ServerStreamHandler, UnaryHandler } from './types.ts';
 
-/** Bounds of one connection. */
+/** Bounds of one connection, and of all together. */
 export interface RpcServerLimits {
   /** Unary calls under way; past it the connection is not read. */
   readonly openCallsMax: number;
@@ -21,6 +23,8 @@ export interface RpcServerLimits {
   readonly openDataBytesMax: number;
   /** Response bytes the peer has not taken; past it the connection is not read. */
   readonly unsentBytesMax: number;
+  /** Memory that the requests of all connections hold; past it frames of clients wait. */
+  readonly receivedBytesMax: number;
 }
 
 export interface RpcServerOptions {
@@ -41,6 +45,7 @@ export class RpcServer implements RpcRouter {
   readonly #options: RpcServerOptions;
   readonly #limits: RpcServerLimits;
   readonly #buffers: BufferPool;
+  readonly #budget: ReceiveBudget;
   readonly #methods = new MethodTable();
   readonly #connections = new Set<ServerConnection>();
   #closed = false;
@@ -53,8 +58,10 @@ export class RpcServer implements RpcRouter {
       openStreamsMax: SERVER_OPEN_STREAMS_MAX,
       openDataBytesMax: SERVER_OPEN_DATA_BYTES_MAX,
       unsentBytesMax: SERVER_UNSENT_BYTES_MAX,
+      receivedBytesMax: SERVER_RECEIVED_BYTES_MAX,
       ...options.limits,
     };
+    this.#budget = new ReceiveBudget(this.#limits.receivedBytesMax);
   }
 
   handle<Q, S>(method: Method<Q, S> & { stream: 'none' }, handler: UnaryHandler<Q, S>): void {
@@ -81,12 +88,18 @@ export class RpcServer implements RpcRouter {
       log: this.#options.log,
       limits: this.#limits,
       buffers: this.#buffers,
+      budget: this.#budget,
       methods: this.#methods,
       connection,
       reportUnexpected: (method, error) => this.#reportUnexpected(method, error),
       ended: () => this.#connections.delete(served),
     });
     this.#connections.add(served);
+  }
+
+  /** Memory that requests hold, of all connections. */
+  get receivedBytes(): number {
+    return this.#budget.heldBytes;
   }
 
   get connectionCount(): number {

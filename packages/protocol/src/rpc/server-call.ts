@@ -10,6 +10,8 @@ export class ServerCall implements CallContext {
   readonly deadlineMs: number;
   readonly peer: Address;
   readonly data: ReceivedData | undefined;
+  /** Bytes its message counts in the server's budget. */
+  readonly messageMemory: number;
   /** Items a stream may still send. */
   credit = STREAM_CREDIT_INITIAL;
   readonly #watchDeadline: (call: ServerCall) => void;
@@ -24,6 +26,7 @@ export class ServerCall implements CallContext {
     deadlineMs: number;
     peer: Address;
     data: ReceivedData | undefined;
+    messageMemory: number;
     /** Called once when somebody first asks for the signal: from then on the deadline has to be watched. */
     watchDeadline: (call: ServerCall) => void;
   }) {
@@ -33,6 +36,7 @@ export class ServerCall implements CallContext {
     this.deadlineMs = options.deadlineMs;
     this.peer = options.peer;
     this.data = options.data;
+    this.messageMemory = options.messageMemory;
     this.#watchDeadline = options.watchDeadline;
   }
 

@@ -19,9 +19,10 @@ import type { BufferPool } from './buffer-pool.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { encodeErrorDetail } from './error-detail.ts';
 import { type FrameHeader, FrameKind, PREFACE, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { FrameReader, type FrameSink, messageMemory } from './frame-reader.ts';
 import { FrameWriter, lengthOf, type OutgoingFrame } from './frame-writer.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
+import type { ReceiveBudget } from './receive-budget.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
 import { ServerCall } from './server-call.ts';
 import type { DataPart, Payload, ReceivedData } from './types.ts';
@@ -32,6 +33,8 @@ export interface ServerConnectionOptions {
   readonly log: Log;
   readonly limits: RpcServerLimits;
   readonly buffers: BufferPool;
+  /** Of all connections together. */
+  readonly budget: ReceiveBudget;
   readonly methods: MethodTable;
   readonly connection: Connection;
   readonly reportUnexpected: (method: string, error: unknown) => void;
@@ -70,7 +73,7 @@ export class ServerConnection implements FrameSink {
     this.#writer = new FrameWriter(clock, connection);
     this.#sweep = new DeadlineSweep(clock, (nowMs) => this.#expire(nowMs));
     this.#sweep.note(this.#handshakeDeadlineMs);
-    this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: PREFACE });
+    this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: PREFACE, budget: options.budget });
   }
 
   close(reason?: string): void {
@@ -84,6 +87,7 @@ export class ServerConnection implements FrameSink {
       this.#request(header, message, data);
       return;
     }
+    this.#options.budget.release(messageMemory(header));
     data?.memory.release(); // no other kind from a client carries any
     if (!this.#welcomed) this.#handshake(header, message);
     else if (header.kind === FrameKind.cancel) this.#cancel(header.requestId);
@@ -132,6 +136,7 @@ export class ServerConnection implements FrameSink {
       return;
     }
     this.#welcomed = true;
+    this.#reader.isUrgent = hello.fromServer;
     this.#send(FrameKind.welcome, 0, 0, Welcome.encode({ version }).finish());
     this.#sweep.note(this.#aliveAtMs + SILENCE_MS_MAX);
   }
@@ -148,12 +153,13 @@ export class ServerConnection implements FrameSink {
       deadlineMs: nowMs + Math.min(header.value, CALL_DEADLINE_MS_MAX),
       peer: this.#peer,
       data,
+      messageMemory: messageMemory(header),
       watchDeadline: this.#watchDeadline,
     });
     const refusal = this.#refusal(call, entry);
     if (refusal !== undefined || entry === undefined) {
       this.#answerError(call, refusal);
-      data?.memory.release();
+      this.#free(call);
       return;
     }
     let request: unknown;
@@ -226,8 +232,14 @@ export class ServerConnection implements FrameSink {
       this.#options.reportUnexpected(entry.method.name, failure);
       if (call.abortReason === undefined) this.#answerError(call, failure);
     }
-    call.data?.memory.release();
+    this.#free(call);
     entry.record(this.#clock.nowMs() - call.startedMs, failure !== undefined);
+  }
+
+  /** What the request held in memory. */
+  #free({ data, messageMemory: bytes }: ServerCall): void {
+    data?.memory.release();
+    if (bytes > 0) this.#options.budget.release(bytes);
   }
 
   /** Writes a response or item; returns the error instead when it does not fit a frame. */

@@ -33,8 +33,8 @@ export function frameBytes(frame: RawFrame): Buffer {
   return Buffer.concat([header, message, data ?? new Uint8Array(0)]);
 }
 
-export function helloBytes(version = 1, lowestVersion = 1): Buffer {
-  const message = Hello.encode({ version, lowestVersion }).finish();
+export function helloBytes(version = 1, lowestVersion = 1, fromServer = false): Buffer {
+  const message = Hello.encode({ version, lowestVersion, fromServer }).finish();
   return Buffer.concat([Buffer.from(PREFACE), frameBytes({ kind: FrameKind.hello, message })]);
 }
 

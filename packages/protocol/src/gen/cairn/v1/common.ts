@@ -146,6 +146,11 @@ export interface Hello {
   /** The newest version of the framed protocol the client speaks, and the oldest. */
   version: number;
   lowestVersion: number;
+  /**
+   * The client is a server of the cluster: what it sends may be what other requests wait for, so it is read also when the
+   * memory for requests is short.
+   */
+  fromServer: boolean;
 }
 
 /** The server's answer to Hello. */
@@ -1050,7 +1055,7 @@ export const ErrorDetail_DetailsEntry: MessageFns<ErrorDetail_DetailsEntry> = {
 };
 
 function createBaseHello(): Hello {
-  return { version: 0, lowestVersion: 0 };
+  return { version: 0, lowestVersion: 0, fromServer: false };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1060,6 +1065,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.lowestVersion !== 0) {
       writer.uint32(16).uint32(message.lowestVersion);
+    }
+    if (message.fromServer !== false) {
+      writer.uint32(24).bool(message.fromServer);
     }
     return writer;
   },
@@ -1093,6 +1101,14 @@ export const Hello: MessageFns<Hello> = {
             message.lowestVersion = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromServer = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1112,6 +1128,7 @@ export const Hello: MessageFns<Hello> = {
     const message = createBaseHello();
     message.version = object.version ?? 0;
     message.lowestVersion = object.lowestVersion ?? 0;
+    message.fromServer = object.fromServer ?? false;
     return message;
   },
 };

@@ -1,6 +1,8 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import { isFsError } from '@cairnfs/base';
 import { replicaKey } from '../store/keys.ts';
+import { commitDurable, stage } from '../testing/test-disk.ts';
 import { TestParts } from '../testing/test-parts.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -65,4 +67,27 @@ test('clone: replaces a replica whose entries are damaged', async () => {
   const content = await clone(from, again, 100);
   equal(content[99], 99);
   ok(to.disk.replicas.stores.every(({ failure }) => failure === undefined));
+});
+
+test('clone: an operation that its client called settled is refused there too, also after a restart', async () => {
+  const from = await source(100);
+  const replica = from.disk.replicas.find(HANDLE)!;
+  const client = 'c'.repeat(16);
+  stage(replica, 0, new Uint8Array(10), { client, number: 1, settledBelow: 1 });
+  stage(replica, 0, new Uint8Array(10), { client, number: 5, settledBelow: 5 });
+  await from.disk.run(() => from.disk.simulation.clock.sleep(100));
+  commitDurable(replica);
+  const to = await TestParts.start(5, from);
+  await clone(from, to, 100);
+  const check = () => {
+    const { operations } = to.disk.replicas.find(HANDLE)!;
+    throws(
+      () => operations.lookup({ client, number: 1, settledBelow: 0 }),
+      (error) => isFsError(error, 'OUTCOME_EXPIRED'),
+    );
+    equal(operations.lookup({ client, number: 5, settledBelow: 0 })?.sequence, 2);
+  };
+  check();
+  await to.disk.crash('lose');
+  check();
 });

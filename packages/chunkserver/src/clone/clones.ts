@@ -136,10 +136,12 @@ export class Clones {
       }
       memory.release();
     }
-    const records = replica.operationsThrough(sequence).map(({ client, ...rest }) => {
-      return { ...rest, client: Buffer.from(client, 'latin1') };
-    });
-    return { version, length, sequence, blockChecksums, operations: records };
+    const { entries, windows } = replica.operationsThrough(sequence);
+    const onWire = <T extends { readonly client: string }>(item: T) => {
+      return { ...item, client: Buffer.from(item.client, 'latin1') };
+    };
+    const table = { operations: entries.map(onWire), clients: windows.map(onWire) };
+    return { version, length, sequence, blockChecksums, ...table };
   }
 
   #checkClosed({ log, handle }: Replica, version: number, sequence: number): void {
@@ -274,7 +276,7 @@ class Incoming {
 
   /** @throws FsError CONNECTION_LOST  the stream ended early. */
   finish() {
-    const { version, length, sequence, blockChecksums, operations } = this.#description;
+    const { version, length, sequence, blockChecksums, operations, clients } = this.#description;
     if (this.#received !== length) {
       throw new FsError(
         'CONNECTION_LOST',
@@ -283,7 +285,7 @@ class Incoming {
     }
     const records = operations.map(({ client, number, ...result }) => ({ client, number, result }));
     const isInFile = this.smallBytes === undefined;
-    return { version, length, sequence, blockChecksums, isInFile, operations: records };
+    return { version, length, sequence, blockChecksums, isInFile, operations: records, clients };
   }
 
   async moveInto(disk: Disk, store: DiskStore): Promise<void> {

@@ -62,7 +62,33 @@ test('operation table: a clone takes committed results along', () => {
   table.add(operation(1), result(1), 5);
   table.add(operation(2), result(2), 6);
   const clone = new OperationTable();
-  clone.load(table.entries(1), 100);
+  clone.load({ entries: table.entries(1), windows: table.windows() }, 100);
   assert.deepEqual(clone.lookup(operation(1)), result(1));
   assert.equal(clone.lookup(operation(2)), undefined);
+});
+
+test('operation table: what was settled or left the window is refused by a clone too', () => {
+  const table = new OperationTable();
+  table.add(operation(1), result(1), 5);
+  table.add(operation(5, 5), result(2), 6);
+  for (let number = 1; number <= OPERATION_WINDOW + 1; number += 1) {
+    table.add(operation(number, 0, 'b'), result(number + 2), 7);
+  }
+  // The mutation that said so is dropped; what it made the table forget stays forgotten.
+  table.add(operation(9, 9, 'c'), result(2_000), 8);
+  table.drop(operation(9, 9, 'c'), 2_000);
+  table.drop(operation(OPERATION_WINDOW + 1, 0, 'b'), OPERATION_WINDOW + 3);
+  const clone = new OperationTable();
+  clone.load({ entries: table.entries(1_999), windows: table.windows() }, 100);
+  for (const { client, number } of [operation(4), operation(1, 0, 'b'), operation(8, 0, 'c')]) {
+    assert.throws(
+      () => clone.lookup(operation(number, 0, client)),
+      (error) => isFsError(error, 'OUTCOME_EXPIRED'),
+    );
+  }
+  assert.deepEqual(clone.lookup(operation(5)), result(2));
+  assert.equal(clone.lookup(operation(6)), undefined);
+  assert.deepEqual(clone.lookup(operation(2, 0, 'b')), result(4));
+  assert.ok(clone.hasRoom('new', OPERATION_MEMORY_MS + 10));
+  assert.equal(clone.clientCount, 0);
 });

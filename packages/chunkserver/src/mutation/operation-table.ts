@@ -3,6 +3,9 @@
  * their bytes went. A retry finds its first try here. Plain data in memory; it is persisted, replicated and cloned with
  * the mutations themselves, and an operation leaves it when its mutation is dropped.
  *
+ * That a result was forgotten is kept longer than the result: wherever entries are written down or cloned, what is known of
+ * their clients goes along, so that an operation settled before a restart or a clone cannot be applied again after it.
+ *
  * Invariants: at most `OPERATION_WINDOW` results of one client, whose numbers lie within one window below its highest; a
  * client is forgotten only after `OPERATION_MEMORY_MS` without an operation, so a number that is neither present nor
  * below the client's window was never applied here.
@@ -34,12 +37,26 @@ export interface OperationEntry extends OperationResult {
   readonly atMs: number;
 }
 
+/** What is known of a client beside its results, as it is persisted and cloned. */
+export interface ClientWindow {
+  readonly client: ClientKey;
+  /** Results of numbers below were forgotten. */
+  readonly forgottenBelow: number;
+  readonly atMs: number;
+}
+
 interface ClientOperations {
   /** Numbers below are outside the window or settled at the client. */
   forgottenBelow: number;
   highest: number;
   lastAtMs: number;
   readonly results: Map<number, OperationResult>;
+}
+
+/** An operation table as it is persisted and cloned. */
+export interface StoredOperations {
+  readonly entries: readonly OperationEntry[];
+  readonly windows: readonly ClientWindow[];
 }
 
 export class OperationTable {
@@ -123,13 +140,47 @@ export class OperationTable {
     return entries;
   }
 
-  /** Takes over what was persisted or cloned. Entries of a future clock count as of now. */
-  load(entries: readonly OperationEntry[], nowMs: number): void {
-    const ordered = [...entries].sort((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
-    for (const { client, number, sequence, offset, length, atMs } of ordered) {
-      if (this.#clients.get(client)?.results.has(number)) continue;
-      this.add({ client, number, settledBelow: 0 }, { sequence, offset, length }, Math.min(atMs, nowMs));
+  window(client: ClientKey): ClientWindow | undefined {
+    const operations = this.#clients.get(client);
+    return operations && { client, forgottenBelow: operations.forgottenBelow, atMs: operations.lastAtMs };
+  }
+
+  /** Of every client of which results were forgotten: what a clone takes along. */
+  windows(): ClientWindow[] {
+    const windows: ClientWindow[] = [];
+    for (const [client, { forgottenBelow, lastAtMs: atMs }] of this.#clients) {
+      if (forgottenBelow > 0) windows.push({ client, forgottenBelow, atMs });
     }
+    return windows;
+  }
+
+  /** Takes over what was persisted or cloned. What is of a future clock counts as of now. */
+  load({ entries, windows }: StoredOperations, nowMs: number): void {
+    // Clients come in order of last use: `#forget` ends at the first that is remembered.
+    const ordered = [...entries, ...windows].sort((a, b) => a.atMs - b.atMs);
+    for (const item of ordered) {
+      const { client } = item;
+      const atMs = Math.min(item.atMs, nowMs);
+      if (!('number' in item)) this.#loadWindow(item, atMs);
+      else if (!this.#clients.get(client)?.results.has(item.number)) {
+        const { number, sequence, offset, length } = item;
+        this.add({ client, number, settledBelow: 0 }, { sequence, offset, length }, atMs);
+      }
+    }
+  }
+
+  #loadWindow({ client, forgottenBelow }: ClientWindow, atMs: number): void {
+    const operations = this.#clients.get(client) ?? {
+      forgottenBelow: 0,
+      highest: 0,
+      lastAtMs: atMs,
+      results: new Map(),
+    };
+    this.#clients.delete(client);
+    this.#clients.set(client, operations);
+    operations.lastAtMs = atMs;
+    operations.forgottenBelow = Math.max(operations.forgottenBelow, forgottenBelow);
+    this.#trim(operations);
   }
 
   #trim(operations: ClientOperations): void {

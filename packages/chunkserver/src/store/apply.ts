@@ -31,6 +31,7 @@ import {
   readOperation,
   readReplica,
   writeChecksums,
+  writeClient,
   writeCommitPoint,
   writeMutation,
   writeOperationEntry,
@@ -117,6 +118,7 @@ function applyKind(target: Target, kind: RecordKind, data: Uint8Array | undefine
         const key = Buffer.from(operation.buffer, operation.byteOffset, operation.length).toString('latin1');
         transaction.remove(operationKey(handle, '', 0).slice(0, -8) + key);
       }
+      for (const client of kind.value.clients) writeClient(transaction, handle, client);
   }
 }
 
@@ -275,7 +277,7 @@ function movedToFile(target: Target, { sequence, length, blockChecksums }: Value
 
 function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undefined): void {
   const { transaction, handle } = target;
-  const { version, length, sequence, blockChecksums, isInFile, operations } = value;
+  const { version, length, sequence, blockChecksums, isInFile, operations, clients } = value;
   removeReplica(target);
   const places = { summedSequence: sequence, settledSequence: sequence, summedLength: length };
   const replica = ReplicaState.fromPartial({ version, promisedVersion: version, isInFile, ...places });
@@ -288,6 +290,7 @@ function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undef
     const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
     writeOperationEntry(transaction, handle, { client: owner, number, ...result });
   }
+  for (const client of clients) writeClient(transaction, handle, client);
 }
 
 function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): void {

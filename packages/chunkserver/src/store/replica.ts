@@ -10,7 +10,12 @@ import { ChunkView, decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
 import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
 import { MutationLog, type StagedMutation } from '../mutation/mutation-log.ts';
-import { type OperationEntry, OperationTable } from '../mutation/operation-table.ts';
+import {
+  type ClientKey,
+  type ClientWindow,
+  OperationTable,
+  type StoredOperations,
+} from '../mutation/operation-table.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import type { DiskStore, RecordKind } from './disk-store.ts';
 import { readChecksums, readCommitPoint, readMutations, readOperations, readReplica } from './stored-replica.ts';
@@ -97,11 +102,14 @@ export class Replica implements MutableReplica {
       ...{ committedSequence: point.sequence, committedLength: point.length },
     });
     if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {
-      const operations = readOperations(view, handle);
-      this.storedOperations = operations.length;
+      const { entries, windows } = readOperations(view, handle);
+      this.storedOperations = entries.length;
       // Times in the index are the calendar's, those of the table are this process's.
       const processStartMs = shell.clock.wallMs() - shell.clock.nowMs();
-      const loaded = operations.map((entry) => ({ ...entry, atMs: entry.atMs - processStartMs }));
+      const onProcessClock = <T extends { readonly atMs: number }>(stored: T): T => {
+        return { ...stored, atMs: stored.atMs - processStartMs };
+      };
+      const loaded = { entries: entries.map(onProcessClock), windows: windows.map(onProcessClock) };
       this.operations.load(loaded, shell.clock.nowMs());
     }
   }
@@ -118,11 +126,24 @@ export class Replica implements MutableReplica {
   }
 
   /** The operation table up to `sequence`, as a clone takes it along: times since the Unix epoch. */
-  operationsThrough(sequence: number): OperationEntry[] {
+  operationsThrough(sequence: number): StoredOperations {
+    const { operations } = this;
+    return {
+      entries: this.#onCalendar(operations.entries(sequence)),
+      windows: this.#onCalendar(operations.windows()),
+    };
+  }
+
+  /** What is known of these clients, with times since the Unix epoch; nothing of those the table does not know. */
+  clientWindows(clients: Iterable<ClientKey>): ClientWindow[] {
+    const known = [...clients].map((client) => this.operations.window(client)).filter((window) => window !== undefined);
+    return this.#onCalendar(known);
+  }
+
+  #onCalendar<T extends { readonly atMs: number }>(items: readonly T[]): T[] {
     const { clock } = this.#shell;
     const processStartMs = clock.wallMs() - clock.nowMs();
-    const entries = this.operations.entries(sequence);
-    return entries.map((entry) => ({ ...entry, atMs: Math.max(0, Math.floor(entry.atMs + processStartMs)) }));
+    return items.map((item) => ({ ...item, atMs: Math.max(0, Math.floor(item.atMs + processStartMs)) }));
   }
 
   /** May not be forgotten: a second object of the same replica would decide on its own. */

@@ -212,16 +212,26 @@ function touchedBlocks(batch: readonly Unsettled[]): number[] {
   return [...blocks].sort((a, b) => a - b);
 }
 
-/** Removes entries from the index that the operation table let go. */
+/**
+ * Removes entries from the index that the operation table let go. That they were there is known of their clients from the
+ * same record on.
+ */
 function forgetOperations(replica: Replica): void {
   const { store, handle, operations: table } = replica;
   if (replica.storedOperations < table.resultCount + OPERATION_WINDOW) return;
   const kept = new Set(table.entries(Number.MAX_SAFE_INTEGER).map(({ client, number }) => client + u64ToKey(number)));
-  const forgotten: Uint8Array[] = [];
-  for (const { client, number } of readOperations(store.ledger.view(), handle)) {
-    const key = client + u64ToKey(number);
-    if (!kept.has(key) && forgotten.length < OPERATIONS_PER_RECORD_MAX) forgotten.push(Buffer.from(key, 'latin1'));
-  }
-  store.append(handle, { $case: 'operationsForgotten', value: { operations: forgotten } });
-  replica.storedOperations -= forgotten.length;
+  const { entries, windows } = readOperations(store.ledger.view(), handle);
+  const isLetGo = ({ client, number }: { client: string; number: number }) => !kept.has(client + u64ToKey(number));
+  const forgotten = entries.filter(isLetGo).slice(0, OPERATIONS_PER_RECORD_MAX);
+  replica.storedOperations = entries.length - forgotten.length;
+  if (forgotten.length === 0) return;
+  const clients = replica.clientWindows(new Set(forgotten.map(({ client }) => client)));
+  // Of a client without an operation for so long that the table forgot it nothing is kept.
+  const gone = windows.filter(({ client }) => table.window(client) === undefined);
+  const removed = [...forgotten, ...gone.map(({ client }) => ({ client, number: 0 }))];
+  const value = {
+    operations: removed.map(({ client, number }) => Buffer.from(client + u64ToKey(number), 'latin1')),
+    clients: clients.map((window) => ({ ...window, client: Buffer.from(window.client, 'latin1') })),
+  };
+  store.append(handle, { $case: 'operationsForgotten', value });
 }

@@ -4,8 +4,8 @@ import { assert, FsError, getU32LE, type Key, keyToU64, putU32LE } from '@cairnf
 import type { Codec } from '@cairnfs/protocol';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { StateTransaction, StateView } from '@cairnfs/storage';
-import { ReplicaState, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
-import type { OperationEntry } from '../mutation/operation-table.ts';
+import { ReplicaState, StoredClient, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
+import type { ClientWindow, OperationEntry, StoredOperations } from '../mutation/operation-table.ts';
 import {
   type CommitPoint,
   checksumsKey,
@@ -110,20 +110,42 @@ export function* readMutations(state: StateView, handle: string, after: number):
   }
 }
 
-export function readOperations(state: StateView, handle: string): OperationEntry[] {
+export function readOperations(state: StateView, handle: string): StoredOperations {
   const prefix = operationKey(handle, '', 0).slice(0, 17);
   const end = `${prefix}${'\xff'.repeat(24)}\xff`;
   const entries: OperationEntry[] = [];
+  const windows: ClientWindow[] = [];
   for (let start = prefix; ; ) {
     const page = state.range(start, end, PAGE);
     for (const { key, value } of page) {
-      const { sequence, offset, length, atMs } = decodeOperation(key, value, handle);
       const client = key.slice(17, 33);
-      entries.push({ client, number: keyToU64(key, 33), sequence, offset, length, atMs });
+      const number = keyToU64(key, 33);
+      if (number === 0) windows.push(decodeClient(key, value, handle));
+      else {
+        const { sequence, offset, length, atMs } = decodeOperation(key, value, handle);
+        entries.push({ client, number, sequence, offset, length, atMs });
+      }
     }
-    if (page.length < PAGE) return entries;
+    if (page.length < PAGE) return { entries, windows };
     start = `${page.at(-1)!.key}\0`;
   }
+}
+
+function decodeClient(key: Key, value: Uint8Array, handle: string): ClientWindow {
+  const what = `a client of chunk ${handle}`;
+  return clientWindow(decodeMessage(StoredClient, openValue(key, value, what)));
+}
+
+/** In memory of its own. */
+function clientWindow({ client, forgottenBelow, atMs }: StoredClient): ClientWindow {
+  const owner = Buffer.from(client.buffer, client.byteOffset, client.length).toString('latin1');
+  return { client: owner, forgottenBelow, atMs };
+}
+
+/** Under operation number 0, which no operation has. */
+export function writeClient(transaction: StateTransaction, handle: string, stored: StoredClient): void {
+  const key = operationKey(handle, clientWindow(stored).client, 0);
+  transaction.put(key, sealValue(key, encodeMessage(StoredClient, stored)));
 }
 
 export function readOperation(state: StateView, key: Key, handle: string): StoredOperation | undefined {

@@ -5,6 +5,7 @@ import { BufferPool, CHUNK_BYTES_MAX, type ChunkView, type ReplicaReport } from 
 import { Simulation } from '@cairnfs/sim';
 import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
 import type { StagedMutation } from '../mutation/mutation-log.ts';
+import type { Operation } from '../mutation/operation-table.ts';
 import { openDisks } from '../store/open-disks.ts';
 import type { Replica } from '../store/replica.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
@@ -108,11 +109,11 @@ export class TestDisk {
   }
 }
 
-export function stage(replica: Replica, offset: number, bytes: Uint8Array): StagedMutation {
+export function stage(replica: Replica, offset: number, bytes: Uint8Array, operation?: Operation): StagedMutation {
   const { log } = replica;
   const mutation: StagedMutation = {
     ...{ sequence: log.stagedSequence + 1, offset, bytes, checksum: crc32c(bytes), isAppend: false },
-    ...{ operation: undefined, lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
+    ...{ operation, lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
   };
   stageMutation(replica, mutation, { nowMs: 0, durable: () => {} });
   return mutation;

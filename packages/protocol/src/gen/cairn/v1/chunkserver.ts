@@ -227,6 +227,14 @@ export interface ReplicaDescription {
   blockChecksums: number[];
   /** The operation table, cloned with the data. */
   operations: OperationRecord[];
+  clients: OperationClient[];
+}
+
+export interface OperationClient {
+  client: Uint8Array;
+  /** Results below were forgotten: an operation that comes with one is refused. */
+  forgottenBelow: number;
+  atMs: number;
 }
 
 export interface OperationRecord {
@@ -2332,7 +2340,7 @@ export const FetchReplicaItem: MessageFns<FetchReplicaItem> = {
 };
 
 function createBaseReplicaDescription(): ReplicaDescription {
-  return { version: 0, length: 0, sequence: 0, blockChecksums: [], operations: [] };
+  return { version: 0, length: 0, sequence: 0, blockChecksums: [], operations: [], clients: [] };
 }
 
 export const ReplicaDescription: MessageFns<ReplicaDescription> = {
@@ -2355,6 +2363,9 @@ export const ReplicaDescription: MessageFns<ReplicaDescription> = {
     }
     for (const v of message.operations) {
       OperationRecord.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.clients) {
+      OperationClient.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2422,6 +2433,14 @@ export const ReplicaDescription: MessageFns<ReplicaDescription> = {
             message.operations.push(OperationRecord.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.clients.push(OperationClient.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2444,6 +2463,86 @@ export const ReplicaDescription: MessageFns<ReplicaDescription> = {
     message.sequence = object.sequence ?? 0;
     message.blockChecksums = object.blockChecksums?.map((e) => e) || [];
     message.operations = object.operations?.map((e) => OperationRecord.fromPartial(e)) || [];
+    message.clients = object.clients?.map((e) => OperationClient.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOperationClient(): OperationClient {
+  return { client: new Uint8Array(0), forgottenBelow: 0, atMs: 0 };
+}
+
+export const OperationClient: MessageFns<OperationClient> = {
+  encode(message: OperationClient, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.client.length !== 0) {
+      writer.uint32(10).bytes(message.client);
+    }
+    if (message.forgottenBelow !== 0) {
+      writer.uint32(16).uint64(message.forgottenBelow);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(24).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperationClient {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperationClient();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.client = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.forgottenBelow = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OperationClient>): OperationClient {
+    return OperationClient.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OperationClient>): OperationClient {
+    const message = createBaseOperationClient();
+    message.client = object.client ?? new Uint8Array(0);
+    message.forgottenBelow = object.forgottenBelow ?? 0;
+    message.atMs = object.atMs ?? 0;
     return message;
   },
 };

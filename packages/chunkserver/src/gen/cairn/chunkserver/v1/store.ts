@@ -76,6 +76,15 @@ export interface StoredOperation {
   atMs: number;
 }
 
+/** What the operation table knows of a client beside the results it keeps; in the index under operation number 0. */
+export interface StoredClient {
+  client: Uint8Array;
+  /** Results below were forgotten: an operation that comes with one is refused, never applied again. */
+  forgottenBelow: number;
+  /** When the client was last heard of. */
+  atMs: number;
+}
+
 /** One record of a disk's journal. */
 export interface Record {
   handle: string;
@@ -174,6 +183,7 @@ export interface Cloned {
   blockChecksums: number[];
   isInFile: boolean;
   operations: ClonedOperation[];
+  clients: StoredClient[];
 }
 
 export interface ClonedOperation {
@@ -198,6 +208,8 @@ export interface CorruptFound {
 /** Entries that the operation table no longer holds: client and number, 24 bytes each. */
 export interface OperationsForgotten {
   operations: Uint8Array[];
+  /** The clients among theirs that the table still knows. */
+  clients: StoredClient[];
 }
 
 /** What is left of a quarantined replica in the index, with the bytes of a small one behind it. */
@@ -904,6 +916,85 @@ export const StoredOperation: MessageFns<StoredOperation> = {
     message.sequence = object.sequence ?? 0;
     message.offset = object.offset ?? 0;
     message.length = object.length ?? 0;
+    message.atMs = object.atMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseStoredClient(): StoredClient {
+  return { client: new Uint8Array(0), forgottenBelow: 0, atMs: 0 };
+}
+
+export const StoredClient: MessageFns<StoredClient> = {
+  encode(message: StoredClient, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.client.length !== 0) {
+      writer.uint32(10).bytes(message.client);
+    }
+    if (message.forgottenBelow !== 0) {
+      writer.uint32(16).uint64(message.forgottenBelow);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(24).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredClient {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredClient();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.client = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.forgottenBelow = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoredClient>): StoredClient {
+    return StoredClient.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredClient>): StoredClient {
+    const message = createBaseStoredClient();
+    message.client = object.client ?? new Uint8Array(0);
+    message.forgottenBelow = object.forgottenBelow ?? 0;
     message.atMs = object.atMs ?? 0;
     return message;
   },
@@ -2136,7 +2227,7 @@ export const MovedToFile: MessageFns<MovedToFile> = {
 };
 
 function createBaseCloned(): Cloned {
-  return { version: 0, length: 0, sequence: 0, blockChecksums: [], isInFile: false, operations: [] };
+  return { version: 0, length: 0, sequence: 0, blockChecksums: [], isInFile: false, operations: [], clients: [] };
 }
 
 export const Cloned: MessageFns<Cloned> = {
@@ -2162,6 +2253,9 @@ export const Cloned: MessageFns<Cloned> = {
     }
     for (const v of message.operations) {
       ClonedOperation.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.clients) {
+      StoredClient.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2237,6 +2331,14 @@ export const Cloned: MessageFns<Cloned> = {
             message.operations.push(ClonedOperation.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.clients.push(StoredClient.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2260,6 +2362,7 @@ export const Cloned: MessageFns<Cloned> = {
     message.blockChecksums = object.blockChecksums?.map((e) => e) || [];
     message.isInFile = object.isInFile ?? false;
     message.operations = object.operations?.map((e) => ClonedOperation.fromPartial(e)) || [];
+    message.clients = object.clients?.map((e) => StoredClient.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2523,13 +2626,16 @@ export const CorruptFound: MessageFns<CorruptFound> = {
 };
 
 function createBaseOperationsForgotten(): OperationsForgotten {
-  return { operations: [] };
+  return { operations: [], clients: [] };
 }
 
 export const OperationsForgotten: MessageFns<OperationsForgotten> = {
   encode(message: OperationsForgotten, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.operations) {
       writer.uint32(10).bytes(v!);
+    }
+    for (const v of message.clients) {
+      StoredClient.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2555,6 +2661,14 @@ export const OperationsForgotten: MessageFns<OperationsForgotten> = {
             message.operations.push(reader.bytes());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clients.push(StoredClient.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2573,6 +2687,7 @@ export const OperationsForgotten: MessageFns<OperationsForgotten> = {
   fromPartial(object: DeepPartial<OperationsForgotten>): OperationsForgotten {
     const message = createBaseOperationsForgotten();
     message.operations = object.operations?.map((e) => e) || [];
+    message.clients = object.clients?.map((e) => StoredClient.fromPartial(e)) || [];
     return message;
   },
 };

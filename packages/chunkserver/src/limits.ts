@@ -5,6 +5,8 @@ import { MiB } from '@cairnfs/base';
 export const REPLICAS_CACHED_MAX = 16_384;
 /** A replica that a view or a mutation touched stays in memory for longer than a chunk lease lasts. */
 export const REPLICA_PINNED_MS = 70_000;
+/** Replicas of a disk looked over at a time at the start: some 10 ms, 1 MiB of memory. */
+export const STOCK_PAGE_REPLICAS = 1_024;
 /** Chunks of one disk whose bulk reads are remembered: 1 TiB of data read lately, some 2 MiB of memory. */
 export const READ_HISTORY_CHUNKS_MAX = 16_384;
 /** Chunk files open at a time on one disk, with up to two descriptors each. */

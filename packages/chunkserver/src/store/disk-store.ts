@@ -204,13 +204,11 @@ export class DiskStore {
     await this.syncName(handle);
   }
 
-  /** Names of all files below `chunks/`. */
-  async chunkFiles(): Promise<string[]> {
-    const names: string[] = [];
+  /** Names of all files below `chunks/`, folder by folder. */
+  async *chunkFiles(): AsyncGenerator<string[]> {
     for (let prefix = 0; prefix < FAN_OUT; prefix += 1) {
-      for (const name of await this.#seams.disk.list(`${this.directory}/chunks/${hex(prefix)}`)) names.push(name);
+      yield await this.#seams.disk.list(`${this.directory}/chunks/${hex(prefix)}`);
     }
-    return names;
   }
 
   async refreshSpace(): Promise<void> {

@@ -2,20 +2,21 @@
  * All replicas of a chunkserver, over its disks: found in memory or in the index of a disk, forgotten when memory is
  * short and nothing is under way. There is at most one object of a replica at a time.
  */
-import { assert, type Clock, crc32c, FsError, isFsError, isUuid, type Log, toFsError } from '@cairnfs/base';
-import { type BufferPool, type ChunkView, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
-import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
+import { assert, type Clock, crc32c, FsError, isFsError, type Log, toFsError } from '@cairnfs/base';
+import type { BufferPool, ChunkView, ReplicaReport } from '@cairnfs/protocol';
 import { REPLICAS_CACHED_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
-import { handleOfKey, replicaKey } from './keys.ts';
+import { replicaKey } from './keys.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
 import { CorruptBlockError } from './replica-bytes.ts';
+import { describeReplica, describeStored, unreadable } from './replica-reports.ts';
 import { Settler } from './settle.ts';
-import { readData, readReplica } from './stored-replica.ts';
+import { isUnmutated, type StoredReplica, storedPage } from './stored-pages.ts';
+import { readData } from './stored-replica.ts';
+import { takeStock } from './take-stock.ts';
 
 const EVICTION_TRIES = 16;
-const STOCK_PAGE = 1_024;
 
 export interface ReplicasOptions {
   readonly clock: Clock;
@@ -81,67 +82,27 @@ export class Replicas implements MutableReplicas {
    * and what was on its way to quarantine. Before anything is served.
    */
   async takeStock(): Promise<void> {
-    for (const store of this.stores) {
-      try {
-        await this.#takeStockOf(store);
-      } catch (error) {
-        // What a disk's own index or journal says of it is its failure, not the server's.
-        const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
-        const othersWork = this.stores.some(({ failure }) => failure === undefined);
-        if (store.failure === undefined || !othersWork) throw fault;
-      }
-    }
+    const { clock, log, stores } = this.#options;
+    await takeStock({ clock, log, stores, found: (store, stored) => this.#count(store, stored) });
   }
 
-  async #takeStockOf(store: DiskStore): Promise<void> {
-    const { clock, log } = this.#options;
+  #count(store: DiskStore, stored: StoredReplica): void {
+    if (stored.damage !== undefined) {
+      this.#unreadable(stored.handle, stored.damage);
+      return;
+    }
+    const { handle, state, point } = stored;
+    if (!isUnmutated(state, point)) {
+      const replica = this.#load(store, handle);
+      if (replica === undefined) return;
+      if (replica.unsettled.length > 0) {
+        this.#keep(replica);
+        this.#settler.note(replica);
+      }
+    }
     const use = this.useOf(store);
-    const unsettled: Replica[] = [];
-    for (let after = ''; ; ) {
-      const handles = [...handlesFrom(store, after === '' ? 'c' : `${replicaKey(after)}\0`, STOCK_PAGE)];
-      for (const handle of handles) {
-        if (await this.#isElsewhere(store, handle)) continue;
-        const replica = this.#load(store, handle);
-        if (replica === undefined) continue;
-        use.replicaCount += 1;
-        use.usedBytes += replica.log.committedLength;
-        if (replica.unsettled.length > 0) unsettled.push(replica);
-      }
-      if (handles.length < STOCK_PAGE) break;
-      after = handles.at(-1)!;
-    }
-    for (const replica of unsettled) {
-      this.#keep(replica);
-      this.#settler.note(replica);
-    }
-    const atMs = Math.floor(clock.wallMs());
-    for (const name of await store.chunkFiles()) {
-      if (isUuid(name) && isInUse(store, name)) continue;
-      log.info('chunk file without a record moved aside', { name, directory: store.directory });
-      await store.setAside(name, atMs);
-    }
-  }
-
-  /**
-   * A disk that was away may come back with a replica that was copied to another disk meanwhile: the one that knows less
-   * is moved aside.
-   *
-   * @returns whether that is the one on `store`.
-   */
-  async #isElsewhere(store: DiskStore, handle: string): Promise<boolean> {
-    for (const other of this.stores) {
-      const state = other === store ? undefined : readState(other, handle);
-      const own = readState(store, handle);
-      if (state === undefined || own === undefined) continue;
-      const isLess =
-        own.version < state.version || (own.version === state.version && store.directory > other.directory);
-      if (!isLess) continue;
-      const atMs = Math.floor(this.#options.clock.wallMs());
-      await store.journal(handle, { $case: 'quarantined', value: { atMs, reason: `on ${other.directory} too` } });
-      await store.setAside(handle, atMs);
-      return true;
-    }
-    return false;
+    use.replicaCount += 1;
+    use.usedBytes += point.length;
   }
 
   find(handle: string): Replica | undefined {
@@ -282,38 +243,19 @@ export class Replicas implements MutableReplicas {
   }
 
   describe(replica: Replica): ReplicaReport {
-    const { handle, log, corruptBlocks, view } = replica;
-    const { version, promisedVersion, committedLength: length } = log;
-    const isCorrupt = corruptBlocks.size > 0;
-    const isUploading = view === undefined && log.version === 1 && replica.members.length > 0;
-    const condition = isCorrupt
-      ? ReplicaCondition.REPLICA_CONDITION_CORRUPT
-      : isUploading
-        ? ReplicaCondition.REPLICA_CONDITION_UPLOADING
-        : ReplicaCondition.REPLICA_CONDITION_PRESENT;
-    const message = isCorrupt ? `blocks ${[...corruptBlocks].slice(0, 8).join(', ')} do not match their checksums` : '';
-    return {
-      handle,
-      version,
-      length,
-      condition,
-      message,
-      pendingVersion: promisedVersion > version ? promisedVersion : 0,
-      removed: log.isRemoved,
-    };
+    return describeReplica(replica);
   }
 
   /** Up to `limit` reports of one disk, in order of handle, of handles above `after`. */
   page(store: DiskStore, after: string, limit: number): ReplicaReport[] {
-    const start = after === '' ? 'c' : `${replicaKey(after)}\0`;
-    const reports: ReplicaReport[] = [];
-    for (const handle of handlesFrom(store, start, limit)) {
+    return storedPage(store, after, limit).map((stored) => {
+      const { handle } = stored;
       const cached = this.#cache.get(handle);
-      const replica = cached ?? this.#load(store, handle);
-      if (replica !== undefined) reports.push(this.describe(replica));
-      else reports.push(unreadable(handle));
-    }
-    return reports;
+      if (cached !== undefined) return this.describe(cached);
+      if (stored.damage === undefined && isUnmutated(stored.state, stored.point)) return describeStored(stored);
+      const replica = this.#load(store, handle);
+      return replica === undefined ? unreadable(handle) : this.describe(replica);
+    });
   }
 
   async close(): Promise<void> {
@@ -324,12 +266,15 @@ export class Replicas implements MutableReplicas {
     try {
       return Replica.load(store, handle, this.#shell);
     } catch (error) {
-      const { kind, message } = toFsError(error);
-      if (kind !== 'DAMAGED') throw error;
-      this.#options.log.error('replica not served', { handle, error: message });
-      this.#options.report(unreadable(handle));
+      if (!isFsError(error, 'DAMAGED')) throw error;
+      this.#unreadable(handle, error);
       return undefined;
     }
+  }
+
+  #unreadable(handle: string, error: FsError): void {
+    this.#options.log.error('replica not served', { handle, error: error.message });
+    this.#options.report(unreadable(handle));
   }
 
   #keep(replica: Replica): void {
@@ -366,40 +311,4 @@ export class Replicas implements MutableReplicas {
     }
     this.#options.report(unreadable(handle));
   }
-}
-
-function* handlesFrom({ ledger }: DiskStore, start: string, limit: number): Generator<string> {
-  for (const { key } of ledger.view().range(start, 'd', limit)) yield handleOfKey(key);
-}
-
-/** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
-function isInUse({ ledger }: DiskStore, handle: string): boolean {
-  try {
-    return readReplica(ledger.view(), handle)?.isInFile === true;
-  } catch (error) {
-    if (isFsError(error, 'DAMAGED')) return true;
-    throw error;
-  }
-}
-
-/** Undefined where nothing is, or nothing that can be read. */
-function readState({ ledger }: DiskStore, handle: string): ReplicaState | undefined {
-  try {
-    return readReplica(ledger.view(), handle);
-  } catch (error) {
-    if (isFsError(error, 'DAMAGED')) return undefined;
-    throw error;
-  }
-}
-
-function unreadable(handle: string): ReplicaReport {
-  return {
-    handle,
-    version: 0,
-    length: 0,
-    condition: ReplicaCondition.REPLICA_CONDITION_CORRUPT,
-    message: 'its entry in the index is damaged',
-    pendingVersion: 0,
-    removed: false,
-  };
 }

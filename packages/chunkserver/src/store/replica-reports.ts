@@ -1,0 +1,63 @@
+/** What a master hears of one replica: its state in a `ReplicaReport`. */
+import { ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import type { Replica } from './replica.ts';
+import type { SoundReplica } from './stored-pages.ts';
+
+const BLOCKS_NAMED_MAX = 8;
+
+export function describeReplica({ handle, log, corruptBlocks, view, members }: Replica): ReplicaReport {
+  const { version, promisedVersion, committedLength: length } = log;
+  const isUploading = view === undefined && version === 1 && members.length > 0;
+  const { isRemoved: removed } = log;
+  return reportOf({
+    handle,
+    version,
+    promisedVersion,
+    length,
+    isUploading,
+    removed,
+    corruptBlocks: [...corruptBlocks],
+  });
+}
+
+/** As `describeReplica` of the object that would be made of it. */
+export function describeStored({ handle, state, point }: SoundReplica): ReplicaReport {
+  const { version, corruptBlocks, members, view, isRemoved: removed } = state;
+  const promisedVersion = Math.max(state.promisedVersion, version);
+  const isUploading = view.length === 0 && version === 1 && members.length > 0;
+  return reportOf({ handle, version, promisedVersion, length: point.length, isUploading, removed, corruptBlocks });
+}
+
+export function unreadable(handle: string): ReplicaReport {
+  return {
+    handle,
+    version: 0,
+    length: 0,
+    condition: ReplicaCondition.REPLICA_CONDITION_CORRUPT,
+    message: 'its entry in the index is damaged',
+    pendingVersion: 0,
+    removed: false,
+  };
+}
+
+function reportOf(facts: {
+  handle: string;
+  version: number;
+  promisedVersion: number;
+  length: number;
+  isUploading: boolean;
+  removed: boolean;
+  corruptBlocks: readonly number[];
+}): ReplicaReport {
+  const { handle, version, promisedVersion, length, isUploading, removed, corruptBlocks } = facts;
+  const isCorrupt = corruptBlocks.length > 0;
+  const condition = isCorrupt
+    ? ReplicaCondition.REPLICA_CONDITION_CORRUPT
+    : isUploading
+      ? ReplicaCondition.REPLICA_CONDITION_UPLOADING
+      : ReplicaCondition.REPLICA_CONDITION_PRESENT;
+  const named = corruptBlocks.slice(0, BLOCKS_NAMED_MAX).join(', ');
+  const message = isCorrupt ? `blocks ${named} do not match their checksums` : '';
+  const pendingVersion = promisedVersion > version ? promisedVersion : 0;
+  return { handle, version, length, condition, message, pendingVersion, removed };
+}

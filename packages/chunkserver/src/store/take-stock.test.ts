@@ -1,0 +1,141 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32c } from '@cairnfs/base';
+import { BufferPool, CHUNK_BYTES_MAX, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { Simulation } from '@cairnfs/sim';
+import { STOCK_PAGE_REPLICAS } from '../limits.ts';
+import { commitDurable, stage, TestDisk } from '../testing/test-disk.ts';
+import type { DiskStore } from './disk-store.ts';
+import { commitPointKey } from './keys.ts';
+import { openDisks } from './open-disks.ts';
+import { Replicas } from './replicas.ts';
+import { takeStock } from './take-stock.ts';
+
+const handleOf = (index: number) => `0a1b2c3d-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+const MANY = 2 * STOCK_PAGE_REPLICAS + 10;
+
+function upload(store: DiskStore, index: number, length: number, version = 1): number {
+  const bytes = new Uint8Array(length).fill(index);
+  const value = { version, members: [1], uploadId: 'upload', length, firstBlock: 0, isInFile: false };
+  const record = { ...value, blockChecksums: [crc32c(bytes)] };
+  return store.append(handleOf(index), { $case: 'uploadStored', value: record }, bytes);
+}
+
+test('stock: small chunks are counted page by page, without a look-up for each', async () => {
+  const disk = await TestDisk.start(1);
+  const store = disk.replicas.placeFor(0);
+  let last = 0;
+  for (let index = 0; index < MANY; index += 1) last = upload(store, index, 10);
+  await disk.run(() => store.durable(last));
+  await disk.fold();
+  await disk.crash('lose');
+  const [counted] = disk.replicas.stores;
+  deepEqual(disk.replicas.useOf(counted!), { usedBytes: 10 * MANY, replicaCount: MANY });
+
+  const asked = { gets: 0, ranges: 0, entriesMax: 0 };
+  const { ledger, directory } = counted!;
+  const view = () => {
+    const real = ledger.view();
+    return {
+      readSequence: 0,
+      get: (key: string) => {
+        asked.gets += 1;
+        return real.get(key);
+      },
+      range: (start: string, end: string, limit: number) => {
+        const entries = real.range(start, end, limit);
+        asked.ranges += 1;
+        asked.entriesMax = Math.max(asked.entriesMax, entries.length);
+        return entries;
+      },
+    };
+  };
+  const counting = { directory, failure: undefined, ledger: { view }, chunkFiles: () => counted!.chunkFiles() };
+  const { clock, log } = disk.seams;
+  let count = 0;
+  const found = () => {
+    count += 1;
+  };
+  const stores = [counting as unknown as DiskStore];
+  await disk.run(() => takeStock({ clock, log, stores, found }));
+  equal(count, MANY);
+  deepEqual(asked, { gets: 0, ranges: 6, entriesMax: STOCK_PAGE_REPLICAS });
+});
+
+test('stock: committed bytes that were not in place are put there; what is damaged is told and not counted', async () => {
+  const disk = await TestDisk.start(2);
+  for (const index of [1, 2]) {
+    const replica = await disk.create(handleOf(index));
+    stage(replica, 0, new Uint8Array(100).fill(index));
+    await disk.run(() => disk.simulation.clock.sleep(100));
+    commitDurable(replica);
+    const { committedSequence } = replica.log;
+    await disk.run(() => new Promise<void>((durable) => replica.journalCommitted(committedSequence, durable)));
+  }
+  await disk.fold();
+  await disk.damage(commitPointKey(handleOf(2)));
+  disk.reports = [];
+  await disk.crash('keep');
+  deepEqual(disk.replicas.useOf(disk.replicas.stores[0]!), { usedBytes: 100, replicaCount: 1 });
+  deepEqual(
+    disk.reports.map(({ handle, condition }) => [handle, condition]),
+    [[handleOf(2), ReplicaCondition.REPLICA_CONDITION_CORRUPT]],
+  );
+  await disk.run(() => disk.simulation.clock.sleep(3_000));
+  equal(disk.replicas.find(handleOf(1))!.settledSequence, 1);
+});
+
+test('stock: a chunk on two disks stays where more of it is known, whatever lies between', async () => {
+  const simulation = new Simulation({ seed: 3 });
+  const start = () => simulation.host('one').start();
+  const open = async (seams: ReturnType<typeof start>) => (await openDisks(seams, ['a', 'b', 'c'])).stores;
+  const first = start();
+  const [a, b, c] = await simulation.run(() => open(first));
+  const last = new Map<DiskStore, number>();
+  const put = (store: DiskStore, index: number, version: number) => {
+    last.set(store, upload(store, index, 10, version));
+  };
+  for (let index = 0; index < MANY; index += 1) put(index % 3 === 0 ? a! : b!, index, 1);
+  put(c!, 1_500, 2); // 1,500 is on a at version 1
+  put(c!, 7, 1); // and on b at the same version
+  await simulation.run(async () => {
+    for (const [store, sequence] of last) await store.durable(sequence);
+  });
+  simulation.host('one').crash({ unsynced: 'lose' });
+  const seams = start();
+  const stores = await simulation.run(() => open(seams));
+  const { clock, log } = seams;
+  const sinks = { report: (_report: ReplicaReport) => {}, diskFailed: () => {} };
+  const limits = { reserveBytes: 0, capacityBytes: undefined, chunkBytes: () => CHUNK_BYTES_MAX };
+  const replicas = new Replicas({ clock, log, pool: new BufferPool(), stores, ...limits, ...sinks });
+  await simulation.run(() => replicas.takeStock());
+  equal(replicas.holderOf(handleOf(1_500))?.directory, 'c');
+  equal(replicas.holderOf(handleOf(7))?.directory, 'b');
+  const counts = stores.map((store) => replicas.useOf(store).replicaCount);
+  equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    MANY,
+  );
+  equal(counts[2], 1);
+});
+
+test('inventory: what the index says of a replica is what its object says', async () => {
+  const disk = await TestDisk.start(4);
+  const store = disk.replicas.placeFor(0);
+  upload(store, 1, 10);
+  upload(store, 2, 10, 3);
+  upload(store, 3, 10);
+  store.append(handleOf(3), { $case: 'promised', value: { promisedVersion: 2, isRemoved: true } });
+  upload(store, 4, 10);
+  store.append(handleOf(4), { $case: 'corruptFound', value: { block: 0 } });
+  const mutated = await disk.create(handleOf(5));
+  stage(mutated, 0, new Uint8Array(100));
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  commitDurable(mutated);
+  await disk.crash('keep');
+  const page = disk.replicas.page(disk.replicas.stores[0]!, '', 10);
+  equal(page.length, 5);
+  ok(new Set(page.map(({ condition }) => condition)).size >= 3);
+  const objects = page.map(({ handle }) => disk.replicas.describe(disk.replicas.find(handle)!));
+  deepEqual(page, objects);
+});

@@ -1,0 +1,135 @@
+/**
+ * The look over all disks before anything is served: every replica is counted, a chunk that two disks hold stays on one
+ * of them, and chunk files that no record speaks of are moved aside. Runs over pages of all disks side by side, in order
+ * of handle, so that memory does not grow with what they hold.
+ */
+import { type Clock, isFsError, isUuid, type Log } from '@cairnfs/base';
+import { STOCK_PAGE_REPLICAS } from '../limits.ts';
+import type { DiskStore } from './disk-store.ts';
+import { type StoredReplica, storedPage } from './stored-pages.ts';
+import { readReplica } from './stored-replica.ts';
+
+export interface StockOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stores: readonly DiskStore[];
+  /** Runs for each replica that stays, on the disk it stays on. */
+  readonly found: (store: DiskStore, stored: StoredReplica) => void;
+}
+
+/** A disk that fails on the way is left out. @throws FsError DISK_FAILED  the last one. */
+export async function takeStock(options: StockOptions): Promise<void> {
+  const walks = options.stores.map((store) => new Walk(store));
+  for (;;) {
+    for (const walk of walks) await orFail(walk.store, options, () => walk.fill());
+    // Pages are walked while each disk has entries at hand; then the event loop gets its turn.
+    const running = walks.filter(({ store, current }) => store.failure === undefined && current !== undefined);
+    if (running.length === 0) break;
+    while (running.every(({ current }) => current !== undefined)) {
+      let least = running[0]!;
+      let isShared = false;
+      for (const walk of running.slice(1)) {
+        const [here, there] = [least.current!.handle, walk.current!.handle];
+        if (there < here) {
+          least = walk;
+          isShared = false;
+        } else if (there === here) isShared = true;
+      }
+      if (isShared) await settleShared(running, least.current!.handle, options);
+      else options.found(least.store, least.take());
+    }
+    await new Promise<void>((resolve) => options.clock.soon(resolve));
+  }
+  for (const store of options.stores) await orFail(store, options, () => clearFiles(store, options));
+}
+
+/** One disk's replicas in order of handle. */
+class Walk {
+  readonly store: DiskStore;
+  #page: readonly StoredReplica[] = [];
+  #index = 0;
+  #after = '';
+  #isAtEnd = false;
+
+  constructor(store: DiskStore) {
+    this.store = store;
+  }
+
+  /** Undefined: the page, or the disk, is at its end. */
+  get current(): StoredReplica | undefined {
+    return this.#page[this.#index];
+  }
+
+  take(): StoredReplica {
+    const taken = this.#page[this.#index]!;
+    this.#index += 1;
+    return taken;
+  }
+
+  async fill(): Promise<void> {
+    if (this.#isAtEnd || this.current !== undefined) return;
+    this.#page = storedPage(this.store, this.#after, STOCK_PAGE_REPLICAS);
+    this.#index = 0;
+    this.#isAtEnd = this.#page.length < STOCK_PAGE_REPLICAS;
+    this.#after = this.#page.at(-1)?.handle ?? '';
+  }
+}
+
+/**
+ * A disk that was away may come back with a replica that was copied to another disk meanwhile: those that know less are
+ * moved aside.
+ */
+async function settleShared(walks: readonly Walk[], handle: string, options: StockOptions): Promise<void> {
+  const held = walks
+    .filter(({ current }) => current?.handle === handle)
+    .map((walk) => ({ store: walk.store, stored: walk.take() }));
+  const versionOf = ({ stored }: (typeof held)[number]) => (stored.damage === undefined ? stored.state.version : -1);
+  held.sort((a, b) => versionOf(b) - versionOf(a) || (a.store.directory < b.store.directory ? -1 : 1));
+  const best = held[0]!;
+  for (const other of held) {
+    // What cannot be read is left for the master to judge.
+    if (other === best || other.stored.damage !== undefined) {
+      options.found(other.store, other.stored);
+      continue;
+    }
+    const atMs = Math.floor(options.clock.wallMs());
+    const reason = `on ${best.store.directory} too`;
+    await orFail(other.store, options, async () => {
+      await other.store.journal(handle, { $case: 'quarantined', value: { atMs, reason } });
+      await other.store.setAside(handle, atMs);
+    });
+  }
+}
+
+async function clearFiles(store: DiskStore, { clock, log }: StockOptions): Promise<void> {
+  const atMs = Math.floor(clock.wallMs());
+  for await (const names of store.chunkFiles()) {
+    for (const name of names) {
+      if (isUuid(name) && isInUse(store, name)) continue;
+      log.info('chunk file without a record moved aside', { name, directory: store.directory });
+      await store.setAside(name, atMs);
+    }
+  }
+}
+
+/** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
+function isInUse({ ledger }: DiskStore, handle: string): boolean {
+  try {
+    return readReplica(ledger.view(), handle)?.isInFile === true;
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) return true;
+    throw error;
+  }
+}
+
+/** What a disk's own index or journal says of it is its failure, not the server's, while another disk works. */
+async function orFail(store: DiskStore, { stores }: StockOptions, work: () => Promise<void>): Promise<void> {
+  if (store.failure !== undefined) return;
+  try {
+    await work();
+  } catch (error) {
+    const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
+    const othersWork = stores.some(({ failure }) => failure === undefined);
+    if (store.failure === undefined || !othersWork) throw fault;
+  }
+}

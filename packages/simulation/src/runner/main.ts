@@ -31,8 +31,8 @@ async function tellOne({ seed, profile }: Options): Promise<number> {
   const schedule = makeSchedule(seed, { name: profile, profile: PROFILES[profile]! });
   const result = await runSchedule(schedule, { traceEntriesMax: STORY_ENTRIES_MAX });
   console.log(formatStory(result.trace));
-  const { traceHash, violations, operations } = reportOf(seed, result);
-  console.log(`\ntrace ${traceHash}, operations ${JSON.stringify(operations)}`);
+  const { traceHash, violations, doneCount, errors } = reportOf(seed, result);
+  console.log(`\ntrace ${traceHash}, ${doneCount} operations answered, errors ${JSON.stringify(errors)}`);
   for (const violation of violations) printViolation(seed, violation);
   return violations.length === 0 ? 0 : 1;
 }

@@ -5,7 +5,10 @@ import { type RunResult, runSchedule, type Violation } from '../workload/run-sch
 
 export interface SeedReport {
   readonly seed: number;
-  readonly operations: { readonly done: number; readonly refused: number; readonly open: number };
+  /** Answered with a result. */
+  readonly doneCount: number;
+  /** Errors that operations ended with, by kind. */
+  readonly errors: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
   /** How often each event was traced. */
   readonly events: Readonly<Record<string, number>>;
@@ -18,11 +21,12 @@ export async function runSeed(seed: number, profile: string): Promise<SeedReport
   return reportOf(seed, await runSchedule(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! })));
 }
 
-export function reportOf(seed: number, { history, faults, events, ...rest }: RunResult): SeedReport {
+export function reportOf(seed: number, { doneCount, errors, faults, events, ...rest }: RunResult): SeedReport {
   const { violations, traceHash, virtualMs } = rest;
   return {
     seed,
-    operations: { done: history.okCount, refused: history.failedCount, open: history.unknownCount },
+    doneCount,
+    errors: Object.fromEntries(errors),
     faults: Object.fromEntries(faults),
     events: Object.fromEntries(events),
     violations,

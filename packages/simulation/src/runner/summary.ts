@@ -5,15 +5,17 @@ import type { SeedReport } from './run-seed.ts';
 export class Summary {
   schedules = 0;
   readonly failed: SeedReport[] = [];
-  #operations = { done: 0, refused: 0, open: 0 };
+  #doneCount = 0;
   #virtualMs = 0;
+  readonly #errors = new Map<string, number>();
   readonly #faults = new Map<string, number>();
   readonly #coverage = new Map<string, number>(Object.keys(COVERAGE).map((name) => [name, 0]));
 
   add(report: SeedReport): void {
     this.schedules += 1;
     this.#virtualMs += report.virtualMs;
-    for (const key of ['done', 'refused', 'open'] as const) this.#operations[key] += report.operations[key];
+    this.#doneCount += report.doneCount;
+    for (const [kind, count] of Object.entries(report.errors)) increase(this.#errors, kind, count);
     for (const [kind, count] of Object.entries(report.faults)) increase(this.#faults, kind, count);
     for (const [name, count] of Object.entries(countCoverage(report.events))) increase(this.#coverage, name, count);
     if (report.violations.length > 0) this.failed.push(report);
@@ -26,10 +28,9 @@ export class Summary {
   }
 
   format(elapsedMs: number, profile: string): string {
-    const { done, refused, open } = this.#operations;
     const lines = [
       `schedules   ${this.schedules} in ${(elapsedMs / 1000).toFixed(1)} s: ${((this.schedules / elapsedMs) * 1000).toFixed(1)}/s, ${(this.#virtualMs / elapsedMs).toFixed(0)} times real time`,
-      `operations  ${done + refused + open}: ${done} done, ${refused} refused, ${open} with open outcome`,
+      `operations  ${this.#doneCount} answered; errors: ${list(this.#errors)}`,
       `faults      ${list(this.#faults)}`,
       `seen        ${list(this.#coverage)}`,
       `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,

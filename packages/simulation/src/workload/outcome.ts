@@ -11,7 +11,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'INVALID_ARGUMENT',
 ] as const);
 
-/** The code of a definite refusal, undefined when the operation may have happened or may yet happen. */
-export function refusalOf(error: unknown): ErrorCode | undefined {
-  return error instanceof FsError && REFUSALS.has(error.kind) ? error.kind : undefined;
+/** The POSIX code of a definite refusal, undefined when the operation may have happened or may yet happen. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof FsError && REFUSALS.has(error.kind) ? error.code : undefined;
 }

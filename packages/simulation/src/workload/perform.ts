@@ -1,9 +1,9 @@
 /** Runs one planned operation on the real SDK. */
 import type { CairnClient } from '@cairnfs/client';
-import { filePath, type PlannedFileCall, type PlannedNameCall, subtreePath } from '../schedule/schedule.ts';
-import { contentOf, type FileCall, type FileResult, type NamespaceCall } from './recording.ts';
-
-export type NamespaceResult = { names?: string[]; type?: 'file' | 'directory'; size?: number; bytes?: Uint8Array };
+import { contentOf } from '../history/content.ts';
+import type { FileCall, FileResult } from '../history/file-calls.ts';
+import type { NamespaceCall, NamespaceResult } from '../history/namespace-calls.ts';
+import type { PlannedFileCall, PlannedNameCall } from '../schedule/schedule.ts';
 
 type Patience = { readonly timeoutMs: number };
 
@@ -14,20 +14,16 @@ export function fileCallOf(call: PlannedFileCall, writeId: number): FileCall {
     : (call as FileCall);
 }
 
-export function namespaceCallOf(subtree: number, call: PlannedNameCall, writeId: number): NamespaceCall {
-  const root = subtreePath(subtree);
-  if (call.kind === 'rename') return { ...call, from: root + call.from, to: root + call.to };
-  const path = root + call.path;
-  return call.kind === 'put' ? { ...call, path, writeId } : { kind: call.kind, path };
+export function namespaceCallOf(call: PlannedNameCall, writeId: number): NamespaceCall {
+  return call.kind === 'put' ? { ...call, writeId } : call;
 }
 
 export async function performFileCall(
   client: CairnClient,
-  file: number,
+  path: string,
   call: FileCall,
   patience: Patience,
 ): Promise<FileResult> {
-  const path = filePath(file);
   switch (call.kind) {
     case 'write': {
       const handle = await client.open(path, 'r+', undefined, patience);
@@ -58,32 +54,33 @@ export async function performFileCall(
 
 export async function performNamespaceCall(
   client: CairnClient,
+  root: string,
   call: NamespaceCall,
   patience: Patience,
 ): Promise<NamespaceResult> {
   switch (call.kind) {
     case 'mkdir':
-      await client.mkdir(call.path, patience);
+      await client.mkdir(root + call.path, patience);
       return {};
     case 'create':
-      await client.open(call.path, 'wx', undefined, patience);
+      await client.open(root + call.path, 'wx', undefined, patience);
       return {};
     case 'put':
-      await client.writeFile(call.path, contentOf(call.writeId, call.length), patience);
+      await client.writeFile(root + call.path, contentOf(call.writeId, call.length), patience);
       return {};
     case 'rename':
-      await client.rename(call.from, call.to, patience);
+      await client.rename(root + call.from, root + call.to, patience);
       return {};
     case 'remove':
-      await client.rm(call.path, patience);
+      await client.rm(root + call.path, patience);
       return {};
     case 'list':
-      return { names: await client.readdir(call.path, patience) };
+      return { names: (await client.readdir(root + call.path, patience)).sort() };
     case 'stat': {
-      const stats = await client.stat(call.path, patience);
+      const stats = await client.stat(root + call.path, patience);
       return { type: stats.isDirectory() ? 'directory' : 'file', size: stats.isDirectory() ? 0 : stats.size };
     }
     case 'read':
-      return { bytes: await client.readFile(call.path, patience) };
+      return { bytes: await client.readFile(root + call.path, patience) };
   }
 }

@@ -9,8 +9,10 @@ import { heal } from '../cluster/heal.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { ServerFailure } from '../cluster/simulated-server.ts';
+import type { HistoryRecorder } from '../history/history-recorder.ts';
+import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
-import { HistoryRecorder } from './recorder.ts';
+import { OperationRunner } from './operation-runner.ts';
 import { WorkloadClient } from './workload-client.ts';
 
 /** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
@@ -37,6 +39,10 @@ export interface Violation {
 
 export interface RunResult {
   readonly history: HistoryRecorder;
+  /** Operations that were answered with a result. */
+  readonly doneCount: number;
+  /** Errors that operations ended with, by kind. */
+  readonly errors: ReadonlyMap<string, number>;
   readonly audit: readonly AuditedChunk[];
   /** What the run itself found wrong: hangs, broken invariants, servers that gave up, a cluster that does not heal. */
   readonly violations: readonly Violation[];
@@ -59,7 +65,7 @@ export async function runSchedule(
 
 class Run {
   readonly #schedule: Schedule;
-  readonly #history = new HistoryRecorder();
+  readonly #runner = new OperationRunner();
   readonly #violations: Violation[] = [];
   #audit: AuditedChunk[] = [];
 
@@ -103,7 +109,9 @@ class Run {
       this.#violations.push({ check: 'invariant', summary: message, details: stack });
     }
     return {
-      history: this.#history,
+      history: this.#runner.history,
+      doneCount: this.#runner.doneCount,
+      errors: this.#runner.errors,
       audit: this.#audit,
       violations: this.#violations,
       faults: injector?.struck ?? new Map(),
@@ -130,7 +138,7 @@ class Run {
     for (let client = 0; client < shape.clients; client++) {
       const name = `client-${client + 1}`;
       const mine = operations.filter((operation) => operation.client === client);
-      clients.set(name, new WorkloadClient({ cluster, name, operations: mine, history: this.#history }));
+      clients.set(name, new WorkloadClient({ cluster, name, operations: mine, runner: this.#runner }));
     }
     return clients;
   }
@@ -176,21 +184,22 @@ class Run {
     const patience = { timeoutMs: FINAL_PATIENCE_MS };
     for (let file = 0; file < files; file++) {
       const { size } = await admin.stat(filePath(file), patience);
-      const call = { kind: 'read', offset: 0, length: size + 1 } as const;
-      await this.#history.file(admin, { client: 'admin', file, call, ...patience });
-      await this.#history.file(admin, { client: 'admin', file, call: { kind: 'size' }, ...patience });
+      const read = { kind: 'read', offset: 0, length: size + 1 } as const;
+      await this.#runner.file(admin, file, { client: 'admin', call: read, ...patience });
+      await this.#runner.file(admin, file, { client: 'admin', call: { kind: 'size' }, ...patience });
     }
-    for (let subtree = 0; subtree < subtrees; subtree++) await this.#listAll(admin, subtree, subtreePath(subtree));
+    for (let subtree = 0; subtree < subtrees; subtree++) await this.#listAll(admin, subtree, '');
   }
 
   async #listAll(admin: CairnClient, subtree: number, path: string): Promise<void> {
-    const base = { client: 'admin', subtree, timeoutMs: FINAL_PATIENCE_MS };
-    const listed = await this.#history.names(admin, { ...base, call: { kind: 'list', path } });
+    const ask = (call: NamespaceCall) =>
+      this.#runner.names(admin, subtree, { client: 'admin', call, timeoutMs: FINAL_PATIENCE_MS });
+    const listed = await ask({ kind: 'list', path });
     for (const name of listed?.names ?? []) {
       const entry = `${path}/${name}`;
-      const stat = await this.#history.names(admin, { ...base, call: { kind: 'stat', path: entry } });
+      const stat = await ask({ kind: 'stat', path: entry });
       if (stat?.type === 'directory') await this.#listAll(admin, subtree, entry);
-      else await this.#history.names(admin, { ...base, call: { kind: 'read', path: entry } });
+      else await ask({ kind: 'read', path: entry });
     }
   }
 

@@ -6,15 +6,15 @@ import type { CairnClient } from '@cairnfs/client';
 import type { CrashOptions, SimHost } from '@cairnfs/sim';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { PlannedOperation } from '../schedule/schedule.ts';
+import type { OperationRunner } from './operation-runner.ts';
 import { fileCallOf, namespaceCallOf } from './perform.ts';
-import type { HistoryRecorder } from './recorder.ts';
 
 export interface WorkloadParts {
   readonly cluster: SimulatedCluster;
   readonly name: string;
   /** In order of time. */
   readonly operations: readonly PlannedOperation[];
-  readonly history: HistoryRecorder;
+  readonly runner: OperationRunner;
 }
 
 export class WorkloadClient {
@@ -74,12 +74,11 @@ export class WorkloadClient {
   }
 
   async #perform(sdk: CairnClient, client: string, { id, call, timeoutMs }: PlannedOperation): Promise<void> {
-    const { history } = this.#parts;
+    const { runner } = this.#parts;
     if (call.on === 'file') {
-      await history.file(sdk, { client, file: call.file, call: fileCallOf(call.call, id), timeoutMs });
+      await runner.file(sdk, call.file, { client, call: fileCallOf(call.call, id), timeoutMs });
     } else {
-      const { subtree } = call;
-      await history.names(sdk, { client, subtree, call: namespaceCallOf(subtree, call.call, id), timeoutMs });
+      await runner.names(sdk, call.subtree, { client, call: namespaceCallOf(call.call, id), timeoutMs });
     }
   }
 }

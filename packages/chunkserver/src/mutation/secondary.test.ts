@@ -19,12 +19,12 @@ class TestSecondary {
     this.secondaries = new Secondaries(this.cluster.servers[1]!.context, () => {}, 250);
   }
 
-  async install(chunk: number, version: number): Promise<void> {
+  async install(chunk: number, version: number, { fence } = { fence: false }): Promise<void> {
     const view: ChunkView = {
       ...{ handle: handleOf(chunk), version, members: [1, 2], addresses: ['server-1:1', 'server-2:1'] },
       ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0, lease: 1 },
     };
-    await this.until(this.secondaries.installView({ view, term: 1, fence: false, create: true }));
+    await this.until(this.secondaries.installView({ view, term: 1, fence, create: true }));
   }
 
   /** @returns 'READY', or the kind of the refusal. */
@@ -56,6 +56,16 @@ class TestSecondary {
     return done;
   }
 }
+
+test('view: a member that only promised the version takes it from a primary that had it installed by a read', async () => {
+  const secondary = new TestSecondary();
+  await secondary.install(1, 1);
+  const { log } = secondary.cluster.servers[1]!.context.replicas.find(handleOf(1))!;
+  log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+  await secondary.install(1, 2, { fence: true });
+  equal(log.version, 2);
+  equal(log.term, 1);
+});
 
 test('early mutations: their memory is bounded over all chunks, and free again when their turn came', async () => {
   const test = new TestSecondary();

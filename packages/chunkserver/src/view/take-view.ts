@@ -7,7 +7,7 @@ import type { MutableReplica } from '../mutation/replica-port.ts';
 export interface ViewToTake {
   readonly view: ChunkView;
   readonly term: number;
-  /** Refuse earlier terms and say what is staged; neither commit nor drop. */
+  /** Refuse earlier terms and say what is staged; neither commit nor drop, unless the version is new here. */
   readonly fence: boolean;
 }
 
@@ -18,8 +18,12 @@ export interface ViewToTake {
 export async function takeView(replica: MutableReplica, { view, term, fence }: ViewToTake): Promise<InstallViewReply> {
   const { log } = replica;
   const take = { version: view.version, term, base: view.baseSequence };
-  if (fence) log.fence(view.version, term);
-  const keepsStaged = fence || log.checkInstall(take);
+  // The primary may know the version from a read that proved it, while this replica has only promised it: nothing was
+  // ever staged here under it, so its base is what the replica starts from.
+  const isPromised = view.version !== log.version && view.version === log.promisedVersion;
+  const fencesOnly = fence && !isPromised;
+  if (fencesOnly) log.fence(view.version, term);
+  const keepsStaged = fencesOnly || log.checkInstall(take);
   if (!keepsStaged) {
     // Committed first, so that bytes become visible in order and what is dropped is exactly what lies above the base.
     commitReplica(replica, view.baseSequence);

@@ -176,7 +176,7 @@ test('readmission: a chunk forgotten while its server was given up for dead', as
   assert.equal(await isLeased(cluster, server), true);
 });
 
-test('readmission: a master without a record of a promise given twice takes it as given', async () => {
+test('readmission: a replica that has left already is not told again', async () => {
   const { cluster, server } = await leftOut();
   server.replicas.get(HANDLE)!.promisedVersion = 2;
   server.replicas.get(HANDLE)!.isRemoved = true;

@@ -11,6 +11,7 @@ import {
   assert,
   bytesToKey,
   DiskError,
+  isFsError,
   type Key,
   MiB,
   STATE_KEY_BYTES_MAX,
@@ -18,6 +19,7 @@ import {
   type StateStore,
 } from '@cairnfs/base';
 import { open, type RootDatabase } from 'lmdb';
+import { checkLmdbFile } from './lmdb-meta.ts';
 
 /** Less free space than one batch may need. */
 const FULL_BYTES = 4 * MiB;
@@ -25,6 +27,7 @@ const FULL_BYTES = 4 * MiB;
 export async function openLmdbStateStore(directory: string): Promise<StateStore> {
   try {
     await mkdir(directory, { recursive: true });
+    await checkLmdbFile(directory);
     const database = open<Uint8Array, Buffer>({
       path: directory,
       noSubdir: false,
@@ -143,7 +146,7 @@ async function isDiskFull(directory: string): Promise<boolean> {
 
 /** LMDB reports the system's errors by number or text; all that is not a full disk is treated as a failed one. */
 function storeError(directory: string, operation: string, error: unknown, isFull = false): Error {
-  if (!(error instanceof Error) || error.name === 'AssertionError') return error as Error;
+  if (!(error instanceof Error) || error.name === 'AssertionError' || isFsError(error)) return error as Error;
   const code = isFull || /no space left|ENOSPC|MDB_MAP_FULL/i.test(error.message) ? 'ENOSPC' : 'EIO';
   return new DiskError(code, directory, `${operation} of the state store ${directory}: ${error.message}`, error);
 }

@@ -26,7 +26,7 @@ export async function readIdentity(disk: Disk, directory: string): Promise<DiskI
   if (end < 0 || getU32LE(bytes, end) !== crc32c(bytes.subarray(0, end))) {
     throw new FsError(
       'DAMAGED',
-      `${path} is damaged: restore it from another copy, or give the server an empty folder`,
+      `${path} is damaged: restore it from another copy, or move what is in the folder aside and create ${directory}/new-disk to begin a new disk there`,
     );
   }
   const identity = decodeMessage(DiskIdentity, bytes.subarray(0, end));

@@ -21,6 +21,7 @@ import { Reads } from './read/reads.ts';
 import { type ChunkserverHealth, healthOf } from './serve/health.ts';
 import { registerCalls } from './serve/register-calls.ts';
 import { ServerLease } from './serve/server-lease.ts';
+import { type ChunkserverStatistics, readStatistics } from './serve/statistics.ts';
 import { openDisks } from './store/open-disks.ts';
 import { Replicas } from './store/replicas.ts';
 import { GrpcStreams } from './streams/grpc-streams.ts';
@@ -34,6 +35,7 @@ export interface Chunkserver {
   readonly rpc: RpcServer;
   readonly chunkStreams: ChunkStreams;
   health(): ChunkserverHealth;
+  statistics(): ChunkserverStatistics;
   /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
   close(): Promise<void>;
 }
@@ -119,7 +121,8 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       address,
       rpc,
       chunkStreams: new GrpcStreams({ serverId: ownId, reads, replicas, uploads }),
-      health: () => healthOf({ serverId: ownId, master, lease, stores }),
+      health: () => healthOf({ serverId: ownId, master, lease, stores, lost }),
+      statistics: () => readStatistics({ rpc, lease, replicas, lost, quarantine, mutations, reads, uploads }),
       close: () => {
         closing ??= close();
         return closing;

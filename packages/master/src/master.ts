@@ -3,6 +3,7 @@ import type { Address, Seams } from '@cairnfs/base';
 import { createRpcPool, createRpcServer, type RpcServer } from '@cairnfs/protocol';
 import { openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from './bootstrap.ts';
+import type { MasterStatistics } from './cluster/statistics.ts';
 import type { MasterHealth } from './cluster/status.ts';
 import type { MasterConfig } from './config.ts';
 import type { MasterContext } from './context.ts';
@@ -20,6 +21,7 @@ export interface Master {
   /** Its handlers serve gRPC too. */
   readonly rpc: RpcServer;
   health(): MasterHealth;
+  statistics(): MasterStatistics;
   /** Finishes what is under way and checkpoints, so that the next start replays nothing. */
   close(): Promise<void>;
 }
@@ -92,6 +94,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       clusterId,
       rpc,
       health: () => parts.health(),
+      statistics: () => parts.statistics(rpc),
       close: () => {
         closing ??= closeAll();
         return closing;

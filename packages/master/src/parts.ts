@@ -1,5 +1,5 @@
 /** The parts of a master that look after chunkservers and chunks, put together. */
-import { MasterControlMethods, MasterMethods, type RpcRouter } from '@cairnfs/protocol';
+import { MasterControlMethods, MasterMethods, type RpcRouter, type RpcServer } from '@cairnfs/protocol';
 import { Heartbeats } from './cluster/heartbeat.ts';
 import { Problems } from './cluster/problems.ts';
 import { Readmission } from './cluster/readmission.ts';
@@ -7,6 +7,7 @@ import { Registration } from './cluster/registration.ts';
 import { ReplicaConditions } from './cluster/replica-conditions.ts';
 import { ReplicaReports } from './cluster/replica-reports.ts';
 import { ServerTable } from './cluster/server-table.ts';
+import { type MasterStatistics, readStatistics } from './cluster/statistics.ts';
 import { type MasterHealth, StatusCalls } from './cluster/status.ts';
 import type { Cluster, MasterContext, MasterParts } from './context.ts';
 import { ClusterPlacement } from './policy/cluster-placement.ts';
@@ -23,6 +24,7 @@ import { ViewChanges } from './views/view-change.ts';
 
 export interface RunningParts extends MasterParts {
   health(): MasterHealth;
+  statistics(rpc: RpcServer): MasterStatistics;
   register(rpc: RpcRouter): void;
   start(): void;
   stop(): Promise<void>;
@@ -63,6 +65,7 @@ export function createParts(context: MasterContext): RunningParts {
     views,
     safeMode,
     health: () => status.health(),
+    statistics: (rpc) => readStatistics(context, { servers, leases, repair, health: () => status.health() }, rpc),
     register(rpc) {
       rpc.handle(MasterControlMethods.register, (request) => registration.register(request));
       rpc.handle(MasterControlMethods.heartbeat, (request) => heartbeats.heartbeat(request));

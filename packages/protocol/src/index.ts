@@ -18,10 +18,16 @@ export { BufferPool } from './rpc/buffer-pool.ts';
 export type { ChunkStreams } from './rpc/chunk-streams.ts';
 export { dataPart, verifyData } from './rpc/data-part.ts';
 export { fromErrorDetail, toErrorDetail } from './rpc/error-detail.ts';
-export type { MethodStatistics } from './rpc/method-table.ts';
+export { DURATION_BUCKETS_MS, type MethodStatistics } from './rpc/method-table.ts';
 export { onAbort } from './rpc/on-abort.ts';
 export * from './rpc/pooled-bytes.ts';
 export { createRpcPool, type RpcPoolOptions } from './rpc/rpc-pool.ts';
-export { createRpcServer, RpcServer, type RpcServerLimits, type RpcServerOptions } from './rpc/rpc-server.ts';
+export {
+  createRpcServer,
+  RpcServer,
+  type RpcServerLimits,
+  type RpcServerOptions,
+  type RpcStatistics,
+} from './rpc/rpc-server.ts';
 export * from './rpc/types.ts';
 export { decodeMessage, encodeMessage } from './rpc/wire.ts';

@@ -1,5 +1,7 @@
-export { type AdminServer, startAdminServer } from './admin/admin-server.ts';
-export { chunkserverHealth, type Health, masterHealth, startingHealth } from './admin/health.ts';
+export { type AdminServer, type AdminServerOptions, startAdminServer } from './admin/admin-server.ts';
+export { chunkserverFamilies } from './admin/chunkserver-metrics.ts';
+export { chunkserverHealth, masterHealth, startingHealth } from './admin/health.ts';
+export { masterFamilies } from './admin/master-metrics.ts';
 export { ServerMetrics } from './admin/server-metrics.ts';
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc/grpc-server.ts';
 export { openLmdbStateStore } from './lmdb-state-store.ts';

@@ -24,7 +24,7 @@ import { Overlay } from './overlay.ts';
 import { recordSpace, SEGMENT_HEADER_BYTES } from './record-format.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { appliedChange, OverlayTransaction, OverlayView, readApplied } from './state-view.ts';
-import type { Ledger, LedgerOptions, Sequence, StateView } from './types.ts';
+import type { Ledger, LedgerOptions, LedgerStatistics, Sequence, StateView } from './types.ts';
 
 export type LedgerSeams = Pick<Seams, 'clock' | 'disk' | 'openStateStore' | 'log' | 'random'>;
 
@@ -197,10 +197,12 @@ class JournaledLedger implements Ledger {
     );
   }
 
-  statistics() {
+  statistics(): LedgerStatistics {
     return {
       journalBytes: this.#journal!.bytes,
       segmentCount: this.#journal!.segmentCount,
+      undurableRecords: this.#lastSequence - this.#durableSequence,
+      unfoldedRecords: this.#durableSequence - this.#foldedSequence,
       overlayEntries: this.#overlay.entryCount,
       overlayBytes: this.#overlay.bytes,
       stateBytes: this.#store.sizeBytes(),

@@ -77,12 +77,19 @@ export interface Ledger {
   checkpoint(): Promise<void>;
   /** Resolves with the error when the disk under it failed; nothing is acknowledged after that. */
   readonly failed: Promise<Error>;
-  statistics(): {
-    journalBytes: number;
-    segmentCount: number;
-    overlayEntries: number;
-    overlayBytes: number;
-    stateBytes: number;
-  };
+  statistics(): LedgerStatistics;
   close(): Promise<void>;
+}
+
+/** Sizes at one moment. */
+export interface LedgerStatistics {
+  readonly journalBytes: number;
+  readonly segmentCount: number;
+  /** Records that wait for the disk. */
+  readonly undurableRecords: number;
+  /** Durable records that the store does not hold yet. */
+  readonly unfoldedRecords: number;
+  readonly overlayEntries: number;
+  readonly overlayBytes: number;
+  readonly stateBytes: number;
 }

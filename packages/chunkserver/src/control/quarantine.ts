@@ -33,6 +33,8 @@ interface Leaving {
 
 export class Quarantine {
   readonly #options: QuarantineOptions;
+  /** Replicas moved aside, and files deleted after their grace period, since the start. */
+  readonly counts = { movedAside: 0, deleted: 0 };
   /** Chunk files on their way out. */
   readonly #leaving = new Map<string, Promise<void>>();
   #sweptAtMs = Number.NEGATIVE_INFINITY;
@@ -97,6 +99,7 @@ export class Quarantine {
       moved(handle);
       await store.durable(sequence);
       await store.setAside(handle, atMs);
+      this.counts.movedAside += 1;
       log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
       report(gone(handle, reason));
     } catch (error) {
@@ -131,6 +134,7 @@ export class Quarantine {
       if (Number.parseInt(name, 10) >= before || deleted === QUARANTINE_DELETED_PER_SWEEP) continue;
       await disk.remove(`${directory}/${name}`);
       deleted += 1;
+      this.counts.deleted += 1;
     }
     const end = quarantineKey(before, '00000000-0000-0000-0000-000000000000');
     for (const { key } of store.ledger.view().range('q', end, QUARANTINE_DELETED_PER_SWEEP)) {

@@ -19,6 +19,7 @@ import {
   recordBytesMax,
   verifyData,
 } from '@cairnfs/protocol';
+import type { WorkDone } from '../serve/statistics.ts';
 import { LeaseCalls, notPrimary } from '../view/lease-calls.ts';
 import { CommitTicker } from './commit-ticker.ts';
 import { LEASE_SWEEP_MS, LEASES_MAX } from './limits.ts';
@@ -42,6 +43,8 @@ export class Primaries {
   readonly #context: MutationContext;
   readonly #leases: LeaseCalls;
   readonly #ticker: CommitTicker;
+  /** Mutations committed and answered, and their bytes, since the start. */
+  readonly committed: WorkDone = { count: 0, bytes: 0 };
   readonly #chunks = new Map<string, PrimaryChunk>();
   #isSweeping = false;
 
@@ -58,7 +61,13 @@ export class Primaries {
     return new Promise((resolve, reject) => {
       this.#checkServing();
       const mutation = readMutation(request, context, this.#context.chunkBytes());
-      const call = new MutationCall(mutation, { resolve: (message) => resolve({ message }), reject });
+      const { length } = mutation.bytes;
+      const answer = (message: MutateReply): void => {
+        this.committed.count += 1;
+        this.committed.bytes += length;
+        resolve({ message });
+      };
+      const call = new MutationCall(mutation, { resolve: answer, reject });
       this.#chunk(request.handle).submit(call);
     });
   }

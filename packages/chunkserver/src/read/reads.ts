@@ -12,6 +12,7 @@ import {
 import type { Mutations } from '../mutation/mutations.ts';
 import { notFound } from '../mutation/secondary.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
+import type { WorkDone } from '../serve/statistics.ts';
 import type { Replica } from '../store/replica.ts';
 import { CorruptBlockError, readBlocks, sliceChecksum } from '../store/replica-bytes.ts';
 import type { Replicas } from '../store/replicas.ts';
@@ -25,6 +26,8 @@ export interface ReadsOptions {
 }
 
 export class Reads {
+  /** Reads answered, and their bytes, since the start. */
+  readonly answered: WorkDone = { count: 0, bytes: 0 };
   readonly #options: ReadsOptions;
 
   constructor(options: ReadsOptions) {
@@ -54,6 +57,8 @@ export class Reads {
       throw error;
     }
     const message = { length: Math.max(0, end - offset), committedLength };
+    this.answered.count += 1;
+    this.answered.bytes += message.length;
     return data === undefined ? { message } : { message, data };
   }
 

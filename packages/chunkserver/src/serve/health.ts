@@ -1,6 +1,7 @@
 /** Whether a chunkserver does its work, and if not, why. */
 import type { MasterLink } from '../control/master-link.ts';
 import type { DiskStore } from '../store/disk-store.ts';
+import type { LostDisk } from '../store/open-disks.ts';
 import type { ServerLease } from './server-lease.ts';
 
 export interface ChunkserverHealth {
@@ -15,13 +16,14 @@ export interface HealthParts {
   readonly master: MasterLink;
   readonly lease: ServerLease;
   readonly stores: readonly DiskStore[];
+  readonly lost: readonly LostDisk[];
 }
 
-export function healthOf({ serverId, master, lease, stores }: HealthParts): ChunkserverHealth {
+export function healthOf({ serverId, master, lease, stores, lost }: HealthParts): ChunkserverHealth {
   const reasons: string[] = [];
   if (!lease.holds()) {
     reasons.push(`out of touch with the master (${master.address} is asked next): nothing is served until it answers`);
   }
-  for (const { failure } of stores) if (failure !== undefined) reasons.push(failure.message);
+  for (const { failure } of [...stores, ...lost]) if (failure !== undefined) reasons.push(failure.message);
   return { serverId: serverId(), reasons };
 }

@@ -40,6 +40,8 @@ export interface ReplicaShell {
   readonly checkRoom: (store: DiskStore, bytes: number) => void;
   /** The chunk takes so many bytes more, or fewer. */
   readonly grew: (replica: Replica, bytes: number) => void;
+  /** It outgrew the index and has a chunk file now. */
+  readonly movedToFile: (replica: Replica) => void;
 }
 
 export class Replica implements MutableReplica {
@@ -154,6 +156,7 @@ export class Replica implements MutableReplica {
 
   /** The state of the index changed under it. */
   refresh(changes: { summedLength: number; summedSequence: number; settledSequence: number; isInFile: boolean }): void {
+    if (changes.isInFile && !this.isInFile && !this.isGone) this.#shell.movedToFile(this);
     Object.assign(this, changes);
     this.#checksums = undefined;
     const settled = this.unsettled.filter(({ sequence }) => sequence <= this.settledSequence);

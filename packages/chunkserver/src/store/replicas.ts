@@ -37,6 +37,8 @@ export interface ReplicasOptions {
 export interface DiskUse {
   usedBytes: number;
   replicaCount: number;
+  /** Of those, the ones in chunk files; the index holds the others. */
+  inFileCount: number;
 }
 
 export class Replicas implements MutableReplicas {
@@ -46,6 +48,8 @@ export class Replicas implements MutableReplicas {
   /** Least recently used first. */
   readonly #cache = new Map<string, Replica>();
   readonly #use = new Map<DiskStore, DiskUse>();
+  /** Blocks that did not match their checksums, since the start. */
+  corruptBlocksFound = 0;
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
@@ -61,9 +65,12 @@ export class Replicas implements MutableReplicas {
       grew: ({ store }, bytes) => {
         this.useOf(store).usedBytes += bytes;
       },
+      movedToFile: ({ store }) => {
+        this.useOf(store).inFileCount += 1;
+      },
     };
     for (const store of options.stores) {
-      this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
+      this.#use.set(store, { usedBytes: 0, replicaCount: 0, inFileCount: 0 });
       store.onFailure(() => this.#diskFailed(store));
       store.onDamage((handle, error) => this.#damaged(store, handle, error));
     }
@@ -103,6 +110,7 @@ export class Replicas implements MutableReplicas {
     const use = this.useOf(store);
     use.replicaCount += 1;
     use.usedBytes += point.length;
+    if (state.isInFile) use.inFileCount += 1;
   }
 
   find(handle: string): Replica | undefined {
@@ -147,6 +155,7 @@ export class Replicas implements MutableReplicas {
     const use = this.useOf(store);
     use.replicaCount += 1;
     use.usedBytes += replica.log.committedLength;
+    if (replica.isInFile) use.inFileCount += 1;
     this.#keep(replica);
     return replica;
   }
@@ -161,16 +170,23 @@ export class Replicas implements MutableReplicas {
   /** More of an upload is durable. Nobody decides on it yet, so an object that knows less is simply replaced. */
   uploadGrew(store: DiskStore, handle: string, lengthBefore: number, length: number): void {
     const use = this.useOf(store);
-    if (lengthBefore === 0) use.replicaCount += 1;
+    if (lengthBefore === 0) {
+      use.replicaCount += 1;
+      use.inFileCount += 1;
+    }
     use.usedBytes += length - lengthBefore;
     this.#cache.delete(handle);
   }
 
   /** The record that moves an upload from the index to its chunk file was appended: its bytes are read there now. */
-  uploadMoved(handle: string, length: number): void {
+  uploadMoved(store: DiskStore, handle: string, length: number): void {
     const replica = this.#cache.get(handle);
-    const { summedSequence, settledSequence } = replica ?? { summedSequence: 0, settledSequence: 0 };
-    replica?.refresh({ summedLength: length, summedSequence, settledSequence, isInFile: true });
+    if (replica === undefined) {
+      this.useOf(store).inFileCount += 1;
+      return;
+    }
+    const { summedSequence, settledSequence } = replica;
+    replica.refresh({ summedLength: length, summedSequence, settledSequence, isInFile: true });
   }
 
   /**
@@ -192,6 +208,7 @@ export class Replicas implements MutableReplicas {
     if (this.#cache.get(replica.handle) === replica) this.#cache.delete(replica.handle);
     const use = this.useOf(replica.store);
     use.replicaCount -= 1;
+    if (replica.isInFile) use.inFileCount -= 1;
     use.usedBytes -= replica.log.committedLength;
   }
 
@@ -233,6 +250,7 @@ export class Replicas implements MutableReplicas {
     const { handle, store } = replica;
     this.#options.log.error('corrupt block', { handle, block, directory: store.directory });
     replica.corruptBlocks.add(block);
+    this.corruptBlocksFound += 1;
     this.#options.report(this.describe(replica));
     try {
       store.append(handle, { $case: 'corruptFound', value: { block } });
@@ -297,7 +315,7 @@ export class Replicas implements MutableReplicas {
       replica.isGone = true;
       this.#cache.delete(handle);
     }
-    this.#use.set(store, { usedBytes: 0, replicaCount: 0 });
+    this.#use.set(store, { usedBytes: 0, replicaCount: 0, inFileCount: 0 });
     this.#options.diskFailed();
   }
 

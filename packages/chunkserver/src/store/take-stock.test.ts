@@ -30,7 +30,7 @@ test('stock: small chunks are counted page by page, without a look-up for each',
   await disk.fold();
   await disk.crash('lose');
   const [counted] = disk.replicas.stores;
-  deepEqual(disk.replicas.useOf(counted!), { usedBytes: 10 * MANY, replicaCount: MANY });
+  deepEqual(disk.replicas.useOf(counted!), { usedBytes: 10 * MANY, replicaCount: MANY, inFileCount: 0 });
 
   const asked = { gets: 0, ranges: 0, entriesMax: 0 };
   const { ledger, directory } = counted!;
@@ -76,7 +76,7 @@ test('stock: committed bytes that were not in place are put there; what is damag
   await disk.damage(commitPointKey(handleOf(2)));
   disk.reports = [];
   await disk.crash('keep');
-  deepEqual(disk.replicas.useOf(disk.replicas.stores[0]!), { usedBytes: 100, replicaCount: 1 });
+  deepEqual(disk.replicas.useOf(disk.replicas.stores[0]!), { usedBytes: 100, replicaCount: 1, inFileCount: 0 });
   deepEqual(
     disk.reports.map(({ handle, condition }) => [handle, condition]),
     [[handleOf(2), ReplicaCondition.REPLICA_CONDITION_CORRUPT]],

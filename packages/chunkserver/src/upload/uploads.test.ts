@@ -79,12 +79,12 @@ test('uploads: a first block that was synced alone takes further frames', async 
   ok(middle.receivedLength >= 128 * KiB);
   deepEqual(await disk.run(() => last), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
   deepEqual(await disk.run(() => frame(0, 64 * KiB, true)), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
-  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1 });
+  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1, inFileCount: 1 });
   deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
   await disk.fold();
   await disk.crash('lose');
   deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
-  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1 });
+  deepEqual(used(), { usedBytes: 256 * KiB, replicaCount: 1, inFileCount: 1 });
 });
 
 test('uploads: whatever a crash cuts short, a first block that was synced alone is kept', async () => {

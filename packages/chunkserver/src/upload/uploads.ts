@@ -17,6 +17,7 @@ import {
 } from '@cairnfs/protocol';
 import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS, UPLOADS_MAX } from '../limits.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
+import type { WorkDone } from '../serve/statistics.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Replicas } from '../store/replicas.ts';
 import { sumBlocks } from './block-sums.ts';
@@ -35,6 +36,8 @@ export interface UploadsOptions {
 export type FrameContext = Pick<CallContext, 'deadlineMs' | 'signal'>;
 
 export class Uploads {
+  /** Frames taken here, and their bytes, since the start. */
+  readonly taken: WorkDone = { count: 0, bytes: 0 };
   readonly #options: UploadsOptions;
   readonly #uploads = new Map<string, Upload>();
   /** Small chunks whose record is on its way to the disk. */
@@ -61,6 +64,8 @@ export class Uploads {
       return outcome!.value;
     });
     lease.check();
+    this.taken.count += 1;
+    this.taken.bytes += data.bytes.length;
     return {
       receivedLength: Math.min(...replies.map(({ receivedLength }) => receivedLength)),
       durableLength: Math.min(...replies.map(({ durableLength }) => durableLength)),
@@ -197,7 +202,7 @@ export class Uploads {
         head: isInIndex ? replicas.soundData(replica) : undefined,
         nowMs: clock.nowMs(),
         checkOpen: () => this.#checkOpen(handle, upload),
-        moved: (length) => replicas.uploadMoved(handle, length),
+        moved: (length) => replicas.uploadMoved(store, handle, length),
         stored: (before, length) => replicas.uploadGrew(store, handle, before, length),
       },
     );

@@ -2,7 +2,13 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { CHUNKSERVER_DEFAULTS, type Chunkserver, startChunkserver } from '@cairnfs/chunkserver';
-import { chunkserverHealth, createServerSeams, startingHealth } from '@cairnfs/server';
+import {
+  chunkserverFamilies,
+  chunkserverHealth,
+  createServerSeams,
+  ServerMetrics,
+  startingHealth,
+} from '@cairnfs/server';
 import type { ChunkserverSettings } from '../config/schema.ts';
 import { openAdminPort } from './admin-port.ts';
 import { aborted } from './lifetime.ts';
@@ -17,6 +23,7 @@ export async function serveChunkserver(settings: ChunkserverSettings, ended: Abo
   const admin = await openAdminPort(settings, {
     log: seams.log,
     health: () => (chunkserver === undefined ? startingHealth('chunkserver') : chunkserverHealth(chunkserver.health())),
+    metrics: new ServerMetrics(chunkserverFamilies, () => chunkserver?.statistics()),
   });
   try {
     chunkserver = await startChunkserver(

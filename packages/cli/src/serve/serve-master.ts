@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { MASTER_DEFAULTS, type Master, startMaster } from '@cairnfs/master';
-import { createServerSeams, masterHealth, startingHealth } from '@cairnfs/server';
+import { createServerSeams, masterFamilies, masterHealth, ServerMetrics, startingHealth } from '@cairnfs/server';
 import type { MasterSettings } from '../config/schema.ts';
 import { openAdminPort } from './admin-port.ts';
 import { aborted } from './lifetime.ts';
@@ -15,6 +15,7 @@ export async function serveMaster(settings: MasterSettings, ended: AbortSignal):
   const admin = await openAdminPort(settings, {
     log: seams.log,
     health: () => (master === undefined ? startingHealth('master') : masterHealth(master.health())),
+    metrics: new ServerMetrics(masterFamilies, () => master?.statistics()),
   });
   try {
     master = await startMaster(

@@ -47,6 +47,7 @@ export class Repair {
   #belowCursor: string = belowGoalRange.start;
   #copiedCount = 0;
   #copiedBytes = 0;
+  #failedCount = 0;
   #timer: Timer | undefined;
 
   constructor(context: MasterContext, parts: RepairParts) {
@@ -78,6 +79,11 @@ export class Repair {
       copiedBytes: this.#copiedBytes,
       garbageCount,
     };
+  }
+
+  /** Copies that did not come about, since the start. */
+  get failedCount(): number {
+    return this.#failedCount;
   }
 
   #tick(): void {
@@ -171,6 +177,7 @@ export class Repair {
     this.#addLoad(target, 1);
     this.#copy(handle, source, target)
       .catch((error: unknown) => {
+        this.#failedCount += 1;
         this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
         // Its turn comes again, but not at once: others may have better luck meanwhile.
         this.#notBeforeMs.set(handle, this.#context.seams.clock.nowMs() + REPAIR_PAUSE_AFTER_FAILURE_MS);

@@ -11,6 +11,7 @@ import {
   type UploadedChunk,
 } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
+import type { MasterStatistics } from '../cluster/statistics.ts';
 import { MASTER_DEFAULTS, type MasterConfig } from '../config.ts';
 import { type Master, startMaster } from '../master.ts';
 import { newReplica, ScriptedChunkserver } from './scripted-chunkserver.ts';
@@ -37,6 +38,10 @@ export class TestMaster {
     await test.#startMaster();
     for (let index = 1; index <= serverCount; index += 1) await test.#addServer();
     return test;
+  }
+
+  statistics(): MasterStatistics {
+    return this.#master!.statistics();
   }
 
   async #startMaster(): Promise<void> {

@@ -78,3 +78,14 @@ test('lease table: counts what each server leads', () => {
     ],
   );
 });
+
+test('lease table: counts the leases that may be out', async () => {
+  const { simulation, leases } = start();
+  leases.grant('a', 1, 1);
+  leases.grant('b', 2, 1);
+  leases.grant('c', 2, 1);
+  leases.free('c');
+  assert.equal(leases.heldCount, 2);
+  await simulation.runFor(DURATION_MS);
+  assert.equal(leases.heldCount, 0);
+});

@@ -94,6 +94,14 @@ export class LeaseTable {
     this.#leases.delete(handle);
   }
 
+  /** Leases that may be out now. */
+  get heldCount(): number {
+    const nowMs = this.#clock.nowMs();
+    let count = 0;
+    for (const lease of this.#leases.values()) if (lease.kind === 'held' && nowMs < lease.expiresAtMs) count += 1;
+    return count;
+  }
+
   #hold(handle: string, held: { primary: number; version: number; grant: number }): void {
     this.#leases.set(handle, { kind: 'held', ...held, expiresAtMs: this.#clock.nowMs() + this.#durationMs });
   }

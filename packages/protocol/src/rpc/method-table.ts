@@ -1,13 +1,20 @@
 /** The methods a server answers, with their handlers and what they cost so far. */
-import { assert } from '@cairnfs/base';
+import { assert, type ErrorCode, toFsError } from '@cairnfs/base';
 import type { Method, RpcRouter, ServerStreamHandler, UnaryHandler } from './types.ts';
+
+/** Upper ends of the buckets that durations are counted in; the last one has none. */
+export const DURATION_BUCKETS_MS: readonly number[] = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000, 5000];
 
 export interface MethodStatistics {
   readonly method: string; // 'Master.Stat'
+  /** Calls answered, refused ones included. */
   readonly count: number;
   readonly errorCount: number;
+  readonly errors: readonly { readonly kind: ErrorCode; readonly count: number }[];
   /** From the request's arrival to its answer. */
   readonly totalMicroseconds: number;
+  /** Calls by duration: one count for each of `DURATION_BUCKETS_MS`, then that of the longer ones. */
+  readonly durationCounts: readonly number[];
 }
 
 // A handler is stored with its own method, so the two agree; the table forgets the message types they agree on.
@@ -18,6 +25,8 @@ export class MethodEntry {
   count = 0;
   errorCount = 0;
   totalMicroseconds = 0;
+  readonly #durationCounts: number[] = new Array<number>(DURATION_BUCKETS_MS.length + 1).fill(0);
+  readonly #errors = new Map<ErrorCode, number>();
 
   constructor(
     method: Method<unknown, unknown>,
@@ -28,11 +37,24 @@ export class MethodEntry {
     this.stream = handlers.stream;
   }
 
-  /** One answer left (or found nobody waiting). */
-  record(durationMs: number, isError: boolean): void {
+  /** One answer left (or found nobody waiting); `error` is what it told instead of a result. */
+  record(durationMs: number, error: unknown): void {
     this.count += 1;
-    if (isError) this.errorCount += 1;
     this.totalMicroseconds += durationMs * 1000;
+    let bucket = 0;
+    while (bucket < DURATION_BUCKETS_MS.length && durationMs > DURATION_BUCKETS_MS[bucket]!) bucket += 1;
+    this.#durationCounts[bucket]! += 1;
+    if (error === undefined) return;
+    this.errorCount += 1;
+    const { kind } = toFsError(error);
+    this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
+  }
+
+  statistics(): MethodStatistics {
+    const { count, errorCount, totalMicroseconds } = this;
+    const errors = [...this.#errors].map(([kind, times]) => ({ kind, count: times }));
+    const durationCounts = [...this.#durationCounts];
+    return { method: this.method.name, count, errorCount, errors, totalMicroseconds, durationCounts };
   }
 }
 
@@ -61,13 +83,7 @@ export class MethodTable implements RpcRouter {
   }
 
   statistics(): MethodStatistics[] {
-    const statistics: MethodStatistics[] = [];
-    for (const entry of this.#entries) {
-      if (entry === undefined) continue;
-      const { count, errorCount, totalMicroseconds } = entry;
-      statistics.push({ method: entry.method.name, count, errorCount, totalMicroseconds });
-    }
-    return statistics;
+    return this.#entries.filter((entry) => entry !== undefined).map((entry) => entry.statistics());
   }
 
   #add(entry: MethodEntry): void {

@@ -10,7 +10,7 @@ import {
 import { BufferPool } from './buffer-pool.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
 import { ReceiveBudget } from './receive-budget.ts';
-import { ServerConnection } from './server-connection.ts';
+import { ServerConnection, type Traffic } from './server-connection.ts';
 import type { Method, RpcRouter, ServerStreamHandler, UnaryHandler } from './types.ts';
 
 /** Bounds of one connection, and of all together. */
@@ -25,6 +25,14 @@ export interface RpcServerLimits {
   readonly unsentBytesMax: number;
   /** Memory that the requests of all connections hold; past it frames of clients wait. */
   readonly receivedBytesMax: number;
+}
+
+/** What the server has answered, as plain numbers. */
+export interface RpcStatistics extends Readonly<Traffic> {
+  /** One entry for each method handled; calls over other transports count too. */
+  readonly methods: readonly MethodStatistics[];
+  /** Open now. */
+  readonly connectionCount: number;
 }
 
 export interface RpcServerOptions {
@@ -48,6 +56,7 @@ export class RpcServer implements RpcRouter {
   readonly #budget: ReceiveBudget;
   readonly #methods = new MethodTable();
   readonly #connections = new Set<ServerConnection>();
+  readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
   #closed = false;
 
   constructor(options: RpcServerOptions) {
@@ -90,6 +99,7 @@ export class RpcServer implements RpcRouter {
       buffers: this.#buffers,
       budget: this.#budget,
       methods: this.#methods,
+      traffic: this.#traffic,
       connection,
       reportUnexpected: (method, error) => this.#reportUnexpected(method, error),
       ended: () => this.#connections.delete(served),
@@ -106,9 +116,15 @@ export class RpcServer implements RpcRouter {
     return this.#connections.size;
   }
 
-  /** One entry for each method handled. */
-  statistics(): MethodStatistics[] {
-    return this.#methods.statistics();
+  /** Since the start. */
+  statistics(): RpcStatistics {
+    const { receivedBytes, sentBytes } = this.#traffic;
+    return { methods: this.#methods.statistics(), receivedBytes, sentBytes, connectionCount: this.connectionCount };
+  }
+
+  /** Counts a call that another transport brought to `unaryHandler`. */
+  record(method: { readonly id: number }, durationMs: number, error: unknown): void {
+    this.#methods.find(method.id)?.record(durationMs, error);
   }
 
   /** Closes every connection; the signals of calls under way abort. */

@@ -5,6 +5,7 @@ import { CHANNEL_OPEN_CALLS_MAX, FRAME_DATA_BYTES_MAX } from '../limits.ts';
 import { ChunkserverDataMethods as Data, MasterMethods as Master, ChunkserverPeerMethods as Peer } from '../methods.ts';
 import { makeFixture, SERVER_ADDRESS, seededRandom } from '../testing/fixtures.ts';
 import { dataPart, verifyData } from './data-part.ts';
+import { DURATION_BUCKETS_MS } from './method-table.ts';
 import type { RpcServer } from './rpc-server.ts';
 import type { CallContext, Reply } from './types.ts';
 
@@ -160,9 +161,17 @@ test('call: a refusal reaches the caller with code, message and details', async 
     },
   );
   assert.deepEqual(
-    server.statistics().map(({ method, count, errorCount }) => ({ method, count, errorCount })),
-    [{ method: 'Master.Stat', count: 1, errorCount: 1 }],
+    server.statistics().methods.map(({ totalMicroseconds, ...counts }) => counts),
+    [
+      {
+        ...{ method: 'Master.Stat', count: 1, errorCount: 1, errors: [{ kind: 'NOT_FOUND', count: 1 }] },
+        durationCounts: [1, ...DURATION_BUCKETS_MS.map(() => 0)],
+      },
+    ],
   );
+  const { receivedBytes, sentBytes, connectionCount } = server.statistics();
+  assert.ok(receivedBytes > 0 && sentBytes > 0);
+  assert.equal(connectionCount, 1);
   assert.equal(log.records.length, 0);
 });
 

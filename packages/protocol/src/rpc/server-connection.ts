@@ -18,7 +18,14 @@ import {
 import type { BufferPool } from './buffer-pool.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { encodeErrorDetail } from './error-detail.ts';
-import { type FrameHeader, FrameKind, PREFACE, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
+import {
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
+  FrameKind,
+  PREFACE,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_LOWEST,
+} from './frame.ts';
 import { FrameReader, type FrameSink, messageMemory } from './frame-reader.ts';
 import { FrameWriter, lengthOf, type OutgoingFrame } from './frame-writer.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
@@ -36,9 +43,17 @@ export interface ServerConnectionOptions {
   /** Of all connections together. */
   readonly budget: ReceiveBudget;
   readonly methods: MethodTable;
+  /** Shared by the connections of a server; each adds to it. */
+  readonly traffic: Traffic;
   readonly connection: Connection;
   readonly reportUnexpected: (method: string, error: unknown) => void;
   readonly ended: () => void;
+}
+
+/** Bytes of whole frames. */
+export interface Traffic {
+  receivedBytes: number;
+  sentBytes: number;
 }
 
 /** The client closes after half of it; this is for peers that vanished. */
@@ -83,6 +98,7 @@ export class ServerConnection implements FrameSink {
   // ---- FrameSink ----
 
   frame(header: FrameHeader, message: Uint8Array, data: ReceivedData | undefined): void {
+    this.#options.traffic.receivedBytes += FRAME_HEADER_BYTES + message.length + (data?.bytes.length ?? 0);
     if (header.kind === FrameKind.request && this.#welcomed) {
       this.#request(header, message, data);
       return;
@@ -160,6 +176,7 @@ export class ServerConnection implements FrameSink {
     if (refusal !== undefined || entry === undefined) {
       this.#answerError(call, refusal);
       this.#free(call);
+      entry?.record(0, refusal);
       return;
     }
     let request: unknown;
@@ -233,7 +250,7 @@ export class ServerConnection implements FrameSink {
       if (call.abortReason === undefined) this.#answerError(call, failure);
     }
     this.#free(call);
-    entry.record(this.#clock.nowMs() - call.startedMs, failure !== undefined);
+    entry.record(this.#clock.nowMs() - call.startedMs, failure);
   }
 
   /** What the request held in memory. */
@@ -351,6 +368,8 @@ export class ServerConnection implements FrameSink {
 
   #send(kind: OutgoingFrame['kind'], requestId: number, method: number, message?: Uint8Array, data?: DataPart): void {
     this.#writer.write({ kind, requestId, method, value: 0 }, message, data);
+    const dataBytes = data === undefined ? 0 : lengthOf(data.buffers);
+    this.#options.traffic.sentBytes += FRAME_HEADER_BYTES + (message?.length ?? 0) + dataBytes;
     this.#restrain();
   }
 

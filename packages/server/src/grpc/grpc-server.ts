@@ -38,6 +38,8 @@ import { toGrpcStatus } from './status.ts';
 /** Where handlers are registered: `RpcServer` is one. Asked at each call, so the order of construction does not matter. */
 export interface UnaryHandlers {
   unaryHandler<Q, S>(method: Method<Q, S> & { stream: 'none' }): UnaryHandler<Q, S> | undefined;
+  /** Counts a call that ended; `error` is what its handler threw. */
+  record(method: { readonly id: number }, durationMs: number, error: unknown): void;
 }
 
 export interface GrpcServerOptions {
@@ -132,14 +134,24 @@ class Adapter {
     context: GrpcCall,
     answer: sendUnaryData<S>,
   ): Promise<void> {
+    const { clock, handlers } = this.#options;
+    const startedMs = clock.nowMs();
     return this.answer(method.name, context, answer, async () => {
-      const handler = this.#options.handlers.unaryHandler(method);
+      const handler = handlers.unaryHandler(method);
       if (handler === undefined) {
         throw new FsError('UNKNOWN_METHOD', `${method.name} is not served here: ask a server of the other role`);
       }
-      const { message, data } = await handler(request, context);
-      data?.sent?.(); // no method of gRPC answers with raw data
-      return message;
+      let failure: unknown;
+      try {
+        const { message, data } = await handler(request, context);
+        data?.sent?.(); // no method of gRPC answers with raw data
+        return message;
+      } catch (error) {
+        failure = error;
+        throw error;
+      } finally {
+        handlers.record(method, clock.nowMs() - startedMs, failure);
+      }
     });
   }
 

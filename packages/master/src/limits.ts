@@ -110,5 +110,8 @@ export const DEPARTURES_AT_ONCE = 64;
 export const DEPARTURES_LISTED_MAX = 1000;
 /** Promises awaited of one returning server before it may show more of its inventory: about 20 MB. */
 export const FENCES_WAITING_MAX = 100_000;
+/** After so many times its usual wait, safe mode takes a majority for enough: in a small cluster, one lost is over 10%. */
+export const SAFE_MODE_PATIENCE = 4;
+export const MAJORITY = 0.5;
 /** Between two questions to a server whether it still has what it was told to put away. */
 export const ORDERS_CHECKED_EVERY_MS = 10_000;

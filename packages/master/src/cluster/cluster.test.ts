@@ -109,10 +109,32 @@ test('safe mode: with a server missing it ends after its time, and says what it 
   assert.deepEqual([cluster.parts.safeMode.isActive, cluster.parts.safeMode.reason], [false, '']);
 });
 
-test('safe mode: with too many servers missing it goes on', async () => {
+test('safe mode: with most of the servers missing it goes on', async () => {
   const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(2);
   cluster.cutOff(3);
   await cluster.restartMaster();
-  await cluster.simulation.runFor(60_000);
+  await cluster.simulation.runFor(120_000);
   assert.equal(cluster.parts.safeMode.isActive, true);
+});
+
+test('safe mode: a minority that never comes back is given up after a while', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  cluster.cutOff(3);
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(50_000);
+  assert.equal(cluster.parts.safeMode.isActive, true);
+  await cluster.simulation.runFor(15_000);
+  assert.equal(cluster.parts.safeMode.isActive, false);
+});
+
+test('safe mode: servers that were replaced long ago are not waited for', async () => {
+  const cluster = await TestCluster.start(5);
+  await cluster.putChunk(HANDLE, { length: 10, members: [4, 5] });
+  for (const id of [1, 2, 3]) cluster.cutOff(id);
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(65_000);
+  assert.equal(cluster.parts.safeMode.isActive, false);
 });

@@ -4,6 +4,8 @@
  */
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
+import { MAJORITY, SAFE_MODE_PATIENCE } from '../limits.ts';
+import { memberRange } from '../state/keys.ts';
 
 export class StartSafeMode implements SafeMode {
   readonly #context: MasterContext;
@@ -17,13 +19,12 @@ export class StartSafeMode implements SafeMode {
 
   get isActive(): boolean {
     if (this.#isOver) return false;
+    const { safeModeRatio } = this.#context.config;
     const { known, complete } = this.#counts();
-    const { safeModeMs, safeModeRatio, serverLeaseMs, leaseMarginMs } = this.#context.config;
-    const elapsedMs = this.#context.seams.clock.nowMs() - this.#context.startedAtMs;
     const isAll = known > 0 && complete === known;
-    // Before a lease has passed, a server that is silent may still be serving.
-    const waitMs = Math.max(safeModeMs, serverLeaseMs + leaseMarginMs);
-    const isEnough = elapsedMs >= waitMs && complete > 0 && complete >= known * safeModeRatio;
+    // Who has not come by the late time is gone: what it held is copied again. Where most miss, somebody has to look.
+    const ratio = this.#isLate ? Math.min(safeModeRatio, MAJORITY) : safeModeRatio;
+    const isEnough = this.#elapsedMs >= this.#waitMs && complete > 0 && complete >= known * ratio;
     if (!isAll && !isEnough) return true;
     this.#isOver = true;
     this.#context.seams.log.info('safe mode is over', { known, complete });
@@ -37,9 +38,30 @@ export class StartSafeMode implements SafeMode {
     return `${complete} of ${known} known chunkservers have reported what they hold`;
   }
 
+  get #elapsedMs(): number {
+    return this.#context.seams.clock.nowMs() - this.#context.startedAtMs;
+  }
+
+  /** Before a lease has passed, a server that is silent may still be serving. */
+  get #waitMs(): number {
+    const { safeModeMs, serverLeaseMs, leaseMarginMs } = this.#context.config;
+    return Math.max(safeModeMs, serverLeaseMs + leaseMarginMs);
+  }
+
+  get #isLate(): boolean {
+    return this.#elapsedMs >= SAFE_MODE_PATIENCE * this.#waitMs;
+  }
+
+  /** A server that was replaced, and is a member of no chunk any more, is not waited for for ever. */
   #counts(): { known: number; complete: number } {
+    const transaction = this.#context.decisions.read();
+    const isAwaited = (id: number) => !this.#isLate || transaction.range(memberRange(id), 1).length > 0;
+    let known = 0;
     let complete = 0;
-    for (const server of this.#servers.all) if (server.inventoryComplete) complete += 1;
-    return { known: this.#servers.count, complete };
+    for (const { id, inventoryComplete } of this.#servers.all) {
+      if (inventoryComplete) complete += 1;
+      if (inventoryComplete || isAwaited(id)) known += 1;
+    }
+    return { known, complete };
   }
 }

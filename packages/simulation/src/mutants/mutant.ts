@@ -1,0 +1,15 @@
+/** A small deliberate defect in the real code. The simulator has to catch it: that shows what it is worth. */
+export interface Mutant {
+  readonly name: string;
+  /** What the defect is, in a few words. */
+  readonly defect: string;
+  readonly edits: readonly Edit[];
+}
+
+export interface Edit {
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Found there exactly once. */
+  readonly from: string;
+  readonly to: string;
+}

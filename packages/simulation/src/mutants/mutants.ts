@@ -1,0 +1,281 @@
+/** The defects that the simulator is put to the test with: one promise broken by each, in as few characters as possible. */
+import type { Mutant } from './mutant.ts';
+
+const STORAGE = 'packages/storage/src';
+const MASTER = 'packages/master/src';
+const CHUNKSERVER = 'packages/chunkserver/src';
+
+export const MUTANTS: readonly Mutant[] = [
+  // ---- Durability ----
+  {
+    name: 'journal-without-sync',
+    defect: 'the journal says durable without fdatasync',
+    edits: [{ file: `${STORAGE}/journal.ts`, from: 'await batch.segment.file.sync();', to: '' }],
+  },
+  {
+    name: 'journal-tail-not-cut',
+    defect: 'recovery leaves a torn tail behind the records it kept',
+    edits: [{ file: `${STORAGE}/journal-recovery.ts`, from: 'await file.truncate(scan.end);', to: '' }],
+  },
+  {
+    name: 'journal-chain-unchecked',
+    defect: 'recovery takes any well-formed record as the next one',
+    edits: [
+      {
+        file: `${STORAGE}/journal-recovery.ts`,
+        from: 'return header.sequence === point.sequence + 1 && header.previousChecksum === point.checksum;',
+        to: 'return header.sequence > point.sequence;',
+      },
+    ],
+  },
+  {
+    name: 'master-answers-before-durable',
+    defect: 'a namespace change is acknowledged before its record is durable',
+    edits: [
+      { file: `${MASTER}/decisions.ts`, from: 'await this.#untilDurable(decided.sequence);\n    if (', to: 'if (' },
+    ],
+  },
+  {
+    name: 'staged-before-durable',
+    defect: 'a secondary is READY before its journal is',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/secondary.ts`,
+        from: 'waiting.staging.push({ request, settle });',
+        to: 'settle();',
+      },
+      {
+        file: `${CHUNKSERVER}/mutation/secondary.ts`,
+        from: 'resolve({ message: { stagedSequence: log.durableSequence } });',
+        to: 'resolve({ message: { stagedSequence: log.stagedSequence } });',
+      },
+    ],
+  },
+  {
+    name: 'upload-without-sync',
+    defect: 'bulk data of an upload counts as durable without fdatasync',
+    edits: [{ file: `${CHUNKSERVER}/upload/upload.ts`, from: 'await file.sync();', to: '' }],
+  },
+  {
+    name: 'settled-without-sync',
+    defect: 'mutations count as in place before the chunk file is synced',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/store/settle.ts`,
+        from: 'await place(file, batch);\n      await file.sync();',
+        to: 'await place(file, batch);',
+      },
+    ],
+  },
+
+  // ---- Replication ----
+  {
+    name: 'commit-on-first-ready',
+    defect: 'the primary commits what one member has, not all',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/primary-term.ts`,
+        from: 'ready = Math.min(ready, readySequence);',
+        to: 'ready = Math.max(Math.min(ready, readySequence), Math.min(ready, this.#others[0]!.readySequence));',
+      },
+    ],
+  },
+  {
+    name: 'staged-out-of-order',
+    defect: 'a secondary stages whatever comes',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/secondary.ts`,
+        from: '} else if (sequence === log.stagedSequence + 1) {',
+        to: '} else if (sequence > log.stagedSequence) {',
+      },
+    ],
+  },
+  {
+    name: 'version-not-raised',
+    defect: 'a view change keeps the version',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'const version = chunk.highestVersion + 1;',
+        to: 'const version = Math.max(chunk.highestVersion, 1);',
+      },
+    ],
+  },
+  {
+    name: 'departed-not-awaited',
+    defect: 'a view changes without waiting for the lease of a member that cannot be told',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'while (!this.#servers.hasRunOut(member)) {\n        const prepared',
+        to: 'for (let tries = 0; tries < 1; tries += 1) {\n        const prepared',
+      },
+    ],
+  },
+  {
+    name: 'base-too-high',
+    defect: 'a new view begins at the most that a member has, not the least',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'const base = Math.min(...replies',
+        to: 'const base = Math.max(...replies',
+      },
+    ],
+  },
+  {
+    name: 'loss-not-noticed',
+    defect: 'a member that lost committed data counts in the next view',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'if (!isBehind) return prepared;',
+        to: 'if (!isBehind || isBehind) return prepared;',
+      },
+    ],
+  },
+  {
+    name: 'clone-without-operations',
+    defect: 'a clone forgets which operations were applied',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/clone/clones.ts`,
+        from: 'const table = { operations: entries.map(onWire), clients',
+        to: 'const table = { operations: entries.slice(entries.length).map(onWire), clients',
+      },
+    ],
+  },
+
+  // ---- Leases and versions ----
+  {
+    name: 'server-lease-for-ever',
+    defect: 'a chunkserver serves after its lease has ended',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/serve/server-lease.ts`,
+        from: 'return this.#clock.nowMs() < this.#untilMs;',
+        to: 'return this.#untilMs > 0;',
+      },
+    ],
+  },
+  {
+    name: 'lease-counted-from-the-answer',
+    defect: 'a server lease runs from when the answer arrived',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/serve/server-lease.ts`,
+        from: 'Math.max(this.#untilMs, sentAtMs + leaseMs)',
+        to: 'Math.max(this.#untilMs, sentAtMs, this.#clock.nowMs() + leaseMs)',
+      },
+    ],
+  },
+  {
+    name: 'run-out-at-once',
+    defect: 'the master believes a silent server without a lease before it ended',
+    edits: [
+      {
+        file: `${MASTER}/cluster/server-table.ts`,
+        from: 'return server === undefined || now - server.answeredAtMs > this.#leaseMs;',
+        to: 'return server === undefined || now - server.answeredAtMs > this.#leaseMs / 20;',
+      },
+    ],
+  },
+  {
+    name: 'stale-replica-read',
+    defect: 'a replica of an old version is read',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/read/reads.ts`,
+        from: 'if (!installByProof(replica, { version, knownLength })) replica.log.checkVersion(version);',
+        to: 'installByProof(replica, { version, knownLength });',
+      },
+      {
+        file: `${CHUNKSERVER}/read/reads.ts`,
+        from: 'replica.log.checkVersion(version);\n      if (replica.isGone)',
+        to: 'if (replica.isGone)',
+      },
+    ],
+  },
+  {
+    name: 'dirty-read',
+    defect: 'a secondary serves its own commit point without asking the primary',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/read/reads.ts`,
+        from: 'if (commitPoint !== undefined) await commitPoint;',
+        to: 'commitPoint?.catch(() => {});',
+      },
+    ],
+  },
+  {
+    name: 'checksum-unchecked',
+    defect: 'a block that does not match its checksum is served',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/store/replica-bytes.ts`,
+        from: 'if (corrupt === undefined) {',
+        to: 'if (corrupt === undefined || corrupt >= 0) {',
+      },
+    ],
+  },
+
+  // ---- Exactly once ----
+  {
+    name: 'append-applied-twice',
+    defect: 'a primary does not know a retried append',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/operation-table.ts`,
+        from: 'if (result !== undefined) return result;',
+        to: 'if (result !== undefined && operations.results.delete(number)) return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'change-applied-twice',
+    defect: 'the master does not know a retried change',
+    edits: [
+      {
+        file: `${MASTER}/namespace/operations.ts`,
+        from: 'if (number > highestNumber) return undefined;',
+        to: 'if (number > highestNumber || number >= forgottenBelow) return undefined;',
+      },
+    ],
+  },
+
+  // ---- The master ----
+  {
+    name: 'no-safe-mode',
+    defect: 'the master acts before the chunkservers reported',
+    edits: [
+      {
+        file: `${MASTER}/policy/start-safe-mode.ts`,
+        from: 'if (!isAll && !isEnough) return true;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'stale-replica-counted',
+    defect: 'a copy of an old version counts as a good one',
+    edits: [
+      {
+        file: `${MASTER}/cluster/replica-reports.ts`,
+        from: "return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
+        to: "return isCurrent || !isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
+      },
+    ],
+  },
+  {
+    name: 'truncated-chunk-not-retired',
+    defect: 'a truncation leaves the version of the chunks that it cuts',
+    edits: [
+      {
+        file: `${MASTER}/namespace/truncate.ts`,
+        from: 'await this.#views.retire(losing);',
+        to: '',
+      },
+    ],
+  },
+];

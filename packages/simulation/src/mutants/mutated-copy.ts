@@ -1,0 +1,71 @@
+/** A copy of the repository's sources and builds in a temporary folder, that one mutant at a time is put into. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { edited } from './edits.ts';
+import type { Mutant } from './mutant.ts';
+
+const OWN_SCOPE = '@cairnfs';
+const COPIED = ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'packages'];
+
+export class MutatedCopy {
+  readonly root: string;
+
+  /** @param repository built */
+  constructor(repository: string) {
+    this.root = mkdtempSync(join(tmpdir(), 'cairn-mutants-'));
+    for (const name of COPIED) {
+      const filter = (path: string) => !path.endsWith('node_modules');
+      cpSync(join(repository, name), join(this.root, name), { recursive: true, filter, preserveTimestamps: true });
+    }
+    this.#linkModules(join(repository, 'node_modules'), join(this.root, 'node_modules'));
+    for (const name of readdirSync(join(repository, 'packages'))) {
+      const own = join(repository, 'packages', name, 'node_modules');
+      // What npm could not hoist.
+      if (readdirSync(join(repository, 'packages', name)).includes('node_modules')) {
+        symlinkSync(own, join(this.root, 'packages', name, 'node_modules'));
+      }
+    }
+  }
+
+  /** Builds the mutant, runs `work`, and takes the mutant out again. */
+  async with<T>({ edits }: Mutant, work: () => Promise<T>): Promise<T> {
+    const texts = new Map<string, string>();
+    try {
+      for (const edit of edits) {
+        const path = join(this.root, edit.file);
+        const text = readFileSync(path, 'utf8');
+        if (!texts.has(path)) texts.set(path, text);
+        writeFileSync(path, edited(text, edit));
+      }
+      this.#build();
+      return await work();
+    } finally {
+      for (const [path, text] of texts) writeFileSync(path, text);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  #build(): void {
+    const compiler = join(this.root, 'node_modules', '.bin', 'tsc');
+    try {
+      execFileSync(compiler, ['-b', join(this.root, 'packages', 'simulation')], { stdio: 'pipe', encoding: 'utf8' });
+    } catch (error) {
+      throw new Error(`the mutant does not compile: ${(error as { stdout?: string }).stdout ?? error}`);
+    }
+  }
+
+  /** Dependencies as they are; the packages of this repository from the copy. */
+  #linkModules(from: string, to: string): void {
+    mkdirSync(to);
+    for (const name of readdirSync(from)) if (name !== OWN_SCOPE) symlinkSync(join(from, name), join(to, name));
+    mkdirSync(join(to, OWN_SCOPE));
+    for (const name of readdirSync(join(this.root, 'packages'))) {
+      symlinkSync(join(this.root, 'packages', name), join(to, OWN_SCOPE, name));
+    }
+  }
+}

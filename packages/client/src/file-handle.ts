@@ -7,6 +7,7 @@ import type { CallOptions } from './options.ts';
 import type { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { Stats } from './stats.ts';
+import { ChangeOrder, type Span } from './write/change-order.ts';
 import { type Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
 
 export interface HandleParts {
@@ -29,7 +30,7 @@ export class FileHandle {
   readonly #located: LocatedFile;
   readonly #target: WriteTarget;
   readonly #inode: number;
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #order = new ChangeOrder();
   #position = 0;
   #isClosed = false;
 
@@ -85,11 +86,12 @@ export class FileHandle {
     const bytes = buffer.subarray(offset, offset + length);
     if (this.#rights.append) await this.appendFile(bytes, options);
     else {
-      await this.#change('write', async () => {
-        const at = position ?? this.#position;
-        await this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options));
-        if (position === null) this.#position = at + bytes.length;
-      });
+      // Taken at once, so that writes that are not awaited go one behind the other.
+      const at = position ?? this.#position;
+      if (position === null) this.#position = at + bytes.length;
+      await this.#change('write', { kind: 'write', start: at, end: at + bytes.length }, options, () =>
+        this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options)),
+      );
     }
     return { bytesWritten: bytes.length, buffer };
   }
@@ -97,18 +99,18 @@ export class FileHandle {
   async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     const { calls, mutations } = this.#parts;
-    await this.#change('append', () => mutations.appendAll(this.#target, bytes, () => calls.deadline(options)));
+    await this.#change('append', { kind: 'append' }, options, () => mutations.appendAll(this.#target, bytes, () => calls.deadline(options)));
   }
 
   /** Appends one record of 1 byte to 1 MiB, whole and exactly once; answers where it is. */
   appendRecord(bytes: Uint8Array, options: CallOptions = {}): Promise<{ offset: number }> {
-    return this.#change('append', async () => {
+    return this.#change('append', { kind: 'append' }, options, async () => {
       return { offset: await this.#parts.mutations.append(this.#target, bytes, this.#parts.calls.deadline(options)) };
     });
   }
 
   truncate(size = 0, options: CallOptions = {}): Promise<void> {
-    return this.#change('ftruncate', async () => {
+    return this.#change('ftruncate', { kind: 'cut' }, options, async () => {
       const { calls } = this.#parts;
       const request = { file: { path: '', inode: this.#inode }, size };
       await calls.change(MasterMethods.truncate, request, calls.deadline(options));
@@ -129,7 +131,7 @@ export class FileHandle {
 
   /** Waits for every write under way; each was durable when its own promise resolved. */
   async sync(): Promise<void> {
-    await Promise.all(this.#pending);
+    await this.#order.idle();
   }
 
   datasync(): Promise<void> {
@@ -138,22 +140,18 @@ export class FileHandle {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#pending);
+    await this.#order.idle();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #change<T>(syscall: string, work: () => Promise<T>): Promise<T> {
-    const changing = naming(syscall, this.path, async () => {
+  #change<T>(syscall: string, span: Span, { signal }: CallOptions, work: () => Promise<T>): Promise<T> {
+    return naming(syscall, this.path, async () => {
       this.#check(this.#rights.write, 'writing');
-      return work();
+      return this.#order.run(span, signal, work);
     });
-    this.#pending.add(changing);
-    const settled = () => this.#pending.delete(changing);
-    changing.then(settled, settled);
-    return changing;
   }
 
   #check(right: boolean, what: string): void {

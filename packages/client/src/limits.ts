@@ -29,6 +29,9 @@ export const UPLOAD_RENEWAL_MS = 20_000;
 /** Replacements of chunks in one upload before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;
 
+/** Pieces of one write under way, of 1 MiB each: hides the way to three disks and back. */
+export const WRITE_PIECES_IN_FLIGHT = 8;
+
 /** Files whose last extent is remembered for appends by path. */
 export const APPEND_TARGETS_MAX = 256;
 export const LIST_PAGE_ENTRIES = 1000;

@@ -1,7 +1,7 @@
 /**
  * A primary brings its view to every member, itself included, before it serves (docs/protocol.md, "Views", step 4).
  *
- * A version new here starts at the base that the master logged. A version installed before is taken under a higher term:
+ * A version that had no primary yet starts at the base that the master logged. A version that had one is taken under a higher term:
  * first every member refuses the earlier term and says what it has staged; then what not every member has, and what
  * therefore was never acknowledged, is dropped under one more term (docs/spec/mutations.md, "Taking a lease again").
  */
@@ -38,7 +38,9 @@ export async function runViewRound(
   const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found);
   if (found === undefined && !create) throw notFound(view.handle);
   const replica = found ?? context.replicas.create(view);
-  const isNew = view.version !== replica.log.version;
+  // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
+  // other members may not have heard of.
+  const isNew = view.version !== replica.log.version || replica.log.term === 0;
   const firstTerm = isNew ? 1 : replica.log.term + 1;
 
   const first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });

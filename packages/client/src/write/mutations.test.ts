@@ -1,7 +1,8 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import type { Extent, OperationId } from '@cairnfs/protocol';
+import { WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
 import { Mutations, writeTarget } from './mutations.ts';
 
@@ -30,7 +31,13 @@ function run(script: (call: ScriptedCall, count: number) => unknown) {
     return script(call, seen.length);
   });
   const mutations = new Mutations(calls);
-  return { seen, append: (target = writeTarget(7)) => mutations.append(target, RECORD, calls.deadline({})) };
+  return {
+    seen,
+    append: (target = writeTarget(7)) => mutations.append(target, RECORD, calls.deadline({})),
+    write: (offset: number, bytes: Uint8Array, target = writeTarget(7)) =>
+      mutations.write(target, offset, bytes, () => calls.deadline({})),
+    mutated: () => seen.filter(({ method }) => method === 'ChunkserverData.MutateChunk'),
+  };
 }
 
 test('append: an open outcome is settled on its own chunk, under the same number, before anything else', async () => {
@@ -91,4 +98,135 @@ test('append: a known tail costs one call', async () => {
   await append(target);
   await append(target);
   equal(seen.length, 3);
+});
+
+function operationNumber({ request }: ScriptedCall): number {
+  return (request.operation as OperationId).number;
+}
+
+function writtenAt({ request, options }: ScriptedCall): [handle: unknown, offset: unknown, length: number] {
+  return [request.handle, (request.kind as { value: unknown }).value, options.data!.buffers[0]!.length];
+}
+
+/** Each chunk begins where the one before it ends. */
+function extentOver(offset: number, chunkBytes: number): { extent: Extent } {
+  const start = Math.floor(offset / chunkBytes) * chunkBytes;
+  const { extent: found } = extent(`at ${start}`, start);
+  return { extent: { ...found, limit: start + chunkBytes } };
+}
+
+const offsetOf = ({ request }: ScriptedCall) => (request.at as { value: number }).value;
+
+test('write: pieces of one mebibyte go at once, as many as the limit, and each under its own number', async () => {
+  const waiting: (() => void)[] = [];
+  let most = 0;
+  const { write, mutated } = run((call) => {
+    if (call.method === 'Master.OpenExtent') return extentOver(offsetOf(call), 64 * MiB);
+    return new Promise((resolve) => {
+      waiting.push(() => resolve(done(0)));
+      most = Math.max(most, waiting.length);
+    });
+  });
+  const writing = write(0, new Uint8Array(20 * MiB + 5));
+  let hasEnded = false;
+  void writing.then(() => (hasEnded = true));
+  while (!hasEnded) {
+    await new Promise((resolve) => setImmediate(resolve));
+    // The last one first, so that answers come out of order.
+    waiting.pop()?.();
+  }
+  equal(most, WRITE_PIECES_IN_FLIGHT);
+  equal(new Set(mutated().map(operationNumber)).size, 21);
+  const covered = mutated().map(writtenAt);
+  deepEqual(covered.at(-1), ['at 0', 20 * MiB, 5]);
+  deepEqual(
+    covered.map(([, offset]) => offset),
+    covered.map((_, index) => index * MiB),
+  );
+});
+
+test('write: the next chunk is opened when all before it is written', async () => {
+  let running = 0;
+  const { write, mutated } = run(async (call) => {
+    if (call.method === 'Master.OpenExtent') {
+      equal(running, 0);
+      return extentOver(offsetOf(call), 3 * MiB);
+    }
+    running += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    return done(0);
+  });
+  await write(MiB / 2, new Uint8Array(4 * MiB));
+  deepEqual(mutated().map(writtenAt), [
+    ['at 0', MiB / 2, MiB],
+    ['at 0', 1.5 * MiB, MiB],
+    ['at 0', 2.5 * MiB, MiB / 2],
+    ['at 3145728', 0, MiB],
+    ['at 3145728', MiB, MiB / 2],
+  ]);
+});
+
+test('write: a piece without an answer is sent again under its number; the others are sent once', async () => {
+  let isLost = false;
+  const { write, mutated } = run((call) => {
+    if (call.method === 'Master.OpenExtent') {
+      const { request } = call;
+      return (request.at as { $case: string }).$case === 'handle' ? extent('A', 0, 2, 'p2:1') : extent('A', 0);
+    }
+    if (!isLost && writtenAt(call)[1] === MiB) {
+      isLost = true;
+      throw new FsError('CONNECTION_LOST', 'gone');
+    }
+    return done(0);
+  });
+  await write(0, new Uint8Array(3 * MiB));
+  const second = mutated().filter((call) => writtenAt(call)[1] === MiB);
+  equal(mutated().length, 4);
+  deepEqual(
+    second.map(({ address }) => address),
+    ['p1:1', 'p2:1'],
+  );
+  equal(new Set(second.map(operationNumber)).size, 1);
+});
+
+test('write: the first failure is told when nothing is under way any more, and nothing follows it', async () => {
+  let running = 0;
+  const { write, mutated } = run(async (call) => {
+    if (call.method === 'Master.OpenExtent') return extentOver(offsetOf(call), 64 * MiB);
+    running += 1;
+    const isSecond = writtenAt(call)[1] === MiB;
+    if (!isSecond) for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    if (isSecond) throw new FsError('NO_SPACE', 'full');
+    return done(0);
+  });
+  await rejects(write(0, new Uint8Array(40 * MiB)), { kind: 'NO_SPACE' });
+  equal(running, 0);
+  ok(mutated().length <= WRITE_PIECES_IN_FLIGHT);
+});
+
+test('write: a chunk that was sealed meanwhile keeps what it holds, the rest goes to the chunk behind it', async () => {
+  let isSealed = false;
+  const { write, mutated } = run((call) => {
+    if (call.method === 'Master.OpenExtent') {
+      const at = offsetOf(call);
+      if (!isSealed) return extentOver(at, 64 * MiB);
+      const [start, limit] = at < 100 ? [0, 100] : [100, 64 * MiB];
+      return { extent: { ...extent(`at ${start}`, start, 2).extent, limit } };
+    }
+    const [handle, offset, length] = writtenAt(call);
+    if (handle === 'at 0' && Number(offset) + length > 100) {
+      isSealed = true;
+      throw new FsError('CHUNK_SEALED', 'an extent follows');
+    }
+    return done(0);
+  });
+  await write(40, new Uint8Array(200));
+  deepEqual(mutated().map(writtenAt), [
+    ['at 0', 40, 200],
+    ['at 0', 40, 60],
+    ['at 100', 0, 140],
+  ]);
+  equal(new Set(mutated().map(operationNumber)).size, 3);
 });

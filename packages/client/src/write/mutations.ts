@@ -15,7 +15,8 @@ import {
 } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
-import { MUTATION_ATTEMPT_MS } from '../limits.ts';
+import { Flight } from './flight.ts';
+import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
 /** A file being written, with the extents that were opened for it. */
 export interface WriteTarget {
@@ -39,16 +40,48 @@ export class Mutations {
     this.#calls = calls;
   }
 
-  /** Writes at `offset`; durable when it resolves. Not atomic beyond 1 MiB or across chunks. */
+  /**
+   * Writes at `offset`; durable when it resolves. Atomic up to 1 MiB within a chunk; a longer write goes in pieces, several
+   * at once, and when it fails any of them may have been written.
+   *
+   * @param bytes unchanged until the promise settles.
+   * @throws FsError  what the first piece to fail failed with, after all others have ended.
+   */
   async write(target: WriteTarget, offset: number, bytes: Uint8Array, deadline: () => Deadline): Promise<void> {
+    const flight = new Flight(WRITE_PIECES_IN_FLIGHT);
+    let extent: Extent | undefined;
+    for (let done = 0; done < bytes.length && !flight.hasFailed; ) {
+      const at = offset + done;
+      // The newest that is known of it, which another write of this file may have moved on from.
+      if (covers(target.recent, at)) extent = target.recent;
+      if (!covers(extent, at)) {
+        // Opening what lies behind the last chunk seals that one at its length: first all that it is to hold.
+        await flight.end();
+        extent = await this.#open(target, { $case: 'offset', value: at }, deadline());
+        target.recent = extent;
+      }
+      const piece = bytes.subarray(done, done + Math.min(RECORD_BYTES_MAX, extent.limit - at));
+      await flight.add(this.#writePiece(target, { offset: at, bytes: piece, extent }, deadline()));
+      done += piece.length;
+    }
+    await flight.end();
+  }
+
+  /** One piece; in several when the room of its extent ends earlier by now. */
+  async #writePiece(
+    target: WriteTarget,
+    { offset, bytes, extent: first }: { offset: number; bytes: Uint8Array; extent: Extent },
+    deadline: Deadline,
+  ): Promise<void> {
+    let extent = first;
     for (let done = 0; done < bytes.length; ) {
       const at = offset + done;
-      const isCovered = target.recent !== undefined && target.recent.offset <= at && at < target.recent.limit;
-      const extent = isCovered ? target.recent! : await this.#open(target, { $case: 'offset', value: at }, deadline());
-      target.recent = extent;
-      const piece = bytes.subarray(done, done + Math.min(RECORD_BYTES_MAX, extent.limit - at));
-      const settled = await this.#settle(target, { offset: at, bytes: piece, extent }, deadline());
-      target.recent = settled.extent;
+      if (!covers(extent, at)) extent = await this.#open(target, { $case: 'offset', value: at }, deadline);
+      const part = bytes.subarray(done, done + extent.limit - at);
+      const settled = await this.#settle(target, { offset: at, bytes: part, extent }, deadline);
+      extent = settled.extent;
+      // Another piece may have gone on to the next chunk.
+      if (target.recent === undefined || target.recent.offset === extent.offset) target.recent = extent;
       done += settled.length;
     }
   }
@@ -209,3 +242,7 @@ function checkRecord({ length }: Uint8Array, bytesMax: number): void {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function covers(extent: Extent | undefined, offset: number): extent is Extent {
+  return extent !== undefined && extent.offset <= offset && offset < extent.limit;
+}

@@ -16,6 +16,7 @@ import {
   type SetAttributesRequest,
   verifyData,
 } from '@cairnfs/protocol';
+import type { Deadline } from './call/deadline.ts';
 import { MasterCalls } from './call/master-calls.ts';
 import { naming } from './errors.ts';
 import { FileHandle, type HandleParts } from './file-handle.ts';
@@ -91,18 +92,39 @@ export class CairnClient {
 
   // ---- Whole files ----
 
-  readFile(path: string, options: CallOptions & { encoding: 'utf8' }): Promise<string>;
-  readFile(path: string, options?: CallOptions & { encoding?: undefined }): Promise<Uint8Array>;
-  readFile(path: string, options: CallOptions & { encoding?: 'utf8' | undefined } = {}): Promise<Uint8Array | string> {
+  /**
+   * The whole file, as bytes or decoded by `encoding` (`'utf8'`, `'base64'`, ... as Buffer knows them).
+   *
+   * @throws CairnError ENOENT, EISDIR
+   */
+  readFile(path: string, options: (CallOptions & { encoding: BufferEncoding }) | BufferEncoding): Promise<string>;
+  readFile(path: string, options?: CallOptions & { encoding?: undefined }): Promise<Buffer>;
+  readFile(
+    path: string,
+    optionsOrEncoding: (CallOptions & { encoding?: BufferEncoding | undefined }) | BufferEncoding = {},
+  ): Promise<Buffer | string> {
+    const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
     return naming('open', path, async () => {
       const deadline = this.#calls.deadline(options);
-      const file = new LocatedFile(this.#calls, { path, inode: 0 });
-      const { size = 0 } = await file.layout(0, Number.MAX_SAFE_INTEGER, deadline, true);
-      const buffer = new Uint8Array(size);
-      const length = size === 0 ? 0 : await this.#parts.reader.read(file, 0, buffer, deadline);
-      const bytes = length === size ? buffer : buffer.subarray(0, length);
-      return options.encoding === 'utf8' ? Buffer.from(bytes.buffer, 0, length).toString('utf8') : bytes;
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          const bytes = await this.#readWhole(path, deadline);
+          return options.encoding === undefined ? bytes : bytes.toString(options.encoding);
+        } catch (error) {
+          // Replaced while it was being read: the new file is as good, but only as a whole.
+          if (!isFsError(error, 'STALE_HANDLE')) throw error;
+          await deadline.pause(attempt, error);
+        }
+      }
     });
+  }
+
+  async #readWhole(path: string, deadline: Deadline): Promise<Buffer> {
+    const file = new LocatedFile(this.#calls, { path, inode: 0 });
+    const { size = 0 } = await file.layout(0, Number.MAX_SAFE_INTEGER, deadline, true);
+    const buffer = Buffer.alloc(size);
+    const length = size === 0 ? 0 : await this.#parts.reader.read(file, 0, buffer, deadline);
+    return buffer.subarray(0, length);
   }
 
   /** Replaces the file at once, or makes it: readers see the old content or the new, never a part. */

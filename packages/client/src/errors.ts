@@ -1,5 +1,5 @@
 /** Errors as users of `node:fs` know them: `code` is the POSIX code, the message begins with it and names the path. */
-import { type ErrorCode, FsError, toFsError } from '@cairnfs/base';
+import { type ErrorCode, FsError, isFsError, toFsError } from '@cairnfs/base';
 
 const PHRASES: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: 'no such file or directory',
@@ -36,6 +36,18 @@ export async function naming<T>(syscall: string, path: string, work: () => Promi
   } catch (error) {
     if (error instanceof CairnError || isAbort(error)) throw error;
     throw new CairnError(toFsError(error), syscall, path);
+  }
+}
+
+/** Runs `work` on a file known by its inode: when that is gone, it is the file that was opened that is gone, not a path. */
+export async function ofOpened<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isFsError(error, 'NOT_FOUND')) throw error;
+    throw new FsError('STALE_HANDLE', 'the file was deleted or replaced since it was opened: open it again', {
+      cause: error,
+    });
   }
 }
 

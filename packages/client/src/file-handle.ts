@@ -2,7 +2,7 @@
 import { FsError } from '@cairnfs/base';
 import { MasterMethods } from '@cairnfs/protocol';
 import type { MasterCalls } from './call/master-calls.ts';
-import { naming } from './errors.ts';
+import { naming, ofOpened } from './errors.ts';
 import type { CallOptions } from './options.ts';
 import type { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
@@ -99,7 +99,9 @@ export class FileHandle {
   async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     const { calls, mutations } = this.#parts;
-    await this.#change('append', { kind: 'append' }, options, () => mutations.appendAll(this.#target, bytes, () => calls.deadline(options)));
+    await this.#change('append', { kind: 'append' }, options, () =>
+      mutations.appendAll(this.#target, bytes, () => calls.deadline(options)),
+    );
   }
 
   /** Appends one record of 1 byte to 1 MiB, whole and exactly once; answers where it is. */
@@ -124,7 +126,7 @@ export class FileHandle {
     return naming('fstat', this.path, async () => {
       const { calls } = this.#parts;
       const request = { file: { path: '', inode: this.#inode } };
-      const reply = await calls.call(MasterMethods.stat, request, calls.deadline(options));
+      const reply = await ofOpened(() => calls.call(MasterMethods.stat, request, calls.deadline(options)));
       return new Stats(reply.attributes!);
     });
   }
@@ -150,7 +152,7 @@ export class FileHandle {
   #change<T>(syscall: string, span: Span, { signal }: CallOptions, work: () => Promise<T>): Promise<T> {
     return naming(syscall, this.path, async () => {
       this.#check(this.#rights.write, 'writing');
-      return this.#order.run(span, signal, work);
+      return this.#order.run(span, signal, () => ofOpened(work));
     });
   }
 

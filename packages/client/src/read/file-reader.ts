@@ -2,6 +2,7 @@
 import { isFsError } from '@cairnfs/base';
 import { FRAME_DATA_BYTES_MAX } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
+import { Flight } from '../call/flight.ts';
 import { READ_FRAMES_IN_FLIGHT } from '../limits.ts';
 import type { Layout, LocatedFile, Segment } from './located-file.ts';
 import type { ReplicaReader } from './replica-reader.ts';
@@ -36,15 +37,13 @@ export class FileReader {
 
   async #readLayout({ segments }: Layout, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
     const pieces = piecesOf(segments, offset, target);
-    let next = 0;
-    const worker = async () => {
-      while (next < pieces.length) {
-        const piece = pieces[next]!;
-        next += 1;
-        await this.#readPiece(piece, deadline);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(READ_FRAMES_IN_FLIGHT, pieces.length) }, worker));
+    // It ends when all its pieces have: one that came late must not fall into what a later attempt, or the caller, puts there.
+    const flight = new Flight(READ_FRAMES_IN_FLIGHT);
+    for (const piece of pieces) {
+      if (flight.hasFailed) break;
+      await flight.add(this.#readPiece(piece, deadline));
+    }
+    await flight.end();
     return segments.reduce((sum, { length }) => sum + length, 0);
   }
 

@@ -5,6 +5,7 @@
 import { type Extent, type FileRef, MasterMethods } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
+import { ofOpened } from '../errors.ts';
 import { EXTENTS_PER_LOCATE } from '../limits.ts';
 
 /** A run of bytes of the file: in a chunk, or (without extent) a hole. */
@@ -21,6 +22,7 @@ export interface Layout {
   readonly size: number | undefined;
 }
 
+/** One file, once its path was looked up: what takes the path later is another, so the two are never mixed. */
 export class LocatedFile {
   inode = 0;
   readonly #calls: MasterCalls;
@@ -68,7 +70,8 @@ export class LocatedFile {
         length: offset + length - from,
         limit: EXTENTS_PER_LOCATE,
       };
-      const reply = await this.#calls.call(MasterMethods.locate, request, deadline);
+      const locate = () => this.#calls.call(MasterMethods.locate, request, deadline);
+      const reply = await (this.inode === 0 ? locate() : ofOpened(locate));
       this.inode = reply.inode;
       size = reply.size;
       extents.push(...reply.extents);

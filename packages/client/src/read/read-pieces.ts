@@ -23,29 +23,31 @@ export async function* readPieces(
     file.layout(start, Math.max(1, end + 1 - start), deadline(), true),
   );
   let next = start;
-  const ahead: Promise<Uint8Array>[] = [];
+  const ahead: { readonly length: number; readonly bytes: Promise<Uint8Array> }[] = [];
   const request = () => {
     // Behind the end as it was, one piece at a time: usually there is nothing.
-    const isBehind = next >= size && ahead.length > 0;
-    const length = Math.min(PIECE_BYTES, end + 1 - next);
-    if (length <= 0 || isBehind) return;
+    const isBehind = next >= size;
+    if (isBehind && ahead.length > 0) return;
+    // Up to that end no further, so that all of it is where the first look said.
+    const length = Math.min(PIECE_BYTES, end + 1 - next, isBehind ? PIECE_BYTES : size - next);
+    if (length <= 0) return;
     const offset = next;
     next += length;
-    const piece = naming('read', path, async () => {
+    const bytes = naming('read', path, async () => {
       const buffer = new Uint8Array(length);
       const bytesRead = await reader.read(file, offset, buffer, deadline());
       return buffer.subarray(0, bytesRead);
     });
     // It is awaited in its turn; until then a failure must not count as unhandled.
-    piece.catch(() => undefined);
-    ahead.push(piece);
+    bytes.catch(() => undefined);
+    ahead.push({ length, bytes });
   };
   for (let count = 0; count < PIECES_AHEAD; count += 1) request();
   for (let piece = ahead.shift(); piece !== undefined; piece = ahead.shift()) {
-    const bytes = await piece;
+    const bytes = await piece.bytes;
     if (bytes.length === 0) return;
     request();
     yield bytes;
-    if (bytes.length < PIECE_BYTES) return;
+    if (bytes.length < piece.length) return;
   }
 }

@@ -1,6 +1,13 @@
 /** Servers that answer as a test says: a pool whose channels run a script instead of a connection. */
-import { type Clock, FsError, type Log, type Network, type Random } from '@cairnfs/base';
-import type { CallOptions, Method, Reply, RpcChannel, RpcPool } from '@cairnfs/protocol';
+import { type Clock, crc32c, FsError, type Log, type Network, type Random } from '@cairnfs/base';
+import {
+  type CallOptions,
+  type Method,
+  PooledBytes,
+  type Reply,
+  type RpcChannel,
+  type RpcPool,
+} from '@cairnfs/protocol';
 import { MasterCalls } from '../call/master-calls.ts';
 import type { ClientSeams } from '../options.ts';
 
@@ -13,6 +20,19 @@ export interface ScriptedCall {
 
 export type Script = (call: ScriptedCall) => unknown;
 
+/** What a script returns for a reply with raw data. */
+export class ScriptedData {
+  readonly message: unknown;
+  readonly bytes: Uint8Array;
+  readonly checksum: number;
+
+  constructor(message: unknown, bytes: Uint8Array, checksum = crc32c(bytes)) {
+    this.message = message;
+    this.bytes = bytes;
+    this.checksum = checksum;
+  }
+}
+
 /** Answers every call with what the script returns, or fails it with what the script throws. */
 export function scriptedPool(script: Script): RpcPool {
   const channel = (address: string): RpcChannel => ({
@@ -24,7 +44,9 @@ export function scriptedPool(script: Script): RpcPool {
         request: request as Record<string, unknown>,
         options,
       });
-      return { message: message as S, data: undefined };
+      if (!(message instanceof ScriptedData)) return { message: message as S, data: undefined };
+      const { bytes, checksum } = message;
+      return { message: message.message as S, data: { bytes, checksum, memory: new PooledBytes(bytes) } };
     },
     stream() {
       throw new FsError('UNKNOWN_METHOD', 'no streams in this script');

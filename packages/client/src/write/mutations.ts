@@ -14,8 +14,8 @@ import {
   recordBytesMax,
 } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
+import { Flight } from '../call/flight.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
-import { Flight } from './flight.ts';
 import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
 /** A file being written, with the extents that were opened for it. */

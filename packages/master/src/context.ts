@@ -56,6 +56,13 @@ export interface Cluster {
   replica(server: number, handle: string): ReplicaCondition;
 }
 
+/** The end of a chunk that may still be open. */
+export interface OpenEnd {
+  readonly length: number;
+  /** When its primary changed it last, by that server's calendar; undefined when it did not. */
+  readonly changedMs: number | undefined;
+}
+
 export interface Views {
   /**
    * A chunk that can be mutated: `open` is logged, its view is confirmed and every member is live.
@@ -66,8 +73,8 @@ export interface Views {
   open(handle: string, suspected: readonly number[]): Promise<void>;
   /** Ends the chunk's lease and settles its length; the chunk is closed (and sealed) in the state when it resolves. */
   close(handle: string, options: { seal: boolean }): Promise<void>;
-  /** The committed length now: asked of the primary when the chunk is open. */
-  length(handle: string): Promise<number>;
+  /** Where it ends now: asked of the primary when the chunk is open. */
+  end(handle: string): Promise<OpenEnd>;
   /** From when it resolves, no replica serves the chunk at any version given out before. */
   retire(handles: readonly string[]): Promise<void>;
 }

@@ -75,7 +75,8 @@ export class Primaries {
   /** Committed length of an open chunk; takes the lease when this server leads the chunk and has none. */
   async getChunkLength(request: GetChunkLengthRequest): Promise<Payload<GetChunkLengthReply>> {
     const { log } = await this.#servingReplica(request);
-    return { message: { committedLength: log.committedLength, sequence: log.committedSequence } };
+    const changedMs = this.#chunks.get(request.handle)?.changedMs;
+    return { message: { committedLength: log.committedLength, sequence: log.committedSequence, changedMs } };
   }
 
   // ---- Calls of members and the master ----
@@ -90,7 +91,8 @@ export class Primaries {
     const replica = this.#context.replicas.find(handle);
     if (replica === undefined) throw notFound(handle);
     replica.log.checkVersion(version);
-    await this.#chunks.get(handle)?.revoke();
+    const primary = this.#chunks.get(handle);
+    await primary?.revoke();
     replica.log.checkVersion(version);
     if (replica.log.staged.length > 0) throw unsettled(replica);
     if (seal) replica.log.seal();
@@ -99,7 +101,7 @@ export class Primaries {
       if (seal) replica.journalSealed(durable);
       else replica.journalCommitted(committedSequence, durable);
     });
-    return { message: { committedLength, sequence: committedSequence } };
+    return { message: { committedLength, sequence: committedSequence, changedMs: primary?.changedMs } };
   }
 
   /** A new version of the chunk was promised here. */

@@ -62,6 +62,8 @@ export class PrimaryChunk {
   #servingWaiters: Waiter[] = [];
   #drainWaiters: Waiter[] = [];
   #reportedSequence = 0;
+  /** Of the last commit, for the file's modification time. */
+  #changedMs: number | undefined;
 
   constructor({ context, leases, handle, committed }: PrimaryChunkOptions) {
     this.#context = context;
@@ -116,6 +118,11 @@ export class PrimaryChunk {
     if (log.committedSequence === this.#reportedSequence) return undefined;
     this.#reportedSequence = log.committedSequence;
     return { version: log.version, committedLength: log.committedLength, sequence: log.committedSequence };
+  }
+
+  /** When this run of the primary changed the chunk last, by the calendar; undefined when it did not. */
+  get changedMs(): number | undefined {
+    return this.#changedMs;
   }
 
   /** Tells the members the commit point when no further mutation carried it. @returns whether one is still owed. */
@@ -227,6 +234,7 @@ export class PrimaryChunk {
 
   /** The term has answered what it committed. */
   #advanced(): void {
+    this.#changedMs = Math.round(this.#context.clock.wallMs());
     this.#viewChangesInRow = 0;
     this.#committed(this);
     if (this.#state === 'serving') this.#admitWaiting();
@@ -286,7 +294,7 @@ export class PrimaryChunk {
       () => `${this.handle}: view starts at ${sequence}, staged ${log.stagedSequence}`,
     );
     const interrupted = this.#inFlight.takeAll();
-    commitReplica(replica, sequence);
+    if (commitReplica(replica, sequence).length > 0) this.#changedMs = Math.round(this.#context.clock.wallMs());
     this.#to('installed');
     const serving = new PrimaryTerm({
       ...{ context: this.#context, view, term, replica, sequence, inFlight: this.#inFlight },
@@ -359,8 +367,8 @@ export class PrimaryChunk {
       return;
     }
     const { version, committedLength, committedSequence } = serving.replica.log;
-    const released = { handle: this.handle, version, committedLength, sequence: committedSequence, lease: this.#lease };
-    this.#leases.release(released, () => {
+    const end = { version, committedLength, sequence: committedSequence, changedMs: this.#changedMs };
+    this.#leases.release({ handle: this.handle, ...end, lease: this.#lease }, () => {
       if (this.#round !== round) return;
       const waiting = this.#waiting.takeAll();
       this.#end('drained', notPrimary(this.handle));

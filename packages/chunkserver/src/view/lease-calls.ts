@@ -81,8 +81,8 @@ export class LeaseCalls {
   }
 
   async #sendReleased(batch: readonly Released[]): Promise<void> {
-    const released = batch.map(({ handle, version, committedLength, sequence, lease }) => {
-      return { handle, version, committedLength, sequence, lease };
+    const released = batch.map(({ handle, version, committedLength, sequence, lease, changedMs }) => {
+      return { handle, version, committedLength, sequence, lease, changedMs };
     });
     try {
       await this.#context.master.call(

@@ -58,7 +58,7 @@ export class LocateCall {
 
   /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */
   async #fillTail(known: number, open: FileExtent, extents: readonly Extent[]): Promise<number> {
-    const length = await this.#views.length(open.handle);
+    const { length } = await this.#views.end(open.handle);
     const tail = extents.find(({ offset }) => offset === open.offset);
     if (tail?.chunk !== undefined) {
       tail.length = length;

@@ -1,5 +1,5 @@
 /** Stat and List: what is there. Sizes of files being written are asked of their primaries. */
-import { FsError } from '@cairnfs/base';
+import { type Clock, FsError } from '@cairnfs/base';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -13,16 +13,19 @@ import {
 import type { Decisions, Views } from '../context.ts';
 import { ChunkState, Dirent, type Inode } from '../gen/cairn/master/v1/state.ts';
 import { LENGTHS_ASKED_AT_ONCE, LIST_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX } from '../limits.ts';
+import { timesAfter } from '../state/close-chunk.ts';
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
 import { type Found, inodeInPassing, resolveRef, TRASH_NAME } from './resolve.ts';
 
 export class ReadCalls {
+  readonly #clock: Clock;
   readonly #decisions: Decisions;
   readonly #views: Views;
 
-  constructor(decisions: Decisions, views: Views) {
+  constructor(clock: Clock, decisions: Decisions, views: Views) {
+    this.#clock = clock;
     this.#decisions = decisions;
     this.#views = views;
   }
@@ -81,7 +84,10 @@ export class ReadCalls {
   }
 
   async #fillSize(attributes: Attributes, inode: Inode, open: FileExtent): Promise<void> {
-    attributes.size = Math.max(inode.size, open.offset + (await this.#views.length(open.handle)));
+    const { length, changedMs } = await this.#views.end(open.handle);
+    attributes.size = Math.max(inode.size, open.offset + length);
+    if (changedMs === undefined) return;
+    Object.assign(attributes, timesAfter(inode, Math.min(changedMs, this.#clock.wallMs())));
   }
 }
 

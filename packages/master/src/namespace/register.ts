@@ -19,7 +19,7 @@ export function registerNamespace(
   uploads: UploadCalls,
 ): void {
   const { decisions } = context;
-  const reads = new ReadCalls(decisions, parts.views);
+  const reads = new ReadCalls(context.seams.clock, decisions, parts.views);
   const gate = new InodeGate();
   const locate = new LocateCall(context, parts, gate);
   const extents = new OpenExtentCall(context, parts, gate);

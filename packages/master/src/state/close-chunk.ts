@@ -1,11 +1,13 @@
 /** The end of a chunk's lease: its length becomes known, and the file's size with it. */
 import { assert } from '@cairnfs/base';
-import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { type Chunk, ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface Settled {
   readonly length: number;
   readonly sequence: number;
+  /** When its primary changed it last, by that server's calendar; undefined when nobody can tell. */
+  readonly changedMs?: number | undefined;
   /** It may not grow any more. Once sealed, a chunk stays so. */
   readonly sealed: boolean;
 }
@@ -15,7 +17,7 @@ export function closeChunk(
   transaction: Transaction,
   handle: string,
   chunk: Chunk,
-  { length, sequence, sealed }: Settled,
+  { length, sequence, sealed, changedMs }: Settled,
   wallMs: number,
 ): void {
   assert(
@@ -47,8 +49,19 @@ export function closeChunk(
   transaction.putInode(chunk.inode, {
     ...inode,
     size: Math.max(inode.size, end),
-    modifiedMs: wallMs,
-    changedMs: wallMs,
+    ...timesAfter(inode, Math.min(changedMs ?? wallMs, wallMs)),
     generation: inode.generation + 1,
   });
+}
+
+/**
+ * The times of a file whose content changed at `changedMs`. The master hears of it later: what was set since, by `utimes`
+ * or a truncate, stands.
+ */
+export function timesAfter(
+  inode: Pick<Inode, 'modifiedMs' | 'changedMs'>,
+  changedMs: number,
+): { modifiedMs: number; changedMs: number } {
+  if (changedMs <= inode.changedMs) return { modifiedMs: inode.modifiedMs, changedMs: inode.changedMs };
+  return { modifiedMs: changedMs, changedMs };
 }

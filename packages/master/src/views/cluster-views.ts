@@ -4,7 +4,7 @@ import { ChunkserverControlMethods, ChunkserverDataMethods } from '@cairnfs/prot
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
-import type { MasterContext, Views } from '../context.ts';
+import type { MasterContext, OpenEnd, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, RETIRED_AT_ONCE, REVOKE_TIMEOUT_MS } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
@@ -75,12 +75,12 @@ export class ClusterViews implements Views {
     throw unsettled(handle);
   }
 
-  async length(handle: string): Promise<number> {
+  async end(handle: string): Promise<OpenEnd> {
     for (let round = 0; round < CHUNK_ROUNDS_MAX; round += 1) {
       await this.#settled(handle);
       const chunk = this.#context.decisions.read().chunk(handle);
-      if (chunk === undefined) return 0;
-      if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return chunk.length;
+      if (chunk === undefined) return { length: 0, changedMs: undefined };
+      if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return { length: chunk.length, changedMs: undefined };
       // Never written to: no lease was ever out.
       const primary = this.#servers.get(chunk.members[0] ?? 0);
       if (chunk.pendingVersion === 0 && primary !== undefined) {
@@ -89,7 +89,7 @@ export class ClusterViews implements Views {
           const request = { handle, version: chunk.version };
           const options = { timeoutMs: LENGTH_TIMEOUT_MS };
           const reply = await channel.call(ChunkserverDataMethods.getChunkLength, request, options);
-          return settledBy(handle, chunk, reply.message).length;
+          return settledBy(handle, chunk, reply.message);
         } catch (error) {
           this.#context.seams.log.info('a primary did not tell its length', { handle, primary: primary.id, error });
         }
@@ -152,7 +152,7 @@ export class ClusterViews implements Views {
     handle: string,
     chunk: Chunk,
     seal: boolean,
-  ): Promise<{ length: number; sequence: number } | undefined> {
+  ): Promise<(OpenEnd & { readonly sequence: number }) | undefined> {
     const primary = this.#servers.get(chunk.members[0] ?? 0);
     if (primary === undefined) return undefined;
     this.#leases.revoke(handle);

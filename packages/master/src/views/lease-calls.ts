@@ -17,7 +17,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { LEASES_PER_CALL_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
-import { settledBy } from './settled.ts';
+import { type ChunkEnd, settledBy } from './settled.ts';
 import type { ViewChanges } from './view-change.ts';
 
 export class LeaseCalls implements LeaseRenewals {
@@ -69,13 +69,13 @@ export class LeaseCalls implements LeaseRenewals {
     checkCount(request.released.length);
     const { decisions, seams } = this.#context;
     await decisions.perform('releaseLeases', (transaction) => {
-      for (const { handle, version, committedLength, sequence, lease } of request.released) {
+      for (const { handle, version, lease, ...end } of request.released) {
         const chunk = transaction.chunk(handle);
         if (chunk === undefined || !isLedBy(chunk, server.id, version)) continue;
         // One that is being revoked is settled by the revocation; of an earlier grant the message was late: the chunk may
         // have been written to since.
         if (!this.#leases.isCurrent(handle, server.id, lease)) continue;
-        const settled = this.#settled(handle, chunk, { committedLength, sequence });
+        const settled = this.#settled(handle, chunk, end);
         if (settled === undefined) continue;
         closeChunk(transaction, handle, chunk, { ...settled, sealed: chunk.sealed }, seams.clock.wallMs());
         this.#leases.free(handle);
@@ -113,7 +113,7 @@ export class LeaseCalls implements LeaseRenewals {
   }
 
   /** Undefined when the primary has lost what the log knows: the chunk stays open, and a view change settles it. */
-  #settled(handle: string, chunk: Chunk, said: { committedLength: number; sequence: number }) {
+  #settled(handle: string, chunk: Chunk, said: ChunkEnd) {
     try {
       return settledBy(handle, chunk, said);
     } catch (error) {

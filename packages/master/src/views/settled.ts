@@ -2,6 +2,13 @@
 import { FsError } from '@cairnfs/base';
 import type { Chunk } from '../gen/cairn/master/v1/state.ts';
 
+/** As a primary says it. */
+export interface ChunkEnd {
+  readonly committedLength: number;
+  readonly sequence: number;
+  readonly changedMs?: number | undefined;
+}
+
 /**
  * Where a chunk ends by what its primary says. At a sequence number the log knows, the log's length counts: a replica of an
  * upload may hold bytes behind the confirmed end that no mutation has cut off yet.
@@ -11,8 +18,8 @@ import type { Chunk } from '../gen/cairn/master/v1/state.ts';
 export function settledBy(
   handle: string,
   chunk: Pick<Chunk, 'sequence' | 'baseSequence' | 'length'>,
-  said: { readonly committedLength: number; readonly sequence: number },
-): { length: number; sequence: number } {
+  said: ChunkEnd,
+): { length: number; sequence: number; changedMs: number | undefined } {
   const known = Math.max(chunk.sequence, chunk.baseSequence);
   if (said.sequence < known) {
     throw new FsError(
@@ -21,5 +28,6 @@ export function settledBy(
       { details: { sequence: said.sequence, known } },
     );
   }
-  return { length: said.sequence === known ? chunk.length : said.committedLength, sequence: said.sequence };
+  const { sequence, changedMs } = said;
+  return { length: sequence === known ? chunk.length : said.committedLength, sequence, changedMs };
 }

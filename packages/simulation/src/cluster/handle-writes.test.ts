@@ -5,7 +5,9 @@ import { SimulatedCluster } from './simulated-cluster.ts';
 const MiB = 1024 * 1024;
 
 function pattern(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + seed * 17 + (index >> 8)) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = (index * 31 + seed * 17 + (index >> 8)) & 0xff;
+  return bytes;
 }
 
 test('handle: a write of many pieces is whole when its primary loses power under it', async () => {

@@ -136,6 +136,8 @@ export interface GetChunkLengthRequest {
 export interface GetChunkLengthReply {
   committedLength: number;
   sequence: number;
+  /** When this run of the primary committed last, by its calendar; absent when it did not. */
+  changedMs?: number | undefined;
 }
 
 export interface StageMutationRequest {
@@ -1470,7 +1472,7 @@ export const GetChunkLengthRequest: MessageFns<GetChunkLengthRequest> = {
 };
 
 function createBaseGetChunkLengthReply(): GetChunkLengthReply {
-  return { committedLength: 0, sequence: 0 };
+  return { committedLength: 0, sequence: 0, changedMs: undefined };
 }
 
 export const GetChunkLengthReply: MessageFns<GetChunkLengthReply> = {
@@ -1480,6 +1482,9 @@ export const GetChunkLengthReply: MessageFns<GetChunkLengthReply> = {
     }
     if (message.sequence !== 0) {
       writer.uint32(16).uint64(message.sequence);
+    }
+    if (message.changedMs !== undefined) {
+      writer.uint32(24).uint64(message.changedMs);
     }
     return writer;
   },
@@ -1513,6 +1518,14 @@ export const GetChunkLengthReply: MessageFns<GetChunkLengthReply> = {
             message.sequence = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.changedMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1532,6 +1545,7 @@ export const GetChunkLengthReply: MessageFns<GetChunkLengthReply> = {
     const message = createBaseGetChunkLengthReply();
     message.committedLength = object.committedLength ?? 0;
     message.sequence = object.sequence ?? 0;
+    message.changedMs = object.changedMs ?? undefined;
     return message;
   },
 };

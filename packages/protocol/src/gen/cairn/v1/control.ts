@@ -151,6 +151,8 @@ export interface LeaseReleased {
   sequence: number;
   /** The grant that ends; nothing happens when it is not the one the master counts. */
   lease: number;
+  /** When this run of the primary committed last, by its calendar; absent when it did not. */
+  changedMs?: number | undefined;
 }
 
 export interface ReleaseLeasesRequest {
@@ -207,6 +209,8 @@ export interface RevokeLeaseRequest {
 export interface RevokeLeaseReply {
   committedLength: number;
   sequence: number;
+  /** When this run of the primary committed last, by its calendar; absent when it did not. */
+  changedMs?: number | undefined;
 }
 
 export interface CloneReplicaRequest {
@@ -1415,7 +1419,7 @@ export const AcquireLeasesReply: MessageFns<AcquireLeasesReply> = {
 };
 
 function createBaseLeaseReleased(): LeaseReleased {
-  return { handle: "", version: 0, committedLength: 0, sequence: 0, lease: 0 };
+  return { handle: "", version: 0, committedLength: 0, sequence: 0, lease: 0, changedMs: undefined };
 }
 
 export const LeaseReleased: MessageFns<LeaseReleased> = {
@@ -1434,6 +1438,9 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
     }
     if (message.lease !== 0) {
       writer.uint32(40).uint64(message.lease);
+    }
+    if (message.changedMs !== undefined) {
+      writer.uint32(48).uint64(message.changedMs);
     }
     return writer;
   },
@@ -1491,6 +1498,14 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
             message.lease = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.changedMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1513,6 +1528,7 @@ export const LeaseReleased: MessageFns<LeaseReleased> = {
     message.committedLength = object.committedLength ?? 0;
     message.sequence = object.sequence ?? 0;
     message.lease = object.lease ?? 0;
+    message.changedMs = object.changedMs ?? undefined;
     return message;
   },
 };
@@ -2135,7 +2151,7 @@ export const RevokeLeaseRequest: MessageFns<RevokeLeaseRequest> = {
 };
 
 function createBaseRevokeLeaseReply(): RevokeLeaseReply {
-  return { committedLength: 0, sequence: 0 };
+  return { committedLength: 0, sequence: 0, changedMs: undefined };
 }
 
 export const RevokeLeaseReply: MessageFns<RevokeLeaseReply> = {
@@ -2145,6 +2161,9 @@ export const RevokeLeaseReply: MessageFns<RevokeLeaseReply> = {
     }
     if (message.sequence !== 0) {
       writer.uint32(16).uint64(message.sequence);
+    }
+    if (message.changedMs !== undefined) {
+      writer.uint32(24).uint64(message.changedMs);
     }
     return writer;
   },
@@ -2178,6 +2197,14 @@ export const RevokeLeaseReply: MessageFns<RevokeLeaseReply> = {
             message.sequence = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.changedMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2197,6 +2224,7 @@ export const RevokeLeaseReply: MessageFns<RevokeLeaseReply> = {
     const message = createBaseRevokeLeaseReply();
     message.committedLength = object.committedLength ?? 0;
     message.sequence = object.sequence ?? 0;
+    message.changedMs = object.changedMs ?? undefined;
     return message;
   },
 };

@@ -24,6 +24,7 @@ export const ERRORS = {
   INVALID_ARGUMENT: { posix: 'EINVAL', retry: 'never' },
   TOO_LARGE: { posix: 'EFBIG', retry: 'never' },
   STALE_HANDLE: { posix: 'ESTALE', retry: 'never' }, // the file that was opened is gone, whatever has its name now
+  BAD_HANDLE: { posix: 'EBADF', retry: 'never' }, // closed, or not opened for this
   READ_ONLY: { posix: 'EROFS', retry: 'never' },
   // An upload or operation whose record is gone: start over (upload), or report the outcome as unknown.
   UPLOAD_NOT_FOUND: { posix: 'ESTALE', retry: 'never' },

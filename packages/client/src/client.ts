@@ -18,7 +18,7 @@ import {
 } from '@cairnfs/protocol';
 import type { Deadline } from './call/deadline.ts';
 import { MasterCalls } from './call/master-calls.ts';
-import { naming } from './errors.ts';
+import { CairnError, naming } from './errors.ts';
 import { FileHandle, type HandleParts } from './file-handle.ts';
 import { parseFlags } from './flags.ts';
 import { APPEND_TARGETS_MAX, DATA_ATTEMPT_MS, LIST_PAGE_ENTRIES } from './limits.ts';
@@ -28,9 +28,10 @@ import { LocatedFile } from './read/located-file.ts';
 import { readPieces } from './read/read-pieces.ts';
 import { ReplicaReader } from './read/replica-reader.ts';
 import { DirectoryEntry, Stats } from './stats.ts';
+import { type Content, contentSource, gather } from './write/content.ts';
 import { Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
 import { type UploadOptions, uploadFile } from './write/upload.ts';
-import { bufferSource, iterableSource, type UploadSource } from './write/upload-source.ts';
+import { iterableSource, type UploadSource } from './write/upload-source.ts';
 
 export type ClusterStatus = GetClusterStatusReply & { readonly repair: RepairStatus };
 export type ClusterPressure = GetClusterPressureReply;
@@ -52,6 +53,11 @@ export interface LocatedChunk {
   /** The first is the primary while the chunk is open. */
   readonly replicas: readonly LocatedReplica[];
 }
+
+export type WriteFileOptions = UploadOptions & {
+  readonly flag?: 'w' | 'wx' | 'a' | 'ax';
+  readonly encoding?: BufferEncoding;
+};
 
 export interface ListPage {
   readonly entries: readonly DirectoryEntry[];
@@ -127,22 +133,26 @@ export class CairnClient {
     return buffer.subarray(0, length);
   }
 
-  /** Replaces the file at once, or makes it: readers see the old content or the new, never a part. */
-  async writeFile(
-    path: string,
-    data: Uint8Array | string | AsyncIterable<Uint8Array>,
-    options: UploadOptions & { flag?: 'w' | 'wx' | 'a' } = {},
-  ): Promise<void> {
-    if (options.flag === 'a') {
-      if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
-        throw new FsError('INVALID_ARGUMENT', 'appending takes a buffer or a string');
+  /**
+   * Replaces the file at once, or makes it: readers see the old content or the new, never a part. It is durable when the
+   * promise resolves.
+   *
+   * @param data text, a buffer, or an iterable or stream of those; unchanged until the promise settles.
+   * @param optionsOrEncoding `flag`: 'w' (the default), 'wx' (EEXIST when the file is there), 'a' or 'ax' (append, not
+   *   atomic beyond a record); `mode`, `owner`, `group`, `replication` of the new file; `encoding` of text.
+   * @throws CairnError EEXIST, EISDIR, ENOENT (the directory), ENOSPC, EINVAL
+   */
+  writeFile(path: string, data: Content, optionsOrEncoding: WriteFileOptions | BufferEncoding = {}): Promise<void> {
+    const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
+    return naming('open', path, async () => {
+      const { append, exclusive } = parseFlags(options.flag ?? 'w');
+      if (append) {
+        if (exclusive) await (await this.open(path, 'ax', options.mode, options)).close();
+        await this.appendFile(path, data, options);
+        return;
       }
-      await this.appendFile(path, data, options);
-      return;
-    }
-    await this.store(path, sourceOf(data), {
-      ...options,
-      exclusive: options.exclusive === true || options.flag === 'wx',
+      const source = contentSource(data, options.encoding);
+      await this.store(path, source, { ...options, exclusive: options.exclusive === true || exclusive });
     });
   }
 
@@ -160,8 +170,13 @@ export class CairnClient {
   }
 
   /** Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once. */
-  async appendFile(path: string, data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  async appendFile(
+    path: string,
+    data: Content,
+    optionsOrEncoding: (CallOptions & { encoding?: BufferEncoding }) | BufferEncoding = {},
+  ): Promise<void> {
+    const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
+    const bytes = await naming('append', path, () => gather(data, options.encoding));
     if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
     else {
       await naming('append', path, async () => {
@@ -204,17 +219,37 @@ export class CairnClient {
     return reply.attributes!.inode;
   }
 
-  async copyFile(from: string, to: string, options: CallOptions & { exclusive?: boolean } = {}): Promise<void> {
-    const stats = await this.stat(from, options);
-    if (stats.isDirectory()) throw new FsError('IS_A_DIRECTORY', `EISDIR: '${from}' is a directory, copyFile`);
-    const source = iterableSource(this.readPieces(from, options));
-    const { mode, owner, group, replication } = stats;
-    await this.store(to, source, { ...options, mode, owner, group, replication });
+  /**
+   * Copies the content with mode, owner, group and replication; the copy appears at once, whole.
+   *
+   * @param options `exclusive`, or the flag `fs.constants.COPYFILE_EXCL`: fail with EEXIST when `to` is there.
+   */
+  copyFile(from: string, to: string, options: (CallOptions & { exclusive?: boolean }) | number = {}): Promise<void> {
+    const isFlag = typeof options === 'number';
+    const exclusive = isFlag ? (options & COPY_EXCLUSIVE) !== 0 : options.exclusive === true;
+    const call: CallOptions = isFlag ? {} : options;
+    return naming(
+      'copyfile',
+      from,
+      async () => {
+        const stats = await withoutPath(this.stat(from, call));
+        if (stats.isDirectory()) throw new FsError('IS_A_DIRECTORY', `'${from}' is a directory`);
+        const source = iterableSource(this.readPieces(from, call));
+        const { mode, owner, group, replication } = stats;
+        await withoutPath(this.store(to, source, { ...call, exclusive, mode, owner, group, replication }));
+      },
+      to,
+    );
   }
 
   // ---- Handles and streams ----
 
-  open(path: string, flags = 'r', mode?: number, options: CallOptions = {}): Promise<FileHandle> {
+  /**
+   * @param flags  as in `node:fs`: a word such as 'r', 'r+', 'wx', 'a+', or the sum of `fs.constants.O_*`.
+   * @param mode  permission bits of a file that is made.
+   * @throws CairnError ENOENT, EEXIST (with `x`), EISDIR, EINVAL
+   */
+  open(path: string, flags: string | number = 'r', mode?: number, options: CallOptions = {}): Promise<FileHandle> {
     return naming('open', path, async () => {
       const wanted = parseFlags(flags);
       const deadline = this.#calls.deadline(options);
@@ -298,18 +333,43 @@ export class CairnClient {
     return entries.map((entry) => join(entry.parentPath, entry.name).slice(base.length));
   }
 
-  mkdir(path: string, options: CallOptions & { recursive?: boolean; mode?: number } = {}): Promise<void> {
+  /**
+   * @param options `recursive` makes missing parents too, and is content when the directory exists; `mode`: permission bits.
+   * @returns with `recursive` the first directory that was made, undefined when there was none to make; as in `node:fs`.
+   * @throws CairnError EEXIST, ENOENT (a parent), ENOTDIR
+   */
+  mkdir(path: string, options: CallOptions & { recursive: true; mode?: number }): Promise<string | undefined>;
+  mkdir(path: string, options?: CallOptions & { recursive?: boolean; mode?: number }): Promise<string | undefined>;
+  mkdir(path: string, options: CallOptions & { recursive?: boolean; mode?: number } = {}): Promise<string | undefined> {
     return naming('mkdir', path, async () => {
-      const request = { path, parents: options.recursive === true, mode: options.mode ?? 0, owner: '', group: '' };
-      await this.#calls.change(MasterMethods.makeDirectory, request, this.#calls.deadline(options));
+      const parents = options.recursive === true;
+      const missing = parents ? await this.#firstMissing(path, options) : undefined;
+      const request = { path, parents, mode: options.mode ?? 0, owner: '', group: '' };
+      const { created } = await this.#calls.change(MasterMethods.makeDirectory, request, this.#calls.deadline(options));
+      return parents && created ? (missing ?? path) : undefined;
     });
   }
 
+  /** The directory farthest up that `path` needs and that is not there. */
+  async #firstMissing(path: string, options: CallOptions): Promise<string | undefined> {
+    let missing: string | undefined;
+    for (let at = path; at !== '' && !(await this.exists(at, options)); at = at.slice(0, at.lastIndexOf('/')))
+      missing = at;
+    return missing;
+  }
+
+  /**
+   * Atomic; replaces a file, or an empty directory, that has the name.
+   *
+   * @param options `noReplace`: fail with EEXIST instead.
+   * @throws CairnError ENOENT, EEXIST, ENOTEMPTY, EISDIR, ENOTDIR, EINVAL (a directory into itself); `dest` names `to`
+   */
   rename(from: string, to: string, options: CallOptions & { noReplace?: boolean } = {}): Promise<void> {
-    return naming('rename', from, async () => {
+    const work = async () => {
       const request = { from, to, noReplace: options.noReplace === true };
       await this.#calls.change(MasterMethods.rename, request, this.#calls.deadline(options));
-    });
+    };
+    return naming('rename', from, work, to);
   }
 
   /** Into /.trash, from where `rename` restores; `skipTrash` deletes for good. */
@@ -495,6 +555,8 @@ export function createClient(seams: ClientSeams, options: ClientOptions): CairnC
   return new CairnClient(seams, options);
 }
 
+const COPY_EXCLUSIVE = 1; // fs.constants.COPYFILE_EXCL
+
 const NO_WISH = { mode: 0, owner: '', group: '', replication: 0 };
 
 const NO_CHANGE = {
@@ -508,9 +570,13 @@ const NO_CHANGE = {
   removeXattrs: [],
 };
 
-function sourceOf(data: Uint8Array | string | AsyncIterable<Uint8Array>): UploadSource {
-  if (typeof data === 'string') return bufferSource(Buffer.from(data));
-  return data instanceof Uint8Array ? bufferSource(data) : iterableSource(data);
+/** What a step failed with, for the operation that it is a step of to name. */
+async function withoutPath<T>(step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    throw error instanceof CairnError && error.cause instanceof FsError ? error.cause : error;
+  }
 }
 
 function toMs(time: number | Date): number {

@@ -14,28 +14,32 @@ export class CairnError extends FsError {
   /** The operation, as in `node:fs`: 'open', 'stat', ... */
   readonly syscall: string;
   readonly path: string;
+  /** Of an operation with two paths, the second. */
+  readonly dest?: string;
 
-  constructor(cause: FsError, syscall: string, path: string) {
-    super(cause.kind, messageOf(cause, syscall, path), { details: cause.details, cause });
+  constructor(cause: FsError, syscall: string, path: string, dest?: string) {
+    super(cause.kind, messageOf(cause, syscall, path, dest), { details: cause.details, cause });
     this.syscall = syscall;
     this.path = path;
+    if (dest !== undefined) this.dest = dest;
   }
 }
 
-function messageOf(cause: FsError, syscall: string, path: string): string {
+function messageOf(cause: FsError, syscall: string, path: string, dest: string | undefined): string {
   const phrase = PHRASES[cause.kind];
+  const object = dest === undefined ? `'${path}'` : `'${path}' -> '${dest}'`;
   return phrase === undefined
-    ? `${cause.code}: ${syscall} '${path}': ${cause.message}`
-    : `${cause.code}: ${phrase}, ${syscall} '${path}'`;
+    ? `${cause.code}: ${syscall} ${object}: ${cause.message}`
+    : `${cause.code}: ${phrase}, ${syscall} ${object}`;
 }
 
 /** Runs `work`; what it throws names the operation and the path. */
-export async function naming<T>(syscall: string, path: string, work: () => Promise<T>): Promise<T> {
+export async function naming<T>(syscall: string, path: string, work: () => Promise<T>, dest?: string): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof CairnError || isAbort(error)) throw error;
-    throw new CairnError(toFsError(error), syscall, path);
+    throw new CairnError(toFsError(error), syscall, path, dest);
   }
 }
 

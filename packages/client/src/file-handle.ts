@@ -22,7 +22,11 @@ export interface HandleRights {
   readonly append: boolean;
 }
 
-/** The inode stays the same when the path is renamed or replaced. Everything written is durable when it resolves. */
+/**
+ * One open file. It stays the same file when its path is renamed; when the file is deleted for good or replaced, the handle
+ * reads what it still can of it or fails with ESTALE, and never touches what has the path now. Every method takes `signal` and
+ * `timeoutMs`; every error carries `code`, `syscall` and `path`.
+ */
 export class FileHandle {
   readonly path: string;
   readonly #parts: HandleParts;
@@ -48,54 +52,104 @@ export class FileHandle {
   }
 
   /**
-   * @param position in the file; null or absent reads on from where the last such read ended.
+   * Reads into `buffer` from its byte `offset` on, at most `length` bytes.
+   *
+   * @param position byte of the file; null or absent reads on from where the last read or write without a position ended.
    * @returns fewer bytes than asked only at the end of the file, 0 behind it.
+   * @throws CairnError EBADF (closed, or not opened for reading), EINVAL (outside the buffer), ESTALE (the file is gone)
    */
   async read<T extends Uint8Array>(
     buffer: T,
-    offset = 0,
-    length = buffer.length - offset,
+    offset: number | null = 0,
+    length: number | null = buffer.length - (offset ?? 0),
     position: number | null = null,
     options: CallOptions = {},
   ): Promise<{ bytesRead: number; buffer: T }> {
     return naming('read', this.path, async () => {
       this.#check(this.#rights.read, 'reading');
-      const at = position ?? this.#position;
-      const target = buffer.subarray(offset, offset + length);
-      const bytesRead = await this.#parts.reader.read(this.#located, at, target, this.#parts.calls.deadline(options));
+      const target = rangeOf(buffer, offset ?? 0, length ?? buffer.length - (offset ?? 0));
+      const { reader, calls } = this.#parts;
+      const at = positionOf(position) ?? this.#position;
+      const bytesRead = await reader.read(this.#located, at, target, calls.deadline(options));
       if (position === null) this.#position = at + bytesRead;
       return { bytesRead, buffer };
     });
   }
 
-  async readFile(options: CallOptions = {}): Promise<Uint8Array> {
+  /** The whole file, wherever the position is, as bytes or decoded. */
+  readFile(options: (CallOptions & { encoding: BufferEncoding }) | BufferEncoding): Promise<string>;
+  readFile(options?: CallOptions & { encoding?: undefined }): Promise<Buffer>;
+  async readFile(
+    optionsOrEncoding: (CallOptions & { encoding?: BufferEncoding | undefined }) | BufferEncoding = {},
+  ): Promise<Buffer | string> {
+    const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
     const { size } = await this.stat(options);
-    const buffer = new Uint8Array(size);
+    const buffer = Buffer.alloc(size);
     const { bytesRead } = await this.read(buffer, 0, size, 0, options);
-    return buffer.subarray(0, bytesRead);
+    const bytes = buffer.subarray(0, bytesRead);
+    return options.encoding === undefined ? bytes : bytes.toString(options.encoding);
   }
 
-  /** With the flag `a`, `position` is ignored and the bytes go to the end, in records of at most 1 MiB or a chunk. */
+  /**
+   * Writes `length` bytes of `buffer` from its byte `offset` on; durable when it resolves. With the flag `a`, `position` is
+   * ignored and the bytes go to the end, in records of at most 1 MiB or a chunk. Writes that overlap, of one handle, are applied
+   * in the order of their calls, awaited or not. A write of more than 1 MiB is not atomic: when it fails, any part of it may
+   * be there.
+   *
+   * @param buffer unchanged until the promise settles.
+   * @param position byte of the file; null or absent writes on from where the last read or write without one ended.
+   * @throws CairnError EBADF (closed, or not opened for writing), EINVAL, ENOSPC, ESTALE (the file is gone)
+   */
   async write<T extends Uint8Array>(
     buffer: T,
-    offset = 0,
-    length = buffer.length - offset,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | null,
+    options?: CallOptions,
+  ): Promise<{ bytesWritten: number; buffer: T }>;
+  /** Writes text as UTF-8, or in `encoding`. */
+  async write(
+    text: string,
+    position?: number | null,
+    encoding?: BufferEncoding | null,
+  ): Promise<{ bytesWritten: number; buffer: string }>;
+  async write(
+    data: Uint8Array | string,
+    offsetOrPosition?: number | null,
+    lengthOrEncoding?: number | string | null,
     position: number | null = null,
     options: CallOptions = {},
-  ): Promise<{ bytesWritten: number; buffer: T }> {
-    const bytes = buffer.subarray(offset, offset + length);
-    if (this.#rights.append) await this.appendFile(bytes, options);
-    else {
-      // Taken at once, so that writes that are not awaited go one behind the other.
-      const at = position ?? this.#position;
-      if (position === null) this.#position = at + bytes.length;
-      await this.#change('write', { kind: 'write', start: at, end: at + bytes.length }, options, () =>
-        this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options)),
-      );
+  ): Promise<{ bytesWritten: number; buffer: Uint8Array | string }> {
+    if (typeof data === 'string') {
+      const bytes = Buffer.from(data, (lengthOrEncoding as BufferEncoding | null | undefined) ?? 'utf8');
+      await this.#write(bytes, offsetOrPosition ?? null, options);
+      return { bytesWritten: bytes.length, buffer: data };
     }
-    return { bytesWritten: bytes.length, buffer };
+    const offset = offsetOrPosition ?? 0;
+    const length = (lengthOrEncoding as number | null | undefined) ?? data.length - offset;
+    await naming('write', this.path, async () => {
+      const bytes = rangeOf(data, offset, length);
+      await this.#write(bytes, position, options);
+    });
+    return { bytesWritten: length, buffer: data };
   }
 
+  async #write(bytes: Uint8Array, position: number | null, options: CallOptions): Promise<void> {
+    if (this.#rights.append) return this.appendFile(bytes, options);
+    // Taken at once, so that writes that are not awaited go one behind the other.
+    const at = positionOf(position) ?? this.#position;
+    if (position === null) this.#position = at + bytes.length;
+    await this.#change('write', { kind: 'write', start: at, end: at + bytes.length }, options, () =>
+      this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options)),
+    );
+  }
+
+  /** Writes all of `data` from the position on, which moves behind it; what lies behind that stays, as in `node:fs`. */
+  async writeFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
+    await this.#write(typeof data === 'string' ? Buffer.from(data) : data, null, options);
+  }
+
+  /** Appends at the end of the file, exactly once, in records that are each whole. */
   async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     const { calls, mutations } = this.#parts;
@@ -111,6 +165,7 @@ export class FileHandle {
     });
   }
 
+  /** Cuts the file at `size` bytes, or extends it with zeros; after all writes called before it, before all called later. */
   truncate(size = 0, options: CallOptions = {}): Promise<void> {
     return this.#change('ftruncate', { kind: 'cut' }, options, async () => {
       const { calls } = this.#parts;
@@ -122,6 +177,7 @@ export class FileHandle {
     });
   }
 
+  /** Also while the file is being written: size and times are those of the last acknowledged write. */
   stat(options: CallOptions = {}): Promise<Stats> {
     return naming('fstat', this.path, async () => {
       const { calls } = this.#parts;
@@ -136,10 +192,12 @@ export class FileHandle {
     await this.#order.idle();
   }
 
+  /** As `sync`. */
   datasync(): Promise<void> {
     return this.sync();
   }
 
+  /** Waits for the writes under way; the handle takes no more. Closing twice is fine. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#order.idle();
@@ -157,7 +215,22 @@ export class FileHandle {
   }
 
   #check(right: boolean, what: string): void {
-    if (this.#isClosed) throw new FsError('INVALID_ARGUMENT', 'the file handle is closed');
-    if (!right) throw new FsError('INVALID_ARGUMENT', `the file was not opened for ${what}`);
+    if (this.#isClosed) throw new FsError('BAD_HANDLE', 'the file handle is closed');
+    if (!right) throw new FsError('BAD_HANDLE', `the file was not opened for ${what}`);
   }
+}
+
+/** @throws FsError INVALID_ARGUMENT  the range lies outside the buffer. */
+function rangeOf(buffer: Uint8Array, offset: number, length: number): Uint8Array {
+  const isInside = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0;
+  if (!isInside || offset + length > buffer.length) {
+    throw new FsError('INVALID_ARGUMENT', `${length} bytes from ${offset} on of a buffer of ${buffer.length} bytes`);
+  }
+  return buffer.subarray(offset, offset + length);
+}
+
+/** @throws FsError INVALID_ARGUMENT  it is no byte of a file. */
+function positionOf(position: number | null): number | null {
+  if (position === null || (Number.isSafeInteger(position) && position >= 0)) return position;
+  throw new FsError('INVALID_ARGUMENT', `position ${position}: expected a whole number from 0 on, or null`);
 }

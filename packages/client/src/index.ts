@@ -7,9 +7,11 @@ export {
   type ListPage,
   type LocatedChunk,
   type LocatedReplica,
+  type WriteFileOptions,
 } from './client.ts';
 export { CairnError } from './errors.ts';
 export { FileHandle } from './file-handle.ts';
 export type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
 export { DirectoryEntry, Stats } from './stats.ts';
+export type { Content, ContentPiece } from './write/content.ts';
 export type { UploadOptions } from './write/upload.ts';

@@ -1,0 +1,199 @@
+/** The SDK beside `node:fs/promises`: the same calls on both, the same results and error codes. */
+import { deepEqual, equal } from 'node:assert/strict';
+import { constants } from 'node:fs';
+import * as nodeFs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { CairnClient } from '@cairnfs/client';
+import { SimulatedCluster } from './simulated-cluster.ts';
+
+/** What both have, as far as it is compared here. */
+type Fs = Pick<
+  CairnClient,
+  | 'appendFile'
+  | 'copyFile'
+  | 'mkdir'
+  | 'open'
+  | 'readFile'
+  | 'readdir'
+  | 'rename'
+  | 'rm'
+  | 'rmdir'
+  | 'stat'
+  | 'truncate'
+  | 'unlink'
+  | 'writeFile'
+>;
+
+let folder = '';
+before(async () => {
+  folder = await nodeFs.mkdtemp(join(tmpdir(), 'node-semantics-'));
+});
+after(() => nodeFs.rm(folder, { recursive: true, force: true }));
+
+/** What a step came to: its value, or the code of its error. */
+async function outcome(step: () => Promise<unknown>, base: string): Promise<unknown> {
+  try {
+    const value = await step();
+    return typeof value === 'string' ? value.replace(base, '') : value;
+  } catch (error) {
+    const { code, path, dest } = error as { code?: string; path?: string; dest?: string };
+    return { code, path: path?.replace(base, ''), ...(dest === undefined ? {} : { dest: dest.replace(base, '') }) };
+  }
+}
+
+async function sameOnBoth(seed: number, steps: (fs: Fs, base: string) => Promise<unknown>[] | AsyncGenerator<unknown>) {
+  const gather = async (fs: Fs, base: string): Promise<unknown[]> => {
+    const all: unknown[] = [];
+    for await (const one of steps(fs, base)) all.push(one);
+    return all;
+  };
+  const base = join(folder, String(seed));
+  await nodeFs.mkdir(base);
+  const cluster = await SimulatedCluster.start({ seed, chunkservers: 3 });
+  const client = cluster.client();
+  const ours = await cluster.run(async () => {
+    await client.mkdir('/base');
+    const gathered = await gather(client, '/base');
+    await client.close();
+    return gathered;
+  });
+  deepEqual(ours, await gather(nodeFs as unknown as Fs, base));
+}
+
+test('beside Node: flags of open decide alike over what is made, cut, refused and where bytes go', async () => {
+  const { O_CREAT, O_RDWR, O_TRUNC, O_APPEND, O_WRONLY } = constants;
+  const flags = ['r', 'r+', 'w', 'wx', 'w+', 'wx+', 'a', 'ax', 'a+', 'ax+', 'rs+', 'as'];
+  await sameOnBoth(1, async function* (fs, base) {
+    for (const flag of [...flags, O_CREAT | O_RDWR, O_TRUNC | O_RDWR, O_APPEND | O_WRONLY]) {
+      for (const isThere of [true, false]) {
+        const path = `${base}/file`;
+        if (isThere) await fs.writeFile(path, 'content');
+        else await fs.rm(path, { force: true });
+        yield await outcome(async () => {
+          const handle = await fs.open(path, flag);
+          const buffer = Buffer.alloc(4);
+          const results = [
+            await outcome(async () => (await handle.read(buffer, 0, 2, 0)).bytesRead, base),
+            await outcome(async () => (await handle.write(Buffer.from('xyz'), 1, 2, 3)).bytesWritten, base),
+            await outcome(async () => (await handle.write('end')).bytesWritten, base),
+            buffer.toString(),
+          ].map((result) => (typeof result === 'object' ? (result as { code: string }).code : result));
+          await handle.close();
+          return [...results, await fs.readFile(path, 'utf8')];
+        }, base);
+      }
+    }
+  });
+});
+
+test('beside Node: a handle without positions goes on where it was, and a closed one is refused', async () => {
+  await sameOnBoth(2, async function* (fs, base) {
+    const path = `${base}/file`;
+    const handle = await fs.open(path, 'w+');
+    await handle.write('0123456789');
+    await handle.write('abc', 2);
+    yield await fs.readFile(path, { encoding: 'utf8' });
+    await handle.truncate(4);
+    await handle.truncate(6);
+    yield await fs.readFile(path, 'hex');
+    yield (await handle.stat()).size;
+    await handle.close();
+    await handle.close();
+    yield ((await outcome(() => handle.read(Buffer.alloc(1)), base)) as { code: string }).code;
+    const reader = await fs.open(path);
+    const buffer = Buffer.alloc(4);
+    yield (await reader.read(buffer, 0, 3)).bytesRead;
+    yield (await reader.read(buffer, 0, 3, 0)).bytesRead;
+    yield (await reader.read(buffer, 1, 3)).bytesRead;
+    yield (await reader.read(buffer, 0, 4)).bytesRead;
+    yield buffer.toString('hex');
+    yield ((await outcome(() => reader.write(Buffer.from('no')), base)) as { code: string }).code;
+    await reader.close();
+  });
+});
+
+test('beside Node: whole files take the same content, encodings and flags', async () => {
+  await sameOnBoth(3, async function* (fs, base) {
+    const path = `${base}/file`;
+    await fs.writeFile(path, 'grüß', 'latin1');
+    yield await fs.readFile(path, 'hex');
+    await fs.writeFile(path, new Uint16Array([1, 2, 3]));
+    yield await fs.readFile(path, 'hex');
+    await fs.writeFile(path, ['one ', 'two']);
+    await fs.appendFile(path, ' three');
+    await fs.appendFile(path, Buffer.from(' four'));
+    await fs.writeFile(path, ' five', { flag: 'a' });
+    yield await fs.readFile(path, 'utf8');
+    yield Buffer.isBuffer(await fs.readFile(path));
+    yield await outcome(() => fs.writeFile(path, 'no', { flag: 'wx' }), base);
+    yield await outcome(() => fs.readFile(`${base}/missing`), base);
+    yield await outcome(() => fs.writeFile(`${base}/missing/file`, ''), base);
+    yield await outcome(() => fs.writeFile(base, ''), base);
+    yield await outcome(() => fs.truncate(path, 3), base);
+    yield await fs.readFile(path, 'utf8');
+    yield await outcome(() => fs.truncate(`${base}/missing`), base);
+  });
+});
+
+test('beside Node: directories are made, listed, renamed and removed alike', async () => {
+  await sameOnBoth(4, async function* (fs, base) {
+    const at = (path: string) => base + path;
+    yield await outcome(() => fs.mkdir(at('/a/b/c'), { recursive: true }), base);
+    yield await outcome(() => fs.mkdir(at('/a/b/c'), { recursive: true }), base);
+    yield await outcome(() => fs.mkdir(at('/a/b/d/e'), { recursive: true }), base);
+    yield await outcome(() => fs.mkdir(at('/a/x')), base);
+    yield await outcome(() => fs.mkdir(at('/a/x')), base);
+    yield await outcome(() => fs.mkdir(at('/no/where')), base);
+    await fs.writeFile(at('/a/file'), 'file');
+    yield await outcome(() => fs.mkdir(at('/a/file/d')), base);
+    yield (await fs.readdir(at('/a'))).sort();
+    yield (await fs.readdir(at('/a'), { recursive: true })).sort();
+    yield (await fs.readdir(at('/a'), { withFileTypes: true }))
+      .map((entry) => `${entry.name} ${entry.isDirectory()} ${entry.isFile()} ${entry.parentPath.replace(base, '')}`)
+      .sort();
+    yield await outcome(() => fs.readdir(at('/no')), base);
+    yield await outcome(() => fs.readdir(at('/a/file')), base);
+    yield await outcome(() => fs.rmdir(at('/a')), base);
+    yield await outcome(() => fs.rmdir(at('/a/x')), base);
+    yield await outcome(() => fs.rename(at('/a/no'), at('/a/yes')), base);
+    yield await outcome(() => fs.rename(at('/a/file'), at('/a/b')), base);
+    yield await outcome(() => fs.rename(at('/a'), at('/a/b/a')), base);
+    yield await outcome(() => fs.rename(at('/a/file'), at('/a/moved')), base);
+    yield await outcome(() => fs.copyFile(at('/a/moved'), at('/a/copy')), base);
+    yield await outcome(() => fs.copyFile(at('/a/moved'), at('/a/copy'), constants.COPYFILE_EXCL), base);
+    yield await outcome(() => fs.copyFile(at('/a/no'), at('/a/copy')), base);
+    yield await fs.readFile(at('/a/copy'), 'utf8');
+    yield await outcome(() => fs.unlink(at('/a/no')), base);
+    yield await outcome(() => fs.rm(at('/a/no')), base);
+    yield await outcome(() => fs.rm(at('/a/no'), { force: true }), base);
+    yield await outcome(() => fs.rm(at('/a'), { recursive: true }), base);
+    yield await outcome(() => fs.stat(at('/a')), base);
+  });
+});
+
+test('beside Node: a handle stays with its file when another takes the name, and never shows the other', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 5, chunkservers: 3 });
+  const client = cluster.client();
+  await cluster.run(async () => {
+    await client.writeFile('/file', 'the old one');
+    const handle = await client.open('/file', 'r+');
+    await client.rename('/file', '/moved');
+    await client.writeFile('/file', 'the new one');
+    equal(await handle.readFile('utf8'), 'the old one');
+    await client.writeFile('/moved', 'another');
+    for (const attempt of [
+      () => handle.readFile(),
+      () => handle.stat(),
+      () => handle.write('x', 0),
+      () => handle.truncate(1),
+    ]) {
+      equal(((await outcome(attempt, '')) as { code: string }).code, 'ESTALE');
+    }
+    equal(await client.readFile('/file', 'utf8'), 'the new one');
+    equal(await client.readFile('/moved', 'utf8'), 'another');
+    await handle.close();
+    await client.close();
+  });
+});

@@ -97,7 +97,7 @@ export function userCommand(name: string, examples: readonly string[]): Command 
         .default(TIMEOUT_DEFAULT_MS, '60s')
         .argParser(durationArgument),
     )
-    .option('--json', 'print for programs')
+    .option('--json', 'print for programs: one JSON object a line')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
 }
 

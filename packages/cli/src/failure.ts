@@ -13,6 +13,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOT_ENOUGH_SERVERS: '"cairn status" shows which chunkservers are missing',
   NO_SPACE: '"cairn status" shows the space; "cairn rm --skip-trash" frees some',
   SAFE_MODE: '"cairn status" shows what the master waits for',
+  NOT_FOUND: 'check the path with "cairn ls"',
+  ALREADY_EXISTS: 'choose another name, or remove it first',
   NOT_EMPTY: 'add -r to delete it with what it contains',
 };
 

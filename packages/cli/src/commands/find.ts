@@ -48,9 +48,9 @@ export function findCommand(): Command {
       if (text !== 'f' && text !== 'd') throw new InvalidArgumentError('expected f or d.');
       return text;
     })
-    .option('--larger <size>', 'more bytes than this', sizeArgument)
-    .option('--smaller <size>', 'fewer bytes than this', sizeArgument)
-    .option('--newer <duration>', 'modified within this time', durationArgument)
+    .option('--larger <size>', 'larger than this: bytes, or with a unit (64KiB, 1GiB)', sizeArgument)
+    .option('--smaller <size>', 'smaller than this: bytes, or with a unit', sizeArgument)
+    .option('--newer <duration>', 'modified within this time: 30s, 10m, 2h, 3d', durationArgument)
     .action(
       action<[string], FindOptions>(async (context, options, start) => {
         const client = await context.client();

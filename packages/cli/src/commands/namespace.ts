@@ -108,6 +108,7 @@ export function touchCommand(): Command {
           await handle.close();
           const now = Date.now() / 1000;
           await client.utimes(path, now, now, { signal: context.signal });
+          if (context.json) await context.printJson({ path });
         });
       }),
     );
@@ -116,13 +117,14 @@ export function touchCommand(): Command {
 export function truncateCommand(): Command {
   return userCommand('truncate', ['cairn truncate -s 0 /log', 'cairn truncate -s 1GiB /disk.img'])
     .argument('<paths...>', 'files')
-    .requiredOption('-s, --size <size>', 'the new size', sizeArgument)
+    .requiredOption('-s, --size <size>', 'the new size: bytes, or with a unit (64KiB, 1GiB)', sizeArgument)
     .action(
       action<[string[]], GlobalOptions & { size: number }>(async (context, options, paths) => {
         const client = await context.client();
-        await context.forEach(paths.map(remotePath), (path) =>
-          client.truncate(path, options.size, { signal: context.signal }),
-        );
+        await context.forEach(paths.map(remotePath), async (path) => {
+          await client.truncate(path, options.size, { signal: context.signal });
+          if (context.json) await context.printJson({ path, size: options.size });
+        });
       }),
     );
 }

@@ -58,7 +58,9 @@ function linesOption(): Option {
 }
 
 function bytesOption(): Option {
-  return new Option('-c, --bytes <size>', 'so many bytes instead of lines').argParser(sizeArgument);
+  return new Option('-c, --bytes <size>', 'so many bytes instead of lines; units as in 64KiB, 1MiB').argParser(
+    sizeArgument,
+  );
 }
 
 async function head(context: CommandContext, options: LineOptions, text: string): Promise<void> {

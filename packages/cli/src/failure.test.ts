@@ -1,0 +1,16 @@
+import { equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import { describeFailure, exitCodeOf, UsageError } from './failure.ts';
+
+test('failure: one line of cause, object and what to do', () => {
+  const error = new FsError('NOT_EMPTY', "ENOTEMPTY: directory not empty, rm '/d'\nand more");
+  equal(describeFailure(error), "ENOTEMPTY: directory not empty, rm '/d': add -r to delete it with what it contains");
+  equal(describeFailure(new Error('plain')), 'plain');
+  equal(describeFailure('thrown text'), 'thrown text');
+});
+
+test('failure: wrong usage is told apart from what failed', () => {
+  equal(exitCodeOf(new UsageError('no such thing')), 2);
+  equal(exitCodeOf(new FsError('NOT_FOUND', 'no')), 1);
+});

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 const MiB = 1024 * 1024;
+/** Room for pieces of 1 MiB. */
+const JOURNAL = { segmentBytes: 8 * MiB, roomAheadBytes: 4 * MiB };
 
 function pattern(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -12,7 +14,7 @@ function pattern(length: number, seed: number): Uint8Array {
 
 test('handle: a write of many pieces is whole when its primary loses power under it', async () => {
   for (const seed of [1, 2, 3]) {
-    const cluster = await SimulatedCluster.start({ seed, chunkservers: 4 });
+    const cluster = await SimulatedCluster.start({ seed, chunkservers: 4, journal: JOURNAL });
     const client = cluster.client();
     const bytes = pattern(12 * MiB + 7, seed);
     const handle = await cluster.run(() => client.open('/file', 'w+'));
@@ -33,7 +35,7 @@ test('handle: a write of many pieces is whole when its primary loses power under
 });
 
 test('handle: overlapping writes that nobody awaits end as they were called', async () => {
-  const cluster = await SimulatedCluster.start({ seed: 4, chunkservers: 3 });
+  const cluster = await SimulatedCluster.start({ seed: 4, chunkservers: 3, journal: JOURNAL });
   const client = cluster.client();
   await cluster.run(async () => {
     const handle = await client.open('/file', 'w+');
@@ -50,7 +52,7 @@ test('handle: overlapping writes that nobody awaits end as they were called', as
 });
 
 test('handle: cutting the file comes after the writes before it and before those behind it', async () => {
-  const cluster = await SimulatedCluster.start({ seed: 5, chunkservers: 3 });
+  const cluster = await SimulatedCluster.start({ seed: 5, chunkservers: 3, journal: JOURNAL });
   const client = cluster.client();
   await cluster.run(async () => {
     const handle = await client.open('/file', 'w+');
@@ -71,7 +73,7 @@ test('handle: cutting the file comes after the writes before it and before those
 });
 
 test('handle: writes without a position that nobody awaits follow one another', async () => {
-  const cluster = await SimulatedCluster.start({ seed: 6, chunkservers: 3 });
+  const cluster = await SimulatedCluster.start({ seed: 6, chunkservers: 3, journal: JOURNAL });
   const client = cluster.client();
   await cluster.run(async () => {
     const handle = await client.open('/file', 'w');
@@ -85,7 +87,7 @@ test('handle: writes without a position that nobody awaits follow one another', 
 test('handle: a chunk that was cut and read takes writes again at once', async () => {
   // The read alone brings the version of the cut to one replica; when that one leads, the others have only promised it.
   for (const seed of [5, 6, 7, 8]) {
-    const cluster = await SimulatedCluster.start({ seed, chunkservers: 3 });
+    const cluster = await SimulatedCluster.start({ seed, chunkservers: 3, journal: JOURNAL });
     const client = cluster.client();
     await cluster.run(async () => {
       const handle = await client.open('/file', 'w+');

@@ -27,6 +27,8 @@ export interface SimulatedClusterOptions {
   master?: Partial<MasterConfig>;
   /** How long chunkservers keep what nobody needs. @default {CHUNKSERVER_DEFAULTS.quarantineGraceMs} */
   quarantineGraceMs?: number;
+  /** Of every server; the default takes records of less than half a MiB. */
+  journal?: { segmentBytes: number; roomAheadBytes: number };
   /** Trace entries kept for reading. */
   traceEntriesMax?: number;
 }
@@ -117,14 +119,14 @@ export class SimulatedCluster {
               ...MASTER_DEFAULTS,
               listen: MASTER_ADDRESS,
               directory: 'data',
-              journal: JOURNAL,
+              journal: this.#options.journal ?? JOURNAL,
               ...master,
             })
           : startChunkserver(seams, {
               ...CHUNKSERVER_DEFAULTS,
               quarantineGraceMs,
               reserveBytes: RESERVE_BYTES,
-              journal: JOURNAL,
+              journal: this.#options.journal ?? JOURNAL,
               listen: `${name}:8080`,
               masters: [MASTER_ADDRESS],
               disks: this.disks,

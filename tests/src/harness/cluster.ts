@@ -15,6 +15,8 @@ const READY_TIMEOUT_MS = 60_000;
 
 export interface ClusterOptions {
   chunkservers?: number;
+  /** Addresses of the admin ports; without them these are off. */
+  admin?: { master: string; chunkservers: readonly string[] };
   /** Further keys of every master's or chunkserver's configuration, as TOML values. */
   master?: Record<string, string>;
   chunkserver?: Record<string, string>;
@@ -58,7 +60,7 @@ export class TestCluster {
     cluster.#define('master', {
       listen: quote(cluster.masterAddress),
       data: quote(join(directory, 'master')),
-      admin_listen: quote('off'),
+      admin_listen: quote(options.admin?.master ?? 'off'),
       ...options.master,
     });
     ports.forEach((port, index) => {
@@ -68,7 +70,7 @@ export class TestCluster {
         masters: `[${quote(cluster.masterAddress)}]`,
         disks: `[${quote(join(directory, name))}]`,
         host: quote(`host-${index + 1}`),
-        admin_listen: quote('off'),
+        admin_listen: quote(options.admin?.chunkservers[index] ?? 'off'),
         ...options.chunkserver,
       });
     });

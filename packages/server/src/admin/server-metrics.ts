@@ -7,6 +7,9 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Family } from './family.ts';
 import { durationHistogram } from './rpc-metrics.ts';
 
+/** Each sample wakes the process; a hundred a second of an idle server are too many. */
+const EVENT_LOOP_SAMPLE_MS = 100;
+
 export class ServerMetrics<S extends { readonly rpc: RpcStatistics }> {
   /** Memory, processor time, event loop and garbage collection: there from the start. */
   readonly #process = new Registry();
@@ -16,7 +19,7 @@ export class ServerMetrics<S extends { readonly rpc: RpcStatistics }> {
 
   /** @param read undefined while the server starts. */
   constructor(families: readonly Family<S>[], read: () => S | undefined) {
-    collectDefaultMetrics({ register: this.#process });
+    collectDefaultMetrics({ register: this.#process, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
     this.#metrics = families.map((family) => ({ family, metric: register(this.#product, family) }));
     this.#read = read;
   }

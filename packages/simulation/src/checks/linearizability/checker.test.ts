@@ -53,7 +53,7 @@ test('optional: an unknown write takes effect late, or never, but not before its
 test('after: of two intervals under way at once the named one comes first', () => {
   const pair = history([1, 10, put(1)], [1, 10, put(2)], [11, 12, get(1)]);
   assert.equal(check(register, pair).kind, 'ok');
-  assert.equal(check(register, [pair[0]!, { ...pair[1]!, after: 0 }, pair[2]!]).kind, 'violation');
+  assert.equal(check(register, [pair[0]!, { ...pair[1]!, after: [0] }, pair[2]!]).kind, 'violation');
 });
 
 test('appends: the offset told to a writer is the length before', () => {

@@ -1,6 +1,6 @@
 /**
  * Is there an order of the operations, each at some moment between its begin and its end, that the model explains? The
- * search of Wing and Gong (1993) with Lowe's memo of configurations (2017): what is under way is tried in order of begin,
+ * search of Wing and Gong (1993) with Lowe's memo of configurations (2017): what is under way is tried in order of end,
  * an operation that was taken is lifted out of a linked list of begins and ends, and put back when the search returns.
  *
  * Two things keep it short where histories are legal. Operations that change nothing are taken as soon as they fit, without
@@ -11,15 +11,15 @@ import { EventList } from './event-list.ts';
 import type { Interval, Model, Verdict } from './model.ts';
 
 /** Steps of a model before a history counts as undecided; legal histories take a few for each operation. */
-export const STEPS_MAX = 200_000;
+export const STEPS_MAX = 30_000;
 
 interface Frame<S> {
   readonly state: S;
   /** How many were taken before the operation that led here. */
   readonly takenBefore: number;
-  /** The next place to look for an operation to take: an event of the list, then an index of the optional ones. */
-  event: number;
-  optional: number;
+  /** Operations that may come next, in the order in which they are tried, and the first that is still to be. */
+  readonly candidates: readonly number[];
+  candidate: number;
   /** The operation tried last, and the states in which it may leave the object that are still to be tried. */
   operation: number;
   outcomes: readonly S[];
@@ -52,9 +52,8 @@ export function checkParts<S, O>(
   for (const members of parts.values()) {
     const places = new Map(members.map((index, place) => [index, place]));
     const part = members.map((index) => {
-      const { after, ...interval } = intervals[index]!;
-      const place = after === undefined ? undefined : places.get(after);
-      return place === undefined ? interval : { ...interval, after: place };
+      const { after = [], ...interval } = intervals[index]!;
+      return { ...interval, after: after.flatMap((other) => places.get(other) ?? []) };
     });
     const verdict = check(model, part, options);
     if (verdict.kind === 'violation') {
@@ -125,7 +124,8 @@ class Search<S, O> {
       this.#putBack(takenBefore);
       return undefined;
     }
-    return { state, takenBefore, event: this.#events.first, optional: 0, operation: -1, outcomes: [], outcome: 0 };
+    const candidates = this.#candidates();
+    return { state, takenBefore, candidates, candidate: 0, operation: -1, outcomes: [], outcome: 0 };
   }
 
   /** Takes the next operation that can come at this place, or has the last one end differently; answers the state after it. */
@@ -138,20 +138,28 @@ class Search<S, O> {
   }
 
   #tryNext(frame: Frame<S>): boolean {
-    while (this.#events.isBegin(frame.event)) {
-      const index = frame.event >> 1;
-      frame.event = this.#events.next(frame.event);
-      if (!this.#isObserver[index] && this.#tryOne(frame, index)) return true;
-    }
-    if (frame.optional === this.#optional.length) return false;
-    const horizon = this.#events.horizon();
-    while (frame.optional < this.#optional.length) {
-      const index = this.#optional[frame.optional]!;
-      if (this.#intervals[index]!.begin > horizon) return false;
-      frame.optional += 1;
-      if (!this.#configurations.has(index) && this.#tryOne(frame, index)) return true;
+    while (frame.candidate < frame.candidates.length) {
+      const index = frame.candidates[frame.candidate]!;
+      frame.candidate += 1;
+      if (this.#tryOne(frame, index)) return true;
     }
     return false;
+  }
+
+  /** What must end soonest comes first: what can wait may still turn out to be better later. Optional ones come last. */
+  #candidates(): number[] {
+    const candidates: number[] = [];
+    let event = this.#events.first;
+    for (; this.#events.isBegin(event); event = this.#events.next(event)) {
+      if (!this.#isObserver[event >> 1]) candidates.push(event >> 1);
+    }
+    candidates.sort((a, b) => this.#intervals[a]!.end - this.#intervals[b]!.end);
+    const horizon = this.#events.moment(event);
+    for (const index of this.#optional) {
+      if (this.#intervals[index]!.begin > horizon) break;
+      if (!this.#configurations.has(index)) candidates.push(index);
+    }
+    return candidates;
   }
 
   #tryOne(frame: Frame<S>, index: number): boolean {
@@ -166,7 +174,7 @@ class Search<S, O> {
 
   #mayFollow(index: number): boolean {
     const { after } = this.#intervals[index]!;
-    return after === undefined || this.#configurations.has(after);
+    return after === undefined || after.every((other) => this.#configurations.has(other));
   }
 
   #step(state: S, index: number): readonly S[] | undefined {

@@ -45,6 +45,11 @@ export class EventList {
     return event !== this.#anchor && (event & 1) === 0;
   }
 
+  /** Infinity for the anchor. */
+  moment(event: number): number {
+    return this.#moments[event]!;
+  }
+
   /** When the first of the operations left ends: what begins later cannot come next. */
   horizon(): number {
     let event = this.first;

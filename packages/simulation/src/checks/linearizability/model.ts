@@ -22,8 +22,8 @@ export interface Interval<O> {
   readonly end: Moment;
   /** It may take effect at any time after its begin, or never. */
   readonly isOptional: boolean;
-  /** Index of the interval that must come before this one, although both may be under way at once. */
-  readonly after?: number;
+  /** Indices of intervals that must come before this one, although they may be under way at the same time. */
+  readonly after?: readonly number[];
 }
 
 export type Verdict =

@@ -1,0 +1,53 @@
+/** The history of one file against its promises: one order of atomic changes explains everything that anyone saw. */
+import type { FileOperation } from '../../history/file-calls.ts';
+import { check } from '../linearizability/checker.ts';
+import { shrinkHistory } from '../shrink-history.ts';
+import type { Violation } from '../violation.ts';
+import { Contents } from './contents.ts';
+import { type FileIntervals, type FileRules, prepareFile } from './file-intervals.ts';
+import { FileModel } from './file-model.ts';
+import { storyOf } from './file-story.ts';
+
+/** Steps spent on what is likely, before everything is tried. */
+const LIKELY_STEPS_MAX = 5000;
+
+export interface FileVerdict {
+  readonly violation: Violation | undefined;
+  /** Telling would take too long: neither legal nor illegal. */
+  readonly isUndecided: boolean;
+}
+
+export function checkFile(path: string, operations: readonly FileOperation[], rules: FileRules): FileVerdict {
+  const contents = contentsOf(operations);
+  const kind = judge(operations, rules, contents);
+  if (kind !== 'violation') return { violation: undefined, isUndecided: kind === 'undecided' };
+  const smallest = shrinkHistory(operations, isObservation, (some) => judge(some, rules, contents) === 'violation');
+  const violation = {
+    check: 'file',
+    summary: `${path}: no order of the changes explains what was read`,
+    details: storyOf(smallest, contents),
+  };
+  return { violation, isUndecided: false };
+}
+
+function judge(
+  operations: readonly FileOperation[],
+  rules: FileRules,
+  contents: Contents,
+): 'ok' | 'violation' | 'undecided' {
+  const { likely, whole } = prepareFile(operations, rules, contents);
+  const decide = ({ intervals }: FileIntervals, options = {}) =>
+    check(new FileModel(contents), intervals, options).kind;
+  if (whole === undefined) return decide(likely);
+  return decide(likely, { stepsMax: LIKELY_STEPS_MAX }) === 'ok' ? 'ok' : decide(whole);
+}
+
+export function contentsOf(operations: readonly FileOperation[]): Contents {
+  const lengths = new Map<number, number>();
+  for (const { call } of operations) if ('writeId' in call) lengths.set(call.writeId, call.length);
+  return new Contents(lengths);
+}
+
+function isObservation({ call }: FileOperation): boolean {
+  return call.kind === 'read' || call.kind === 'size';
+}

@@ -1,0 +1,281 @@
+/**
+ * Cuts what clients asked of a file into changes and observations that are atomic (`file-model.ts`), as few as the promises
+ * allow: a write or read is cut only at places where a chunk may end, and only where something else under way could
+ * come between its parts.
+ */
+import type { FileOperation } from '../../history/file-calls.ts';
+import type { Interval } from '../linearizability/model.ts';
+import { addUnknownEnds, boundariesOf, cutAt, firstAbove } from './boundaries.ts';
+import type { Contents } from './contents.ts';
+import {
+  type Change,
+  changesOf,
+  drawEndsNearer,
+  orderOverwrites,
+  placeAppends,
+  type SeenBytes,
+} from './file-changes.ts';
+import type { FileStep } from './file-model.ts';
+
+export interface FileRules {
+  readonly chunkBytes: number;
+  /** What is appended in one piece. */
+  readonly recordBytesMax: number;
+}
+
+export interface FileIntervals {
+  readonly intervals: readonly Interval<FileStep>[];
+  /** For each interval, the operation it is from. */
+  readonly sources: readonly FileOperation[];
+}
+
+export interface PreparedFile {
+  /** Without the unknown changes of which no read shows a byte: legal histories hardly ever need them. */
+  readonly likely: FileIntervals;
+  /** With all; undefined when that is the same. */
+  readonly whole: FileIntervals | undefined;
+}
+
+export function prepareFile(operations: readonly FileOperation[], rules: FileRules, contents: Contents): PreparedFile {
+  const reads = readsOf(operations);
+  const uncut = operations.flatMap((operation) => changesOf(operation, rules.recordBytesMax));
+  const ends = endsOf(operations, uncut);
+  placeAppends(uncut, reads, ends, contents);
+  const unplaced = uncut.filter(({ kind, start }) => kind === 'append' && start === undefined);
+  addUnknownEnds(
+    ends,
+    unplaced.map(({ length }) => length),
+  );
+  const boundaries = boundariesOf(ends, rules.chunkBytes);
+  const seenEnds = seenEndsOf(operations, uncut);
+  const surroundings = { operations, reads, boundaries, ends: seenEnds, strays: unplaced, contents };
+  const changes = uncut.flatMap((change) => cutChange(change, surroundings));
+  const edges = edgesOf(changes);
+  drawEndsNearer(changes, reads, edges, contents);
+  orderParts(changes);
+  orderOverwrites(changes, reads, edges, contents);
+  const likely = changes.filter(({ end, kind, length }) => Number.isFinite(end) || kind === 'truncate' || length === 0);
+  return {
+    likely: toIntervals(operations, likely, boundaries),
+    whole: likely.length === changes.length ? undefined : toIntervals(operations, changes, boundaries),
+  };
+}
+
+interface Surroundings {
+  readonly operations: readonly FileOperation[];
+  readonly reads: readonly SeenBytes[];
+  readonly boundaries: readonly number[];
+  /** Sizes that somebody saw, or appended at. */
+  readonly ends: ReadonlySet<number>;
+  /** Appends whose place is not known. */
+  readonly strays: readonly Change[];
+  readonly contents: Contents;
+}
+
+/**
+ * A write that nothing comes between stays whole; otherwise its parts are those of which anyone could tell that they were
+ * not applied at once. One that failed may have been applied in part, if there are parts.
+ */
+function cutChange(change: Change, { operations, reads, boundaries, ends, strays, contents }: Surroundings): Change[] {
+  if (change.kind !== 'write') return [change];
+  const { source } = change;
+  const start = change.start!;
+  const cuts = cutAt(boundaries, start, start + change.length);
+  if (cuts.length === 2) return source.outcome.kind === 'failed' ? [] : [change];
+  const rivals = operations.filter((other) => comesBetween(change, other));
+  const witnesses = reads.filter(
+    (read) => read.source.end > source.begin && (rivals.length > 0 || read.source.begin < source.end),
+  );
+  // Whatever else can tell one part from the next: who writes there, who cuts there, what of it was seen.
+  const marksOf = (from: number, to: number) =>
+    [
+      ...rivals.map(({ call }) => {
+        if (call.kind === 'truncate') return call.length < to;
+        return call.kind === 'write' && overlaps(call.offset, call.length, from, to - from);
+      }),
+      ...witnesses.map(({ offset, bytes }) => {
+        const [low, high] = [Math.max(from, offset), Math.min(to, offset + bytes.length)];
+        if (low >= high) return 'unseen';
+        return contents.equal(bytes, low - offset, high - offset, change.writeId, low - start);
+      }),
+    ].join();
+  // Where somebody saw the file end, or it ended because an append that nobody saw went there.
+  const between = strays.filter((stray) => stray.source.begin <= source.end && source.begin <= stray.source.end);
+  const isEnd = (at: number) =>
+    ends.has(at) || between.some(({ end, length }) => Number.isFinite(end) || ends.has(at + length));
+  const kept = [start];
+  let marks = marksOf(start, cuts[1]!);
+  for (let index = 1; index < cuts.length - 1; index += 1) {
+    const next = marksOf(cuts[index]!, cuts[index + 1]!);
+    if (next !== marks || isEnd(cuts[index]!)) kept.push(cuts[index]!);
+    marks = next;
+  }
+  kept.push(start + change.length);
+  return kept.slice(1).map((end, index) => {
+    const from = kept[index]!;
+    return { ...change, position: from - start, length: end - from, start: from, after: [] };
+  });
+}
+
+/**
+ * Whether another operation can tell a write that was applied at once from one that was applied in parts. A put cannot: what
+ * is written to the file it replaced comes before it.
+ */
+function comesBetween({ source, start, length }: Change, other: FileOperation): boolean {
+  if (other === source || other.begin > source.end || source.begin > other.end) return false;
+  const { call } = other;
+  return call.kind === 'truncate' || (call.kind === 'write' && overlaps(call.offset, call.length, start!, length));
+}
+
+function overlaps(offset: number, length: number, otherOffset: number, otherLength: number): boolean {
+  return offset < otherOffset + otherLength && otherOffset < offset + length;
+}
+
+/** The parts of one operation come in order: each before those that must have happened. */
+function orderParts(changes: readonly Change[]): void {
+  for (let index = changes.length - 2; index >= 0; index -= 1) {
+    const [change, next] = [changes[index]!, changes[index + 1]!];
+    if (change.source !== next.source) continue;
+    change.end = Math.min(change.end, next.end);
+    next.after.push(change);
+  }
+}
+
+function readsOf(operations: readonly FileOperation[]): SeenBytes[] {
+  const reads: SeenBytes[] = [];
+  for (const source of operations) {
+    const { call, outcome } = source;
+    if (call.kind !== 'read' || outcome.kind !== 'ok' || outcome.result.bytes === undefined) continue;
+    reads.push({ source, offset: call.offset, bytes: outcome.result.bytes });
+  }
+  return reads.sort((a, b) => a.source.end - b.source.end);
+}
+
+/** Every size that the file may have had, as far as the history tells. */
+function endsOf(operations: readonly FileOperation[], changes: readonly Change[]): Set<number> {
+  const ends = seenEndsOf(operations, changes).add(0);
+  for (const { kind, start, length } of changes) {
+    if (kind === 'truncate') ends.add(length);
+    else if (start !== undefined) ends.add(start + length);
+  }
+  return ends;
+}
+
+function seenEndsOf(operations: readonly FileOperation[], changes: readonly Change[]): Set<number> {
+  const ends = new Set<number>();
+  for (const { kind, start } of changes) if (kind === 'append' && start !== undefined) ends.add(start);
+  for (const { call, outcome } of operations) {
+    if (outcome.kind !== 'ok') continue;
+    if (outcome.result.size !== undefined) ends.add(outcome.result.size);
+    const bytes = outcome.result.bytes?.length ?? 0;
+    if (call.kind === 'read' && bytes > 0 && bytes < call.length) ends.add(call.offset + bytes);
+  }
+  return ends;
+}
+
+function edgesOf(changes: readonly Change[]): number[] {
+  const edges = new Set<number>();
+  for (const { kind, start, length } of changes) {
+    if (kind === 'truncate') edges.add(length);
+    else if (start !== undefined) edges.add(start).add(start + length);
+  }
+  return [...edges].sort((a, b) => a - b);
+}
+
+function toIntervals(
+  operations: readonly FileOperation[],
+  changes: readonly Change[],
+  boundaries: readonly number[],
+): FileIntervals {
+  const intervals: Interval<FileStep>[] = [];
+  const sources: FileOperation[] = [];
+  const places = new Map(changes.map((change, index) => [change, index]));
+  for (const change of changes) {
+    const { source, end } = change;
+    const isOptional = !Number.isFinite(end);
+    const after = change.after.flatMap((other) => places.get(other) ?? []);
+    intervals.push({ operation: stepOf(change), begin: source.begin, end, isOptional, after });
+    sources.push(source);
+  }
+  for (const source of operations) {
+    for (const operation of observationsOf(source, changes, boundaries)) {
+      intervals.push({ operation, begin: source.begin, end: source.end, isOptional: false });
+      sources.push(source);
+    }
+  }
+  return { intervals, sources };
+}
+
+function stepOf({ kind, writeId, position, length, start }: Change): FileStep {
+  switch (kind) {
+    case 'write':
+      return { kind, piece: { start: start!, end: start! + length, writeId, origin: start! - position } };
+    case 'append':
+      return { kind, writeId, position, length, offset: start };
+    case 'put':
+      return { kind, writeId, length };
+    case 'truncate':
+      return { kind, length };
+  }
+}
+
+function observationsOf(source: FileOperation, changes: readonly Change[], boundaries: readonly number[]): FileStep[] {
+  const { call, outcome } = source;
+  if (outcome.kind !== 'ok') return [];
+  const { size, bytes } = outcome.result;
+  if (call.kind === 'size' && size !== undefined) return [{ kind: 'size', atLeast: size, atMost: size }];
+  if (call.kind !== 'read' || bytes === undefined) return [];
+  const { offset } = call;
+  const end = offset + bytes.length;
+  const steps: FileStep[] = [];
+  if (bytes.length < call.length) steps.push({ kind: 'size', atLeast: bytes.length === 0 ? 0 : end, atMost: end });
+  for (const ranges of momentsOf(source, offset, end, changes, boundaries)) {
+    steps.push({ kind: 'seen', bytes, offset, ranges, doubt: { start: 0, end: 0 } });
+  }
+  return steps;
+}
+
+/**
+ * The ranges of a read that were each seen at one moment. Where only one place could change while it ran, one moment fits
+ * everything. Otherwise what could not change is one, and each part between boundaries that could is another: only writes at an
+ * offset change bytes that are there, for a read stays with one incarnation of a file that is replaced, and begins again when a chunk was cut.
+ */
+function momentsOf(
+  source: FileOperation,
+  offset: number,
+  end: number,
+  changes: readonly Change[],
+  boundaries: readonly number[],
+): number[][] {
+  if (offset === end) return [];
+  const unstable = new Map<number, { readonly to: number; changes: string }>();
+  for (const [index, { kind, source: writer, start, length, end: changeEnd }] of changes.entries()) {
+    if (kind !== 'write' || changeEnd < source.begin || writer.begin > source.end) continue;
+    const low = Math.max(offset, start!);
+    const high = Math.min(end, start! + length);
+    for (let at = low; at < high; ) {
+      const above = firstAbove(boundaries, at);
+      const from = Math.max(offset, boundaries[above - 1] ?? 0);
+      const to = Math.min(end, boundaries[above] ?? end);
+      const known = unstable.get(from);
+      unstable.set(from, { to, changes: `${known?.changes ?? ''} ${index}` });
+      at = to;
+    }
+  }
+  if (unstable.size <= 1) return [[offset, end]];
+  // What the same changes touch, and nothing else, changes with them.
+  const moments = new Map<string, number[]>();
+  const see = (from: number, to: number, touching: string) => {
+    const ranges = moments.get(touching);
+    if (ranges === undefined) moments.set(touching, [from, to]);
+    else ranges.push(from, to);
+  };
+  let at = offset;
+  for (const [from, { to, changes: touching }] of [...unstable].sort(([a], [b]) => a - b)) {
+    if (from > at) see(at, from, '');
+    see(from, to, touching.includes(' ', 1) ? `${touching} ${from}` : touching);
+    at = to;
+  }
+  if (at < end) see(at, end, '');
+  return [...moments.values()];
+}

@@ -1,3 +1,7 @@
+export { checkAppends } from './checks/appends.ts';
+export { checkFile } from './checks/file/check-file.ts';
+export { checkNamespace } from './checks/namespace/check-namespace.ts';
+export type { Violation } from './checks/violation.ts';
 export { type AuditedChunk, auditReplicas } from './cluster/replica-audit.ts';
 export { SimulatedCluster, type SimulatedClusterOptions } from './cluster/simulated-cluster.ts';
 export { contentOf } from './history/content.ts';

@@ -1,6 +1,7 @@
 /** What a run came to, for a person. */
+
+import type { Violation } from '@cairnfs/simulation';
 import type { RunResult } from './chaos-run.ts';
-import type { Violation } from './judge.ts';
 
 export function formatSummary({ histories, faults, violations, undecided, healMs }: RunResult): string {
   const { okCount, refusedCount, unknownCount, errors, files, subtrees } = histories;

@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   runtime: ['base'],
   server: ['base', 'protocol', 'master', 'chunkserver', 'runtime'],
   sim: ['base'],
-  simulation: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'sim'],
+  simulation: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'server', 'sim'],
   cli: ['base', 'protocol', 'storage', 'master', 'chunkserver', 'client', 'client/node', 'runtime', 'server'],
 };
 

@@ -10,11 +10,25 @@ import { EventQueue, type SimEvent } from './event-queue.ts';
  */
 const TURNS_AT_ONCE = 64;
 
+/** Told of every event as it runs: to measure what it costs in real time. It must change nothing. */
+export interface EventObserver {
+  /** An event of this host runs now; undefined for one that lies between hosts. */
+  began(owner: string | undefined): void;
+  /** It has run, and so has every promise that it settled. */
+  ended(): void;
+  /** Virtual time stands still from here on, or goes on. */
+  stood(isStanding: boolean): void;
+}
+
 export class EventLoop {
+  observer: EventObserver | undefined;
   readonly #queue = new EventQueue();
   #nowMs = 0;
   #eventCount = 0;
   #failure: { error: unknown } | undefined;
+  /** Pieces of real work that virtual time waits for, and how the driver goes on when there are none. */
+  #standingCount = 0;
+  #goOn: (() => void) | undefined;
 
   /** Virtual milliseconds since the run began. */
   get nowMs(): number {
@@ -27,8 +41,23 @@ export class EventLoop {
   }
 
   /** Runs `callback` `delayMs` of virtual time from now, after all that is already due then. */
-  schedule(delayMs: number, callback: () => void): SimEvent {
-    return this.#queue.push(this.#nowMs + Math.max(0, delayMs), callback);
+  schedule(delayMs: number, callback: () => void, owner?: string): SimEvent {
+    return this.#queue.push(this.#nowMs + Math.max(0, delayMs), callback, owner);
+  }
+
+  /** No event runs until `work` settles: for work outside the simulation, which takes no virtual time. */
+  async standStill<T>(work: Promise<T>): Promise<T> {
+    if (this.#standingCount++ === 0) this.observer?.stood(true);
+    try {
+      return await work;
+    } finally {
+      if (--this.#standingCount === 0) {
+        this.observer?.stood(false);
+        const goOn = this.#goOn;
+        this.#goOn = undefined;
+        goOn?.();
+      }
+    }
   }
 
   /** Runs the event, which is running now, once more after `delayMs`. */
@@ -57,6 +86,8 @@ export class EventLoop {
       let isDone = false;
       const turn = () => {
         if (isDone) return;
+        this.observer?.ended();
+        if (this.#standingCount > 0) return;
         try {
           if (this.#failure !== undefined) throw this.#failure.error;
           if (!isSettled) {
@@ -72,7 +103,9 @@ export class EventLoop {
       };
       const lastTurn = () => {
         turn();
-        if (!isDone) askForTurns();
+        if (isDone) return;
+        if (this.#standingCount > 0) this.#goOn = askForTurns;
+        else askForTurns();
       };
       const askForTurns = () => {
         for (let count = 1; count < TURNS_AT_ONCE; count++) setImmediate(turn);
@@ -92,6 +125,7 @@ export class EventLoop {
     if (event.atMs > endMs) throw new Error(`the work did not settle within ${limitMs} ms of virtual time`);
     this.#nowMs = event.atMs;
     this.#eventCount += 1;
+    this.observer?.began(event.owner);
     event.run();
   }
 }

@@ -7,11 +7,14 @@ export class SimEvent implements Timer {
   order: number;
   /** Undefined once cancelled. */
   run: (() => void) | undefined;
+  /** The host on which it runs; undefined for what lies between hosts. */
+  readonly owner: string | undefined;
 
-  constructor(atMs: number, order: number, run: () => void) {
+  constructor(atMs: number, order: number, run: () => void, owner: string | undefined) {
     this.atMs = atMs;
     this.order = order;
     this.run = run;
+    this.owner = owner;
   }
 
   cancel(): void {
@@ -27,8 +30,8 @@ export class EventQueue {
     return this.#heap.length;
   }
 
-  push(atMs: number, run: () => void): SimEvent {
-    const event = new SimEvent(atMs, this.#nextOrder++, run);
+  push(atMs: number, run: () => void, owner?: string): SimEvent {
+    const event = new SimEvent(atMs, this.#nextOrder++, run, owner);
     this.#insert(event);
     return event;
   }

@@ -59,13 +59,17 @@ export class SimProcess {
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
-    const event = this.#loop.schedule(delayMs, () => {
-      if (!this.#alive) return;
-      // All that falls due during a stall runs at its end, in the order in which it fell due.
-      const leftMs = this.#stalledUntilMs - this.#loop.nowMs;
-      if (leftMs > 0) this.#loop.postpone(event, leftMs);
-      else callback();
-    });
+    const event = this.#loop.schedule(
+      delayMs,
+      () => {
+        if (!this.#alive) return;
+        // All that falls due during a stall runs at its end, in the order in which it fell due.
+        const leftMs = this.#stalledUntilMs - this.#loop.nowMs;
+        if (leftMs > 0) this.#loop.postpone(event, leftMs);
+        else callback();
+      },
+      this.hostName,
+    );
     return event;
   }
 

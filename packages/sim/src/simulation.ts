@@ -8,7 +8,7 @@
  */
 import type { Clock } from '@cairnfs/base';
 import { SimClock } from './clock.ts';
-import { EventLoop } from './event-loop.ts';
+import { EventLoop, type EventObserver } from './event-loop.ts';
 import { SimHost } from './host.ts';
 import { SimNetwork } from './network/sim-network.ts';
 import { SimProcess } from './process.ts';
@@ -64,6 +64,16 @@ export class Simulation {
 
   get eventCount(): number {
     return this.#loop.eventCount;
+  }
+
+  /** Lets `observer` see each event from now on; undefined: nobody. */
+  observe(observer: EventObserver | undefined): void {
+    this.#loop.observer = observer;
+  }
+
+  /** No virtual time passes until `work` settles: for work outside the simulation, on a real disk for instance. */
+  standStill<T>(work: Promise<T>): Promise<T> {
+    return this.#loop.standStill(work);
   }
 
   /**

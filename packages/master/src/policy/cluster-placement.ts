@@ -2,7 +2,8 @@
 import { FsError } from '@cairnfs/base';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, PlacementRequest } from '../context.ts';
-import { RECENT_PLACEMENT_HALF_LIFE_MS } from '../limits.ts';
+import { PLACEMENT_SAMPLE, RECENT_PLACEMENT_HALF_LIFE_MS } from '../limits.ts';
+import { CandidatePool } from './candidate-pool.ts';
 import { randomSelector } from './random-selector.ts';
 import type { Candidate, ReplicaSelector } from './selector.ts';
 import { spreadSelector } from './spread-selector.ts';
@@ -23,27 +24,41 @@ export class ClusterPlacement implements Placement {
   }
 
   place({ count, replicas, minimum, avoid, besides = [] }: PlacementRequest): number[][] {
-    const selector = SELECTORS[this.#context.config.selector];
-    // One that has registered and not yet told its disks will have in a moment: nobody is told that it has no room.
-    const live = [...this.#servers.all].filter(({ id, disks }) => this.#servers.isLive(id) && disks.length > 0);
-    const withRoom = live.filter((server) => !besides.includes(server.id) && this.#hasRoom(server));
+    const { seams, config } = this.#context;
+    const selector = SELECTORS[config.selector];
+    let liveCount = 0;
+    const withRoom: ServerEntry[] = [];
+    for (const server of this.#servers.all) {
+      // One that has registered and not yet told its disks will have in a moment: nobody is told that it has no room.
+      if (server.disks.length === 0 || !this.#servers.isLive(server.id)) continue;
+      liveCount += 1;
+      if (!besides.includes(server.id) && this.#hasRoom(server)) withRoom.push(server);
+    }
     // Servers to avoid are a wish: with too few others they must do, and the client learns what it gets.
-    const preferred = withRoom.filter(({ id }) => !avoid.has(id));
-    const pool = preferred.length >= minimum ? preferred : withRoom;
-    if (pool.length < minimum) throw this.#tooFew(live.length, pool.length, minimum);
+    const preferred = avoid.size === 0 ? withRoom : withRoom.filter(({ id }) => !avoid.has(id));
+    const servers = preferred.length >= minimum ? preferred : withRoom;
+    if (servers.length < minimum) throw this.#tooFew(liveCount, servers.length, minimum);
     const holders = besides.map((id) => this.#servers.get(id)).filter((server) => server !== undefined);
+    const pool = new CandidatePool(servers, { candidate: (server) => this.#candidate(server), random: seams.random });
+    const selection = { count: replicas, besides: holders.map((server) => this.#candidate(server)) };
     return Array.from({ length: count }, () => {
-      const candidates = pool.map((server) => this.#candidate(server));
-      const selection = { count: replicas, besides: holders.map((server) => this.#candidate(server)) };
-      const chosen = selector.select(candidates, selection, this.#context.seams.random).map(({ id }) => id);
-      for (const id of chosen) this.#note(id);
-      return chosen;
+      let chosen = selector.select(pool.sample(PLACEMENT_SAMPLE), selection, seams.random);
+      if (pool.couldSpreadMore(chosen, selection)) chosen = selector.select(pool.all(), selection, seams.random);
+      for (const { id } of chosen) {
+        this.#note(id);
+        pool.refresh(this.#servers.get(id)!);
+      }
+      return chosen.map(({ id }) => id);
     });
   }
 
   #candidate(server: ServerEntry): Candidate {
-    const total = server.disks.reduce((sum, disk) => sum + disk.totalBytes, 0);
-    const free = server.disks.reduce((sum, disk) => sum + disk.freeBytes, 0);
+    let total = 0;
+    let free = 0;
+    for (const { totalBytes, freeBytes } of server.disks) {
+      total += totalBytes;
+      free += freeBytes;
+    }
     const { id, host, rack } = server;
     return { id, host, rack, diskUsedRatio: total === 0 ? 0 : 1 - free / total, recentCount: this.#recentCount(id) };
   }

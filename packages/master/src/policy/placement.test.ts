@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Random } from '@cairnfs/base';
 import { Simulation } from '@cairnfs/sim';
+import type { ServerEntry } from '../cluster/server-table.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
+import { CandidatePool } from './candidate-pool.ts';
 import { randomSelector } from './random-selector.ts';
 import type { Candidate } from './selector.ts';
 import { spreadSelector } from './spread-selector.ts';
@@ -79,4 +81,35 @@ test('placement: servers to avoid are taken only when there are too few others',
   assert.deepEqual([...members!].sort(), [3, 4]);
   const [all] = cluster.parts.placement.place({ ...ONE_CHUNK, avoid: new Set([1, 2, 3]) });
   assert.equal(all!.length, 3);
+});
+
+const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
+  ...{ id, uuid: `uuid ${id}`, address: '', host: `host ${id}`, rack, session: 1, answeredAtMs: 0, usage: undefined },
+  ...{ disks: [], inventoryComplete: true, mayServe: true, inventoryCursor: undefined, inventoryPartAtMs: 0 },
+});
+
+test('placement: a large pool is sampled, and over time everyone is drawn', () => {
+  const servers = Array.from({ length: 200 }, (_, index) => entry(index + 1));
+  const pool = new CandidatePool(servers, { candidate: ({ id }) => candidate(id), random });
+  const seen = new Set<number>();
+  for (let round = 0; round < 100; round += 1) {
+    const ids = pool.sample(32).map(({ id }) => id);
+    assert.equal(new Set(ids).size, 32);
+    for (const id of ids) seen.add(id);
+  }
+  assert.equal(seen.size, 200);
+  assert.equal(pool.all().length, 200);
+});
+
+test('placement: where a sample misses a rack, the whole pool is looked at', () => {
+  // One server alone on its rack among 200 of another: hardly ever in a sample.
+  const servers = [entry(1, 'small'), ...Array.from({ length: 200 }, (_, index) => entry(index + 2, 'large'))];
+  const of = ({ id, rack }: ServerEntry) => candidate(id, { rack });
+  const pool = new CandidatePool(servers, { candidate: of, random });
+  pool.sample(32);
+  const [small, first, second] = servers.map(of);
+  assert.equal(pool.couldSpreadMore([first!, second!], { count: 2, besides: [] }), true);
+  assert.equal(pool.couldSpreadMore([first!], { count: 1, besides: [second!] }), true);
+  assert.equal(pool.couldSpreadMore([small!, first!], { count: 2, besides: [] }), false);
+  assert.equal(pool.couldSpreadMore([small!, first!, second!], { count: 3, besides: [] }), false);
 });

@@ -1,8 +1,9 @@
 /** `npm run simulate`. Exit 0: no violation. 1: some. 2: wrong usage. */
+import { runScaleProfile } from '../scale/main.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES } from '../schedule/profiles.ts';
 import { runSchedule } from '../workload/run-schedule.ts';
-import { type Options, parseOptions, USAGE } from './options.ts';
+import { type Options, parseOptions, SCALE_PROFILE, USAGE } from './options.ts';
 import { runMany } from './run-many.ts';
 import { reportOf, type SeedReport } from './run-seed.ts';
 import { formatStory } from './story.ts';
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
     console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return 2;
   }
+  if (options.profile === SCALE_PROFILE) return runScaleProfile(options.seed);
   return options.isTraced ? tellOne(options) : runAll(options);
 }
 

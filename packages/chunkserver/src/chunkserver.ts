@@ -70,7 +70,8 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
     });
     await replicas.takeStock();
-    const leaving = (handle: string): Promise<void> | undefined => quarantine.leaving(handle);
+    const leaving = (handle: string): Promise<void> | undefined =>
+      quarantine.leaving(handle) ?? clones.arriving(handle);
     const uploads = new Uploads({ clock, lease, replicas, peers, leaving });
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError } from '@cairnfs/base';
 import { replicaKey } from '../store/keys.ts';
@@ -90,4 +90,62 @@ test('clone: an operation that its client called settled is refused there too, a
   check();
   await to.disk.crash('lose');
   check();
+});
+
+/** Steps both until the copy is whole at `to` and takes its place. */
+async function untilArriving(from: TestParts, to: TestParts): Promise<void> {
+  for (let turn = 0; turn < 10_000 && to.clones.arriving(HANDLE) === undefined; turn += 1) {
+    for (const { disk } of [from, to]) await disk.run(() => disk.simulation.clock.sleep(0.05));
+  }
+  ok(to.clones.arriving(HANDLE) !== undefined, 'the copy did not come so far');
+}
+
+test('clone: one whose version ends while it takes its place is not kept', async () => {
+  const length = 200 * KiB;
+  const from = await source(length);
+  const to = await TestParts.start(6, from);
+  const copying = to.clone(HANDLE, 1, length);
+  copying.catch(() => {});
+  await untilArriving(from, to);
+  // The master asks for a promise, hears that there is no replica, and counts on that.
+  equal(to.disk.replicas.find(HANDLE), undefined);
+  to.clones.promised(HANDLE, 2);
+  await rejects(driveBoth(from, to, copying), (error) => isFsError(error, 'STALE_VERSION'));
+  equal(to.disk.replicas.find(HANDLE), undefined);
+  await to.disk.crash('keep');
+  equal(to.disk.replicas.find(HANDLE), undefined);
+  const path = to.disk.replicas.stores[0]!.chunkPath(HANDLE);
+  equal(await to.disk.run(() => to.disk.seams.disk.stat(path)), undefined);
+});
+
+test('clone: committed bytes of the copy it replaces never reach its file', async () => {
+  const length = 200 * KiB;
+  const expected = Buffer.from(Uint8Array.from({ length }, (_, index) => index % 251));
+  let keptCount = 0;
+  for (let startMs = 480; startMs < 500; startMs += 2) {
+    const from = await source(length);
+    from.disk.replicas.find(HANDLE)!.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+    const to = await TestParts.start(7, from);
+    const { disk } = to;
+    const old = await disk.create(HANDLE);
+    for (const fill of [0xee, 0xdd]) {
+      stage(old, 0, new Uint8Array(length).fill(fill));
+      await disk.run(() => disk.simulation.clock.sleep(20));
+      commitDurable(old); // put in place half a second from now
+      if (fill === 0xee) await disk.run(() => disk.simulation.clock.sleep(1_000));
+    }
+    await disk.run(() => disk.simulation.clock.sleep(startMs));
+    await driveBoth(from, to, to.clone(HANDLE, 2, length)).catch((error: unknown) => {
+      if (!isFsError(error, 'OVERLOADED')) throw error;
+    });
+    await disk.run(() => disk.simulation.clock.sleep(1_000));
+    ok(disk.replicas.stores.every(({ failure }) => failure === undefined));
+    const replica = disk.replicas.find(HANDLE)!;
+    equal(replica.corruptBlocks.size, 0);
+    if (replica.log.version === 2) {
+      deepEqual(Buffer.from(await disk.content(replica)), expected);
+      keptCount += 1;
+    }
+  }
+  ok(keptCount > 0);
 });

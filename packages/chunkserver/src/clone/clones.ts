@@ -3,7 +3,7 @@
  * block, and has the copy on stable storage before it says so. The operation table comes along, so that a retry that
  * reaches the copy is still recognised.
  */
-import { crc32c, type Disk, DiskError, type DiskFile, FsError } from '@cairnfs/base';
+import { crc32c, type Disk, type DiskFile, FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type BufferPool,
@@ -44,9 +44,18 @@ export interface ClonesOptions {
   readonly report: (report: ReplicaReport) => void;
 }
 
+/** A copy on its way in. */
+interface Reception {
+  readonly version: number;
+  /** A later version was asked to be promised meanwhile: to the master there is no replica here that could serve. */
+  isOutdated: boolean;
+}
+
 export class Clones {
   readonly #options: ClonesOptions;
-  readonly #receiving = new Set<string>();
+  readonly #receiving = new Map<string, Reception>();
+  /** Copies that are whole and take their place. */
+  readonly #arriving = new Map<string, Promise<void>>();
 
   constructor(options: ClonesOptions) {
     this.#options = options;
@@ -55,6 +64,20 @@ export class Clones {
   /** A copy of the chunk is on its way in: the one that is here stays until then. */
   isReceiving(handle: string): boolean {
     return this.#receiving.has(handle);
+  }
+
+  /** Whether a copy of the chunk is just taking its place: whoever would make a replica waits for it. */
+  arriving(handle: string): Promise<void> | undefined {
+    return this.#arriving.get(handle);
+  }
+
+  /**
+   * `newVersion` was asked to be promised here. A copy of an older version that is on its way in must not arrive: whoever
+   * asked was told that there is no such replica, and counts on it.
+   */
+  promised(handle: string, newVersion: number): void {
+    const reception = this.#receiving.get(handle);
+    if (reception !== undefined && reception.version < newVersion) reception.isOutdated = true;
   }
 
   /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
@@ -94,7 +117,8 @@ export class Clones {
     if (this.#receiving.has(handle) || this.#receiving.size >= CLONES_MAX) {
       throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${CLONES_MAX} others, are being copied here; try again`);
     }
-    this.#receiving.add(handle);
+    const reception: Reception = { version, isOutdated: false };
+    this.#receiving.set(handle, reception);
     try {
       await quarantine.leaving(handle);
       const known = replicas.find(handle);
@@ -110,7 +134,7 @@ export class Clones {
       }
       // An old copy is replaced where it is, so that a chunk is never on two disks.
       const store = replicas.holderOf(handle) ?? replicas.placeFor(Math.max(length, 1));
-      const sequence = await this.#pull(store, request, signal);
+      const sequence = await this.#pull(store, request, { reception, signal });
       return { message: { length, sequence } };
     } finally {
       this.#receiving.delete(handle);
@@ -161,7 +185,11 @@ export class Clones {
     }
   }
 
-  async #pull(store: DiskStore, request: CloneReplicaRequest, signal: AbortSignal): Promise<number> {
+  async #pull(
+    store: DiskStore,
+    request: CloneReplicaRequest,
+    { reception, signal }: { reception: Reception; signal: AbortSignal },
+  ): Promise<number> {
     const { peers, lease } = this.#options;
     const { handle, version, length, sequence, sourceAddress } = request;
     const options = { timeoutMs: CLONE_ITEM_TIMEOUT_MS, signal };
@@ -180,40 +208,57 @@ export class Clones {
       }
       if (incoming === undefined) throw new FsError('BAD_FRAME', `${sourceAddress} sent nothing of chunk ${handle}`);
       lease.check();
-      return await this.#keep(store, handle, incoming);
+      await incoming.sync();
+      const placed = this.#keep(store, incoming, { handle, reception }).finally(() => this.#arriving.delete(handle));
+      this.#arriving.set(
+        handle,
+        placed.then(
+          () => {},
+          () => {}, // told below
+        ),
+      );
+      return await placed;
     } catch (error) {
       await incoming?.discard(this.#options.disk);
       throw error;
     }
   }
 
-  async #keep(store: DiskStore, handle: string, incoming: Incoming): Promise<number> {
-    const { disk, replicas, report, uploads } = this.#options;
+  async #keep(
+    store: DiskStore,
+    incoming: Incoming,
+    { handle, reception }: { handle: string; reception: Reception },
+  ): Promise<number> {
+    const { disk, quarantine, replicas, report, uploads } = this.#options;
     const record = incoming.finish();
-    // The old copy, if any, goes first: a crash in between leaves none, and the master orders another.
+    checkNotOutdated(handle, reception);
     const old = replicas.find(handle);
     const isBusy = (old !== undefined && old.uses > 0) || uploads.isActive(handle);
     if (isBusy) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
-    if (record.isInFile) await incoming.moveInto(disk, store);
-    if (old !== undefined && !old.isGone) replicas.forget(old);
+    // The old copy, if any, goes first: a crash in between leaves none, and the master orders another. Nobody may settle
+    // mutations of the old one into the file of the new one.
+    await quarantine.makeRoom(handle, `a copy at version ${record.version} takes its place`);
     uploads.forget(handle);
+    if (record.isInFile) await incoming.moveInto(disk, store);
+    checkNotOutdated(handle, reception);
+    if (replicas.holderOf(handle) !== undefined) {
+      throw new FsError('OVERLOADED', `chunk ${handle} was made here meanwhile; try again`);
+    }
     const sequence = store.append(handle, { $case: 'cloned', value: record }, incoming.smallBytes);
+    incoming.isKept = true;
     const replica = replicas.added(store, handle);
     await store.durable(sequence);
-    if (old?.isInFile === true && !record.isInFile) await removeFile(disk, store, handle);
     report(replicas.describe(replica));
     return record.sequence;
   }
 }
 
-/** Of the copy that a small one has replaced. */
-async function removeFile(disk: Disk, store: DiskStore, handle: string): Promise<void> {
-  try {
-    await store.files.drop(store.chunkPath(handle));
-    await disk.remove(store.chunkPath(handle));
-  } catch (error) {
-    if (!(error instanceof DiskError && error.code === 'ENOENT')) throw store.fault(error);
-  }
+function checkNotOutdated(handle: string, { version, isOutdated }: Reception): void {
+  if (!isOutdated) return;
+  throw new FsError(
+    'STALE_VERSION',
+    `chunk ${handle}: its view changed while version ${version} was being copied here`,
+  );
 }
 
 function isCopy({ log, corruptBlocks }: Replica, { version, length }: CloneReplicaRequest): boolean {
@@ -226,8 +271,11 @@ class Incoming {
   readonly #store: DiskStore;
   readonly #handle: string;
   readonly #description: ReplicaDescription;
-  readonly #draft: string;
+  /** Where its bytes are. */
+  #path: string;
   #received = 0;
+  /** A record speaks of it. */
+  isKept = false;
   /** The bytes of a chunk that will live in the index. */
   smallBytes: Uint8Array | undefined;
 
@@ -235,7 +283,7 @@ class Incoming {
     this.#store = store;
     this.#handle = handle;
     this.#description = description;
-    this.#draft = `${store.chunkPath(handle)}.copy`;
+    this.#path = `${store.chunkPath(handle)}.copy`;
     if (description.length <= BLOCK_BYTES) this.smallBytes = new Uint8Array(description.length);
   }
 
@@ -288,12 +336,19 @@ class Incoming {
     return { version, length, sequence, blockChecksums, isInFile, operations: records, clients };
   }
 
+  /** Puts what has arrived on stable storage. */
+  async sync(): Promise<void> {
+    if (this.smallBytes === undefined) await this.#use((file) => file.sync());
+  }
+
+  /** To its place, where nothing is. */
   async moveInto(disk: Disk, store: DiskStore): Promise<void> {
-    await this.#use((file) => file.sync());
+    const place = store.chunkPath(this.#handle);
     try {
-      await store.files.drop(this.#draft);
-      await store.files.drop(store.chunkPath(this.#handle));
-      await disk.rename(this.#draft, store.chunkPath(this.#handle));
+      await store.files.drop(this.#path);
+      await store.files.drop(place);
+      await disk.rename(this.#path, place);
+      this.#path = place;
       await store.syncName(this.#handle);
     } catch (error) {
       throw store.fault(error);
@@ -301,10 +356,10 @@ class Incoming {
   }
 
   async discard(disk: Disk): Promise<void> {
-    if (this.smallBytes !== undefined) return;
+    if (this.smallBytes !== undefined || this.isKept) return;
     try {
-      await this.#store.files.drop(this.#draft);
-      if ((await disk.stat(this.#draft)) !== undefined) await disk.remove(this.#draft);
+      await this.#store.files.drop(this.#path);
+      if ((await disk.stat(this.#path)) !== undefined) await disk.remove(this.#path);
     } catch (error) {
       this.#store.fault(error); // a restart moves it aside
     }
@@ -312,7 +367,7 @@ class Incoming {
 
   async #use<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
     try {
-      return await this.#store.files.use(this.#draft, 'openOrCreate', work);
+      return await this.#store.files.use(this.#path, 'openOrCreate', work);
     } catch (error) {
       throw this.#store.fault(error);
     }

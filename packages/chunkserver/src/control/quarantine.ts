@@ -76,6 +76,24 @@ export class Quarantine {
     this.#leaving.set(handle, leaving);
   }
 
+  /**
+   * Moves what is here of the chunk aside, for a copy that takes its place; the caller has seen that nobody uses it.
+   *
+   * @throws FsError as the journal or the disk fails.
+   */
+  async makeRoom(handle: string, reason: string): Promise<void> {
+    const { replicas } = this.#options;
+    const replica = replicas.find(handle);
+    const store = replica?.store ?? replicas.holderOf(handle);
+    if (store === undefined) return;
+    const work = this.#setAside({ store, handle, replica }, reason).finally(() => this.#leaving.delete(handle));
+    this.#leaving.set(
+      handle,
+      work.catch(() => {}), // the caller hears of it
+    );
+    await work;
+  }
+
   /** Looks now and then for what has been aside for long enough. */
   sweep(): void {
     const nowMs = this.#options.clock.nowMs();
@@ -90,8 +108,19 @@ export class Quarantine {
     await Promise.all([...this.#leaving.values(), this.#sweeping]);
   }
 
-  async #moveAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
-    const { clock, log, replicas, report, moved } = this.#options;
+  async #moveAside(leaving: Leaving, reason: string): Promise<void> {
+    const { log, report } = this.#options;
+    const { handle } = leaving;
+    try {
+      await this.#setAside(leaving, reason);
+      report(gone(handle, reason));
+    } catch (error) {
+      log.warn('replica not moved to quarantine', { handle, reason, error: toFsError(error).message });
+    }
+  }
+
+  async #setAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
+    const { clock, log, replicas, moved } = this.#options;
     const atMs = Math.floor(clock.wallMs());
     try {
       const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });
@@ -99,13 +128,11 @@ export class Quarantine {
       moved(handle);
       await store.durable(sequence);
       await store.setAside(handle, atMs);
-      this.counts.movedAside += 1;
-      log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
-      report(gone(handle, reason));
     } catch (error) {
-      const { message } = toFsError(store.fault(error));
-      log.warn('replica not moved to quarantine', { handle, reason, error: message });
+      throw store.fault(error);
     }
+    this.counts.movedAside += 1;
+    log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
   }
 
   async #deleteOld(): Promise<void> {
@@ -131,7 +158,8 @@ export class Quarantine {
     let deleted = 0;
     // By name, because what a restart found without a record lies here too.
     for (const name of await disk.list(directory)) {
-      if (Number.parseInt(name, 10) >= before || deleted === QUARANTINE_DELETED_PER_SWEEP) continue;
+      const isOld = Number.parseInt(name, 10) < before; // what has no time in its name was not put here by this server
+      if (!isOld || deleted === QUARANTINE_DELETED_PER_SWEEP) continue;
       await disk.remove(`${directory}/${name}`);
       deleted += 1;
       this.counts.deleted += 1;

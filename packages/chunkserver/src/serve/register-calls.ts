@@ -36,7 +36,10 @@ export function registerCalls(rpc: RpcServer, parts: CallParts): void {
   rpc.handle(Peer.getCommitPoint, (request) => primaries.getCommitPoint(request));
   rpc.handle(Peer.installView, (request) => secondaries.installView(request));
   rpc.handleStream(Peer.fetchReplica, (request) => clones.send(request));
-  rpc.handle(Control.prepareView, (request) => mutations.prepareView(request));
+  rpc.handle(Control.prepareView, (request) => {
+    clones.promised(request.handle, request.newVersion);
+    return mutations.prepareView(request);
+  });
   rpc.handle(Control.revokeLease, (request) => primaries.revokeLease(request));
   rpc.handle(Control.cloneReplica, (request, context) => clones.receive(request, context));
   rpc.handle(Control.describeReplicas, ({ handles }) => {

@@ -30,7 +30,8 @@ export class TestParts {
     lease.renew(clock.nowMs(), LONG_MS);
     const report = () => {};
     const peers: RpcPool = peersOf(source);
-    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving: (handle) => this.quarantine.leaving(handle) });
+    const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
+    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving });
     this.quarantine = new Quarantine({
       ...{ clock, disk: seams.disk, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),

@@ -28,7 +28,7 @@ export interface UploadsOptions {
   readonly lease: ServerLease;
   readonly replicas: Replicas;
   readonly peers: RpcPool;
-  /** The chunk's file is on its way to quarantine: a new one waits for it. */
+  /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
 }
 

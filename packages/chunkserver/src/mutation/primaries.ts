@@ -19,7 +19,7 @@ import {
   recordBytesMax,
   verifyData,
 } from '@cairnfs/protocol';
-import type { WorkDone } from '../serve/statistics.ts';
+import type { WorkDone } from '../serve/work-done.ts';
 import { LeaseCalls, notPrimary } from '../view/lease-calls.ts';
 import { CommitTicker } from './commit-ticker.ts';
 import { LEASE_SWEEP_MS, LEASES_MAX } from './limits.ts';

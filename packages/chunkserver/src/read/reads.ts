@@ -12,7 +12,7 @@ import {
 import type { Mutations } from '../mutation/mutations.ts';
 import { notFound } from '../mutation/secondary.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
-import type { WorkDone } from '../serve/statistics.ts';
+import type { WorkDone } from '../serve/work-done.ts';
 import type { Replica } from '../store/replica.ts';
 import { CorruptBlockError, readBlocks, sliceChecksum } from '../store/replica-bytes.ts';
 import type { Replicas } from '../store/replicas.ts';

@@ -8,12 +8,7 @@ import type { LostDisk } from '../store/open-disks.ts';
 import type { Replicas } from '../store/replicas.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import type { ServerLease } from './server-lease.ts';
-
-/** Work of one kind since the start. */
-export interface WorkDone {
-  count: number;
-  bytes: number;
-}
+import type { WorkDone } from './work-done.ts';
 
 export interface DiskStatistics {
   readonly directory: string;

@@ -17,7 +17,7 @@ import {
 } from '@cairnfs/protocol';
 import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS, UPLOADS_MAX } from '../limits.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
-import type { WorkDone } from '../serve/statistics.ts';
+import type { WorkDone } from '../serve/work-done.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Replicas } from '../store/replicas.ts';
 import { sumBlocks } from './block-sums.ts';

@@ -1,1 +1,14 @@
+export { checkAppends } from './checks/appends.ts';
+export { checkFile } from './checks/file/check-file.ts';
+export { checkNamespace } from './checks/namespace/check-namespace.ts';
+export type { Violation } from './checks/violation.ts';
+export { type AuditedChunk, auditReplicas } from './cluster/replica-audit.ts';
 export { SimulatedCluster, type SimulatedClusterOptions } from './cluster/simulated-cluster.ts';
+export { contentOf } from './history/content.ts';
+export type { FileCall, FileOperation, FileResult } from './history/file-calls.ts';
+export type { NamespaceCall, NamespaceOperation, NamespaceResult } from './history/namespace-calls.ts';
+export type { Operation, Outcome } from './history/operation.ts';
+export { makeOperations } from './schedule/make-operations.ts';
+export { CHUNK_BYTES, filePath, type PlannedCall, subtreePath } from './schedule/schedule.ts';
+export { refusalOf } from './workload/outcome.ts';
+export { fileCallOf, namespaceCallOf, performFileCall, performNamespaceCall } from './workload/perform.ts';

@@ -4,11 +4,12 @@
  * the test, the folder goes with it.
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './free-ports.ts';
+import { ON_LOOPBACK, type Placement } from './placement.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../packages/cli/bin/cairn.js', import.meta.url));
 const READY_TIMEOUT_MS = 60_000;
@@ -20,6 +21,17 @@ export interface ClusterOptions {
   /** Further keys of every master's or chunkserver's configuration, as TOML values. */
   master?: Record<string, string>;
   chunkserver?: Record<string, string>;
+  /** An empty folder of its own, which `close` removes. @default a temporary one */
+  directory?: string;
+  /** @default on the loopback address */
+  placement?: Placement;
+}
+
+/** A server that ended although nobody ended it. */
+export interface UnexpectedExit {
+  name: string;
+  code: number | null;
+  signal: NodeJS.Signals | null;
 }
 
 export interface CommandResult {
@@ -39,24 +51,30 @@ interface Server {
   configPath: string;
   logPath: string;
   process: ChildProcess | undefined;
+  /** It was told to end. */
+  isEnding: boolean;
 }
 
 export class TestCluster {
   readonly directory: string;
   readonly masterAddress: string;
+  readonly unexpectedExits: UnexpectedExit[] = [];
   readonly #servers = new Map<string, Server>();
+  readonly #placement: Placement;
 
-  private constructor(directory: string, masterAddress: string) {
+  private constructor(directory: string, masterAddress: string, placement: Placement) {
     this.directory = directory;
     this.masterAddress = masterAddress;
+    this.#placement = placement;
   }
 
   /** Starts everything and waits until writes work. */
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
     const count = options.chunkservers ?? 3;
-    const directory = mkdtempSync(join(tmpdir(), 'cairn-test-'));
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'cairn-test-'));
+    const placement = options.placement ?? ON_LOOPBACK;
     const [masterPort, ...ports] = await freePorts(count + 1);
-    const cluster = new TestCluster(directory, `127.0.0.1:${masterPort}`);
+    const cluster = new TestCluster(directory, `${placement.hostOf('master')}:${masterPort}`, placement);
     cluster.#define('master', {
       listen: quote(cluster.masterAddress),
       data: quote(join(directory, 'master')),
@@ -66,7 +84,7 @@ export class TestCluster {
     ports.forEach((port, index) => {
       const name = `chunkserver-${index + 1}`;
       cluster.#define(name, {
-        listen: quote(`127.0.0.1:${port}`),
+        listen: quote(`${placement.hostOf(name)}:${port}`),
         masters: `[${quote(cluster.masterAddress)}]`,
         disks: `[${quote(join(directory, name))}]`,
         host: quote(`host-${index + 1}`),
@@ -74,8 +92,13 @@ export class TestCluster {
         ...options.chunkserver,
       });
     });
-    for (const name of cluster.serverNames) cluster.launch(name);
-    await cluster.untilWritable(count);
+    try {
+      for (const name of cluster.serverNames) cluster.launch(name);
+      await cluster.untilWritable(count);
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
     return cluster;
   }
 
@@ -100,13 +123,23 @@ export class TestCluster {
     if (server.process !== undefined) throw new Error(`${name} is already running`);
     const log = openSync(server.logPath, 'a');
     const role = name === 'master' ? 'master' : 'chunkserver';
-    const child = spawn(process.execPath, [LAUNCHER, role, '--config', server.configPath], {
+    const { command, args } = this.#placement.place(name, [
+      process.execPath,
+      LAUNCHER,
+      role,
+      '--config',
+      server.configPath,
+    ]);
+    const child = spawn(command, args, {
       stdio: ['pipe', log, log],
       env: { ...process.env, CAIRN_SUPERVISED: '1' }, // ends with this process, whatever happens to it
     });
+    closeSync(log);
     server.process = child;
-    child.once('exit', () => {
+    server.isEnding = false;
+    child.once('exit', (code, signal) => {
       if (server.process === child) server.process = undefined;
+      if (!server.isEnding) this.unexpectedExits.push({ name, code, signal });
     });
   }
 
@@ -125,8 +158,10 @@ export class TestCluster {
 
   /** Resolves when the process is gone. */
   async signal(name: string, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const child = this.#server(name).process;
+    const server = this.#server(name);
+    const child = server.process;
     if (child === undefined) return;
+    server.isEnding = true;
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill(signal);
     await exited;
@@ -164,7 +199,8 @@ export class TestCluster {
 
   /** Starts `cairn` against this cluster, for tests that read its output or signal it while it runs. */
   spawnCairn(args: readonly string[]): ChildProcessWithoutNullStreams {
-    return spawn(process.execPath, [LAUNCHER, ...args], {
+    const placed = this.#placement.place('admin', [process.execPath, LAUNCHER, ...args]);
+    return spawn(placed.command, placed.args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, CAIRN_MASTER: this.masterAddress },
     });
@@ -226,7 +262,13 @@ export class TestCluster {
     const configPath = join(this.directory, `${name}.toml`);
     const lines = Object.entries(config).map(([key, value]) => `${key} = ${value}\n`);
     writeFileSync(configPath, lines.join(''));
-    this.#servers.set(name, { name, configPath, logPath: join(this.directory, `${name}.log`), process: undefined });
+    this.#servers.set(name, {
+      name,
+      configPath,
+      logPath: join(this.directory, `${name}.log`),
+      process: undefined,
+      isEnding: false,
+    });
   }
 
   #server(name: string): Server {

@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
 
 const EXAMPLES = {
-  master: { data: '"/var/lib/cairnfs/master"', admin_listen: '"127.0.0.1:10000"' },
+  master: { data: '"/var/lib/cairnfs/master"', chunk_size: '"64MiB"', admin_listen: '"127.0.0.1:10000"' },
   chunkserver: {
     advertise: '"10.0.0.7:8080"',
     disks: '["/disk1/cairnfs", "/disk2/cairnfs"]',

@@ -1,5 +1,6 @@
 /** The kinds of values a configuration has, each saying what it allows. */
 import { parseAddress } from '@cairnfs/base';
+import { checkChunkBytes } from '@cairnfs/protocol';
 import { z } from 'zod';
 import { parseDuration, parseSize } from '../output/units.ts';
 import { OFF } from './admin-listen.ts';
@@ -47,6 +48,18 @@ export const size = (limits: { minBytes: number; allowed: string }) =>
     context.addIssue({ code: 'custom', message: `expected a size, ${limits.allowed}` });
     return z.NEVER;
   });
+
+/** A size that chunks may have. */
+export const chunkSize = () =>
+  size({ minBytes: 0, allowed: CHUNK_SIZES }).superRefine((bytes, context) => {
+    try {
+      checkChunkBytes(bytes);
+    } catch {
+      context.addIssue({ code: 'custom', message: `expected a size, ${CHUNK_SIZES}` });
+    }
+  });
+
+const CHUNK_SIZES = '"128KiB" to "64MiB" in steps of 64KiB';
 
 export const wholeNumber = (min: number, max: number) =>
   z

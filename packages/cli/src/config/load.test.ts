@@ -49,11 +49,17 @@ test('configuration: a mistake names file, key, value and what is allowed', () =
     /admin_listen = "x": .* or "off".*port is missing/,
   );
   match(message(bad, { CAIRN_CONFIG_REPLICATION: 'x' }), /environment CAIRN_CONFIG_REPLICATION: replication = "x"/);
+  match(message(file('chunk.toml', 'data = "/d"\nchunk_size = "100KiB"\n')), /"128KiB" to "64MiB" in steps of 64KiB/);
+  equal(load(file('small.toml', 'data = "/d"\nchunk_size = "192KiB"\n')).chunk_size, 3 * 65_536);
   match(message(join(directory, 'none.toml')), /cannot read the configuration .*none\.toml/);
 });
 
 test('configuration: the printed examples are valid', () => {
-  const example = exampleConfig('master', masterSchema, { data: '"/d"', admin_listen: '"127.0.0.1:10000"' });
+  const example = exampleConfig('master', masterSchema, {
+    data: '"/d"',
+    chunk_size: '"64MiB"',
+    admin_listen: '"127.0.0.1:10000"',
+  });
   equal(load(file('example.toml', example)).data, '/d');
   const uncommented = example.replace(/^# ([a-z_]+ = )/gm, '$1');
   equal(load(file('all.toml', uncommented)).replication, 3);

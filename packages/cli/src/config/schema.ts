@@ -1,7 +1,8 @@
 /** What a server can be told, with the words of `cairn config example`. */
+import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { z } from 'zod';
 import { ADMIN_PORT_DISTANCE } from './admin-listen.ts';
-import { address, addressOrOff, duration, oneOf, size, text, wholeNumber } from './fields.ts';
+import { address, addressOrOff, chunkSize, duration, oneOf, size, text, wholeNumber } from './fields.ts';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
@@ -41,6 +42,12 @@ export const masterSchema = z.strictObject({
   dead_after: duration({ minMs: 11 * SECOND_MS, maxMs: DAY_MS, allowed: 'for example "30s", from 11s to 24h' })
     .default(11 * SECOND_MS)
     .describe('Silence after which a chunkserver counts as dead and its chunks are copied elsewhere.'),
+  chunk_lease: duration({ minMs: 10 * SECOND_MS, maxMs: 60 * SECOND_MS, allowed: 'for example "60s", from 10s to 60s' })
+    .default(60 * SECOND_MS)
+    .describe('How long a chunkserver that cannot be reached may still order the writes of a chunk.'),
+  chunk_size: chunkSize()
+    .default(CHUNK_BYTES_MAX)
+    .describe('The largest chunk: 128KiB to 64MiB in steps of 64KiB. Fixed by the first start of a cluster.'),
   ...administration,
   ...logging,
 });

@@ -30,6 +30,8 @@ export async function serveMaster(settings: MasterSettings, ended: AbortSignal):
         trashKeepMs: settings.trash_keep,
         garbageGraceMs: settings.garbage_grace,
         deadAfterMs: settings.dead_after,
+        chunkLeaseMs: settings.chunk_lease,
+        chunkBytes: settings.chunk_size,
       },
     );
     port.serveGrpc({ clock: seams.clock, log: seams.log, handlers: master.rpc });

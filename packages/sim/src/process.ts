@@ -73,6 +73,13 @@ export class SimProcess {
     return event;
   }
 
+  /** Runs `callback` at once, or when the stall is over. */
+  whenRunning(callback: () => void): void {
+    if (!this.#alive) return;
+    if (this.#loop.nowMs < this.#stalledUntilMs) this.schedule(0, callback);
+    else callback();
+  }
+
   /** Settles with the outcome of `compute`, which runs after `delayMs`. Stays pending when the process ended. */
   settleLater<T>(delayMs: number, compute: () => T): Promise<T> {
     return new Promise((resolve, reject) => {

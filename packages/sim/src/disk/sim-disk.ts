@@ -45,6 +45,10 @@ export class SimDisk {
   #entryChanges: EntryChange[] = [];
   #faults: DiskFault[] = [];
   readonly #capacities = new Map<string, number>();
+  /** Names in each directory; undefined when something changed since it was made. */
+  #names: Map<string, Set<string>> | undefined;
+  /** Room was set by a test, and may run out. */
+  #isLimited = false;
 
   constructor(random: SimRandom) {
     this.random = random;
@@ -54,6 +58,37 @@ export class SimDisk {
   /** Gives the paths under `prefix` a file system of their own with so much room. The one of `''` holds all others. */
   setCapacity(prefix: string, totalBytes: number): void {
     this.#capacities.set(prefix, totalBytes);
+    this.#isLimited = true;
+  }
+
+  hasRoom(path: string, growthBytes: number): boolean {
+    return !this.#isLimited || growthBytes <= this.space(path).freeBytes;
+  }
+
+  makeDirectory(path: string): void {
+    this.directories.add(path);
+    this.#names = undefined;
+  }
+
+  /** Names of the files and directories in it, sorted. */
+  list(directory: string): string[] {
+    this.#names ??= this.#namesByDirectory();
+    return [...(this.#names.get(directory) ?? [])].sort();
+  }
+
+  #namesByDirectory(): Map<string, Set<string>> {
+    const names = new Map<string, Set<string>>();
+    for (const paths of [this.files.keys(), this.directories.values()]) {
+      for (const path of paths) {
+        const directory = directoryOf(path);
+        const name = path.slice(directory.length).replace('/', '');
+        if (name === '') continue;
+        const others = names.get(directory);
+        if (others === undefined) names.set(directory, new Set([name]));
+        else others.add(name);
+      }
+    }
+    return names;
   }
 
   break(fault: DiskFault): void {
@@ -67,6 +102,7 @@ export class SimDisk {
 
   /** An empty disk in place of the one that held everything under `prefix`. The host must run no process. */
   wipe(prefix: string): void {
+    this.#names = undefined;
     for (const paths of [this.files, this.#durableEntries, this.#stores]) {
       for (const path of [...paths.keys()]) if (isWithin(path, prefix)) paths.delete(path);
     }
@@ -94,6 +130,7 @@ export class SimDisk {
     if (fate !== 'keep') {
       const keptCount = fate === 'lose' ? 0 : this.random.between(0, this.#entryChanges.length);
       this.#makeDurable(this.#entryChanges.slice(0, keptCount));
+      this.#names = undefined;
       this.files.clear();
       for (const [path, file] of this.#durableEntries) this.files.set(path, file);
       this.#entryChanges = [];
@@ -131,6 +168,7 @@ export class SimDisk {
 
   create(path: string): SimFile {
     const file = new SimFile();
+    this.#names = undefined;
     this.files.set(path, file);
     this.#entryChanges.push({ from: undefined, to: path, file });
     return file;
@@ -140,6 +178,7 @@ export class SimDisk {
     const file = this.files.get(from);
     if (file === undefined) throw new DiskError('ENOENT', from, `rename of ${from}: there is no such file`);
     if (from === to) return;
+    this.#names = undefined;
     this.files.delete(from);
     this.files.set(to, file);
     this.#entryChanges.push({ from, to, file });
@@ -148,6 +187,7 @@ export class SimDisk {
   remove(path: string): void {
     const file = this.files.get(path);
     if (file === undefined) throw new DiskError('ENOENT', path, `removal of ${path}: there is no such file`);
+    this.#names = undefined;
     this.files.delete(path);
     this.#entryChanges.push({ from: path, to: undefined, file });
   }
@@ -175,7 +215,7 @@ export class SimDisk {
     if (platter === undefined) {
       platter = new StorePlatter();
       this.#stores.set(directory, platter);
-      this.directories.add(directory);
+      this.makeDirectory(directory);
     }
     return platter;
   }

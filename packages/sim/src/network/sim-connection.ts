@@ -135,9 +135,11 @@ export class SimConnection implements Connection {
   #flush(): void {
     if (this.#state !== 'open' || this.#queue.length === 0) return;
     const done: (() => void)[] = [];
-    while (this.#queue.length > 0 && (this.#unackedBytes < WINDOW_BYTES || this.#queue[0]!.bytes.length === 0)) {
+    while (this.#queue.length > 0) {
       const { bytes, sent } = this.#queue[0]!;
-      const length = Math.min(bytes.length, SEGMENT_BYTES_MAX, WINDOW_BYTES - this.#unackedBytes);
+      const length = Math.min(bytes.length, SEGMENT_BYTES_MAX);
+      // Whole segments only: small ones for every bit of window that opens would end in ever smaller ones.
+      if (length > WINDOW_BYTES - this.#unackedBytes) break;
       if (length > 0) this.#sendBytes(new Uint8Array(bytes.subarray(0, length)));
       this.#queuedBytes -= length;
       if (length < bytes.length) {
@@ -200,7 +202,7 @@ export class SimConnection implements Connection {
     if (this.#state !== 'open') return;
     if (item.kind === 'data') this.#arrived.push(item.bytes);
     else if (item.kind === 'end') this.#hasEnded = true;
-    this.process.schedule(0, () => {
+    this.process.whenRunning(() => {
       if (item.kind === 'reset')
         this.#finish(new FsError('CONNECTION_LOST', `The connection to ${this.peer} was reset.`));
       else this.#deliver();
@@ -231,6 +233,11 @@ export class SimConnection implements Connection {
   /** The peer's window opens. */
   #acknowledge(length: number): void {
     const other = this.#other!;
+    // Only a sender that waits for it notices when it comes.
+    if (other.#queue.length === 0) {
+      other.#unackedBytes -= length;
+      return;
+    }
     other.process.schedule(this.#network.delayMs(this.hostName, other.hostName), () => {
       other.#unackedBytes -= length;
       other.#flush();

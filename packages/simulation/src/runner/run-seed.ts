@@ -1,7 +1,8 @@
 /** One seed: its run, and what came of it as plain data that can cross to another thread. */
+import type { Violation } from '../checks/violation.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES } from '../schedule/profiles.ts';
-import { type RunResult, runSchedule, type Violation } from '../workload/run-schedule.ts';
+import { type RunResult, runSchedule } from '../workload/run-schedule.ts';
 
 export interface SeedReport {
   readonly seed: number;
@@ -13,6 +14,7 @@ export interface SeedReport {
   /** How often each event was traced. */
   readonly events: Readonly<Record<string, number>>;
   readonly violations: readonly Violation[];
+  readonly undecidedCount: number;
   readonly traceHash: string;
   readonly virtualMs: number;
 }
@@ -22,7 +24,7 @@ export async function runSeed(seed: number, profile: string): Promise<SeedReport
 }
 
 export function reportOf(seed: number, { doneCount, errors, faults, events, ...rest }: RunResult): SeedReport {
-  const { violations, traceHash, virtualMs } = rest;
+  const { violations, undecidedCount, traceHash, virtualMs } = rest;
   return {
     seed,
     doneCount,
@@ -30,6 +32,7 @@ export function reportOf(seed: number, { doneCount, errors, faults, events, ...r
     faults: Object.fromEntries(faults),
     events: Object.fromEntries(events),
     violations,
+    undecidedCount,
     traceHash,
     virtualMs,
   };

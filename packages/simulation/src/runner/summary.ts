@@ -6,6 +6,7 @@ export class Summary {
   schedules = 0;
   readonly failed: SeedReport[] = [];
   #doneCount = 0;
+  #undecidedCount = 0;
   #virtualMs = 0;
   readonly #errors = new Map<string, number>();
   readonly #faults = new Map<string, number>();
@@ -15,6 +16,7 @@ export class Summary {
     this.schedules += 1;
     this.#virtualMs += report.virtualMs;
     this.#doneCount += report.doneCount;
+    this.#undecidedCount += report.undecidedCount;
     for (const [kind, count] of Object.entries(report.errors)) increase(this.#errors, kind, count);
     for (const [kind, count] of Object.entries(report.faults)) increase(this.#faults, kind, count);
     for (const [name, count] of Object.entries(countCoverage(report.events))) increase(this.#coverage, name, count);
@@ -33,6 +35,7 @@ export class Summary {
       `operations  ${this.#doneCount} answered; errors: ${list(this.#errors)}`,
       `faults      ${list(this.#faults)}`,
       `seen        ${list(this.#coverage)}`,
+      `undecided   ${this.#undecidedCount} histories`,
       `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,
     ];
     for (const { seed, violations } of this.failed) {

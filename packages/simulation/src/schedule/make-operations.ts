@@ -10,6 +10,8 @@ import {
   type PlannedOperation,
 } from './schedule.ts';
 
+/** The file that is only appended to, record by record. */
+const LOG_FILE = 0;
 const BLOCK_BYTES = 64 * 1024; // one checksum
 /** A read of a whole file asks for so much; few are longer. */
 const READ_BYTES_MAX = 4 * CHUNK_BYTES;
@@ -40,7 +42,8 @@ export function makeOperations(
 
 function makeCall(random: SimRandom, shape: ClusterShape): PlannedCall {
   if (random.chance(0.6)) {
-    return { on: 'file', file: random.between(0, shape.files - 1), call: makeFileCall(random) };
+    const file = random.between(0, shape.files - 1);
+    return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeFileCall(random) };
   }
   return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call: makeNameCall(random) };
 }
@@ -69,6 +72,18 @@ function makeFileCall(random: SimRandom): PlannedFileCall {
       return random.chance(0.5)
         ? { kind, offset: 0, length: READ_BYTES_MAX }
         : { kind, offset: drawOffset(random), length: drawLength(random) };
+    case 'size':
+      return { kind };
+  }
+}
+
+function makeLogCall(random: SimRandom): PlannedFileCall {
+  const kind = weighted(random, { appendRecord: 60, read: 30, size: 10 });
+  switch (kind) {
+    case 'appendRecord':
+      return { kind, length: drawLength(random) };
+    case 'read':
+      return { kind, offset: random.chance(0.5) ? 0 : drawOffset(random), length: READ_BYTES_MAX };
     case 'size':
       return { kind };
   }

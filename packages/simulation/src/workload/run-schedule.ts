@@ -4,6 +4,7 @@
  */
 import type { CairnClient } from '@cairnfs/client';
 import type { TraceEntry } from '@cairnfs/sim';
+import type { Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
@@ -12,6 +13,7 @@ import type { ServerFailure } from '../cluster/simulated-server.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import { judgeHistories, judgeReplicas } from './judge.ts';
 import { OperationRunner } from './operation-runner.ts';
 import { WorkloadClient } from './workload-client.ts';
 
@@ -31,12 +33,6 @@ const MASTER_SETTINGS = {
 } as const;
 const QUARANTINE_GRACE_MS = 30_000;
 
-export interface Violation {
-  readonly check: string;
-  readonly summary: string;
-  readonly details: string;
-}
-
 export interface RunResult {
   readonly history: HistoryRecorder;
   /** Operations that were answered with a result. */
@@ -44,8 +40,9 @@ export interface RunResult {
   /** Errors that operations ended with, by kind. */
   readonly errors: ReadonlyMap<string, number>;
   readonly audit: readonly AuditedChunk[];
-  /** What the run itself found wrong: hangs, broken invariants, servers that gave up, a cluster that does not heal. */
   readonly violations: readonly Violation[];
+  /** Histories that would have taken too long to judge. */
+  readonly undecidedCount: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
   /** How often each event was traced. */
   readonly events: ReadonlyMap<string, number>;
@@ -67,6 +64,7 @@ class Run {
   readonly #schedule: Schedule;
   readonly #runner = new OperationRunner();
   readonly #violations: Violation[] = [];
+  #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
 
   constructor(schedule: Schedule) {
@@ -104,6 +102,10 @@ class Run {
       injector.endAll();
       await simulation.run(this.#finish(cluster, [...clients.values()], admin), 2 * HEAL_LIMIT_MS);
       this.#judgeFailures(cluster.failures, injector);
+      this.#violations.push(...judgeReplicas(this.#audit, { servers: shape.chunkservers }));
+      const { violations, undecidedCount } = judgeHistories(this.#runner.history);
+      this.#violations.push(...violations);
+      this.#undecidedCount = undecidedCount;
     } catch (error) {
       const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
       this.#violations.push({ check: 'invariant', summary: message, details: stack });
@@ -114,6 +116,7 @@ class Run {
       errors: this.#runner.errors,
       audit: this.#audit,
       violations: this.#violations,
+      undecidedCount: this.#undecidedCount,
       faults: injector?.struck ?? new Map(),
       events: simulation.trace.counts,
       traceHash: `${simulation.trace.hash}:${simulation.eventCount}`,

@@ -102,6 +102,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       sweep: () => {
         uploads.sweep();
         quarantine.sweep();
+        mutations.secondaries.sweep();
         if (hasDiskFailed) heartbeat.wantInventory();
         hasDiskFailed = false;
       },

@@ -39,7 +39,7 @@ class TestSecondary {
     };
     const data = { bytes, checksum: crc32c(bytes), memory };
     return this.secondaries
-      .stage(request, { data } as unknown as CallContext)
+      .stage(request, { data, deadlineMs: this.cluster.time.nowMs + 3_000 } as unknown as CallContext)
       .then(
         ({ message }) => (message.stagedSequence >= sequence ? 'READY' : `READY up to ${message.stagedSequence}`),
         (error) => (error instanceof FsError ? error.kind : String(error)),
@@ -94,4 +94,24 @@ test('early mutations: one that comes twice counts once, and a new view lets go 
   const other = [test.stage(2, 2), test.stage(2, 3)];
   equal(await test.until(test.stage(2, 1)), 'READY');
   deepEqual(await test.until(Promise.all(other)), ['READY', 'READY']);
+});
+
+test('early mutations: those whose caller gave up, or whose replica is gone, are let go of', async () => {
+  const test = new TestSecondary();
+  const { time, servers } = test.cluster;
+  await test.install(1, 1);
+  await test.install(2, 1);
+  const early = test.stage(1, 3);
+  for (let half = 0; half < 4; half += 1) await test.until(time.sleep(500));
+  const later = test.stage(2, 2);
+  test.secondaries.sweep();
+  equal(await test.until(test.stage(1, 5)), 'OVERLOADED');
+  for (let half = 0; half < 2; half += 1) await test.until(time.sleep(500));
+  test.secondaries.sweep();
+  equal(await test.until(early), 'DEADLINE_EXCEEDED');
+  const staging = test.stage(2, 1);
+  const last = test.stage(2, 4);
+  servers[1]!.context.replicas.find = () => undefined;
+  test.secondaries.sweep();
+  deepEqual(await test.until(Promise.all([staging, later, last])), Array(3).fill('CHUNK_NOT_FOUND'));
 });

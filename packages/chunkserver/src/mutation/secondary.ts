@@ -30,6 +30,8 @@ interface Arrived {
   readonly bytes: Uint8Array;
   readonly checksum: number;
   readonly memory: PooledBytes;
+  /** Its caller waits until then. */
+  readonly deadlineMs: number;
   readonly settle: (error?: FsError) => void;
 }
 
@@ -88,7 +90,8 @@ export class Secondaries {
         else if (!this.#context.mayServe()) reject(this.#context.mayNotServe());
         else resolve({ message: { stagedSequence: log.durableSequence } });
       };
-      this.#arrived(replica, { request, bytes: data.bytes, checksum: data.checksum, memory: data.memory, settle });
+      const { bytes, checksum, memory } = data;
+      this.#arrived(replica, { request, bytes, checksum, memory, deadlineMs: context.deadlineMs, settle });
     });
   }
 
@@ -140,6 +143,24 @@ export class Secondaries {
       else call.settle(refusal);
     }
     this.#forgetIfIdle(replica.handle, waiting);
+  }
+
+  /**
+   * Lets go of calls at replicas that are gone, which nothing settles any more, and of buffered mutations whose caller has
+   * given up. Runs now and then.
+   */
+  sweep(): void {
+    const nowMs = this.#context.clock.nowMs();
+    for (const [handle, waiting] of this.#waiting) {
+      const isGone = this.#context.replicas.find(handle) === undefined;
+      for (const early of waiting.early.values()) {
+        if (!isGone && nowMs < early.deadlineMs) continue;
+        this.#letGo(waiting, early);
+        early.settle(isGone ? notFound(handle) : missing(handle, early.request.sequence));
+      }
+      if (isGone) for (const { settle } of waiting.staging.splice(0)) settle(notFound(handle));
+      this.#forgetIfIdle(handle, waiting);
+    }
   }
 
   #arrived(replica: MutableReplica, arrived: Arrived): void {
@@ -304,6 +325,13 @@ function refusalOf({ log }: MutableReplica, { version, term }: { version: number
   } catch (error) {
     return error as FsError;
   }
+}
+
+function missing(handle: string, sequence: number): FsError {
+  return new FsError(
+    'DEADLINE_EXCEEDED',
+    `chunk ${handle}: those before mutation ${sequence} did not come while its caller waited`,
+  );
 }
 
 export function notFound(handle: string): FsError {

@@ -167,15 +167,22 @@ export class Replicas implements MutableReplicas {
     use.usedBytes += length;
   }
 
-  /** More of an upload is durable. Nobody decides on it yet, so an object that knows less is simply replaced. */
-  uploadGrew(store: DiskStore, handle: string, lengthBefore: number, length: number): void {
+  /**
+   * A record that tells of more of an upload was appended, in this tick: an object that knows less is replaced before anybody
+   * decides on it.
+   */
+  uploadGrew(handle: string): void {
+    this.#cache.delete(handle);
+  }
+
+  /** More of an upload is durable. */
+  uploadStored(store: DiskStore, lengthBefore: number, length: number): void {
     const use = this.useOf(store);
     if (lengthBefore === 0) {
       use.replicaCount += 1;
       use.inFileCount += 1;
     }
     use.usedBytes += length - lengthBefore;
-    this.#cache.delete(handle);
   }
 
   /** The record that moves an upload from the index to its chunk file was appended: its bytes are read there now. */
@@ -246,8 +253,9 @@ export class Replicas implements MutableReplicas {
 
   /** A block does not match its checksum: kept in the journal and told to the master; the replica serves it no more. */
   corrupt(replica: Replica, block: number): void {
-    if (replica.isGone || replica.corruptBlocks.has(block)) return;
     const { handle, store } = replica;
+    // Another object, or none, speaks for the chunk by now: what is corrupt is found again through that.
+    if (replica.isGone || this.#cache.get(handle) !== replica || replica.corruptBlocks.has(block)) return;
     this.#options.log.error('corrupt block', { handle, block, directory: store.directory });
     replica.corruptBlocks.add(block);
     this.corruptBlocksFound += 1;

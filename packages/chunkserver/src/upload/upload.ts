@@ -29,6 +29,8 @@ export interface UploadStart {
   readonly checkOpen: () => void;
   /** The record that moves it from the index to the chunk file was appended. */
   readonly moved: (length: number) => void;
+  /** A record that tells of more of it was appended. */
+  readonly grew: () => void;
   /** More of it is durable. */
   readonly stored: (lengthBefore: number, length: number) => void;
 }
@@ -46,6 +48,7 @@ export class Upload {
   /** Frames being written or synced. */
   uses = 0;
   readonly #moved: (length: number) => void;
+  readonly #grew: () => void;
   readonly #stored: (lengthBefore: number, length: number) => void;
   readonly #checkOpen: () => void;
   readonly #checksums: number[];
@@ -59,11 +62,12 @@ export class Upload {
   #head: Uint8Array | undefined;
 
   constructor(plan: UploadPlan, start: UploadStart) {
-    const { store, durable, checksums, head, nowMs, moved, stored, checkOpen } = start;
+    const { store, durable, checksums, head, nowMs, moved, grew, stored, checkOpen } = start;
     this.plan = plan;
     this.store = store;
     this.#head = head;
     this.#moved = moved;
+    this.#grew = grew;
     this.#stored = stored;
     this.#checkOpen = checkOpen;
     this.lastFrameMs = nowMs;
@@ -182,6 +186,7 @@ export class Upload {
     const sequence = store.append(plan.handle, { $case: 'uploadStored', value });
     this.#head = undefined;
     if (head !== undefined) this.#moved(length);
+    this.#grew();
     await store.durable(sequence);
     this.#stored(this.#durable, length);
     this.#durable = length;

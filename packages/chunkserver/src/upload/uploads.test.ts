@@ -127,3 +127,22 @@ test('uploads: a frame that ended inside a block was the last one', async () => 
     /ended at 100, inside a block/,
   );
 });
+
+test('uploads: a view taken while the last sync becomes durable keeps its replica', async () => {
+  const parts = await TestParts.start(9);
+  const { disk } = parts;
+  const [store] = disk.replicas.stores;
+  const bytes = new Uint8Array(128 * KiB).fill(9);
+  await disk.run(() => parts.frame({ handle: HANDLE, offset: 0, bytes, sync: true }));
+  const late = parts.frame({ handle: HANDLE, offset: 128 * KiB, bytes, sync: true });
+  const before = store!.ledger.lastSequence;
+  while (store!.ledger.lastSequence === before) await disk.run(() => disk.simulation.clock.sleep(0.01));
+  ok(store!.ledger.durableSequence < store!.ledger.lastSequence);
+  const replica = disk.replicas.find(HANDLE)!;
+  equal(replica.log.committedLength, 256 * KiB);
+  replica.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+  await disk.run(() => new Promise<void>((durable) => replica.journalPromise(durable)));
+  await disk.run(() => late);
+  equal(disk.replicas.find(HANDLE), replica);
+  deepEqual(disk.replicas.useOf(store!), { usedBytes: 256 * KiB, replicaCount: 1, inFileCount: 1 });
+});

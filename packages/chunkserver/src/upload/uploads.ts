@@ -203,7 +203,8 @@ export class Uploads {
         nowMs: clock.nowMs(),
         checkOpen: () => this.#checkOpen(handle, upload),
         moved: (length) => replicas.uploadMoved(store, handle, length),
-        stored: (before, length) => replicas.uploadGrew(store, handle, before, length),
+        grew: () => replicas.uploadGrew(handle),
+        stored: (before, length) => replicas.uploadStored(store, before, length),
       },
     );
     this.#uploads.set(handle, upload);

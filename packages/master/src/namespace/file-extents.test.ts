@@ -151,6 +151,19 @@ test('truncate: a retry is answered with the first result and cuts nothing that 
   equal(await master.size(inode), 77);
 });
 
+test('truncate: what it cut off does not come back while the chunk is open for an overwrite', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  master.grow(await master.openExtent(inode, at(0)), 5000);
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 1500));
+  const reopened = await master.openExtent(inode, at(10));
+  equal(reopened.chunk!.open, true);
+  equal(await master.size(inode), 1500);
+  const { extents, size } = await master.locate(inode);
+  equal(size, 1500);
+  deepEqual(shape(extents), [{ offset: 0, length: 1500, room: 1500 }]);
+});
+
 test('truncate: longer leaves a hole that the last chunk does not grow into', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.create('/file');

@@ -7,7 +7,7 @@ import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX } from '../l
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
-import { openExtentOf } from './read-calls.ts';
+import { keptOf, openExtentOf } from './read-calls.ts';
 import { resolveFile } from './resolve.ts';
 
 const STATES: Readonly<Record<ReplicaCondition, ReplicaState>> = {
@@ -61,10 +61,10 @@ export class LocateCall {
     const { length } = await this.#views.end(open.handle);
     const tail = extents.find(({ offset }) => offset === open.offset);
     if (tail?.chunk !== undefined) {
-      tail.length = length;
+      tail.length = keptOf(open, length);
       tail.chunk.length = length;
     }
-    return Math.max(known, open.offset + length);
+    return Math.max(known, open.offset + keptOf(open, length));
   }
 }
 

@@ -85,7 +85,7 @@ export class ReadCalls {
 
   async #fillSize(attributes: Attributes, inode: Inode, open: FileExtent): Promise<void> {
     const { length, changedMs } = await this.#views.end(open.handle);
-    attributes.size = Math.max(inode.size, open.offset + length);
+    attributes.size = Math.max(inode.size, open.offset + keptOf(open, length));
     if (changedMs === undefined) return;
     Object.assign(attributes, timesAfter(inode, Math.min(changedMs, this.#clock.wallMs())));
   }
@@ -97,6 +97,11 @@ export function openExtentOf(transaction: Transaction, { id, inode }: Found): Fi
   const chunk = transaction.chunk(inode.openTail);
   if (chunk?.state !== ChunkState.CHUNK_STATE_OPEN || chunk.inode !== id) return undefined;
   return transaction.extentAt(id, chunk.fileOffset);
+}
+
+/** How much of its chunk's bytes an extent shows: a truncate leaves the chunk longer than the extent. */
+export function keptOf({ offset, limit }: FileExtent, chunkLength: number): number {
+  return Math.min(chunkLength, limit - offset);
 }
 
 /** Names sort by their UTF-8 bytes, which is not the order of JavaScript's strings: keys are compared, not names. */

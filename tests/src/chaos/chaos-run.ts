@@ -2,10 +2,8 @@
  * One run: a cluster of processes serves, clients ask, faults strike; then all heals, everything is read once more, and
  * what was seen is judged.
  */
-import { spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SimRandom } from '@cairnfs/sim';
 import { CHUNK_BYTES, type Violation } from '@cairnfs/simulation';
 import { TestCluster } from '../harness/cluster.ts';
@@ -14,6 +12,7 @@ import type { ClientConfig } from './client-config.ts';
 import { ClientFleet } from './client-fleet.ts';
 import { FaultInjector } from './fault-injector.ts';
 import { planFaults } from './fault-plan.ts';
+import { readAll } from './final-reading.ts';
 import { heal } from './heal.ts';
 import { judge } from './judge.ts';
 import { PROCESSES_MAX, type RecordedHistories, readOperationLogs } from './operation-log.ts';
@@ -27,8 +26,6 @@ const CHUNK_LEASE = '20s';
 const FINISH_LIMIT_MS = 90_000;
 /** Time for leases to run out, servers to be declared dead, chunks to be copied, several times, on a busy machine. */
 const HEAL_LIMIT_MS = 300_000;
-const FINAL_LIMIT_MS = 300_000;
-const FINAL_PROGRAM = fileURLToPath(new URL('./final-process.js', import.meta.url));
 
 export interface RunParts {
   readonly seed: number;
@@ -165,26 +162,13 @@ class ChaosRun {
   }
 
   async #readAll(config: Pick<ClientConfig, 'master' | 'seed' | 'durationMs' | 'startNs'>): Promise<void> {
-    const path = join(this.#clientFolder, 'final.json');
-    const told: ClientConfig = { ...config, folder: this.#clientFolder, name: 'final', number: PROCESSES_MAX - 1 };
-    writeFileSync(path, JSON.stringify(told));
-    const argv = [process.execPath, FINAL_PROGRAM, path] as const;
-    const { command, args } = (this.#network ?? ON_LOOPBACK).place('admin', argv);
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const lines: Buffer[] = [];
-    child.stdout.on('data', (piece: Buffer) => lines.push(piece));
-    const end = () => child.kill('SIGKILL');
-    this.#parts.signal.addEventListener('abort', end);
-    const timer = setTimeout(end, FINAL_LIMIT_MS);
-    const exit = await new Promise<string>((resolve) => {
-      child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    const { exit, lines } = await readAll({
+      config: { ...config, folder: this.#clientFolder, name: 'final', number: PROCESSES_MAX - 1 },
+      placement: this.#network ?? ON_LOOPBACK,
+      signal: this.#parts.signal,
     });
-    clearTimeout(timer);
-    this.#parts.signal.removeEventListener('abort', end);
-    this.#parts.signal.throwIfAborted();
-    const told2 = Buffer.concat(lines).toString().trim();
     if (exit !== 'exit code 0') this.#violate('final', `the last reading did not come to its end: ${exit}`);
-    if (told2 !== '') this.#violate('replicas', 'copies differ or cannot be read', told2);
+    if (lines !== '') this.#violate('final', 'something cannot be read, or copies differ', lines);
   }
 
   #violate(check: string, summary: string, details = ''): void {

@@ -83,6 +83,19 @@ test('write: across two chunks its parts may be seen one after the other, in ord
   );
 });
 
+test('write: the file may be seen to reach to the chunk in which one behind its end begins', () => {
+  const base: Line = [1, 2, put(1, 100)];
+  const size = (bytes: number): FileResult => ({ size: bytes });
+  const behind = write(2, 2 * CHUNK + 500, 50);
+  assert.ok(isLegal(base, [3, 6, behind], [4, 5, { kind: 'size' }, size(2 * CHUNK)]));
+  assert.ok(isLegal(base, [3, NEVER, behind], [4, 5, read(0, 200), bytes(contentOf(1, 100), zeros(100))]));
+  assert.ok(isLegal(base, [3, NEVER, behind], [4, 5, record(3, 10), { offset: 2 * CHUNK }]));
+  assert.ok(!isLegal(base, [3, 6, behind], [4, 5, { kind: 'size' }, size(2 * CHUNK + 500)]));
+  assert.ok(!isLegal(base, [3, 6, behind], [4, 5, { kind: 'size' }, size(CHUNK)]));
+  assert.ok(!isLegal(base, [3, 6, behind], [7, 8, { kind: 'size' }, size(2 * CHUNK)]));
+  assert.ok(!isLegal(base, [3, 6, write(2, 5000, 50)], [4, 5, { kind: 'size' }, size(5000)]));
+});
+
 test('write: an unknown one may take effect after a later read, and none may see it come and go', () => {
   const [before, after] = [bytes(contentOf(1, 50)), bytes(contentOf(2, 50))];
   const lost: Line[] = [
@@ -170,7 +183,7 @@ test('sample file: 80 histories with unknown outcomes are legal, hardly any is l
     assert.equal(violation, undefined, violation && `${violation.summary}\n${violation.details}`);
     if (isUndecided) undecided += 1;
   }
-  assert.ok(undecided <= 4, `${undecided} are undecided`);
+  assert.ok(undecided <= 5, `${undecided} are undecided`);
 });
 
 const DEFECTS: readonly Defect[] = [

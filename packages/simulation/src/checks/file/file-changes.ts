@@ -12,9 +12,9 @@ const PROBE_BYTES = 16;
 /** One part of a write or append, a put, or a truncation. */
 export interface Change {
   readonly source: FileOperation;
-  readonly kind: 'write' | 'append' | 'put' | 'truncate';
+  readonly kind: 'write' | 'grow' | 'append' | 'put' | 'truncate';
   readonly writeId: number;
-  /** The part of the write: `position` and `length` bytes from there. A truncation's new size is its length. */
+  /** The part of the write: `position` and `length` bytes from there. A truncation's new size is its length, a growth's least one. */
   readonly position: number;
   readonly length: number;
   /** Where in the file the part starts, if that is known. */
@@ -133,7 +133,7 @@ export function drawEndsNearer(
   contents: Contents,
 ): void {
   for (const change of changes) {
-    if (change.start === undefined || change.kind === 'truncate') continue;
+    if (change.start === undefined || change.kind === 'truncate' || change.kind === 'grow') continue;
     for (const read of reads) {
       if (read.source.end >= change.end) break;
       if (read.source.end > change.source.begin && shows(read, change, change.start, edges, contents)) {

@@ -48,13 +48,19 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
   );
   const boundaries = boundariesOf(ends, rules.chunkBytes);
   const seenEnds = seenEndsOf(operations, uncut);
-  const surroundings = { operations, reads, boundaries, ends: seenEnds, strays: unplaced, contents };
-  const changes = uncut.flatMap((change) => cutChange(change, surroundings));
+  const { chunkBytes } = rules;
+  const surroundings = { chunkBytes, operations, reads, boundaries, ends: seenEnds, strays: unplaced, contents };
+  const changes = uncut.flatMap((change) => {
+    const parts = cutChange(change, surroundings);
+    return [...growthOf(change, surroundings), ...parts];
+  });
   const edges = edgesOf(changes);
   drawEndsNearer(changes, reads, edges, contents);
   orderParts(changes);
   orderOverwrites(changes, reads, edges, contents);
-  const likely = changes.filter(({ end, kind, length }) => Number.isFinite(end) || kind === 'truncate' || length === 0);
+  const likely = changes.filter(
+    ({ end, kind, length }) => Number.isFinite(end) || kind === 'truncate' || kind === 'grow' || length === 0,
+  );
   return {
     likely: toIntervals(operations, likely, boundaries),
     whole: likely.length === changes.length ? undefined : toIntervals(operations, changes, boundaries),
@@ -62,6 +68,7 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
 }
 
 interface Surroundings {
+  readonly chunkBytes: number;
   readonly operations: readonly FileOperation[];
   readonly reads: readonly SeenBytes[];
   readonly boundaries: readonly number[];
@@ -76,7 +83,8 @@ interface Surroundings {
  * A write that nothing comes between stays whole; otherwise its parts are those of which anyone could tell that they were
  * not applied at once. One that failed may have been applied in part, if there are parts.
  */
-function cutChange(change: Change, { operations, reads, boundaries, ends, strays, contents }: Surroundings): Change[] {
+function cutChange(change: Change, surroundings: Surroundings): Change[] {
+  const { operations, reads, boundaries, ends, strays, contents } = surroundings;
   if (change.kind !== 'write') return [change];
   const { source } = change;
   const start = change.start!;
@@ -101,8 +109,7 @@ function cutChange(change: Change, { operations, reads, boundaries, ends, strays
     ].join();
   // Where somebody saw the file end, or it ended because an append that nobody saw went there.
   const between = strays.filter((stray) => stray.source.begin <= source.end && source.begin <= stray.source.end);
-  const isEnd = (at: number) =>
-    ends.has(at) || between.some(({ end, length }) => Number.isFinite(end) || ends.has(at + length));
+  const isEnd = (at: number) => ends.has(at) || between.some((stray) => comesAt(stray, at, surroundings));
   const kept = [start];
   let marks = marksOf(start, cuts[1]!);
   for (let index = 1; index < cuts.length - 1; index += 1) {
@@ -115,6 +122,26 @@ function cutChange(change: Change, { operations, reads, boundaries, ends, strays
     const from = kept[index]!;
     return { ...change, position: from - start, length: end - from, start: from, after: [] };
   });
+}
+
+/**
+ * A write behind the end first makes the file reach to the chunk that it begins in: the master seals the last chunk and opens
+ * that one, and then the bytes go there. Left out where nobody can tell.
+ */
+function growthOf({ kind, source, start, end }: Change, surroundings: Surroundings): Change[] {
+  const { chunkBytes, reads, ends, strays } = surroundings;
+  if (kind !== 'write') return [];
+  const length = start! - (start! % chunkBytes);
+  // Somebody saw the file end there, or appended there; or saw zeros up to where the read ended, before that.
+  const isEnd = ends.has(length) || strays.some((stray) => comesAt(stray, length, surroundings));
+  const isSeen = ({ source: read, offset, bytes }: SeenBytes) =>
+    read.begin < end && read.end > source.begin && bytes.at(-1) === 0 && offset + bytes.length <= length;
+  if (length === 0 || !(isEnd || reads.some(isSeen))) return [];
+  return [{ source, kind: 'grow', writeId: 0, position: 0, length, start: undefined, end, after: [] }];
+}
+
+function comesAt({ end, length }: Change, at: number, { ends }: Surroundings): boolean {
+  return Number.isFinite(end) || ends.has(at + length);
 }
 
 /**
@@ -214,6 +241,7 @@ function stepOf({ kind, writeId, position, length, start }: Change): FileStep {
       return { kind, writeId, position, length, offset: start };
     case 'put':
       return { kind, writeId, length };
+    case 'grow':
     case 'truncate':
       return { kind, length };
   }

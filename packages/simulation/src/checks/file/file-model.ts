@@ -3,7 +3,8 @@
  * these by `file-intervals.ts`.
  *
  * The promises (docs/protocol.md, docs/spec/mutations.md, namespace.md), as strict as they can be read:
- * - a write takes effect chunk by chunk, in order of offset, each part at once; beyond the end it leaves a hole of zeros;
+ * - a write takes effect chunk by chunk, in order of offset, each part at once; beyond the end it leaves a hole of zeros, and
+ *   where it begins in a later chunk than that of the end, the file first grows to the start of that chunk;
  * - a record is appended whole, at what is the end of the file at that moment;
  * - a put replaces the whole content at once; a truncation cuts or extends it at once;
  * - a read sees the size at one moment and the bytes of each chunk at one moment, all after it began and before it ended.
@@ -24,6 +25,8 @@ export type FileStep =
     }
   | { readonly kind: 'put'; readonly writeId: number; readonly length: number }
   | { readonly kind: 'truncate'; readonly length: number }
+  /** The size is at least `length` from then on. */
+  | { readonly kind: 'grow'; readonly length: number }
   /** The size was from `atLeast` to `atMost`. */
   | { readonly kind: 'size'; readonly atLeast: number; readonly atMost: number }
   | Seen;
@@ -62,6 +65,8 @@ export class FileModel implements Model<FileState, FileStep> {
         return [writePiece(EMPTY_FILE, { start: 0, end: step.length, writeId: step.writeId, origin: 0 })];
       case 'truncate':
         return [truncateTo(state, step.length)];
+      case 'grow':
+        return [state.size < step.length ? truncateTo(state, step.length) : state];
       case 'size':
         return step.atLeast <= state.size && state.size <= step.atMost ? [state] : undefined;
       case 'seen':

@@ -98,6 +98,11 @@ export function sampleHistory(draw: (below: number) => number, options: SampleOp
           strays.push(later(() => target.write(call.offset, bytes)));
           return {};
         }
+        const chunkStart = call.offset - (call.offset % chunkBytes);
+        if (chunkStart > target.bytes.length) {
+          yield;
+          target.write(chunkStart, new Uint8Array(0));
+        }
         for (let at = 0; at < bytes.length; ) {
           yield;
           const [[from, to]] = target.parts(call.offset + at, call.offset + bytes.length, chunkBytes) as [

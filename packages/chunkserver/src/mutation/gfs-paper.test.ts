@@ -1,7 +1,7 @@
 /** Promises of the paper (Ghemawat, Gobioff, Leung: The Google File System, 2003) that mutations keep or strengthen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
 import { MutationCluster, type TestServer } from './testing/mutation-cluster.ts';
 
@@ -120,4 +120,46 @@ test('§3.3: a retry across a crash of the primary leaves one copy of the record
   assert.equal(again.offset, 0);
   await mutate(cluster, { text: 'b;', number: 2 });
   assert.equal(contentOf(cluster.server(1)), 'a;b;');
+});
+
+/** From now on `server` refuses what it is to stage, until the returned function runs. */
+function overload(server: TestServer): () => void {
+  const { secondaries } = server.mutations;
+  const stage = secondaries.stage.bind(secondaries);
+  secondaries.stage = () => Promise.reject(new FsError('OVERLOADED', 'the journal prepares its next segment'));
+  return () => {
+    secondaries.stage = stage;
+  };
+}
+
+test('§3.3: a secondary that has too much to do for a moment stays in the view', async () => {
+  const cluster = new MutationCluster({ seed: 21, serverCount: 3 });
+  await mutate(cluster, { text: 'first;', number: 1 });
+  const relieve = overload(cluster.server(2));
+  cluster.time.after(500, relieve);
+  const answers: Promise<MutateReply>[] = [];
+  for (let number = 2; number < 40; number += 1) {
+    const operation = { client: Buffer.alloc(16, 1), number, settledBelow: 0 };
+    const request = { kind: { $case: 'append' as const, value: true }, operation, capacity: 0 };
+    answers.push(cluster.mutate(request, Buffer.from(`${number};`)));
+  }
+  let isDone = false;
+  void Promise.all(answers).then(() => {
+    isDone = true;
+  });
+  await cluster.time.run(() => isDone, cluster.time.nowMs + 4_000);
+  assert.ok(isDone);
+  assert.equal(cluster.master.view.version, 1);
+  await cluster.time.run(() => false, cluster.time.nowMs + 100);
+  const [first, ...others] = cluster.servers.map(contentOf);
+  for (const other of others) assert.equal(other, first);
+});
+
+test('§3.3: a secondary that takes nothing for too long leaves the view', async () => {
+  const cluster = new MutationCluster({ seed: 22, serverCount: 3 });
+  await mutate(cluster, { text: 'first;', number: 1 });
+  overload(cluster.server(2));
+  await mutate(cluster, { text: 'second;', number: 2 });
+  assert.deepEqual(cluster.master.view.members, [1, 3]);
+  assert.equal(contentOf(cluster.server(1)), 'first;second;');
 });

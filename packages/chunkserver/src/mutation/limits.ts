@@ -15,6 +15,11 @@ export const EARLY_MUTATIONS_MAX = 256;
 export const EARLY_MUTATION_BYTES_MAX = 64 * 1024 * 1024;
 /** A secondary that does not answer for so long is reported (docs/protocol.md, "Mutations", step 5). */
 export const STAGE_TIMEOUT_MS = 3_000;
+/** A secondary that has too much to do for the moment is asked again so often, for as long as one that is silent. */
+export const STAGE_RETRY_MS = 20;
+/** What it is sent then at a time: at most so many mutations, and one that goes past the bytes. */
+export const STAGE_RETRY_MUTATIONS_MAX = 256;
+export const STAGE_RETRY_BYTES_MAX = 8 * 1024 * 1024;
 /** How long the commit point waits for a further mutation to carry it. */
 export const COMMIT_DELAY_MS = 3;
 /** A `Commit`, `GetCommitPoint` or `InstallView` between chunkservers. */

@@ -17,6 +17,7 @@ import { type MutationCall, outcomeUnknown } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
 import type { StagedMutation } from './mutation-log.ts';
 import { writeOperation } from './operation-id.ts';
+import { RefusedMutations } from './refused-mutations.ts';
 import type { MutableReplica } from './replica-port.ts';
 
 export interface PrimaryTermOptions {
@@ -40,6 +41,7 @@ interface ReadyMember {
   readonly address: string;
   /** Everything up to here is on its stable storage. */
   readySequence: number;
+  readonly refused: RefusedMutations;
 }
 
 export class PrimaryTerm {
@@ -58,7 +60,11 @@ export class PrimaryTerm {
     this.view = view;
     this.replica = replica;
     this.#options = options;
-    this.#others = otherMembers(context, view).map((member) => ({ ...member, readySequence: sequence }));
+    this.#others = otherMembers(context, view).map((other) => {
+      const refused = new RefusedMutations(context.clock, (mutation) => this.#sendAgain(member, mutation));
+      const member: ReadyMember = { ...other, readySequence: sequence, refused };
+      return member;
+    });
     this.#lastMutationMs = context.clock.nowMs();
     this.#lastCommitMs = this.#lastMutationMs;
   }
@@ -179,13 +185,24 @@ export class PrimaryTerm {
       )
       .then(
         ({ message }) => {
-          member.readySequence = Math.max(member.readySequence, message.stagedSequence);
+          if (message.stagedSequence > member.readySequence) {
+            member.readySequence = message.stagedSequence;
+            member.refused.gotOn();
+          }
           this.#advance();
         },
-        (error) => {
-          if (!this.#hasEnded) this.#options.membersFailed(new Map([[member.id, toFsError(error)]]));
-        },
+        (error) => this.#notReady(member, mutation, toFsError(error)),
       );
+  }
+
+  #notReady(member: ReadyMember, mutation: StagedMutation, error: FsError): void {
+    if (this.#hasEnded) return;
+    if (error.kind === 'OVERLOADED' && member.refused.add(mutation)) return;
+    this.#options.membersFailed(new Map([[member.id, error]]));
+  }
+
+  #sendAgain(member: ReadyMember, mutation: StagedMutation): void {
+    if (!this.#hasEnded && mutation.sequence > member.readySequence) this.#send(member, mutation);
   }
 
   /** Commits what every member has, and answers. */

@@ -71,6 +71,8 @@ export const QUARANTINE_ORDERS_MAX = 1000;
 /** Orders waiting for one server; more are found again by its next inventory. */
 export const QUARANTINE_QUEUE_MAX = 100_000;
 export const INVENTORY_PART_MAX = 10_000;
+/** Members read from the store in one piece. */
+export const INVENTORY_COMPARED_AT_ONCE = 1000;
 /** Between two parts of an inventory: past this it was broken off, and is asked for again from the beginning. */
 export const INVENTORY_PART_MS_MAX = 10_000;
 /** Replicas counted one by one for the status of a server that reports none. */

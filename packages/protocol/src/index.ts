@@ -14,6 +14,7 @@ export {
 export * from './limits.ts';
 export * from './methods.ts';
 export { checkName, checkPath } from './paths.ts';
+export { PlainReplicas, packReplicas } from './plain-replicas.ts';
 export { BufferPool } from './rpc/buffer-pool.ts';
 export type { ChunkStreams } from './rpc/chunk-streams.ts';
 export { dataPart, verifyData } from './rpc/data-part.ts';

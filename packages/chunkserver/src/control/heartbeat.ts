@@ -4,7 +4,14 @@
  * is never used beside its successor.
  */
 import { type FsError, type Seams, toFsError } from '@cairnfs/base';
-import { type DiskStatus, type HeartbeatReply, MasterControlMethods, type Usage } from '@cairnfs/protocol';
+import {
+  type DiskStatus,
+  type HeartbeatReply,
+  MasterControlMethods,
+  packReplicas,
+  type ReplicaReport,
+  type Usage,
+} from '@cairnfs/protocol';
 import { INVENTORY_PART_MAX, MASTER_PAUSE_MS_MAX, MASTER_PAUSE_MS_MIN, MASTER_TIMEOUT_MS } from '../limits.ts';
 import type { Mutations } from '../mutation/mutations.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
@@ -123,13 +130,15 @@ export class Heartbeat {
     for (const order of orders) quarantine.order(order);
   }
 
-  async #sendInventory({ serverId, session }: Session): Promise<void> {
+  async #sendInventory({ serverId, session, takesPlainReplicas }: Session): Promise<void> {
     const { master, replicas, seams, changes } = this.#options;
     this.#isInventoryWanted = false;
     try {
       let count = 0;
       for (const part of inventoryParts(replicas, INVENTORY_PART_MAX)) {
-        const request = { serverId, session, ...part };
+        const { after, last } = part;
+        const packed = takesPlainReplicas ? packReplicas(part.replicas) : unpacked(part.replicas);
+        const request = { serverId, session, after, last, ...packed };
         await master.call(MasterControlMethods.reportInventory, request, { timeoutMs: MASTER_TIMEOUT_MS });
         count += part.replicas.length;
         // Between long parts the lease has to be kept.
@@ -180,4 +189,9 @@ export class Heartbeat {
 
 function statusOf({ directory: path, diskId, failure }: LostDisk): DiskStatus {
   return { diskId, path, totalBytes: 0, freeBytes: 0, replicaCount: 0, failure: failure.message };
+}
+
+/** For a master that knows no other way. */
+function unpacked(replicas: ReplicaReport[]) {
+  return { replicas, plainHandles: new Uint8Array(0), plainVersions: [] };
 }

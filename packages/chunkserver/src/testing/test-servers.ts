@@ -7,6 +7,7 @@ import {
   createRpcServer,
   type DiskStatus,
   dataPart,
+  PlainReplicas,
   type QuarantineOrder,
   type ReplicaReport,
   type RpcPool,
@@ -112,7 +113,13 @@ export class TestServers {
     rpc.handle(Control.register, ({ serverUuid }) => {
       const serverId = ids.get(serverUuid) ?? ids.size + 1;
       ids.set(serverUuid, serverId);
-      const times = { heartbeatIntervalMs: 1_000, serverLeaseMs: 10_000, chunkLeaseMs: 60_000, chunkBytes: 0 };
+      const times = {
+        heartbeatIntervalMs: 1_000,
+        serverLeaseMs: 10_000,
+        chunkLeaseMs: 60_000,
+        chunkBytes: 0,
+        takesPlainReplicas: true,
+      };
       return { message: { clusterId: 'cluster', serverId, session: 1, ...times } };
     });
     rpc.handle(Control.heartbeat, ({ serverId, changes, disks }) => {
@@ -129,9 +136,12 @@ export class TestServers {
         },
       };
     });
-    rpc.handle(Control.reportInventory, ({ serverId, replicas, after }) => {
+    rpc.handle(Control.reportInventory, (request) => {
+      const { serverId, replicas, after } = request;
       const before = after === '' ? [] : (this.inventories.get(serverId) ?? []);
-      this.inventories.set(serverId, [...before, ...replicas]);
+      const plain = new PlainReplicas(request);
+      const all = [...replicas, ...Array.from({ length: plain.count }, (_, index) => plain.report(index))];
+      this.inventories.set(serverId, [...before, ...all.sort((a, b) => (a.handle < b.handle ? -1 : 1))]);
       return { message: {} };
     });
     await this.run(() => network.listen(MASTER, (connection) => rpc.accept(connection)));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { memberKey } from '../state/keys.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -39,32 +41,77 @@ test('server: out of touch for its lease and the margin, it is live no more', as
   assert.equal(cluster.parts.cluster.isLive(2), true);
 });
 
-test('inventory: what is missing, stale or in order is told apart', async () => {
+for (const isPacking of [true, false]) {
+  const way = isPacking ? 'packed' : 'spelled out';
+
+  test(`inventory: what is missing, stale or in order is told apart (${way})`, async () => {
+    const cluster = await TestCluster.start(3);
+    for (const handle of [HANDLE, OTHER, THIRD]) {
+      await cluster.putChunk(handle, { length: 10, version: 3, highestVersion: 3 });
+    }
+    const server = cluster.server(1);
+    server.isPacking = isPacking;
+    server.replicas.delete(HANDLE);
+    server.replicas.set(OTHER, newReplica({ version: 2, length: 10 }));
+    server.replicas.set(THIRD, newReplica({ version: 2, length: 10, promisedVersion: 3 }));
+    await cluster.run(server.sendInventory());
+    const conditions = [HANDLE, OTHER, THIRD].map((handle) => cluster.parts.cluster.replica(1, handle));
+    assert.deepEqual(conditions, ['missing', 'stale', 'live']);
+    server.replicas.set(HANDLE, newReplica({ version: 3, length: 10 }));
+    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+    assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
+  });
+
+  test(`inventory: a replica nobody lists goes to quarantine, never while its chunk is uploaded or in a view change (${way})`, async () => {
+    const cluster = await TestCluster.start(3);
+    await cluster.putChunk(OTHER, { state: ChunkState.CHUNK_STATE_UPLOADING, members: [2] });
+    await cluster.putChunk(THIRD, { length: 10, members: [2, 3], pendingVersion: 2, highestVersion: 2 });
+    const server = cluster.server(1);
+    server.isPacking = isPacking;
+    for (const handle of [HANDLE, OTHER, THIRD]) server.replicas.set(handle, newReplica({ version: 1, length: 10 }));
+    await cluster.run(server.sendInventory());
+    const { quarantine } = await cluster.run(server.heartbeat());
+    assert.deepEqual(quarantine, [{ handle: HANDLE, versionAtMost: 1, reason: 'orphan' }]);
+  });
+}
+
+test('inventory: packed and others in one part, and what is known of a packed one is judged anew', async () => {
   const cluster = await TestCluster.start(3);
   for (const handle of [HANDLE, OTHER, THIRD]) {
     await cluster.putChunk(handle, { length: 10, version: 3, highestVersion: 3 });
   }
   const server = cluster.server(1);
+  const replica = (handle: string) => cluster.parts.cluster.replica(1, handle);
   server.replicas.delete(HANDLE);
-  server.replicas.set(OTHER, newReplica({ version: 2, length: 10 }));
-  server.replicas.set(THIRD, newReplica({ version: 2, length: 10, promisedVersion: 3 }));
+  server.replicas.set(OTHER, newReplica({ version: 2, length: 10, promisedVersion: 3 }));
+  await cluster.run(server.heartbeat({ changes: [server.report(THIRD, ReplicaCondition.REPLICA_CONDITION_CORRUPT)] }));
+  assert.equal(replica(THIRD), 'corrupt');
   await cluster.run(server.sendInventory());
-  const conditions = [HANDLE, OTHER, THIRD].map((handle) => cluster.parts.cluster.replica(1, handle));
-  assert.deepEqual(conditions, ['missing', 'stale', 'live']);
-  server.replicas.set(HANDLE, newReplica({ version: 3, length: 10 }));
-  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
-  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
+  assert.deepEqual([HANDLE, OTHER, THIRD].map(replica), ['missing', 'live', 'live']);
 });
 
-test('inventory: a replica nobody lists goes to quarantine, never while its chunk is uploaded or in a view change', async () => {
+test('inventory: the entries of members follow the version of their chunk', async () => {
   const cluster = await TestCluster.start(3);
-  await cluster.putChunk(OTHER, { state: ChunkState.CHUNK_STATE_UPLOADING, members: [2] });
-  await cluster.putChunk(THIRD, { length: 10, members: [2, 3], pendingVersion: 2, highestVersion: 2 });
+  await cluster.putChunk(HANDLE, { length: 10, version: 1, highestVersion: 1 });
   const server = cluster.server(1);
-  for (const handle of [HANDLE, OTHER, THIRD]) server.replicas.set(handle, newReplica({ version: 1, length: 10 }));
+  await cluster.putChunk(HANDLE, { length: 10, version: 2, highestVersion: 2 });
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
   await cluster.run(server.sendInventory());
-  const { quarantine } = await cluster.run(server.heartbeat());
-  assert.deepEqual(quarantine, [{ handle: HANDLE, versionAtMost: 1, reason: 'orphan' }]);
+  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'stale');
+});
+
+test('inventory: an entry of a member that tells no version, as earlier software wrote it, is looked up', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, version: 3, highestVersion: 3 });
+  const { decisions } = cluster.context;
+  await cluster.run(decisions.perform('test', (state) => state.put(memberKey(1, HANDLE), new Uint8Array([1]))));
+  const server = cluster.server(1);
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(server.sendInventory());
+  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'stale');
+  server.replicas.set(HANDLE, newReplica({ version: 3, length: 10 }));
+  await cluster.run(server.sendInventory());
+  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
 });
 
 test('inventory: one that was broken off is asked for again, and not before its next part may come', async () => {

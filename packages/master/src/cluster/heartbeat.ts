@@ -57,9 +57,10 @@ export class Heartbeats {
   inventory(request: ReportInventoryRequest): { message: ReportInventoryReply } {
     const server = checkSession(this.#servers, request);
     this.#readmission.checkRoom(server);
-    this.#reports.takeInventory(server, request);
+    const unusual = this.#reports.takeInventory(server, request);
     if (!server.mayServe) {
-      this.#readmission.compare(server, request.replicas);
+      // A member at the chunk's version serves nothing old.
+      this.#readmission.compare(server, unusual);
       this.#readmission.advance(server);
     }
     return { message: {} };

@@ -68,6 +68,7 @@ export class Registration {
         serverLeaseMs: config.serverLeaseMs,
         chunkLeaseMs: config.chunkLeaseMs,
         chunkBytes: writeChunkBytes(config.chunkBytes),
+        takesPlainReplicas: true,
       },
     };
   }

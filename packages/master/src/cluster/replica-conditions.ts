@@ -32,6 +32,11 @@ export class ReplicaConditions {
     this.#byServer.get(server)?.delete(handle);
   }
 
+  /** Nothing is wrong on the server. */
+  isEmpty(server: number): boolean {
+    return (this.#byServer.get(server)?.size ?? 0) === 0;
+  }
+
   /** Chunks with something wrong on a server. */
   handles(server: number): Iterable<string> {
     return this.#byServer.get(server)?.keys() ?? [];

@@ -3,17 +3,23 @@
  * after a registration. A replica nobody needs is ordered into quarantine, but only outside safe mode and never on doubt:
  * not while a view of its chunk is pending, nor while an upload may still be writing it.
  */
-import { FsError } from '@cairnfs/base';
+import { FsError, type Key } from '@cairnfs/base';
 import {
   ReplicaCondition as Condition,
+  PlainReplicas,
   type QuarantineOrder,
   type ReplicaReport,
   type ReportInventoryRequest,
 } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { INVENTORY_PART_MAX, QUARANTINE_ORDERS_MAX, QUARANTINE_QUEUE_MAX } from '../limits.ts';
-import { handleOfMemberKey, memberKey, memberRange } from '../state/keys.ts';
+import {
+  INVENTORY_COMPARED_AT_ONCE,
+  INVENTORY_PART_MAX,
+  QUARANTINE_ORDERS_MAX,
+  QUARANTINE_QUEUE_MAX,
+} from '../limits.ts';
+import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Problems } from './problems.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
@@ -52,12 +58,19 @@ export class ReplicaReports {
     for (const report of reports) this.#take(transaction, server, report);
   }
 
-  /** One part of an inventory; the parts come in order of handle and leave nothing out between them. */
-  takeInventory(server: ServerEntry, { replicas, after, last }: ReportInventoryRequest): void {
-    if (replicas.length > INVENTORY_PART_MAX) {
+  /**
+   * One part of an inventory; the parts come in order of handle and leave nothing out between them.
+   *
+   * @returns the replicas that are not simply as the log has them.
+   */
+  takeInventory(server: ServerEntry, request: ReportInventoryRequest): ReplicaReport[] {
+    const { replicas, after, last } = request;
+    const plain = new PlainReplicas(request);
+    const count = replicas.length + plain.count;
+    if (count > INVENTORY_PART_MAX) {
       throw new FsError(
         'INVALID_ARGUMENT',
-        `an inventory part has at most ${INVENTORY_PART_MAX} replicas, not ${replicas.length}`,
+        `an inventory part has at most ${INVENTORY_PART_MAX} replicas, not ${count}`,
       );
     }
     if (after === '') {
@@ -67,25 +80,55 @@ export class ReplicaReports {
       const message = `an inventory part continues behind '${after}', the one before ended at '${server.inventoryCursor ?? ''}'`;
       throw new FsError('INVALID_ARGUMENT', `${message}: send the inventory from the beginning`);
     }
+    const end = endOfPart(replicas, plain, after);
     const transaction = this.#context.decisions.read();
-    const through = last ? undefined : replicas.at(-1)?.handle;
-    const expected = new Set(this.#expected(transaction, server.id, after, through));
-    let previous = after;
-    for (const report of replicas) {
-      if (report.handle <= previous) {
-        throw new FsError(
-          'INVALID_ARGUMENT',
-          `an inventory goes in order of handle: ${report.handle} after ${previous}`,
-        );
-      }
-      previous = report.handle;
-      expected.delete(report.handle);
-      this.#take(transaction, server, report);
-    }
-    for (const handle of expected) this.#missing(transaction, server, handle);
-    server.inventoryCursor = previous;
+    const { unusual, absent } = this.#compare(server.id, {
+      expected: this.#expected(transaction, server.id, after, last ? undefined : end),
+      replicas,
+      plain,
+    });
+    for (const report of unusual) this.#take(transaction, server, report);
+    for (const handle of absent) this.#missing(transaction, server, handle);
+    server.inventoryCursor = end;
     server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
+    return unusual;
+  }
+
+  /** Walks along both in order of handle. What agrees, and of which nothing else is known, is passed over. */
+  #compare(
+    server: number,
+    { expected, replicas, plain }: { expected: Iterable<MemberEntry>; replicas: ReplicaReport[]; plain: PlainReplicas },
+  ): { unusual: ReplicaReport[]; absent: string[] } {
+    const unusual = [...replicas];
+    const absent: string[] = [];
+    const others = new Set(replicas.map(({ handle }) => handle));
+    const orders = this.#orders.get(server);
+    const isUnmarked = this.#conditions.isEmpty(server) && (orders === undefined || orders.size === 0);
+    let index = 0;
+    for (const { key, value } of expected) {
+      let order = 1;
+      for (; index < plain.count; index += 1) {
+        order = plain.compare(index, key, MEMBER_HANDLE_AT);
+        if (order >= 0) break;
+        unusual.push(plain.report(index));
+      }
+      if (index < plain.count && order === 0) {
+        const isSame = versionOfMember(value) === plain.version(index);
+        if (!isSame || !(isUnmarked || this.#isUnmarked(server, plain.handle(index))))
+          unusual.push(plain.report(index));
+        index += 1;
+        continue;
+      }
+      const handle = handleOfMemberKey(key);
+      if (!others.has(handle)) absent.push(handle);
+    }
+    for (; index < plain.count; index += 1) unusual.push(plain.report(index));
+    return { unusual, absent };
+  }
+
+  #isUnmarked(server: number, handle: string): boolean {
+    return this.#conditions.get(server, handle) === undefined && !this.isOrdered(server, handle);
   }
 
   /** Orders for the answer to a heartbeat. They stay until the server reports the replica gone. */
@@ -176,18 +219,49 @@ export class ReplicaReports {
     this.#context.seams.log.warn('replica is not as it should be', { kind, handle, server: server.id });
   }
 
-  /** Handles that the log places on the server, behind `after` and up to `through`. */
-  *#expected(transaction: Transaction, server: number, after: string, through: string | undefined): Generator<string> {
+  /** What the log places on the server, behind `after` and up to `through`. */
+  *#expected(
+    transaction: Transaction,
+    server: number,
+    after: string,
+    through: string | undefined,
+  ): Generator<MemberEntry> {
     const { start, end } = memberRange(server);
     let from = after === '' ? start : `${memberKey(server, after)}\0`;
     const until = through === undefined ? end : `${memberKey(server, through)}\0`;
     for (;;) {
-      const entries = transaction.range({ start: from, end: until }, INVENTORY_PART_MAX);
-      for (const { key } of entries) yield handleOfMemberKey(key);
-      if (entries.length < INVENTORY_PART_MAX) return;
+      const entries = transaction.range({ start: from, end: until }, INVENTORY_COMPARED_AT_ONCE);
+      yield* entries;
+      if (entries.length < INVENTORY_COMPARED_AT_ONCE) return;
       from = `${entries.at(-1)!.key}\0`;
     }
   }
+}
+
+interface MemberEntry {
+  readonly key: Key;
+  readonly value: Uint8Array;
+}
+
+/**
+ * The highest handle of a part; that of the part before when it is empty.
+ *
+ * @throws FsError INVALID_ARGUMENT  the part is not in order.
+ */
+function endOfPart(replicas: readonly ReplicaReport[], plain: PlainReplicas, after: string): string {
+  let end = after;
+  const goOn = (handle: string) => {
+    if (handle > end) end = handle;
+    else throw new FsError('INVALID_ARGUMENT', `an inventory goes in order of handle: ${handle} after ${end}`);
+  };
+  for (const { handle } of replicas) goOn(handle);
+  if (plain.count === 0) return end;
+  const [first, last] = [plain.handle(0), plain.handle(plain.count - 1)];
+  if (first <= after) {
+    throw new FsError('INVALID_ARGUMENT', `an inventory goes in order of handle: ${first} after ${after}`);
+  }
+  if (last > end) end = last;
+  return end;
 }
 
 function judge(server: number, chunk: Chunk | undefined, report: ReplicaReport): Verdict {

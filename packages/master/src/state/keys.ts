@@ -4,11 +4,13 @@
  */
 import {
   bytesToKey,
+  getU64LE,
   type Key,
   keyToBytes,
   keyToU32,
   keyToU64,
   keyToUuid,
+  putU64LE,
   textToKey,
   u32ToKey,
   u64ToKey,
@@ -41,7 +43,19 @@ export const chunkKey = (handle: string): Key => `c${uuidToKey(handle)}`;
 /** Chunk `handle` has a member on `server`: what the server's inventory is compared with. */
 export const memberKey = (server: number, handle: string): Key => `r${u32ToKey(server)}${uuidToKey(handle)}`;
 export const memberRange = (server: number) => ({ start: `r${u32ToKey(server)}`, end: `r${u32ToKey(server + 1)}` });
-export const handleOfMemberKey = (key: Key): string => keyToUuid(key, 5);
+/** Where the 16 bytes of the handle begin in it. */
+export const MEMBER_HANDLE_AT = 5;
+export const handleOfMemberKey = (key: Key): string => keyToUuid(key, MEMBER_HANDLE_AT);
+/** With the chunk's version, so that an inventory is compared without a look at the chunks. */
+export function memberValue(version: number): Uint8Array {
+  const value = new Uint8Array(MEMBER_VALUE_BYTES);
+  putU64LE(value, 0, version);
+  return value;
+}
+/** Undefined where the entry, of an earlier software, does not tell. */
+export const versionOfMember = (value: Uint8Array): number | undefined =>
+  value.length === MEMBER_VALUE_BYTES ? getU64LE(value, 0) : undefined;
+const MEMBER_VALUE_BYTES = 8;
 
 /** Chunks that are open or have a view pending: what a restarted master must look after. */
 export const unsettledKey = (handle: string): Key => `n${uuidToKey(handle)}`;

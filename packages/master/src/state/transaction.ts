@@ -17,6 +17,7 @@ import {
   isInodeKey,
   META,
   memberKey,
+  memberValue,
   offsetOfExtentKey,
   serverKey,
   unsettledKey,
@@ -202,7 +203,7 @@ export class Transaction {
   putChunk(handle: string, chunk: Chunk): void {
     const before = this.chunk(handle);
     if (before === undefined) this.add(META.chunkCount, 1);
-    this.#indexMembers(handle, before?.members ?? [], chunk.members);
+    this.#indexMembers(handle, before, chunk);
     this.#mark(unsettledKey(handle), isUnsettled(before), isUnsettled(chunk));
     this.#mark(belowGoalKey(handle), isBelowGoal(before), isBelowGoal(chunk));
     this.put(chunkKey(handle), encodeMessage(Chunk, chunk));
@@ -212,15 +213,20 @@ export class Transaction {
     const before = this.chunk(handle);
     if (before === undefined) return;
     this.add(META.chunkCount, -1);
-    this.#indexMembers(handle, before.members, []);
+    this.#indexMembers(handle, before, undefined);
     this.#mark(unsettledKey(handle), isUnsettled(before), false);
     this.#mark(belowGoalKey(handle), isBelowGoal(before), false);
     this.remove(chunkKey(handle));
   }
 
-  #indexMembers(handle: string, before: readonly number[], after: readonly number[]): void {
-    for (const server of before) if (!after.includes(server)) this.remove(memberKey(server, handle));
-    for (const server of after) if (!before.includes(server)) this.put(memberKey(server, handle), PRESENT);
+  #indexMembers(handle: string, before: Chunk | undefined, after: Chunk | undefined): void {
+    const was = before?.members ?? [];
+    const is = after?.members ?? [];
+    for (const server of was) if (!is.includes(server)) this.remove(memberKey(server, handle));
+    if (after === undefined) return;
+    const isSameVersion = before?.version === after.version;
+    const value = memberValue(after.version);
+    for (const server of is) if (!isSameVersion || !was.includes(server)) this.put(memberKey(server, handle), value);
   }
 
   /** An index entry follows from the chunk, so whether it is there need not be looked up. */

@@ -12,6 +12,7 @@ import {
   type HeartbeatRequest,
   MasterControlMethods,
   type PrepareViewRequest,
+  packReplicas,
   ReplicaCondition,
   type ReplicaReport,
   type RpcPool,
@@ -39,6 +40,8 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** It beats by itself; otherwise only when a test says so. */
   isBeating = true;
+  /** Its inventories are packed; otherwise as software of before sent them. */
+  isPacking = true;
   /** Why its disk is out of service; empty when it is not. */
   diskFailure = '';
   freeBytes = 100 * 2 ** 30;
@@ -111,7 +114,10 @@ export class ScriptedChunkserver {
   /** @param last false: the inventory is broken off behind what is held here. */
   async sendInventory({ last = true }: { last?: boolean } = {}): Promise<void> {
     const replicas = [...this.replicas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([handle]) => this.report(handle));
-    const request = { serverId: this.id, session: this.session, replicas, after: '', last };
+    const packed = this.isPacking
+      ? packReplicas(replicas)
+      : { replicas, plainHandles: new Uint8Array(0), plainVersions: [] };
+    const request = { serverId: this.id, session: this.session, after: '', last, ...packed };
     await this.#pool
       .channel(this.#master)
       .call(MasterControlMethods.reportInventory, request, { timeoutMs: CALL_TIMEOUT_MS });

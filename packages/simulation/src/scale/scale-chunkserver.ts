@@ -12,6 +12,7 @@ import {
   MasterControlMethods,
   type Method,
   type PrepareViewRequest,
+  packReplicas,
   ReplicaCondition,
   type ReplicaReport,
   type RpcPool,
@@ -189,9 +190,9 @@ export class ScaleChunkserver {
         const part = handles.slice(from, from + inventoryPartMax);
         from += part.length;
         const last = from === handles.length;
-        const replicas = part.map((handle) => this.#report(handle));
+        const packed = packReplicas(part.map((handle) => this.#report(handle)));
         const head = { serverId: this.id, session: this.#session! };
-        await this.#call(MasterControlMethods.reportInventory, { ...head, replicas, after, last });
+        await this.#call(MasterControlMethods.reportInventory, { ...head, ...packed, after, last });
         if (last) break;
         after = part.at(-1)!;
         await this.#beat();

@@ -54,6 +54,8 @@ export interface RegisterReply {
   chunkLeaseMs: number;
   /** The cluster's chunk size, the same for as long as the cluster lives. 0 means 64 MiB. */
   chunkBytes: number;
+  /** The master understands `plain_handles` of an inventory. */
+  takesPlainReplicas: boolean;
 }
 
 export interface ReplicaReport {
@@ -123,6 +125,13 @@ export interface ReportInventoryRequest {
   /** The handle the part starts after (exclusive); empty in the first part. */
   after: string;
   last: boolean;
+  /**
+   * Replicas that are present at a version with nothing pending, as nearly all are: the 16 bytes of each handle, one
+   * after another, ascending over all parts. `replicas` has the others then, and the limit is for both together.
+   */
+  plainHandles: Uint8Array;
+  /** The version of each. */
+  plainVersions: number[];
 }
 
 export interface ReportInventoryReply {
@@ -395,6 +404,7 @@ function createBaseRegisterReply(): RegisterReply {
     serverLeaseMs: 0,
     chunkLeaseMs: 0,
     chunkBytes: 0,
+    takesPlainReplicas: false,
   };
 }
 
@@ -420,6 +430,9 @@ export const RegisterReply: MessageFns<RegisterReply> = {
     }
     if (message.chunkBytes !== 0) {
       writer.uint32(56).uint32(message.chunkBytes);
+    }
+    if (message.takesPlainReplicas !== false) {
+      writer.uint32(64).bool(message.takesPlainReplicas);
     }
     return writer;
   },
@@ -493,6 +506,14 @@ export const RegisterReply: MessageFns<RegisterReply> = {
             message.chunkBytes = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.takesPlainReplicas = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -517,6 +538,7 @@ export const RegisterReply: MessageFns<RegisterReply> = {
     message.serverLeaseMs = object.serverLeaseMs ?? 0;
     message.chunkLeaseMs = object.chunkLeaseMs ?? 0;
     message.chunkBytes = object.chunkBytes ?? 0;
+    message.takesPlainReplicas = object.takesPlainReplicas ?? false;
     return message;
   },
 };
@@ -1072,7 +1094,15 @@ export const QuarantineOrder: MessageFns<QuarantineOrder> = {
 };
 
 function createBaseReportInventoryRequest(): ReportInventoryRequest {
-  return { serverId: 0, session: 0, replicas: [], after: "", last: false };
+  return {
+    serverId: 0,
+    session: 0,
+    replicas: [],
+    after: "",
+    last: false,
+    plainHandles: new Uint8Array(0),
+    plainVersions: [],
+  };
 }
 
 export const ReportInventoryRequest: MessageFns<ReportInventoryRequest> = {
@@ -1091,6 +1121,16 @@ export const ReportInventoryRequest: MessageFns<ReportInventoryRequest> = {
     }
     if (message.last !== false) {
       writer.uint32(40).bool(message.last);
+    }
+    if (message.plainHandles.length !== 0) {
+      writer.uint32(50).bytes(message.plainHandles);
+    }
+    if (message.plainVersions.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.plainVersions) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1148,6 +1188,32 @@ export const ReportInventoryRequest: MessageFns<ReportInventoryRequest> = {
             message.last = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.plainHandles = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.plainVersions.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.plainVersions.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1170,6 +1236,8 @@ export const ReportInventoryRequest: MessageFns<ReportInventoryRequest> = {
     message.replicas = object.replicas?.map((e) => ReplicaReport.fromPartial(e)) || [];
     message.after = object.after ?? "";
     message.last = object.last ?? false;
+    message.plainHandles = object.plainHandles ?? new Uint8Array(0);
+    message.plainVersions = object.plainVersions?.map((e) => e) || [];
     return message;
   },
 };

@@ -7,7 +7,7 @@ const NUMBERS = [0, 1, 127, 128, 2 ** 28, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40
 
 test('message: bytes and values are those of the library', () => {
   for (const committedLength of NUMBERS) {
-    const message = { committedLength, sequence: 7 };
+    const message = { committedLength, sequence: 7, changedMs: undefined };
     const bytes = encodeMessage(GetChunkLengthReply, message);
     assert.deepEqual([...bytes], [...GetChunkLengthReply.encode(message).finish()]);
     assert.deepEqual(decodeMessage(GetChunkLengthReply, bytes), message);
@@ -16,7 +16,7 @@ test('message: bytes and values are those of the library', () => {
 
 test('message: numbers beyond 2^53 and values no message can hold are refused, and leave nothing behind', () => {
   assert.throws(() => decodeMessage(GetChunkLengthReply, Buffer.from([8, ...Array(9).fill(0xff), 1])));
-  const good = { committedLength: 1, sequence: 2 };
+  const good = { committedLength: 1, sequence: 2, changedMs: undefined };
   for (const committedLength of [-1, 0.5, Number.NaN, 2 ** 64]) {
     assert.throws(() => encodeMessage(GetChunkLengthReply, { sequence: 3, committedLength }), String(committedLength));
     assert.deepEqual(decodeMessage(GetChunkLengthReply, encodeMessage(GetChunkLengthReply, good)), good);

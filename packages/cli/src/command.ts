@@ -1,10 +1,11 @@
 /** What every user command shares: the connection, how it prints, when it is interrupted, how it fails. */
 import type { CairnClient } from '@cairnfs/client/node';
 import { Command, Option } from 'commander';
-import { durationArgument } from './commands/options.ts';
+import { addressesArgument, durationArgument } from './commands/options.ts';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from './exit-codes.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import { OutputClosed, writeStdout } from './output/standard-output.ts';
+import { tellWhenMasterIsSilent } from './output/waiting.ts';
 
 const MASTER_DEFAULT = '127.0.0.1:9000';
 const TIMEOUT_DEFAULT_MS = 60_000;
@@ -23,6 +24,7 @@ export class CommandContext {
   readonly timeoutMs: number;
   readonly #masters: string[];
   #client: CairnClient | undefined;
+  #endNotice: () => void = () => undefined;
   #failureCount = 0;
 
   constructor(options: GlobalOptions, signal: AbortSignal) {
@@ -38,6 +40,7 @@ export class CommandContext {
       // Loaded here, so that help and wrong usage answer at once.
       const { connect } = await import('@cairnfs/client/node');
       this.#client = await connect({ masters: this.#masters, timeoutMs: this.timeoutMs });
+      this.#endNotice = tellWhenMasterIsSilent(this.#client, this.timeoutMs, (line) => process.stderr.write(line));
     }
     return this.#client;
   }
@@ -80,25 +83,27 @@ export class CommandContext {
   }
 
   async close(): Promise<void> {
+    this.#endNotice();
     await this.#client?.close();
   }
 }
 
 /** A subcommand with the options that all of them take. */
-export function userCommand(name: string, examples: readonly string[]): Command {
-  return new Command(name)
+export function userCommand(name: string, examples: readonly string[], { json = true } = {}): Command {
+  const command = new Command(name)
     .addOption(
       new Option('--master <host:port>', 'the master; several, separated by commas, are tried in turn')
         .env('CAIRN_MASTER')
-        .default(MASTER_DEFAULT),
+        .default(MASTER_DEFAULT)
+        .argParser(addressesArgument),
     )
     .addOption(
       new Option('--timeout <duration>', 'how long each step keeps trying through failures: 500ms, 30s, 5m')
         .default(TIMEOUT_DEFAULT_MS, '60s')
         .argParser(durationArgument),
     )
-    .option('--json', 'print for programs: one JSON object a line')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+  return json ? command.option('--json', 'print for programs: one JSON object a line') : command;
 }
 
 /** Wraps an action: connects, catches, closes, and sets the exit code. */

@@ -14,3 +14,7 @@ test('failure: wrong usage is told apart from what failed', () => {
   equal(exitCodeOf(new UsageError('no such thing')), 2);
   equal(exitCodeOf(new FsError('NOT_FOUND', 'no')), 1);
 });
+
+test('failure: what a path holds cannot move the cursor', () => {
+  equal(describeFailure(new Error("no '/a\x1b[31m'")), "no '/a\\x1b[31m'");
+});

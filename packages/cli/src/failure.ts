@@ -1,6 +1,7 @@
 /** What a command says when it fails: one line of cause, object, what to do. */
 import { isFsError } from '@cairnfs/base';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
+import { printableName } from './output/listing.ts';
 
 /** What the caller typed cannot be meant. */
 export class UsageError extends Error {
@@ -13,6 +14,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOT_ENOUGH_SERVERS: '"cairn status" shows which chunkservers are missing',
   NO_SPACE: '"cairn status" shows the space; "cairn rm --skip-trash" frees some',
   SAFE_MODE: '"cairn status" shows what the master waits for',
+  UNKNOWN_METHOD: 'is this the address of the master? Chunkservers have ports of their own',
   NOT_FOUND: 'check the path with "cairn ls"',
   ALREADY_EXISTS: 'choose another name, or remove it first',
   NOT_EMPTY: 'add -r to delete it with what it contains',
@@ -21,7 +23,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The one line that a person reads. */
 export function describeFailure(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const oneLine = message.split('\n')[0]!;
+  // A path may hold anything, also what would move the cursor; only the first line is the message.
+  const oneLine = printableName(message.split('\n')[0]!);
   const advice = isFsError(error) ? ADVICE[error.kind] : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
 }

@@ -15,6 +15,11 @@ export function joinRemote(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }
 
+/** Whether `path` lies below `directory`. */
+export function isInside(path: string, directory: string): boolean {
+  return path !== directory && path.startsWith(joinRemote(directory, ''));
+}
+
 export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }

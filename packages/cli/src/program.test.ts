@@ -48,10 +48,14 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['ls', '--nope'], /^cairn: unknown option '--nope'; see "cairn ls --help"\n$/],
     [['mkdir'], /^cairn: missing required argument 'paths'; see "cairn mkdir --help"\n$/],
     [['config', 'example'], /^cairn: missing required argument 'role'; see "cairn config example --help"\n$/],
-    [['head', '-n', 'x', '/a'], /^cairn: .*expected a whole number from 0 to \d+\.; see "cairn head --help"\n$/],
+    [['head', '-n', 'x', '/a'], /^cairn: .*expected a whole number from 0 to \d+; see "cairn head --help"\n$/],
     [['ls', 'relative'], /^cairn: 'relative' is not a path in the cluster[^\n]*\n$/],
     [['put', 'one'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', 'soon'], /^cairn: [^\n]*\n$/],
+    [['ls', '--master', 'nowhere'], /^cairn: [^\n]*"nowhere" is not an address: [^\n]*[^.]; see "cairn ls --help"\n$/],
+    [['head', '-n', '1', '-c', '1', '/a'], /^cairn: [^\n]* cannot be used with [^\n]*\n$/],
+    [['cat', '--json', '/a'], /^cairn: unknown option '--json'; see "cairn cat --help"\n$/],
+    [['chunks', '/a', '--from', '127.0.0.1:9001'], /^cairn: --from needs --read HANDLE\n$/],
   ] as const) {
     const { code, err } = await run(...args);
     equal(code, 2, args.join(' '));

@@ -71,7 +71,9 @@ function usageLine(text: string, command: Command): string {
   const oneLine = text
     .trim()
     .replace(/^error: /, '')
-    .replace(/\s*\n\s*\(Did you mean/, ' (did you mean');
+    .replace(/\s*\n\s*\(Did you mean/, ' (did you mean')
+    .replace(/ is invalid\. /, ': ')
+    .replace(/\.$/, '');
   const names = [];
   for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name());
   return `cairn: ${oneLine.replaceAll('\n', ' ')}; see "${names.join(' ')} --help"\n`;

@@ -5,8 +5,9 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { UsageError } from '../failure.ts';
 import { formatTime, printableName } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
-import { formatDuration, formatSize } from '../output/units.ts';
+import { counted, formatDuration, formatSize } from '../output/units.ts';
 import { remotePath } from '../paths.ts';
+import { addressArgument } from './options.ts';
 
 const PROBLEMS_SHOWN = 10;
 
@@ -33,7 +34,7 @@ function describeStatus(status: ClusterStatus): string {
     `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}, master of ${formatSize(status.processMemoryBytes)} of memory`,
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
     `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
-    `files     ${status.fileCount} files, ${status.directoryCount} directories, ${status.chunkCount} chunks`,
+    `files     ${countedAll(status.fileCount, status.directoryCount, status.chunkCount)}`,
     `repair    ${repair.underReplicatedCount} chunks below their goal, ${repair.copyingCount} being copied, ` +
       `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,
     `garbage   ${repair.garbageCount} chunks waiting to be collected, ${status.trashCount} entries in /.trash`,
@@ -106,11 +107,12 @@ export function chunksCommand(): Command {
   ])
     .argument('<path>', 'a file')
     .option('--read <handle>', 'write the bytes of this chunk to standard output')
-    .option('--from <host:port>', 'with --read: from this server, and no other')
+    .option('--from <host:port>', 'with --read: from this server, and no other', addressArgument)
     .action(action<[string], ChunksOptions>(chunks));
 }
 
 async function chunks(context: CommandContext, options: ChunksOptions, text: string): Promise<void> {
+  if (options.from !== undefined && options.read === undefined) throw new UsageError('--from needs --read HANDLE');
   const client = await context.client();
   const path = remotePath(text);
   const located = await client.locate(path, { signal: context.signal });
@@ -178,15 +180,19 @@ export function fsckCommand(): Command {
         }
         if (context.json) await context.printJson({ path, ...total, healthy: total.problems === 0 });
         else {
-          const found = total.problems === 0 ? 'healthy' : `${total.problems} problems`;
+          const found = total.problems === 0 ? 'healthy' : counted(total.problems, 'problem');
           await context.write(
-            `${printableName(path)}: ${found}: ${total.files} files, ${total.directories} directories, ${total.chunks} chunks, ` +
+            `${printableName(path)}: ${found}: ${countedAll(total.files, total.directories, total.chunks)}, ` +
               `${formatSize(total.bytes)}\n`,
           );
         }
         context.noteProblems(total.problems);
       }),
     );
+}
+
+function countedAll(files: number, directories: number, chunks: number): string {
+  return `${counted(files, 'file')}, ${counted(directories, 'directory', 'directories')}, ${counted(chunks, 'chunk')}`;
 }
 
 function sum(values: readonly number[]): number {

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
 import { printableName, statsJson } from '../output/listing.ts';
-import { formatSize } from '../output/units.ts';
+import { counted, formatSize } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
 import { walk } from '../walk.ts';
 import { durationArgument, sizeArgument } from './options.ts';
@@ -26,7 +26,9 @@ export function duCommand(): Command {
           }
           if (context.json) return context.printJson({ path, ...sum });
           const stored = `${formatSize(sum.storedBytes)} in all copies`;
-          await context.write(`${formatSize(sum.bytes)}  ${printableName(path)}  (${sum.files} files, ${stored})\n`);
+          await context.write(
+            `${formatSize(sum.bytes)}  ${printableName(path)}  (${counted(sum.files, 'file')}, ${stored})\n`,
+          );
         });
       }),
     );

@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
@@ -35,7 +35,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
       pipeToStdout(client.createReadStream(source, { signal: context.signal })),
     );
   }
-  const isDirectory = existsSync(destination) && statSync(destination).isDirectory();
+  const isDirectory = isLocalDirectory(destination);
   if (sources.length > 1 && !isDirectory)
     throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
   await context.forEach(sources, async (source) => {
@@ -44,6 +44,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
     if (stats.isDirectory() && !options.recursive) {
       throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);
     }
+    if (!stats.isDirectory()) checkLocalTarget(target);
     const progress = await startProgress(`get ${baseName(source)}`, !context.json);
     try {
       const result = await client.download(source, target, {
@@ -58,4 +59,14 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
       progress.end();
     }
   });
+}
+
+function isLocalDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Before bytes are fetched for nothing. */
+function checkLocalTarget(target: string): void {
+  if (isLocalDirectory(target)) throw new Error(`EISDIR: '${target}' is a local directory and stays one`);
+  if (!isLocalDirectory(dirname(target))) throw new Error(`ENOENT: there is no local directory '${dirname(target)}'`);
 }

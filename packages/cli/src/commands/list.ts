@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
-import { formatSize } from '../output/units.ts';
+import { counted, formatSize } from '../output/units.ts';
 import { joinRemote, remotePath } from '../paths.ts';
 import { PAGE_ENTRIES } from '../walk.ts';
 
@@ -24,9 +24,32 @@ export function lsCommand(): Command {
     .action(
       action<[string[]], ListOptions>(async (context, options, paths) => {
         const client = await context.client();
-        await context.forEach(paths.map(remotePath), (path) => list(context, options, client, path, paths.length > 1));
+        const { files, directories } = await namedPaths(context, client, paths.map(remotePath));
+        await printEntries(context, options, files);
+        let isFirst = files.length === 0;
+        await context.forEach(directories, async (path) => {
+          if (!isFirst && !context.json) await context.write('\n');
+          isFirst = false;
+          await list(context, options, client, path, paths.length > 1);
+        });
       }),
     );
+}
+
+/** Files come first, in one table; what is not there is told at once. */
+async function namedPaths(
+  context: CommandContext,
+  client: CairnClient,
+  paths: readonly string[],
+): Promise<{ files: Shown[]; directories: string[] }> {
+  const files: Shown[] = [];
+  const directories: string[] = [];
+  await context.forEach(paths, async (path) => {
+    const stats = await client.stat(path, { signal: context.signal });
+    if (stats.isDirectory()) directories.push(path);
+    else files.push({ path, name: path, stats });
+  });
+  return { files, directories };
 }
 
 async function list(
@@ -36,8 +59,6 @@ async function list(
   path: string,
   withHeading: boolean,
 ): Promise<void> {
-  const stats = await client.stat(path, { signal: context.signal });
-  if (!stats.isDirectory()) return printEntries(context, options, [{ path, name: path, stats }]);
   const isDetailed = options.long === true || context.json;
   let directories: readonly string[] | undefined;
   if (!context.json && (withHeading || options.recursive)) await context.write(`${printableName(path)}:\n`);
@@ -131,13 +152,16 @@ export function statCommand(): Command {
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
+        let isFirst = true;
         await context.forEach(paths.map(remotePath), async (path) => {
           const stats = await client.stat(path, { signal: context.signal });
+          if (!isFirst && !context.json) await context.write('\n');
+          isFirst = false;
           if (context.json) return context.printJson({ ...statsJson(path, stats), entryCount: stats.entryCount });
           const rows = [
             ['path', printableName(path)],
-            ['type', stats.isDirectory() ? `directory, ${stats.entryCount} entries` : 'file'],
-            ['size', stats.isDirectory() ? '-' : `${formatSize(stats.size)} (${stats.size} bytes)`],
+            ['type', stats.isDirectory() ? `directory, ${counted(stats.entryCount, 'entry', 'entries')}` : 'file'],
+            ['size', stats.isDirectory() ? '-' : `${formatSize(stats.size)} (${counted(stats.size, 'byte')})`],
             ['mode', `${formatMode(stats)} (${stats.mode.toString(8).padStart(4, '0')})`],
             ['owner', `${stats.owner || '-'} : ${stats.group || '-'}`],
             ['copies', stats.isDirectory() ? '-' : String(stats.replication)],

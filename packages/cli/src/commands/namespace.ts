@@ -1,11 +1,11 @@
 /** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { baseName, joinRemote, remotePath } from '../paths.ts';
+import { baseName, isInside, joinRemote, remotePath } from '../paths.ts';
 import { sizeArgument } from './options.ts';
 
 /** Piped into `append`: as long as one record, so that it stays in one piece. */
@@ -59,7 +59,7 @@ export function mvCommand(): Command {
   return userCommand('mv', [
     'cairn mv /draft.txt /final.txt',
     'cairn mv /a /b /archive/              several into a directory',
-    'cairn mv /.trash/20261120T170300.42.notes /notes',
+    'cairn mv /.trash/20261120T170300000Z.42.notes /notes',
   ])
     .argument('<paths...>', 'SRC... and, last, DST')
     .action(
@@ -85,10 +85,11 @@ export function cpCommand(): Command {
         await context.forEach(sources, async (source) => {
           const target = targetOf(source);
           const stats = await client.stat(source, { signal: context.signal });
+          if (target === source) throw new Error(`EINVAL: '${source}' would be copied onto itself`);
           if (!stats.isDirectory()) await client.copyFile(source, target, { signal: context.signal });
           else if (options.recursive !== true) {
             throw new Error(`EISDIR: '${source}' is a directory: add -r to copy it with everything in it`);
-          } else if (target === source || target.startsWith(`${source}/`)) {
+          } else if (isInside(target, source)) {
             throw new Error(`EINVAL: '${target}' is inside '${source}': a directory cannot be copied into itself`);
           } else await copyTree(context, client, source, target);
           if (context.json) await context.printJson({ from: source, to: target });
@@ -137,7 +138,8 @@ export function appendCommand(): Command {
       action<[string, string], GlobalOptions>(async (context, _options, text, source) => {
         const client = await context.client();
         const path = remotePath(text);
-        const input = source === '-' ? process.stdin : createReadStream(source);
+        // Opened first: a source that is not there makes no file in the cluster.
+        const input = source === '-' ? process.stdin : await openLocalFile(source);
         const handle = await client.open(path, 'a', undefined, { signal: context.signal });
         let appended = 0;
         try {
@@ -151,6 +153,13 @@ export function appendCommand(): Command {
         if (context.json) await context.printJson({ path, bytes: appended });
       }),
     );
+}
+
+async function openLocalFile(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const handle = await open(path);
+  if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
+  await handle.close();
+  throw new Error(`EISDIR: '${path}' is a directory: append takes a file`);
 }
 
 /** Gathers what arrives into pieces of `size` bytes; the last may be shorter. */
@@ -196,7 +205,8 @@ async function sourcesAndTarget(
   const stats = await statOrNothing(client, target, context.signal);
   const isDirectory = stats?.isDirectory() === true;
   if (!isDirectory && (sources.length > 1 || destination.endsWith('/'))) {
-    throw new Error(`ENOTDIR: '${target}' is not a directory: make it with "cairn mkdir ${target}" first`);
+    const advice = stats === undefined ? `make it with "cairn mkdir ${target}" first` : 'it is a file';
+    throw new Error(`ENOTDIR: '${target}' is not a directory: ${advice}`);
   }
   return { sources, targetOf: (source) => (isDirectory ? joinRemote(target, baseName(source)) : target) };
 }

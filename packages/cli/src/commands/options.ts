@@ -1,4 +1,5 @@
 /** Options that several commands share, checked as they are read. */
+import { parseAddress } from '@cairnfs/base';
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration, parseSize } from '../output/units.ts';
 
@@ -17,6 +18,22 @@ export function wholeNumber(text: string, min: number, max: number): number {
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}.`);
   }
   return value;
+}
+
+/** `host:port`, or several separated by commas. */
+export function addressesArgument(text: string): string {
+  return orInvalid(() => {
+    for (const address of text.split(',')) parseAddress(address.trim());
+    return text;
+  });
+}
+
+/** One `host:port`. */
+export function addressArgument(text: string): string {
+  return orInvalid(() => {
+    parseAddress(text);
+    return text;
+  });
 }
 
 /** `64MiB`, `1g`, `4096` → bytes. */

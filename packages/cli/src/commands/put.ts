@@ -42,7 +42,8 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   await context.forEach(sources, async (source) => {
     if (source === '-') {
       if (intoDirectory) throw new UsageError('standard input has no name: give DST a file name');
-      await pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      const bytes = await pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      if (context.json) await context.printJson({ source, path: target, files: 1, bytes });
       return;
     }
     await putOne(
@@ -67,6 +68,12 @@ async function putOne(
   if (stats.isDirectory() && !options.recursive) {
     throw new Error(`EISDIR: '${source}' is a directory: add -r to store it with everything in it`);
   }
+  if (!stats.isDirectory() && !stats.isFile()) {
+    throw new Error(
+      `EINVAL: '${source}' is neither a file nor a directory: to store what it yields, cairn put - ${target} < ${source}`,
+    );
+  }
+  if (stats.isDirectory()) await checkParent(context, client, target);
   const progress = await startProgress(`put ${basename(resolve(source))}`, !context.json);
   try {
     const result = await client.upload(source, target, {
@@ -84,6 +91,13 @@ async function putOne(
   } finally {
     progress.end();
   }
+}
+
+/** A tree makes directories on its way; those above it are made only when asked for (`-p`). */
+async function checkParent(context: CommandContext, client: CairnClient, target: string): Promise<void> {
+  const parent = target.slice(0, target.lastIndexOf('/')) || '/';
+  if (await isDirectory(client, parent, context)) return;
+  throw new Error(`ENOENT: there is no directory '${parent}': make it with "cairn mkdir ${parent}", or add -p`);
 }
 
 async function isDirectory(client: CairnClient, path: string, context: CommandContext): Promise<boolean> {

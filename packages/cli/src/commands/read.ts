@@ -1,4 +1,5 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
@@ -14,6 +15,8 @@ const TAIL_PIECE_BYTES = 64 * 1024;
 /** A line longer than this is cut: the memory of `tail` stays bounded. */
 const TAIL_BYTES_MAX = 64 * 1024 * 1024;
 const FOLLOW_INTERVAL_MS = 250;
+/** What they print is the file itself. */
+const BYTES_ONLY = { json: false };
 
 interface LineOptions extends GlobalOptions {
   lines: number;
@@ -22,7 +25,7 @@ interface LineOptions extends GlobalOptions {
 }
 
 export function catCommand(): Command {
-  return userCommand('cat', ['cairn cat /logs/today', 'cairn cat /a /b > both'])
+  return userCommand('cat', ['cairn cat /logs/today', 'cairn cat /a /b > both'], BYTES_ONLY)
     .argument('<paths...>', 'files in the cluster')
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
@@ -35,7 +38,7 @@ export function catCommand(): Command {
 }
 
 export function headCommand(): Command {
-  return userCommand('head', ['cairn head -n 3 /logs/today', 'cairn head -c 1KiB /data'])
+  return userCommand('head', ['cairn head -n 3 /logs/today', 'cairn head -c 1KiB /data'], BYTES_ONLY)
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())
@@ -43,7 +46,7 @@ export function headCommand(): Command {
 }
 
 export function tailCommand(): Command {
-  return userCommand('tail', ['cairn tail /logs/today', 'cairn tail -f /logs/today'])
+  return userCommand('tail', ['cairn tail /logs/today', 'cairn tail -f /logs/today'], BYTES_ONLY)
     .argument('<path>', 'a file in the cluster')
     .addOption(linesOption())
     .addOption(bytesOption())
@@ -58,9 +61,9 @@ function linesOption(): Option {
 }
 
 function bytesOption(): Option {
-  return new Option('-c, --bytes <size>', 'so many bytes instead of lines; units as in 64KiB, 1MiB').argParser(
-    sizeArgument,
-  );
+  return new Option('-c, --bytes <size>', 'so many bytes instead of lines; units as in 64KiB, 1MiB')
+    .argParser(sizeArgument)
+    .conflicts('lines');
 }
 
 async function head(context: CommandContext, options: LineOptions, text: string): Promise<void> {
@@ -100,7 +103,7 @@ async function tail(context: CommandContext, options: LineOptions, text: string)
     await pipeToStdout(client.createReadStream(path, { start, end: position - 1, signal: context.signal }));
   }
   while (options.follow) {
-    await pause(FOLLOW_INTERVAL_MS, context.signal);
+    await pause(FOLLOW_INTERVAL_MS, undefined, { signal: context.signal });
     const { size } = await client.stat(path, { signal: context.signal });
     if (size < position) {
       process.stderr.write(`cairn: '${path}' was cut: following from its new end\n`);
@@ -144,15 +147,4 @@ async function startOfLastLines(
   } finally {
     await handle.close();
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-  });
 }

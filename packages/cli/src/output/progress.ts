@@ -16,7 +16,7 @@ export async function startProgress(what: string, enabled: boolean): Promise<Pro
   if (!enabled || !process.stderr.isTTY) return SILENT;
   const { SingleBar } = (await import('cli-progress')).default;
   const bar = new SingleBar({
-    format: `${what} {bar} {percentage}%  {done} of {total}{files}  {rate}/s  {left}`,
+    format: `${what} {bar} {percentage}%  {done} of {all}{files}  {rate}/s  {left}`,
     stream: process.stderr,
     hideCursor: true,
     fps: REDRAWS_PER_SECOND,
@@ -35,7 +35,8 @@ export async function startProgress(what: string, enabled: boolean): Promise<Pro
       const rate = nowMs > first.atMs ? ((bytes - first.bytes) * 1000) / (nowMs - first.atMs) : 0;
       const payload = {
         done: formatSize(bytes),
-        total: formatSize(totalBytes),
+        // Not `total`: that name is the bar's own, in plain bytes.
+        all: formatSize(totalBytes),
         files: totalFiles > 1 ? `  ${files}/${totalFiles} files` : '',
         rate: formatSize(rate),
         left: rate > 0 && totalBytes > bytes ? `${formatDuration(((totalBytes - bytes) * 1000) / rate)} left` : '',

@@ -1,6 +1,6 @@
 import { equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { counted, formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
 test('sizes: are read with binary and decimal units', () => {
   equal(parseSize('64MiB'), 64 * 1024 * 1024);
@@ -24,4 +24,10 @@ test('durations: are read with a unit and shown with two at most', () => {
   equal(formatDuration(90_000), '1m30s');
   equal(formatDuration(600_000), '10m');
   equal(formatDuration(259_200_000), '3d');
+});
+
+test('count: one is not many', () => {
+  equal(counted(1, 'directory', 'directories'), '1 directory');
+  equal(counted(0, 'directory', 'directories'), '0 directories');
+  equal(counted(2, 'file'), '2 files');
 });

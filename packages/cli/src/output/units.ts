@@ -49,6 +49,11 @@ export function parseDuration(text: string): number {
   return Math.round(Number(match[1]) * factor);
 }
 
+/** `1 file`, `2 files`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** 1536 → `1.5 KiB`. */
 export function formatSize(bytes: number): string {
   let value = bytes;

@@ -4,7 +4,7 @@
  * a supervisor that was killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SERVER_NODE_OPTIONS } from '../serve/engine.ts';
 
 /** A server that keeps dying is started again after this long, doubled up to the maximum. */
@@ -14,6 +14,8 @@ const RESTART_DELAY_MS_MAX = 15_000;
 const HEALTHY_AFTER_MS = 30_000;
 /** A clean end flushes the state store; after this long the server is killed. */
 const STOP_TIMEOUT_MS = 20_000;
+const LAST_WORDS_PREFIX = 'cairn: ';
+const LAST_WORDS_BYTES_MAX = 16 * 1024;
 
 export interface ServerProcessOptions {
   name: string;
@@ -24,13 +26,15 @@ export interface ServerProcessOptions {
   logPath: string;
   /** Start it again when it dies by itself. */
   restart: boolean;
-  onExit(exit: { name: string; reason: string; restartInMs: number | undefined }): void;
+  /** `said` is the last line that the server itself wrote about it, if it did. */
+  onExit(exit: { name: string; reason: string; said: string | undefined; restartInMs: number | undefined }): void;
 }
 
 export class ServerProcess {
   readonly #options: ServerProcessOptions;
   #child: ChildProcess | undefined;
   #stopping = false;
+  #logBytesAtStart = 0;
   #delayMs = RESTART_DELAY_MS;
   #restartTimer: NodeJS.Timeout | undefined;
 
@@ -44,6 +48,7 @@ export class ServerProcess {
 
   start(): void {
     const log = openSync(this.#options.logPath, 'a');
+    this.#logBytesAtStart = fstatSync(log).size;
     const startedAtMs = performance.now();
     const command = [...SERVER_NODE_OPTIONS, this.#options.launcher, ...this.#options.arguments];
     const child = spawn(process.execPath, command, {
@@ -78,9 +83,25 @@ export class ServerProcess {
     if (this.#stopping) return;
     if (performance.now() - startedAtMs > HEALTHY_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
     const restartInMs = this.#options.restart ? this.#delayMs : undefined;
-    this.#options.onExit({ name: this.#options.name, reason, restartInMs });
+    const said = lastWords(this.#options.logPath, this.#logBytesAtStart);
+    this.#options.onExit({ name: this.#options.name, reason, said, restartInMs });
     if (restartInMs === undefined) return;
     this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MS_MAX);
     this.#restartTimer = setTimeout(() => this.start(), restartInMs);
+  }
+}
+
+/** The line with which a server that fails ends: `cairn: ...`, between the JSON lines of its log. */
+function lastWords(logPath: string, from: number): string | undefined {
+  const log = openSync(logPath, 'r');
+  try {
+    const size = fstatSync(log).size;
+    const start = Math.max(from, size - LAST_WORDS_BYTES_MAX);
+    const bytes = Buffer.alloc(Math.max(0, size - start));
+    const text = bytes.toString('utf8', 0, readSync(log, bytes, 0, bytes.length, start));
+    const line = text.split('\n').findLast((candidate) => candidate.startsWith(LAST_WORDS_PREFIX));
+    return line?.slice(LAST_WORDS_PREFIX.length).replace(/\.$/, '');
+  } finally {
+    closeSync(log);
   }
 }

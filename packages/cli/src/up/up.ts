@@ -16,6 +16,8 @@ const CHUNKSERVERS_DEFAULT = 3;
 /** A large journal replays for a while; past this the logs tell what is wrong. */
 const READY_TIMEOUT_MS = 120_000;
 const READY_POLL_MS = 100;
+/** A master that ends so often before the cluster was ever ready will not start by itself. */
+const MASTER_STARTS_MAX = 3;
 
 export interface UpOptions {
   directory: string;
@@ -41,22 +43,37 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
     );
   }
   const launches = prepareClusterDirectory(layout);
+  let isReady = false;
+  let masterExits = 0;
+  const failed = new AbortController();
   const servers = launches.map(
     (launch) =>
       new ServerProcess({
         ...launch,
         launcher: options.launcher,
         restart: options.restart,
-        onExit: ({ name, reason, restartInMs }) => {
+        onExit: ({ name, reason, said, restartInMs }) => {
           const next = restartInMs === undefined ? 'not started again' : `starting it again in ${restartInMs} ms`;
-          say(options, `${name} ${reason}; ${next}; its log: ${launch.logPath}`);
+          say(
+            options,
+            `${name} ${reason}${said === undefined ? '' : `: ${said}`}; ${next}; its log: ${launch.logPath}`,
+          );
+          if (!isReady && name === 'master' && ++masterExits === MASTER_STARTS_MAX) {
+            failed.abort(
+              new Error(
+                `the master does not start${said === undefined ? '' : `: ${said}`}; its log: ${launch.logPath}`,
+              ),
+            );
+          }
         },
       }),
   );
   say(options, `starting a master and ${chunkserverCount} chunkservers; data and logs under ${layout.directory}`);
   for (const server of servers) server.start();
   try {
-    await untilReady(masterAddress(layout), chunkserverCount, ended);
+    await untilReady(masterAddress(layout), chunkserverCount, AbortSignal.any([ended, failed.signal]));
+    if (!ended.aborted) failed.signal.throwIfAborted();
+    isReady = true;
     if (!ended.aborted) announceReady(options, layout, launches, servers);
     await aborted(ended);
   } finally {

@@ -222,7 +222,7 @@ export class Channel implements RpcChannel, StreamCarrier {
       (error: unknown) => {
         if (this.#state.kind === 'closed') return;
         const why = error instanceof Error ? error.message : String(error);
-        const message = `cannot connect to ${this.address}: ${why}; nothing was sent`;
+        const message = why.includes(this.address) ? why : `cannot connect to ${this.address}: ${why}`;
         this.#refused(new FsError('CONNECTION_REFUSED', message, { cause: error }));
       },
     );

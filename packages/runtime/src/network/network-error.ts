@@ -12,6 +12,6 @@ const KINDS: Record<string, ErrorCode> = {
 export function networkError(what: string, error: unknown): FsError {
   if (error instanceof FsError) return error;
   const { code = '', message } = error as NodeJS.ErrnoException;
-  const advice = code === 'ECONNREFUSED' ? ' Nobody listens there: is the server running?' : '';
-  return new FsError(KINDS[code] ?? 'CONNECTION_LOST', `${what}: ${message || code}.${advice}`, { cause: error });
+  const why = code === 'ECONNREFUSED' ? 'nobody listens there (ECONNREFUSED)' : message || code;
+  return new FsError(KINDS[code] ?? 'CONNECTION_LOST', `${what}: ${why}`, { cause: error });
 }

@@ -92,7 +92,10 @@ function listen(server: Server, { listen: address, log }: AdminServerOptions): P
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === 'EADDRINUSE' ? 'another program has it' : cause.message;
+      const reason =
+        cause.code === 'EADDRINUSE'
+          ? 'another program has it, perhaps this server itself, started twice'
+          : cause.message;
       const message = `the admin port cannot listen on ${address} (${reason}): set admin_listen to another address, or to "off"`;
       reject(new FsError('UNAVAILABLE', message, { cause, details: { address } }));
     });

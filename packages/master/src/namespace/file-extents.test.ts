@@ -164,6 +164,18 @@ test('truncate: what it cut off does not come back while the chunk is open for a
   deepEqual(shape(extents), [{ offset: 0, length: 1500, room: 1500 }]);
 });
 
+test('write: a new chunk begins behind one that was appended off the grid, and never over it', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  const cut = CHUNK_BYTES_MAX - 500;
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, cut));
+  const tail = await master.openExtent(inode, APPEND);
+  equal(tail.offset, cut);
+  master.grow(tail, 10_000);
+  const far = await master.openExtent(inode, at(2 * CHUNK_BYTES_MAX - 10));
+  equal(far.offset, cut + 10_000);
+});
+
 test('truncate: longer leaves a hole that the last chunk does not grow into', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.create('/file');

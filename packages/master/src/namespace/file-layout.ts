@@ -80,7 +80,8 @@ export class FileLayout {
   /** Where a new extent for a write at `offset` begins: on the chunk grid, unless something ends behind that. */
   startOfNew(transaction: Transaction, inode: number, offset: number): number {
     const aligned = Math.floor(offset / this.#chunkBytes) * this.#chunkBytes;
-    const before = this.#lastBefore(transaction, inode, offset + 1);
+    // One that ends below `offset` may still reach into the grid's chunk, from where a truncate left the end of the file.
+    const before = lastExtentIn(transaction, inode, Math.max(0, aligned - this.#chunkBytes), offset + 1);
     return Math.max(aligned, before?.limit ?? 0);
   }
 

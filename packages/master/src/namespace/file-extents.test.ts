@@ -164,6 +164,27 @@ test('truncate: what it cut off does not come back while the chunk is open for a
   deepEqual(shape(extents), [{ offset: 0, length: 1500, room: 1500 }]);
 });
 
+test('truncate: cuts a chunk in the middle that is open, and whose length only its primary knows', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  master.grow(await master.openExtent(inode, at(CHUNK_BYTES_MAX)), 100);
+  master.grow(await master.openExtent(inode, at(0)), 5000);
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 1500));
+  const { extents, size } = await master.locate(inode);
+  equal(size, 1500);
+  deepEqual(shape(extents), [{ offset: 0, length: 1500, room: 1500 }]);
+});
+
+test('truncate: into a hole seals the chunk before it, so that an append goes to the new end', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  master.grow(await master.openExtent(inode, at(CHUNK_BYTES_MAX)), 100);
+  master.grow(await master.openExtent(inode, at(0)), 1000);
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 1500));
+  equal((await master.openExtent(inode, APPEND)).offset, 1500);
+  equal((await master.openExtent(inode, at(1200))).limit, 1500);
+});
+
 test('write: a new chunk begins behind one that was appended off the grid, and never over it', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.create('/file');

@@ -33,7 +33,7 @@ export class FileLayout {
 
   /** The extent whose room holds the byte at `offset`. */
   around(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
-    const last = this.#lastBefore(transaction, inode, offset + 1);
+    const last = this.lastBefore(transaction, inode, offset + 1);
     return last !== undefined && last.limit > offset ? last : undefined;
   }
 
@@ -86,7 +86,7 @@ export class FileLayout {
   }
 
   /** The last extent that starts below `offset` and may reach up to it. */
-  #lastBefore(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
+  lastBefore(transaction: Transaction, inode: number, offset: number): FileExtent | undefined {
     return lastExtentIn(transaction, inode, Math.max(0, offset - this.#chunkBytes), offset);
   }
 }

@@ -91,6 +91,9 @@ export class TruncateCall {
     const handles = new Set(this.#losingExtents(transaction, id, size).map(({ handle }) => handle));
     const tail = this.#context.layout.tail(transaction, id, inode);
     if (tail !== undefined) handles.add(tail.handle);
+    // While the chunk at the new end is open, nobody here knows whether it reaches beyond it, or up to it.
+    const last = this.#context.layout.lastBefore(transaction, id, size);
+    if (last !== undefined) handles.add(last.handle);
     return [...handles].filter((handle) => transaction.chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN);
   }
 
@@ -118,9 +121,10 @@ export class TruncateCall {
         transaction.putChunk(extent.handle, { ...chunk, sealed: true });
       }
     }
-    // An end that moves away leaves a hole behind the last chunk: that must not grow into it.
-    const tail = size > inode.size ? this.#context.layout.tail(transaction, id, inode) : undefined;
-    if (tail !== undefined) {
+    // An end behind that of the last chunk leaves a hole there: the chunk must not grow into it.
+    const { layout } = this.#context;
+    const tail = size > inode.size ? layout.tail(transaction, id, inode) : layout.lastBefore(transaction, id, size);
+    if (tail !== undefined && tail.offset + tail.length < size) {
       transaction.putExtent(id, { ...tail, limit: tail.offset + tail.length });
       transaction.putChunk(tail.handle, { ...transaction.chunk(tail.handle)!, sealed: true });
     }

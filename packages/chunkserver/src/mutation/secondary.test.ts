@@ -1,12 +1,19 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, FsError } from '@cairnfs/base';
 import { type CallContext, type ChunkView, PooledBytes } from '@cairnfs/protocol';
+import { prepareView } from '../view/view-control.ts';
+import type { Primaries } from './primaries.ts';
 import { Secondaries } from './secondary.ts';
 import { MutationCluster } from './testing/mutation-cluster.ts';
 
 const RECORD_BYTES = 100;
 const handleOf = (chunk: number) => `00000000-0000-4000-8000-00000000100${chunk}`;
+
+const FIRST_VIEW: Omit<ChunkView, 'handle' | 'version'> = {
+  ...{ members: [1, 2], addresses: ['server-1:1', 'server-2:1'] },
+  ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0, lease: 1 },
+};
 
 /** A secondary of some chunks, that buffers at most 250 bytes. */
 class TestSecondary {
@@ -20,10 +27,7 @@ class TestSecondary {
   }
 
   async install(chunk: number, version: number, { fence } = { fence: false }): Promise<void> {
-    const view: ChunkView = {
-      ...{ handle: handleOf(chunk), version, members: [1, 2], addresses: ['server-1:1', 'server-2:1'] },
-      ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0, lease: 1 },
-    };
+    const view: ChunkView = { ...FIRST_VIEW, handle: handleOf(chunk), version };
     await this.until(this.secondaries.installView({ view, term: 1, fence, create: true }));
   }
 
@@ -65,6 +69,25 @@ test('view: a member that only promised the version takes it from a primary that
   await secondary.install(1, 2, { fence: true });
   equal(log.version, 2);
   equal(log.term, 1);
+});
+
+test('view: a member that missed the first one of a new chunk is made by the fence of the next', async () => {
+  const secondary = new TestSecondary();
+  await secondary.install(1, 1, { fence: true });
+  const { log } = secondary.cluster.servers[1]!.context.replicas.find(handleOf(1))!;
+  equal(log.version, 1);
+  equal(await secondary.until(secondary.stage(1, 1)), 'READY');
+});
+
+test('view: a replica that was begun and never got one is none', async () => {
+  const { cluster, secondaries } = new TestSecondary();
+  const { context } = cluster.servers[1]!;
+  const view = { ...FIRST_VIEW, handle: handleOf(1), version: 1 };
+  context.replicas.create(view);
+  await rejects(secondaries.installView({ view, term: 1, fence: true, create: false }), { kind: 'CHUNK_NOT_FOUND' });
+  const primaries = { promised() {} } as unknown as Primaries;
+  const request = { oldVersion: 1, newVersion: 2, removed: false, masterSession: 0, serverId: 2, handle: handleOf(1) };
+  await rejects(prepareView({ context, secondaries, primaries }, request), { kind: 'CHUNK_NOT_FOUND' });
 });
 
 test('early mutations: their memory is bounded over all chunks, and free again when their turn came', async () => {

@@ -114,7 +114,8 @@ export class Secondaries {
       throw new FsError('INVALID_ARGUMENT', `InstallView names no view that server ${serverId()} is a member of`);
     }
     const found = this.#context.replicas.find(view.handle);
-    if (found === undefined && !(create && view.baseSequence === 0)) throw notFound(view.handle);
+    const isThere = found !== undefined && !isUnmade(found);
+    if (!isThere && !(create && view.baseSequence === 0)) throw notFound(view.handle);
     const replica = found ?? this.#context.replicas.create(view);
     const taken = takeView(replica, { view, term, fence });
     // The state has changed by now, or `taken` is rejected; only the disk is waited for.
@@ -332,6 +333,11 @@ function missing(handle: string, sequence: number): FsError {
     'DEADLINE_EXCEEDED',
     `chunk ${handle}: those before mutation ${sequence} did not come while its caller waited`,
   );
+}
+
+/** Begun by a process that ended before the first view was durable: it never counted. */
+export function isUnmade({ log }: MutableReplica): boolean {
+  return log.version === 0;
 }
 
 export function notFound(handle: string): FsError {

@@ -18,10 +18,11 @@ export interface ViewToTake {
 export async function takeView(replica: MutableReplica, { view, term, fence }: ViewToTake): Promise<InstallViewReply> {
   const { log } = replica;
   const take = { version: view.version, term, base: view.baseSequence };
-  // The primary may know the version from a read that proved it, while this replica has only promised it: nothing was
-  // ever staged here under it, so its base is what the replica starts from.
+  // The primary may know the version from a read that proved it, or from an attempt that this server missed, while this
+  // replica has only promised it, or is just being made: nothing was ever staged here under it, so its base is what the
+  // replica starts from.
   const isPromised = view.version !== log.version && view.version === log.promisedVersion;
-  const fencesOnly = fence && !isPromised;
+  const fencesOnly = fence && !isPromised && log.version !== 0;
   if (fencesOnly) log.fence(view.version, term);
   const keepsStaged = fencesOnly || log.checkInstall(take);
   if (!keepsStaged) {

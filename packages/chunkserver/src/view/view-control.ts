@@ -8,7 +8,7 @@ import { commitReplica, dropMutations } from '../mutation/commit.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { Primaries } from '../mutation/primaries.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
-import { notFound, type Secondaries } from '../mutation/secondary.ts';
+import { isUnmade, notFound, type Secondaries } from '../mutation/secondary.ts';
 
 /**
  * Promises the new version: everything of the old one is refused from now on. The answer comes when the promise, and
@@ -28,7 +28,7 @@ export async function prepareView(
     );
   }
   const replica = context.replicas.find(handle);
-  if (replica === undefined) throw notFound(handle);
+  if (replica === undefined || isUnmade(replica)) throw notFound(handle);
   const { log } = replica;
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);

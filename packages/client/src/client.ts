@@ -50,6 +50,8 @@ export interface LocatedChunk {
   readonly handle: string;
   readonly version: number;
   readonly open: boolean;
+  /** Of mutations, up to which the chunk holds all; undefined while it is open. */
+  readonly sequence: number | undefined;
   /** The first is the primary while the chunk is open. */
   readonly replicas: readonly LocatedReplica[];
 }
@@ -517,11 +519,11 @@ export class CairnClient {
       const layout = await file.layout(0, Number.MAX_SAFE_INTEGER, this.#calls.deadline(options), true);
       const chunks = layout.segments.flatMap(({ extent, length }): LocatedChunk[] => {
         if (extent?.chunk === undefined) return [];
-        const { handle, version, open } = extent.chunk;
+        const { handle, version, open, sequence } = extent.chunk;
         const replicas = extent.chunk.replicas.map(({ serverId, address, state }) => {
           return { serverId, address, state: REPLICA_STATES[state] ?? ('unreachable' as const) };
         });
-        return [{ offset: extent.offset, length, handle, version, open, replicas }];
+        return [{ offset: extent.offset, length, handle, version, open, sequence, replicas }];
       });
       return { size: layout.size ?? 0, chunks };
     });
@@ -537,6 +539,7 @@ export class CairnClient {
         offset,
         length,
         knownLength: chunk.open ? 0 : chunk.length,
+        knownSequence: chunk.sequence,
       };
       const call = { timeoutMs: DATA_ATTEMPT_MS, signal: options.signal };
       const { data } = await this.#pool.channel(address).call(ChunkserverDataMethods.readChunk, request, call);

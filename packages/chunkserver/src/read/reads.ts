@@ -63,10 +63,11 @@ export class Reads {
   }
 
   /** @throws FsError CHUNK_NOT_FOUND, STALE_VERSION, CHECKSUM_MISMATCH */
-  #find({ handle, version, knownLength }: ReadChunkRequest): Replica {
+  #find({ handle, version, knownLength, knownSequence }: ReadChunkRequest): Replica {
     const replica = this.#options.replicas.find(handle);
     if (replica === undefined) throw notFound(handle);
-    if (!installByProof(replica, { version, knownLength })) replica.log.checkVersion(version);
+    const known = knownSequence === undefined ? { knownLength } : { sequence: knownSequence };
+    if (!installByProof(replica, { version, ...known })) replica.log.checkVersion(version);
     return replica;
   }
 

@@ -54,8 +54,8 @@ export class ReplicaReader {
     target: Uint8Array,
     deadline: Deadline,
   ): Promise<number> {
-    const { handle, version, length: knownLength, open } = extent.chunk!;
-    const request = { handle, version, offset, length: target.length, knownLength };
+    const { handle, version, length: knownLength, open, sequence: knownSequence } = extent.chunk!;
+    const request = { handle, version, offset, length: target.length, knownLength, knownSequence };
     const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
     const { message, data } = await this.#pool
       .channel(address)

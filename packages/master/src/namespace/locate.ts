@@ -86,5 +86,6 @@ export function toLocation(cluster: Cluster, handle: string, chunk: Chunk): Chun
     })),
     length: chunk.length,
     open: chunk.state === ChunkState.CHUNK_STATE_OPEN,
+    sequence: chunk.state === ChunkState.CHUNK_STATE_OPEN ? undefined : chunk.sequence,
   };
 }

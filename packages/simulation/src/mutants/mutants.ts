@@ -187,8 +187,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/read/reads.ts`,
-        from: 'if (!installByProof(replica, { version, knownLength })) replica.log.checkVersion(version);',
-        to: 'installByProof(replica, { version, knownLength });',
+        from: 'if (!installByProof(replica, { version, ...known })) replica.log.checkVersion(version);',
+        to: 'installByProof(replica, { version, ...known });',
       },
       {
         file: `${CHUNKSERVER}/read/reads.ts`,

@@ -120,6 +120,11 @@ export interface ReadChunkRequest {
   length: number;
   /** The length the master told; bytes below it are committed. */
   knownLength: number;
+  /**
+   * The sequence number the master told with it. A replica that has only promised the version knows from it what of its
+   * staging the version holds; without it the length has to tell, which it cannot after overwrites.
+   */
+  knownSequence?: number | undefined;
 }
 
 export interface ReadChunkReply {
@@ -1235,7 +1240,7 @@ export const MutateReply: MessageFns<MutateReply> = {
 };
 
 function createBaseReadChunkRequest(): ReadChunkRequest {
-  return { handle: "", version: 0, offset: 0, length: 0, knownLength: 0 };
+  return { handle: "", version: 0, offset: 0, length: 0, knownLength: 0, knownSequence: undefined };
 }
 
 export const ReadChunkRequest: MessageFns<ReadChunkRequest> = {
@@ -1254,6 +1259,9 @@ export const ReadChunkRequest: MessageFns<ReadChunkRequest> = {
     }
     if (message.knownLength !== 0) {
       writer.uint32(40).uint64(message.knownLength);
+    }
+    if (message.knownSequence !== undefined) {
+      writer.uint32(48).uint64(message.knownSequence);
     }
     return writer;
   },
@@ -1311,6 +1319,14 @@ export const ReadChunkRequest: MessageFns<ReadChunkRequest> = {
             message.knownLength = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.knownSequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1333,6 +1349,7 @@ export const ReadChunkRequest: MessageFns<ReadChunkRequest> = {
     message.offset = object.offset ?? 0;
     message.length = object.length ?? 0;
     message.knownLength = object.knownLength ?? 0;
+    message.knownSequence = object.knownSequence ?? undefined;
     return message;
   },
 };

@@ -115,6 +115,8 @@ export interface ChunkLocation {
   length: number;
   /** Open: under a lease, may be growing. Otherwise `length` is exact. */
   open: boolean;
+  /** Of one that is not open: everything up to this mutation is committed, and nothing else. For ReadChunk.known_sequence. */
+  sequence?: number | undefined;
 }
 
 /** A run of a file held by one chunk. Ranges between extents are holes and read as zeros. */
@@ -702,7 +704,7 @@ export const ReplicaLocation: MessageFns<ReplicaLocation> = {
 };
 
 function createBaseChunkLocation(): ChunkLocation {
-  return { handle: "", version: 0, replicas: [], length: 0, open: false };
+  return { handle: "", version: 0, replicas: [], length: 0, open: false, sequence: undefined };
 }
 
 export const ChunkLocation: MessageFns<ChunkLocation> = {
@@ -721,6 +723,9 @@ export const ChunkLocation: MessageFns<ChunkLocation> = {
     }
     if (message.open !== false) {
       writer.uint32(40).bool(message.open);
+    }
+    if (message.sequence !== undefined) {
+      writer.uint32(48).uint64(message.sequence);
     }
     return writer;
   },
@@ -778,6 +783,14 @@ export const ChunkLocation: MessageFns<ChunkLocation> = {
             message.open = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -800,6 +813,7 @@ export const ChunkLocation: MessageFns<ChunkLocation> = {
     message.replicas = object.replicas?.map((e) => ReplicaLocation.fromPartial(e)) || [];
     message.length = object.length ?? 0;
     message.open = object.open ?? false;
+    message.sequence = object.sequence ?? undefined;
     return message;
   },
 };

@@ -101,9 +101,15 @@ export const RECOVERED_AT_ONCE = 32;
 export const REPAIR_INTERVAL_MS = 500;
 /** Chunks found below their goal and waiting; the scans find the others later. */
 export const REPAIR_QUEUE_MAX = 10_000;
-/** Keys looked at in one step of a scan: well under 10 ms. */
+/** Keys looked at in one step of a scan, each in an event of its own: about 10 ms. */
 export const REPAIR_SCAN_STEP = 1000;
 export const CLONES_AT_ONCE = 8;
+/** In a large cluster there is one at once for so many servers, so that a lost one is replaced as fast as in a small one. */
+export const SERVERS_PER_CLONE = 8;
+/** Each costs the master two decisions and some calls, about 3 ms. */
+export const CLONES_AT_ONCE_MAX = 128;
+/** Copies begun in one event: each chooses a target among all servers. */
+export const CLONES_BEGUN_AT_ONCE = 8;
 /** As source and target together. */
 export const CLONES_PER_SERVER = 4;
 /** A full chunk over a slow disk and network: 64 MiB at about 1 MiB/s. */

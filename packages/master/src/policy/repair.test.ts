@@ -132,3 +132,28 @@ test('garbage: a server that told an earlier master is asked, and the chunk forg
   await cluster.simulation.runFor(20_000);
   assert.equal(cluster.chunk(HANDLE), undefined);
 });
+
+test('repair: of the chunks of lost servers, those with one copy left come first', async () => {
+  const cluster = await TestCluster.start(6);
+  const handle = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+  for (let index = 1; index <= 60; index += 1) {
+    await cluster.putChunk(handle(index), { length: 10, members: index === 60 ? [1, 2, 3] : [1, 3, 4] });
+  }
+  cluster.parts.start();
+  cluster.cutOff(1);
+  cluster.cutOff(2);
+  const isBack = (index: number) => {
+    const members = cluster.chunk(handle(index))!.members;
+    return members.length >= 2 && !members.includes(1) && !members.includes(2);
+  };
+  const backWhenFirst: number[] = [];
+  await cluster.simulation.runUntil(() => {
+    if (isBack(60)) for (let index = 1; index < 60; index += 1) if (isBack(index)) backWhenFirst.push(index);
+    return isBack(60);
+  });
+  assert.ok(backWhenFirst.length <= 8, `${backWhenFirst.length} chunks with two copies were copied before`);
+  await cluster.simulation.runFor(30_000);
+  for (let index = 1; index <= 60; index += 1) {
+    assert.equal(cluster.chunk(handle(index))!.members.filter((member) => member > 2).length, 3, `chunk ${index}`);
+  }
+});

@@ -13,11 +13,14 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import {
   CLONE_TIMEOUT_MS,
   CLONES_AT_ONCE,
+  CLONES_AT_ONCE_MAX,
+  CLONES_BEGUN_AT_ONCE,
   CLONES_PER_SERVER,
   REPAIR_INTERVAL_MS,
   REPAIR_PAUSE_AFTER_FAILURE_MS,
   REPAIR_QUEUE_MAX,
   REPAIR_SCAN_STEP,
+  SERVERS_PER_CLONE,
 } from '../limits.ts';
 import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
 import type { ViewChanges } from '../views/view-change.ts';
@@ -45,6 +48,9 @@ export class Repair {
   /** Where the scan of each dead server's chunks has got to; done when it is at the end. */
   readonly #deadCursors = new Map<number, string>();
   #belowCursor: string = belowGoalRange.start;
+  /** The queue as it was last put in order, most copies first: its end is the next. */
+  #byNeed: string[] = [];
+  #isStopped = false;
   #copiedCount = 0;
   #copiedBytes = 0;
   #failedCount = 0;
@@ -59,12 +65,12 @@ export class Repair {
 
   start(): void {
     this.#timer = this.#context.seams.clock.after(REPAIR_INTERVAL_MS, () => {
-      this.#tick();
-      this.start();
+      this.#round();
     });
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 
@@ -86,16 +92,49 @@ export class Repair {
     return this.#failedCount;
   }
 
-  #tick(): void {
-    if (this.#parts.safeMode.isActive) return;
-    this.#scanBelowGoal();
-    this.#scanDead();
-    this.#review();
-    const byNeed = [...this.#queue].sort(([, a], [, b]) => a - b);
-    for (const [handle] of byNeed) {
-      if (this.#copying.size >= CLONES_AT_ONCE) break;
-      if ((this.#notBeforeMs.get(handle) ?? 0) > this.#context.seams.clock.nowMs()) continue;
+  #round(): void {
+    if (this.#parts.safeMode.isActive) {
+      this.start();
+      return;
+    }
+    const scans = [...this.#parts.servers.all].map(({ id }) => id).filter((id) => this.#isToScan(id));
+    this.#perform([
+      () => this.#scanBelowGoal(),
+      ...scans.map((id) => () => this.#scanDead(id)),
+      () => this.#review(),
+      () => this.#putInOrder(),
+      () => this.#beginCopies(),
+      () => this.start(),
+    ]);
+  }
+
+  /** Each step in an event of its own: together they would hold up who waits for an answer. */
+  #perform([step, ...rest]: readonly (() => void)[]): void {
+    if (step === undefined || this.#isStopped) return;
+    step();
+    if (rest.length > 0) this.#context.seams.clock.soon(() => this.#perform(rest));
+  }
+
+  #putInOrder(): void {
+    this.#byNeed = [...this.#queue].sort(([, a], [, b]) => b - a).map(([handle]) => handle);
+  }
+
+  /** As many as there may be at once, those with the fewest copies first. */
+  #beginCopies(): void {
+    const { clock } = this.#context.seams;
+    const { safeMode, servers } = this.#parts;
+    if (this.#isStopped || safeMode.isActive) return;
+    const fair = Math.min(CLONES_AT_ONCE_MAX, Math.floor(servers.count / SERVERS_PER_CLONE));
+    const most = Math.max(CLONES_AT_ONCE, fair);
+    for (let triedCount = 0; this.#copying.size < most; ) {
+      const handle = this.#byNeed.pop();
+      if (handle === undefined) return;
+      if (!this.#queue.has(handle) || (this.#notBeforeMs.get(handle) ?? 0) > clock.nowMs()) continue;
       this.#begin(handle);
+      triedCount += 1;
+      if (triedCount < CLONES_BEGUN_AT_ONCE) continue;
+      clock.soon(() => this.#beginCopies());
+      return;
     }
   }
 
@@ -107,20 +146,20 @@ export class Repair {
     this.#belowCursor = entries.length < REPAIR_SCAN_STEP ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
   }
 
-  /** A bounded step along the chunks of each dead server. */
-  #scanDead(): void {
+  #isToScan(server: number): boolean {
+    if (this.#parts.servers.isDead(server)) return true;
+    this.#deadCursors.delete(server);
+    return false;
+  }
+
+  /** A bounded step along the chunks of a dead server. */
+  #scanDead(server: number): void {
     const transaction = this.#context.decisions.read();
-    for (const { id } of this.#parts.servers.all) {
-      if (!this.#parts.servers.isDead(id)) {
-        this.#deadCursors.delete(id);
-        continue;
-      }
-      const { start, end } = memberRange(id);
-      const cursor = this.#deadCursors.get(id) ?? start;
-      const entries = transaction.range({ start: cursor, end }, REPAIR_SCAN_STEP);
-      for (const { key } of entries) this.#enqueue(handleOfMemberKey(key));
-      this.#deadCursors.set(id, entries.length < REPAIR_SCAN_STEP ? start : `${entries.at(-1)!.key}\0`);
-    }
+    const { start, end } = memberRange(server);
+    const cursor = this.#deadCursors.get(server) ?? start;
+    const entries = transaction.range({ start: cursor, end }, REPAIR_SCAN_STEP);
+    for (const { key } of entries) this.#enqueue(handleOfMemberKey(key));
+    this.#deadCursors.set(server, entries.length < REPAIR_SCAN_STEP ? start : `${entries.at(-1)!.key}\0`);
   }
 
   /** Forgets what healed by itself: a server came back. */
@@ -187,6 +226,7 @@ export class Repair {
         this.#addLoad(source, -1);
         this.#addLoad(target, -1);
         this.#enqueue(handle);
+        this.#beginCopies();
       });
   }
 

@@ -12,7 +12,7 @@ const SERVERS_PER_RACK = 25;
 /** Files are of so many chunks, 4 GiB. */
 const CHUNKS_PER_FILE = 64;
 const FILES_PER_DIRECTORY = 1000;
-const UPLOADS_AT_ONCE = 16;
+const CLIENTS = 8;
 const OVERLOAD_PAUSE_MS = 100;
 const CALL_TIMEOUT_MS = 60_000;
 /** Nobody reads the trace of so many servers. */
@@ -36,7 +36,8 @@ export class ScaleCluster {
   readonly handles: string[] = [];
   readonly #options: ScaleOptions;
   readonly #config: MasterConfig;
-  readonly #channel: RpcChannel;
+  /** Of as many clients, each with a connection of its own. */
+  readonly #channels: RpcChannel[] = [];
   readonly #byId = new Map<number, ScaleChunkserver>();
   #master: Master | undefined;
   #store: StandingStore | undefined;
@@ -45,7 +46,10 @@ export class ScaleCluster {
     this.#options = options;
     this.simulation = new Simulation({ seed: options.seed, traceEntriesMax: TRACE_ENTRIES_MAX });
     this.#config = { ...MASTER_DEFAULTS, listen: MASTER_ADDRESS, directory: 'data' };
-    this.#channel = createRpcPool(this.simulation.host('client').start()).channel(MASTER_ADDRESS);
+    for (let index = 1; index <= CLIENTS; index += 1) {
+      const pool = createRpcPool(this.simulation.host(`client${index}`).start());
+      this.#channels.push(pool.channel(MASTER_ADDRESS));
+    }
   }
 
   /** Resolves when the master's port is open; what it waits for then is for `isReady`. */
@@ -101,21 +105,20 @@ export class ScaleCluster {
     const { chunks } = this.#options;
     let begun = 0;
     let fileCount = 0;
-    const worker = async () => {
+    const worker = async (channel: RpcChannel) => {
       while (begun < chunks) {
         const count = Math.min(CHUNKS_PER_FILE, chunks - begun);
         begun += count;
         fileCount += 1;
-        await this.#upload(`/d${Math.floor(fileCount / FILES_PER_DIRECTORY)}/f${fileCount}`, count);
+        await this.#upload(channel, `/d${Math.floor(fileCount / FILES_PER_DIRECTORY)}/f${fileCount}`, count);
         progress(this.handles.length);
       }
     };
-    const workers = Array.from({ length: UPLOADS_AT_ONCE }, worker);
-    await this.simulation.run(Promise.all(workers), Number.POSITIVE_INFINITY);
+    await this.simulation.run(Promise.all(this.#channels.map(worker)), Number.POSITIVE_INFINITY);
   }
 
   status() {
-    return this.simulation.run(this.#call(MasterMethods.getClusterStatus, {}));
+    return this.simulation.run(this.#call(this.#channels[0]!, MasterMethods.getClusterStatus, {}));
   }
 
   /** A chunkserver is gone for good, without a word. */
@@ -125,10 +128,10 @@ export class ScaleCluster {
     this.#byId.delete(server.id);
   }
 
-  async #upload(path: string, chunkCount: number): Promise<void> {
+  async #upload(channel: RpcChannel, path: string, chunkCount: number): Promise<void> {
     const wish = { mode: 0, owner: '', group: '', replication: 0, makeParents: true, operation: undefined };
     const begin = { path, create: CreateMode.CREATE_MODE_EXCLUSIVE, ...wish, chunkCount };
-    const { uploadId, chunks, chunkBytes } = await this.#call(MasterMethods.beginUpload, begin);
+    const { uploadId, chunks, chunkBytes } = await this.#call(channel, MasterMethods.beginUpload, begin);
     const length = chunkBytes || this.#config.chunkBytes;
     for (const { handle, version, replicas } of chunks) {
       for (const { serverId } of replicas) this.#byId.get(serverId)!.store(handle, version);
@@ -136,14 +139,14 @@ export class ScaleCluster {
     }
     const placed = chunks.map(({ handle }, index) => ({ handle, length, offset: index * length }));
     const confirm = { uploadId, chunks: placed, modifiedMs: 0, xattrs: {}, size: 0, operation: undefined };
-    await this.#call(MasterMethods.confirmUpload, confirm);
+    await this.#call(channel, MasterMethods.confirmUpload, confirm);
   }
 
   /** Patient with a master that has more to write than its disk takes. */
-  async #call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q): Promise<S> {
+  async #call<Q, S>(channel: RpcChannel, method: Method<Q, S> & { stream: 'none' }, request: Q): Promise<S> {
     for (;;) {
       try {
-        return (await this.#channel.call(method, request, { timeoutMs: CALL_TIMEOUT_MS })).message;
+        return (await channel.call(method, request, { timeoutMs: CALL_TIMEOUT_MS })).message;
       } catch (error) {
         if (!isFsError(error, 'OVERLOADED')) throw error;
         await this.simulation.clock.sleep(OVERLOAD_PAUSE_MS);

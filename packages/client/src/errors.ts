@@ -55,7 +55,7 @@ export async function ofOpened<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The caller's own wish, not a failure. */
+/** The caller's own wish, not a failure: `abort()`, or the end of `AbortSignal.timeout()`. */
 function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }

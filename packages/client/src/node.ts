@@ -1,6 +1,6 @@
 /** The SDK on Node: real time, randomness and sockets, Node's streams, local files. */
 import type { Readable, Writable } from 'node:stream';
-import type { Log } from '@cairnfs/base';
+import { FsError, type Log, parseAddress } from '@cairnfs/base';
 import { RuntimeClock, RuntimeNetwork, RuntimeRandom } from '@cairnfs/runtime';
 import { CairnClient as PortableClient } from './client.ts';
 import { downloadTree, type TransferOptions, type TransferResult, uploadTree } from './local/node-transfer.ts';
@@ -16,8 +16,12 @@ const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 
 export class CairnClient extends PortableClient {
   /** Bytes `start` to `end`, both inclusive, as in `node:fs`. */
-  createReadStream(path: string, options: CallOptions & { start?: number; end?: number } = {}): Readable {
-    return readableOf(this.readPieces(path, options));
+  createReadStream(
+    path: string,
+    { encoding, ...options }: CallOptions & { start?: number; end?: number; encoding?: BufferEncoding } = {},
+  ): Readable {
+    const stream = readableOf(this.readPieces(path, options));
+    return encoding === undefined ? stream : stream.setEncoding(encoding);
   }
 
   /** The file appears, or is replaced, when the stream finishes. */
@@ -36,9 +40,13 @@ export class CairnClient extends PortableClient {
   }
 }
 
-/** Connects when first used; `close` ends the connections. */
+/** Connects when first used; `close` ends the connections. @throws INVALID_ARGUMENT for a master that is no `host:port` */
 export async function connect(options: ClientOptions & { log?: Log }): Promise<CairnClient> {
   const { log = SILENT, ...rest } = options;
+  if (!Array.isArray(rest.masters)) {
+    throw new FsError('INVALID_ARGUMENT', "the masters are a list: connect({ masters: ['127.0.0.1:9000'] })");
+  }
+  for (const master of rest.masters) parseAddress(master);
   return new CairnClient(
     { clock: new RuntimeClock(), random: new RuntimeRandom(), network: new RuntimeNetwork(), log },
     rest,

@@ -47,7 +47,8 @@ export class Deadline {
 
   #exceeded(reason: unknown): FsError {
     const why = reason instanceof Error ? `: ${reason.message}` : '';
-    const message = `gave up after ${Math.round(this.#allowedMs / 1000)} s${why}`;
+    const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
+    const message = `gave up after ${allowed}${why}`;
     const kind =
       reason instanceof FsError && reason.kind === 'CONNECTION_REFUSED' ? 'CONNECTION_REFUSED' : 'DEADLINE_EXCEEDED';
     return new FsError(kind, message, reason === undefined ? {} : { cause: reason });

@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import { describeFailure, exitCodeOf, UsageError } from './failure.ts';
+import { describeFailure, describeServerFailure, exitCodeOf, UsageError } from './failure.ts';
 
 test('failure: one line of cause, object and what to do', () => {
   const error = new FsError('NOT_EMPTY', "ENOTEMPTY: directory not empty, rm '/d'\nand more");
@@ -17,4 +17,10 @@ test('failure: wrong usage is told apart from what failed', () => {
 
 test('failure: what a path holds cannot move the cursor', () => {
   equal(describeFailure(new Error("no '/a\x1b[31m'")), "no '/a\\x1b[31m'");
+});
+
+test('failure: a server that refuses to run names the word to look up', () => {
+  equal(describeServerFailure(new FsError('DAMAGED', 'the journal is cut')), 'DAMAGED: the journal is cut');
+  equal(describeServerFailure(Object.assign(new Error('locked'), { code: 'EBUSY' })), 'EBUSY: locked');
+  equal(describeServerFailure(new Error('plain')), 'plain');
 });

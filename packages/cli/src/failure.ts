@@ -29,6 +29,16 @@ export function describeFailure(error: unknown): string {
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
 }
 
+/** The words under which docs/operations.md tells what to do. */
+const REFUSALS: readonly string[] = ['DAMAGED', 'CLUSTER_MISMATCH', 'EBUSY'];
+
+/** The line with which a server ends that refuses to run. */
+export function describeServerFailure(error: unknown): string {
+  const { kind = '', code = '' } = error as { kind?: string; code?: string };
+  const word = REFUSALS.find((refusal) => refusal === kind || refusal === code);
+  return word === undefined ? describeFailure(error) : `${word}: ${describeFailure(error)}`;
+}
+
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

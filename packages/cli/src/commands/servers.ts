@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 import type { ServerFlags } from '../config/settings.ts';
 import { EXIT_FAILED } from '../exit-codes.ts';
-import { describeFailure } from '../failure.ts';
+import { describeServerFailure } from '../failure.ts';
 import { prepareEngine } from '../serve/engine.ts';
 import { endOfLife } from '../serve/lifetime.ts';
 import { wholeNumber } from './options.ts';
@@ -90,11 +90,11 @@ export function chunkserverCommand(): Command {
 function serverCommand(role: string, examples: readonly string[]): Command {
   return new Command(role)
     .option('--config <file>', `TOML or YAML; "cairn config example ${role}" prints one`)
-    .option('--set <key=value>', 'one key above file and environment; repeatable', collectSetting, {})
+    .option('--set <key=value>', 'one key above file and environment; repeatable', collectSetting)
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
 }
 
-function collectSetting(entry: string, collected: Record<string, string>): Record<string, string> {
+function collectSetting(entry: string, collected: Record<string, string> = {}): Record<string, string> {
   const at = entry.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('expected key=value.');
   return { ...collected, [entry.slice(0, at)]: entry.slice(at + 1) };
@@ -105,7 +105,7 @@ async function ending(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    process.stderr.write(`cairn: ${describeFailure(error)}\n`);
+    process.stderr.write(`cairn: ${describeServerFailure(error)}\n`);
     process.exitCode = EXIT_FAILED;
   }
 }

@@ -35,6 +35,8 @@ export class Journal {
   #nextNumber: number;
   #queuedBytes = 0;
   #isWriting = false;
+  /** The writes of batches under way. */
+  #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
   #isClosing = false;
   #preparing: Promise<void> | undefined;
@@ -101,7 +103,9 @@ export class Journal {
     this.#end = { sequence, checksum };
     if (!this.#isWriting) {
       this.#isWriting = true;
-      this.#options.clock.soon(() => void this.#writeBatches());
+      this.#options.clock.soon(() => {
+        this.#writing = this.#writeBatches();
+      });
     }
     this.#prepareAhead();
     return this.#end;
@@ -133,6 +137,7 @@ export class Journal {
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#preparing;
+    await this.#writing; // also when it has failed otherwise: a descriptor closed under a write may be another file's by then
     for (const { file } of this.#sealed) await file?.close();
     for (const { file } of this.#ready) await file.close();
     await this.#current?.file.close();

@@ -343,3 +343,44 @@ test('ledger: bytes of an earlier segment of the same number and time do not con
   recent.content(path).set(old.content(path).subarray(from), from);
   assert.equal((await openOn(recent)).lastSequence, 1);
 });
+
+test('ledger: no file of a journal that failed is closed under a write', async () => {
+  const disk = new CrashDisk();
+  const open = disk.open.bind(disk);
+  let letGo = () => {};
+  let isGated = false;
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const closedUnderWrite: string[] = [];
+  disk.open = async (path, mode) => {
+    const file = await open(path, mode);
+    const write = file.write.bind(file);
+    const close = file.close.bind(file);
+    let writing = 0;
+    file.write = async (position, buffers) => {
+      writing += 1;
+      try {
+        if (isGated && path.endsWith('.journal')) await gate;
+        await write(position, buffers);
+      } finally {
+        writing -= 1;
+      }
+    };
+    file.close = async () => {
+      if (writing > 0) closedUnderWrite.push(path);
+      await close();
+    };
+    return file;
+  };
+  const ledger = await openOn(disk);
+  isGated = true;
+  disk.fault = { operation: 'write', path: /preparing/, code: 'EIO' };
+  ledger.append(bytes('a'), new Uint8Array(3_200));
+  assert.match((await ledger.failed).message, /failed and takes no more records/);
+  const closing = ledger.close();
+  await turns();
+  letGo();
+  await closing;
+  assert.deepEqual(closedUnderWrite, []);
+});

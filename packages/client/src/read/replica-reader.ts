@@ -54,7 +54,7 @@ export class ReplicaReader {
     target: Uint8Array,
     deadline: Deadline,
   ): Promise<number> {
-    const { handle, version, length: knownLength, open, sequence: knownSequence } = extent.chunk!;
+    const { handle, version, length: knownLength, sequence: knownSequence } = extent.chunk!;
     const request = { handle, version, offset, length: target.length, knownLength, knownSequence };
     const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
     const { message, data } = await this.#pool
@@ -62,7 +62,8 @@ export class ReplicaReader {
       .call(ChunkserverDataMethods.readChunk, request, options);
     try {
       const length = data?.bytes.length ?? 0;
-      const isShort = length < target.length && !open && offset + length < knownLength;
+      // Also an open chunk has all that it was known to have.
+      const isShort = length < target.length && offset + length < knownLength;
       if (length !== message.length || length > target.length || isShort) {
         const wanted = `${target.length} bytes at ${offset}`;
         throw new FsError('CHECKSUM_MISMATCH', `${address} answered ${length} bytes of chunk ${handle} for ${wanted}`);

@@ -44,6 +44,13 @@ export interface ReplicaShell {
   readonly movedToFile: (replica: Replica) => void;
 }
 
+/** A record that the journal refused for the moment. */
+interface Deferred {
+  readonly kind: RecordKind;
+  readonly durable: () => void;
+  readonly appended: () => void;
+}
+
 export class Replica implements MutableReplica {
   readonly handle: string;
   readonly store: DiskStore;
@@ -73,7 +80,7 @@ export class Replica implements MutableReplica {
   #visibleLength: number;
   /** Records waiting for their durability, and those the journal refused for the moment. */
   #journalling = 0;
-  #refused: { kind: RecordKind; durable: () => void }[] = [];
+  #refused: Deferred[] = [];
   #touchedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @throws FsError DAMAGED  its entries in the index are not what was put there. */
@@ -227,11 +234,14 @@ export class Replica implements MutableReplica {
 
   /** In a chunk file the bytes above stay where they are, summed and invisible, until mutations cover them. */
   applyCut(length: number): void {
-    this.#journal({ $case: 'cut', value: { length } }, () => {});
+    // What the index holds is as long as before until it takes the record.
+    const appended = (): void => {
+      const { summedLength, summedSequence, settledSequence, isInFile } = this;
+      this.refresh({ summedLength: isInFile ? summedLength : length, summedSequence, settledSequence, isInFile });
+    };
+    this.#journal({ $case: 'cut', value: { length } }, () => {}, appended);
     this.#shell.grew(this, length - this.#visibleLength);
     this.#visibleLength = length;
-    const { summedLength, summedSequence, settledSequence, isInFile } = this;
-    this.refresh({ summedLength: isInFile ? summedLength : length, summedSequence, settledSequence, isInFile });
     this.#shell.changed(this);
   }
 
@@ -250,17 +260,18 @@ export class Replica implements MutableReplica {
   }
 
   /** As `#append`, for what may not be refused: tried again until the journal takes it, in order. */
-  #journal(kind: RecordKind, durable: () => void): void {
+  #journal(kind: RecordKind, durable: () => void, appended: () => void = () => {}): void {
     if (this.#refused.length > 0) {
-      this.#refused.push({ kind, durable });
+      this.#refused.push({ kind, durable, appended });
       return;
     }
     try {
       this.#append(kind, durable);
+      appended();
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       if (this.isGone || this.store.failure !== undefined || error.kind === 'DISK_FAILED') return;
-      this.#refused.push({ kind, durable });
+      this.#refused.push({ kind, durable, appended });
       this.#shell.clock.after(JOURNAL_RETRY_MS, () => this.#retry());
     }
   }
@@ -268,7 +279,7 @@ export class Replica implements MutableReplica {
   #retry(): void {
     const refused = this.#refused;
     this.#refused = [];
-    for (const { kind, durable } of refused) this.#journal(kind, durable);
+    for (const { kind, durable, appended } of refused) this.#journal(kind, durable, appended);
   }
 
   #append(kind: RecordKind, durable: () => void, data?: Uint8Array): void {

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import { UPLOADS_MAX } from '../limits.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
@@ -145,4 +146,25 @@ test('uploads: a view taken while the last sync becomes durable keeps its replic
   await disk.run(() => late);
   equal(disk.replicas.find(HANDLE), replica);
   deepEqual(disk.replicas.useOf(store!), { usedBytes: 256 * KiB, replicaCount: 1, inFileCount: 1 });
+});
+
+test('uploads: one that is cut while the journal takes nothing is not taken for damaged', async () => {
+  const parts = await TestParts.start(10);
+  const { disk } = parts;
+  const [store] = disk.replicas.stores;
+  const bytes = disk.simulation.random.bytes(1_000);
+  await disk.run(() => parts.frame({ handle: HANDLE, offset: 0, bytes, sync: true }));
+  const replica = disk.replicas.find(HANDLE)!;
+  const append = store!.append.bind(store);
+  store!.append = () => {
+    throw new FsError('OVERLOADED', 'the journal prepares its next segment');
+  };
+  replica.log.cut(300);
+  replica.applyCut(300);
+  deepEqual(Buffer.from(await disk.content(replica)), Buffer.from(bytes.subarray(0, 300)));
+  store!.append = append;
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  deepEqual(Buffer.from(await disk.content(replica)), Buffer.from(bytes.subarray(0, 300)));
+  await disk.crash('lose');
+  deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes.subarray(0, 300)));
 });

@@ -23,6 +23,8 @@ const HEAL_LIMIT_MS = 240_000;
 const HANG_MARGIN_MS = 2000;
 const FINAL_PATIENCE_MS = 60_000;
 const POLL_MS = 250;
+/** Until a heartbeat has told the master of a damaged copy. */
+const DAMAGE_REPORTED_MS = 3000;
 
 /** Shorter than in production, so that a minute of virtual time holds several of each. */
 const MASTER_SETTINGS = {
@@ -154,7 +156,14 @@ class Run {
       if (this.#violations.length > 0) return;
       await simulation.clock.sleep(POLL_MS);
     }
-    const wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    const paths = Array.from({ length: this.#schedule.shape.files }, (_, file) => filePath(file));
+    let wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    if (wrong === undefined) {
+      // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
+      await auditReplicas(admin, paths);
+      await simulation.clock.sleep(DAMAGE_REPORTED_MS);
+      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    }
     if (wrong !== undefined) {
       this.#violations.push({
         check: 'heal',
@@ -163,7 +172,6 @@ class Run {
       });
     }
     await this.#readAll(admin);
-    const paths = Array.from({ length: this.#schedule.shape.files }, (_, file) => filePath(file));
     this.#audit = await auditReplicas(admin, paths);
   }
 

@@ -62,3 +62,9 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     match(err, expected);
   }
 });
+
+test('server: without --set, the configuration says what is missing', async () => {
+  const { code, err } = await run('master');
+  equal(code, 1);
+  match(err, /^cairn: configuration: data = \(missing\): expected a folder\n$/);
+});

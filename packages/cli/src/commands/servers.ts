@@ -90,11 +90,15 @@ export function chunkserverCommand(): Command {
 function serverCommand(role: string, examples: readonly string[]): Command {
   return new Command(role)
     .option('--config <file>', `TOML or YAML; "cairn config example ${role}" prints one`)
-    .option('--set <key=value>', 'one key above file and environment; repeatable', collectSetting)
+    .addOption(
+      new Option('--set <key=value>', 'one key above file and environment; repeatable')
+        .default({}, 'none')
+        .argParser(collectSetting),
+    )
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
 }
 
-function collectSetting(entry: string, collected: Record<string, string> = {}): Record<string, string> {
+function collectSetting(entry: string, collected: Record<string, string>): Record<string, string> {
   const at = entry.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('expected key=value.');
   return { ...collected, [entry.slice(0, at)]: entry.slice(at + 1) };

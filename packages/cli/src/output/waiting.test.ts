@@ -1,9 +1,10 @@
 import { deepEqual, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
+import type { ClusterStatus } from '@cairnfs/client';
 import { tellWhenMasterIsSilent } from './waiting.ts';
 
-async function told(answer: () => Promise<never>): Promise<string[]> {
+async function told(answer: () => Promise<ClusterStatus>): Promise<string[]> {
   const lines: string[] = [];
   let end: () => void = () => undefined;
   await new Promise<void>((asked) => {
@@ -30,4 +31,12 @@ test('waiting: a master that answers slowly is no reason to say anything', async
     throw new FsError('DEADLINE_EXCEEDED', 'gave up after 2 s');
   };
   deepEqual(await told(slow), []);
+});
+
+test('waiting: a cluster that takes no writes is told, one that does is not', async () => {
+  const status = (part: Partial<ClusterStatus>) => async () =>
+    ({ writable: true, safeMode: false, safeModeReason: '', ...part }) as ClusterStatus;
+  match((await told(status({ writable: false }))).join(), /too few chunkservers/);
+  match((await told(status({ safeMode: true, safeModeReason: '1 of 3' }))).join(), /safe mode \(1 of 3\)/);
+  deepEqual(await told(status({})), []);
 });

@@ -17,11 +17,19 @@ export function tellWhenMasterIsSilent(
 ): () => void {
   const ended = new AbortController();
   const timer = setTimeout(() => {
-    client.clusterStatus({ timeoutMs: ASK_TIMEOUT_MS, signal: ended.signal }).catch((error: unknown) => {
-      if (ended.signal.aborted || !isFsError(error, 'CONNECTION_REFUSED')) return;
-      const why = error.cause instanceof Error ? error.cause.message : error.message;
-      tell(`cairn: ${why}; trying for ${formatDuration(timeoutMs)} in all (--timeout)\n`);
-    });
+    const say = (why: string) => {
+      if (!ended.signal.aborted) tell(`cairn: ${why}; trying for ${formatDuration(timeoutMs)} in all (--timeout)\n`);
+    };
+    client.clusterStatus({ timeoutMs: ASK_TIMEOUT_MS, signal: ended.signal }).then(
+      ({ writable, safeMode, safeModeReason }) => {
+        if (safeMode) say(`the master is in safe mode (${safeModeReason}): what writes must wait`);
+        else if (!writable) say('too few chunkservers for the minimum of copies: what writes must wait');
+      },
+      (error: unknown) => {
+        if (!isFsError(error, 'CONNECTION_REFUSED')) return;
+        say(error.cause instanceof Error ? error.cause.message : error.message);
+      },
+    );
   }, askAfterMs);
   return () => {
     clearTimeout(timer);

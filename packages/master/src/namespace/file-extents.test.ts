@@ -213,6 +213,19 @@ test('truncate: longer leaves a hole that the last chunk does not grow into', as
   );
 });
 
+test('append: behind a chunk in the hole at the end of the file, not into it', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 5000));
+  master.grow(await master.openExtent(inode, at(1000)), 100);
+  equal((await master.append(inode, 7)).offset, 5000);
+  equal(await master.size(inode), 5007);
+  const between = await master.openExtent(inode, at(4000));
+  deepEqual([between.offset, between.limit], [1100, 5000]);
+  equal((await master.append(inode, 3)).offset, 5000);
+  equal(await master.size(inode), 5010);
+});
+
 test('size: of a file being written is what its primary has committed; when that is gone, what the others agree on', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.create('/log');

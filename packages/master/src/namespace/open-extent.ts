@@ -88,6 +88,8 @@ export class OpenExtentCall {
     const tail = this.#context.layout.tail(transaction, found.id, found.inode);
     const chunk = tail === undefined ? undefined : transaction.chunk(tail.handle);
     if (tail !== undefined && chunk !== undefined && !chunk.sealed) {
+      // It was put into the hole at the end of a file that a truncation had made longer: the end lies behind it.
+      if (tail.offset + tail.length < found.inode.size) return { kind: 'seal', handle: tail.handle };
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail, isFinal: false };
       const isWhole = chunk.length === tail.length && tail.offset + tail.length === found.inode.size;
       if (isWhole && tail.limit > found.inode.size) {

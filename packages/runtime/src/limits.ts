@@ -8,12 +8,6 @@ import { KiB, MiB } from '@cairnfs/base';
  * do not come this way.
  */
 export const SYNC_WRITE_BYTES_MAX = 64 * KiB;
-/** A sync of so few bytes may be done on the spot, if the file's device is quick (disk/sync-pace.ts). */
-export const QUICK_SYNC_BYTES_MAX = 64 * KiB;
-/** Longer than this the event loop does not wait for a sync, as far as those before it tell. */
-export const QUICK_SYNC_MS_MAX = 1;
-/** Syncs so quick that come before one on the spot. */
-export const QUICK_SYNCS_IN_ROW = 8;
 /** Bulk accesses shorter than this take the page cache: the device's latency counts for more than a copy. */
 export const DIRECT_BYTES_MIN = 256 * KiB;
 /** Direct accesses start and end at multiples of it: the logical block of any disk in use. */

@@ -1,31 +1,11 @@
 /**
- * An open file. Reads, most syncs and large writes run in libuv's thread pool; small writes, and small syncs of a quick
- * device, on the spot. Bulk data goes past the page cache where the file system can (O_DIRECT, Linux), through a second
- * descriptor of the same file.
+ * An open file. Reads, syncs and large writes run in libuv's thread pool; small writes on the spot. Bulk data goes past
+ * the page cache where the file system can (O_DIRECT, Linux), through a second descriptor of the same file.
  */
-import {
-  close,
-  constants,
-  fdatasync,
-  fdatasyncSync,
-  fstat,
-  ftruncate,
-  open,
-  read,
-  write,
-  writev,
-  writevSync,
-} from 'node:fs';
+import { close, constants, fdatasync, fstat, ftruncate, open, read, write, writev, writevSync } from 'node:fs';
 import { assert, DiskError, type DiskFile, isPageAligned } from '@cairnfs/base';
-import {
-  DIRECT_BYTES_MIN,
-  DIRECT_UNIT_BYTES,
-  QUICK_SYNC_BYTES_MAX,
-  SYNC_WRITE_BYTES_MAX,
-  WRITEV_BUFFERS_MAX,
-} from '../limits.ts';
+import { DIRECT_BYTES_MIN, DIRECT_UNIT_BYTES, SYNC_WRITE_BYTES_MAX, WRITEV_BUFFERS_MAX } from '../limits.ts';
 import { diskError } from './disk-error.ts';
-import { SyncPace } from './sync-pace.ts';
 
 export class RuntimeFile implements DiskFile {
   readonly #path: string;
@@ -33,8 +13,6 @@ export class RuntimeFile implements DiskFile {
   #isOpen = true;
   /** Opened by the first bulk access; resolves to undefined where there is no direct I/O. */
   #direct: Promise<number | undefined> | undefined;
-  readonly #pace = new SyncPace();
-  #unsyncedBytes = 0;
   /** The device refused direct access: its units are larger than ours. */
   #refusesDirect = false;
 
@@ -64,7 +42,6 @@ export class RuntimeFile implements DiskFile {
     const pending = buffers.filter((buffer) => buffer.length > 0);
     let length = 0;
     for (const buffer of pending) length += buffer.length;
-    this.#unsyncedBytes += length;
     if (length > SYNC_WRITE_BYTES_MAX) {
       return new Promise((resolve, reject) => this.#writeRest(position, pending, resolve, reject));
     }
@@ -85,7 +62,6 @@ export class RuntimeFile implements DiskFile {
     const direct = this.#directBytes(position, bytes);
     const descriptor = direct === 0 ? undefined : await this.#openDirect();
     let written = 0;
-    this.#unsyncedBytes += direct;
     if (descriptor !== undefined) written = await this.#writeDirect(descriptor, position, bytes.subarray(0, direct));
     if (written < bytes.length) await this.write(position + written, [bytes.subarray(written)]);
   }
@@ -102,25 +78,8 @@ export class RuntimeFile implements DiskFile {
 
   sync(): Promise<void> {
     this.#checkOpen();
-    const unsyncedBytes = this.#unsyncedBytes;
-    this.#unsyncedBytes = 0;
-    const startMs = performance.now();
-    const isSmall = unsyncedBytes <= QUICK_SYNC_BYTES_MAX;
-    if (this.#pace.isQuick(unsyncedBytes)) {
-      try {
-        fdatasyncSync(this.#descriptor);
-        this.#pace.took(performance.now() - startMs);
-        return Promise.resolve();
-      } catch (error) {
-        return Promise.reject(diskError('sync', this.#path, error));
-      }
-    }
     return new Promise((resolve, reject) => {
-      fdatasync(this.#descriptor, (error) => {
-        if (isSmall) this.#pace.took(performance.now() - startMs);
-        if (error) reject(diskError('sync', this.#path, error));
-        else resolve();
-      });
+      fdatasync(this.#descriptor, (error) => (error ? reject(diskError('sync', this.#path, error)) : resolve()));
     });
   }
 

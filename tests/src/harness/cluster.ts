@@ -94,7 +94,7 @@ export class TestCluster {
     });
     try {
       for (const name of cluster.serverNames) cluster.launch(name);
-      await cluster.untilWritable(count);
+      await cluster.#untilStarted(count);
     } catch (error) {
       await cluster.close();
       throw error;
@@ -235,11 +235,22 @@ export class TestCluster {
 
   /** Waits until writes work and, when given, `count` chunkservers are live. */
   async untilWritable(count = 1): Promise<void> {
-    await this.until(`writable with ${count} chunkservers`, async () => {
-      const result = await this.cairn(['status', '--json', '--timeout', '5s']);
-      if (result.exitCode !== 0) return false;
-      const status = JSON.parse(result.stdout.toString()) as { writable: boolean; servers: { live: boolean }[] };
-      return status.writable && status.servers.filter((server) => server.live).length >= count;
+    await this.until(`writable with ${count} chunkservers`, () => this.#isWritable(count));
+  }
+
+  async #isWritable(count: number): Promise<boolean> {
+    const result = await this.cairn(['status', '--json', '--timeout', '5s']);
+    if (result.exitCode !== 0) return false;
+    const status = JSON.parse(result.stdout.toString()) as { writable: boolean; servers: { live: boolean }[] };
+    return status.writable && status.servers.filter((server) => server.live).length >= count;
+  }
+
+  /** As `untilWritable`, and at once an error when a server ended instead. */
+  async #untilStarted(count: number): Promise<void> {
+    await this.until(`started with ${count} chunkservers`, () => {
+      const [exit] = this.unexpectedExits;
+      if (exit === undefined) return this.#isWritable(count);
+      throw new Error(`${exit.name} ended at its start, exit code ${exit.code}\n${this.#logTails()}`);
     });
   }
 

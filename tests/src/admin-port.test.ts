@@ -73,9 +73,10 @@ test('admin port: every server tells its health and its numbers, which move with
 
 test('admin port: a server whose admin port is taken or no address says so and does not start', {
   timeout: 120_000,
-}, async () => {
+}, async (t) => {
   const [listen, taken] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
   const other = createServer();
+  t.after(() => other.close()); // a listening server keeps the process alive
   await new Promise<void>((resolve) => other.listen(Number(taken!.split(':')[1]), '127.0.0.1', resolve));
   const cluster = await TestCluster.start({ chunkservers: 1, master: { minimum_copies: '1', replication: '1' } });
   clusters.push(cluster);
@@ -92,5 +93,4 @@ test('admin port: a server whose admin port is taken or no address says so and d
   const bad = await start('nowhere');
   equal(bad.exitCode, 1);
   match(bad.stderr, /admin_listen = "nowhere": expected "host:port" or "off": .*the port is missing/);
-  other.close();
 });

@@ -149,8 +149,16 @@ export class PrimaryTerm {
     const { bytes, checksum, memory, operation, writeAt } = call.request;
     const isAppend = writeAt === undefined;
     const mutation: StagedMutation = {
-      ...{ sequence: log.stagedSequence + 1, offset, bytes, checksum, memory, isAppend, operation },
-      ...{ lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
+      sequence: log.stagedSequence + 1,
+      offset,
+      bytes,
+      checksum,
+      memory,
+      isAppend,
+      operation,
+      lengthAfter: lengthAfter(log, offset, bytes.length),
+      isDurable: false,
+      isGone: false,
     };
     const nowMs = context.clock.nowMs();
     stageMutation(replica, mutation, { nowMs, durable: () => this.#advance() });

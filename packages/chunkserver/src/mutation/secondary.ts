@@ -271,8 +271,16 @@ export class Secondaries {
     }
     const operation = readOperation(request.operation);
     const mutation = {
-      ...{ sequence, offset, bytes, checksum, memory, operation, isAppend: append },
-      ...{ lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
+      sequence,
+      offset,
+      bytes,
+      checksum,
+      memory,
+      isAppend: append,
+      operation,
+      lengthAfter: lengthAfter(log, offset, bytes.length),
+      isDurable: false,
+      isGone: false,
     };
     stageMutation(replica, mutation, {
       nowMs: this.#context.clock.nowMs(),

@@ -134,7 +134,7 @@ function existing({ transaction, handle }: Target): ReplicaState {
 }
 
 function change(target: Target, changes: Partial<ReplicaState>): void {
-  writeReplica(target.transaction, target.handle, { ...existing(target), ...changes });
+  writeReplica(target.transaction, target.handle, Object.assign(existing(target), changes));
 }
 
 function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8Array | undefined): void {

@@ -181,7 +181,11 @@ export class Replica implements MutableReplica {
     this.#shell.checkRoom(this.store, mutation.lengthAfter - this.log.stagedLength);
     const { sequence, offset, checksum, isAppend, lengthAfter, operation, bytes } = mutation;
     const stored: StoredMutation = {
-      ...{ sequence, offset, checksum, isAppend, lengthAfter },
+      sequence,
+      offset,
+      checksum,
+      isAppend,
+      lengthAfter,
       lengthBefore: this.log.stagedLength,
       client: operation === undefined ? new Uint8Array(0) : Buffer.from(operation.client, 'latin1'),
       number: operation?.number ?? 0,

@@ -46,10 +46,12 @@ export function closeChunk(
     limit: isSealed ? end : extent.limit,
   });
   if (!isChanged) return;
+  const times = timesAfter(inode, Math.min(changedMs ?? wallMs, wallMs));
   transaction.putInode(chunk.inode, {
     ...inode,
     size: Math.max(inode.size, end),
-    ...timesAfter(inode, Math.min(changedMs ?? wallMs, wallMs)),
+    modifiedMs: times.modifiedMs,
+    changedMs: times.changedMs,
     generation: inode.generation + 1,
   });
 }

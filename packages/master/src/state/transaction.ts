@@ -174,8 +174,8 @@ export class Transaction {
 
   // ---- Extents ----
 
-  putExtent(inode: number, { offset, ...value }: FileExtent): void {
-    this.put(extentKey(inode, offset), encodeMessage(ExtentValue, value));
+  putExtent(inode: number, extent: FileExtent): void {
+    this.put(extentKey(inode, extent.offset), encodeMessage(ExtentValue, extent));
   }
 
   extentAt(inode: number, offset: number): FileExtent | undefined {

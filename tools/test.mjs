@@ -69,7 +69,13 @@ function sourceOf(compiled) {
 
 function runTests(what, files, options) {
   if (files.length === 0) fail(`${what}: none found: is everything built?`);
-  run(`${what} (${files.length} files)`, process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...options, ...files]);
+  run(`${what} (${files.length} files)`, process.execPath, [
+    '--enable-source-maps',
+    '--test',
+    '--test-reporter=spec',
+    ...options,
+    ...files,
+  ]);
 }
 
 function installPythonGrpc() {
@@ -94,7 +100,8 @@ function run(what, command, args) {
   console.error(`test: ${what}`);
   const started = Date.now();
   const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 1, 2], timeout: LAYER_TIMEOUT_MS });
-  if (result.error?.code === 'ETIMEDOUT') fail(`${what}: ended after ${LAYER_TIMEOUT_MS / 60_000} minutes: something hangs`);
+  if (result.error?.code === 'ETIMEDOUT')
+    fail(`${what}: ended after ${LAYER_TIMEOUT_MS / 60_000} minutes: something hangs`);
   if (result.error) fail(`${what}: ${result.error.message}`);
   if (result.status !== 0) fail(`${what} failed (exit code ${result.status})`);
   console.error(`test: ${what}: passed in ${((Date.now() - started) / 1000).toFixed(1)} s`);

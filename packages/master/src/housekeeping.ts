@@ -105,6 +105,8 @@ export class Housekeeping {
       );
       work.position = position; // only now: a step that was refused is done again
       if (!isMore) return;
+      // A step that wrote nothing waited for nothing.
+      await new Promise<void>((resolve) => this.#context.seams.clock.soon(resolve));
     }
   }
 

@@ -26,20 +26,14 @@ export class ClusterPlacement implements Placement {
   place({ count, replicas, minimum, avoid, besides = [] }: PlacementRequest): number[][] {
     const { seams, config } = this.#context;
     const selector = SELECTORS[config.selector];
-    let liveCount = 0;
-    const withRoom: ServerEntry[] = [];
-    for (const server of this.#servers.all) {
-      // One that has registered and not yet told its disks will have in a moment: nobody is told that it has no room.
-      if (server.disks.length === 0 || !this.#servers.isLive(server.id)) continue;
-      liveCount += 1;
-      if (!besides.includes(server.id) && this.#hasRoom(server)) withRoom.push(server);
-    }
+    const hasPlace = (server: ServerEntry) =>
+      this.#canTake(server) && !besides.includes(server.id) && this.#hasRoom(server);
+    let pool = this.#pool((server) => !avoid.has(server.id) && hasPlace(server));
     // Servers to avoid are a wish: with too few others they must do, and the client learns what it gets.
-    const preferred = avoid.size === 0 ? withRoom : withRoom.filter(({ id }) => !avoid.has(id));
-    const servers = preferred.length >= minimum ? preferred : withRoom;
-    if (servers.length < minimum) throw this.#tooFew(liveCount, servers.length, minimum);
+    if (pool.sample(PLACEMENT_SAMPLE).length < minimum) pool = this.#pool(hasPlace);
+    const roomCount = pool.sample(PLACEMENT_SAMPLE).length;
+    if (roomCount < minimum) throw this.#tooFew(roomCount, minimum);
     const holders = besides.map((id) => this.#servers.get(id)).filter((server) => server !== undefined);
-    const pool = new CandidatePool(servers, { candidate: (server) => this.#candidate(server), random: seams.random });
     const selection = { count: replicas, besides: holders.map((server) => this.#candidate(server)) };
     return Array.from({ length: count }, () => {
       let chosen = selector.select(pool.sample(PLACEMENT_SAMPLE), selection, seams.random);
@@ -50,6 +44,16 @@ export class ClusterPlacement implements Placement {
       }
       return chosen.map(({ id }) => id);
     });
+  }
+
+  #pool(isIn: (server: ServerEntry) => boolean): CandidatePool {
+    const { random } = this.#context.seams;
+    return new CandidatePool([...this.#servers.all], { isIn, candidate: (server) => this.#candidate(server), random });
+  }
+
+  /** One that has registered and not yet told its disks will have in a moment: nobody is told that it has no room. */
+  #canTake({ id, disks }: ServerEntry): boolean {
+    return disks.length > 0 && this.#servers.isLive(id);
   }
 
   #candidate(server: ServerEntry): Candidate {
@@ -80,7 +84,9 @@ export class ClusterPlacement implements Placement {
     return disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= chunkBytes);
   }
 
-  #tooFew(live: number, withRoom: number, minimum: number): FsError {
+  #tooFew(withRoom: number, minimum: number): FsError {
+    let live = 0;
+    for (const server of this.#servers.all) if (this.#canTake(server)) live += 1;
     if (live >= minimum) {
       const message = `only ${withRoom} of ${live} live chunkservers have room for another chunk, ${minimum} are needed`;
       return new FsError('NO_SPACE', message, { details: { live, withRoom, minimum } });

@@ -90,22 +90,31 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
 
 test('placement: a large pool is sampled, and over time everyone is drawn', () => {
   const servers = Array.from({ length: 200 }, (_, index) => entry(index + 1));
-  const pool = new CandidatePool(servers, { candidate: ({ id }) => candidate(id), random });
+  const pool = new CandidatePool(servers, { isIn: ({ id }) => id > 1, candidate: ({ id }) => candidate(id), random });
   const seen = new Set<number>();
   for (let round = 0; round < 100; round += 1) {
     const ids = pool.sample(32).map(({ id }) => id);
     assert.equal(new Set(ids).size, 32);
     for (const id of ids) seen.add(id);
   }
-  assert.equal(seen.size, 200);
-  assert.equal(pool.all().length, 200);
+  assert.equal(seen.size, 199);
+  assert.equal(seen.has(1), false);
+  assert.equal(pool.all().length, 199);
+  const two = new CandidatePool(servers, { isIn: ({ id }) => id < 3, candidate: ({ id }) => candidate(id), random });
+  assert.deepEqual(
+    two
+      .sample(32)
+      .map(({ id }) => id)
+      .sort(),
+    [1, 2],
+  );
 });
 
 test('placement: where a sample misses a rack, the whole pool is looked at', () => {
   // One server alone on its rack among 200 of another: hardly ever in a sample.
   const servers = [entry(1, 'small'), ...Array.from({ length: 200 }, (_, index) => entry(index + 2, 'large'))];
   const of = ({ id, rack }: ServerEntry) => candidate(id, { rack });
-  const pool = new CandidatePool(servers, { candidate: of, random });
+  const pool = new CandidatePool(servers, { isIn: () => true, candidate: of, random });
   pool.sample(32);
   const [small, first, second] = servers.map(of);
   assert.equal(pool.couldSpreadMore([first!, second!], { count: 2, besides: [] }), true);

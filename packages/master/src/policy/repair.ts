@@ -50,6 +50,7 @@ export class Repair {
   #belowCursor: string = belowGoalRange.start;
   /** The queue as it was last put in order, most copies first: its end is the next. */
   #byNeed: string[] = [];
+  #isToBegin = false;
   #isStopped = false;
   #copiedCount = 0;
   #copiedBytes = 0;
@@ -103,7 +104,7 @@ export class Repair {
       ...scans.map((id) => () => this.#scanDead(id)),
       () => this.#review(),
       () => this.#putInOrder(),
-      () => this.#beginCopies(),
+      () => this.#beginSoon(),
       () => this.start(),
     ]);
   }
@@ -117,6 +118,16 @@ export class Repair {
 
   #putInOrder(): void {
     this.#byNeed = [...this.#queue].sort(([, a], [, b]) => b - a).map(([handle]) => handle);
+  }
+
+  /** Many copies may end in one event; what begins in their place has events of its own. */
+  #beginSoon(): void {
+    if (this.#isToBegin) return;
+    this.#isToBegin = true;
+    this.#context.seams.clock.soon(() => {
+      this.#isToBegin = false;
+      this.#beginCopies();
+    });
   }
 
   /** As many as there may be at once, those with the fewest copies first. */
@@ -133,7 +144,7 @@ export class Repair {
       this.#begin(handle);
       triedCount += 1;
       if (triedCount < CLONES_BEGUN_AT_ONCE) continue;
-      clock.soon(() => this.#beginCopies());
+      this.#beginSoon();
       return;
     }
   }
@@ -226,7 +237,7 @@ export class Repair {
         this.#addLoad(source, -1);
         this.#addLoad(target, -1);
         this.#enqueue(handle);
-        this.#beginCopies();
+        this.#beginSoon();
       });
   }
 

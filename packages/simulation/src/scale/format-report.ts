@@ -9,7 +9,7 @@ export function formatReport(report: ScaleReport): string {
   const lines = [
     `${servers} chunkservers, ${chunks} chunks, ${replicas} replicas`,
     '',
-    'phase                       virtual s   master s    ms of CPU a virtual s   longest ms (CPU / clock)',
+    'phase                       virtual s   master s    ms of CPU a virtual s   longest ms (CPU / clock)   blocked',
     ...phases.map(formatPhase),
     '',
     `memory      ${(masterBytes / MB).toFixed(0)} MB of heap and buffers in use by the master, beside its state store`,
@@ -35,6 +35,7 @@ function formatPhase({ name, virtualMs, cost }: Phase): string {
     seconds(totalMs(cost)).padStart(11),
     rate.toFixed(1).padStart(20),
     longest.padStart(28),
+    String(cost.blockedCount).padStart(9),
   ].join(' ');
 }
 

@@ -182,7 +182,7 @@ export class CairnClient {
     if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
     else {
       await naming('append', path, async () => {
-        const target = this.#appendTarget(await this.#openOrCreate(path, options));
+        const target = this.#appendTarget(await this.#openOrCreate(path, this.#calls.deadline(options)));
         await this.#parts.mutations.appendAll(target, bytes, () => this.#calls.deadline(options));
       });
     }
@@ -202,10 +202,11 @@ export class CairnClient {
   ): Promise<{ offset: number }> {
     return naming('append', path, async () => {
       // The path is resolved each time: it may lead to another file by now. A handle spares that.
-      const inode =
-        options.create === true ? await this.#openOrCreate(path, options) : (await this.stat(path, options)).ino;
-      const target = this.#appendTarget(inode);
-      return { offset: await this.#parts.mutations.append(target, bytes, this.#calls.deadline(options)) };
+      const deadline = this.#calls.deadline(options);
+      const inode = await (options.create === true
+        ? this.#openOrCreate(path, deadline)
+        : this.#inodeOf(path, deadline));
+      return { offset: await this.#parts.mutations.append(this.#appendTarget(inode), bytes, deadline) };
     });
   }
 
@@ -215,10 +216,13 @@ export class CairnClient {
     return target;
   }
 
-  async #openOrCreate(path: string, options: CallOptions): Promise<number> {
+  async #openOrCreate(path: string, deadline: Deadline): Promise<number> {
     const request = { path, create: CreateMode.CREATE_MODE_OPEN, ...NO_WISH, makeParents: false };
-    const reply = await this.#calls.change(MasterMethods.create, request, this.#calls.deadline(options));
-    return reply.attributes!.inode;
+    return (await this.#calls.change(MasterMethods.create, request, deadline)).attributes!.inode;
+  }
+
+  async #inodeOf(path: string, deadline: Deadline): Promise<number> {
+    return (await this.#calls.call(MasterMethods.stat, { file: { path, inode: 0 } }, deadline)).attributes!.inode;
   }
 
   /**
@@ -255,7 +259,7 @@ export class CairnClient {
     return naming('open', path, async () => {
       const wanted = parseFlags(flags);
       const deadline = this.#calls.deadline(options);
-      const inode = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, options);
+      const inode = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, deadline);
       const handle = new FileHandle(this.#parts, { path, inode }, wanted);
       if (wanted.truncate) {
         await this.#calls.change(MasterMethods.truncate, { file: { path: '', inode }, size: 0 }, deadline);
@@ -267,9 +271,8 @@ export class CairnClient {
   async #resolve(
     path: string,
     { create, exclusive, mode }: { create: boolean; exclusive: boolean; mode: number },
-    options: CallOptions,
+    deadline: Deadline,
   ): Promise<number> {
-    const deadline = this.#calls.deadline(options);
     if (!create) {
       const { attributes } = await this.#calls.call(MasterMethods.stat, { file: { path, inode: 0 } }, deadline);
       if (attributes!.type === FileType.FILE_TYPE_DIRECTORY)

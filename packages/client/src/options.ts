@@ -18,6 +18,6 @@ export interface ClientOptions {
 export interface CallOptions {
   /** Gives up with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the call goes on trying through failures of servers. */
+  /** How long the call goes on trying through failures of servers; where it moves bytes of any length, with each piece. */
   readonly timeoutMs?: number;
 }

@@ -14,7 +14,7 @@ import { type Found, resolveFile } from './resolve.ts';
 /** What a round found: the extent, or a chunk that must be settled before it can go on. */
 type Round =
   | { readonly kind: 'fresh'; readonly extent: FileExtent }
-  | { readonly kind: 'existing'; readonly extent: FileExtent; readonly isFinal: boolean }
+  | { readonly kind: 'existing'; readonly extent: FileExtent }
   | { readonly kind: 'seal'; readonly handle: string };
 
 export class OpenExtentCall {
@@ -46,14 +46,13 @@ export class OpenExtentCall {
         continue;
       }
       const { handle, offset } = next.extent;
-      const isFinal = next.kind === 'existing' && next.isFinal;
-      if (next.kind === 'existing' && !isFinal) await views.open(handle, request.suspectedServers);
+      if (next.kind === 'existing') await views.open(handle, request.suspectedServers);
       if (this.#gate.isHeld(inode)) continue; // the file is being cut: this location would be taken back
       const transaction = decisions.read();
       const extent = transaction.extentAt(inode, offset);
       const chunk = transaction.chunk(handle);
-      const isReady = chunk?.state === ChunkState.CHUNK_STATE_OPEN || (isFinal && chunk !== undefined);
-      if (extent?.handle === handle && isReady && chunk.pendingVersion === 0) {
+      const isOpen = chunk?.state === ChunkState.CHUNK_STATE_OPEN && chunk.pendingVersion === 0;
+      if (extent?.handle === handle && isOpen) {
         const message = { extent: toExtent(transaction, cluster, extent), chunkBytes };
         await decisions.settled(transaction);
         return { message };
@@ -80,8 +79,9 @@ export class OpenExtentCall {
         `chunk ${handle} is no part of inode ${id} any more: it was cut off or replaced`,
       );
     }
-    // A sealed, closed chunk takes no new append, and its operation table is complete: any member can answer.
-    return { kind: 'existing', extent, isFinal: chunk.sealed && chunk.state === ChunkState.CHUNK_STATE_CLOSED };
+    // Also one that is sealed and closed is opened: its view may be promised only at the members, none of which can tell
+    // that the chunk was sealed, or apply a write inside it, before a primary has brought them the view.
+    return { kind: 'existing', extent };
   }
 
   #atEnd(transaction: Transaction, found: Found, avoid: ReadonlySet<number>): Round {
@@ -90,11 +90,11 @@ export class OpenExtentCall {
     if (tail !== undefined && chunk !== undefined && !chunk.sealed) {
       // It was put into the hole at the end of a file that a truncation had made longer: the end lies behind it.
       if (tail.offset + tail.length < found.inode.size) return { kind: 'seal', handle: tail.handle };
-      if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail, isFinal: false };
+      if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail };
       const isWhole = chunk.length === tail.length && tail.offset + tail.length === found.inode.size;
       if (isWhole && tail.limit > found.inode.size) {
         markTail(transaction, found, tail);
-        return { kind: 'existing', extent: tail, isFinal: false };
+        return { kind: 'existing', extent: tail };
       }
     }
     return this.#allocate(transaction, found, found.inode.size, avoid);
@@ -106,7 +106,7 @@ export class OpenExtentCall {
     const tail = this.#context.layout.tail(transaction, found.id, found.inode);
     if (around !== undefined) {
       if (tail?.offset === around.offset) markTail(transaction, found, tail);
-      return { kind: 'existing', extent: around, isFinal: false };
+      return { kind: 'existing', extent: around };
     }
     // What lies behind the present end moves it: the chunk that was the last one may grow no more.
     if (tail !== undefined && tail.offset < offset && transaction.chunk(tail.handle)?.sealed === false) {

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
@@ -63,4 +63,16 @@ test('cluster: status and pressure tell the memory that each process takes', asy
     deepEqual(servers.map((server) => server.usage?.processMemoryBytes).sort(), bytes);
     await client.close();
   });
+});
+
+test('client: an append by path has one time limit for all its steps', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 3, chunkservers: 3 });
+  const client = cluster.client();
+  await cluster.run(async () => (await client.open('/log', 'w')).close());
+  for (const name of ['master', ...cluster.chunkserverNames]) cluster.crash(name, { unsynced: 'lose' });
+  cluster.simulation.clock.after(3000, () => void cluster.server('master').start());
+  const startMs = cluster.simulation.nowMs;
+  await cluster.run(() => rejects(client.appendRecord('/log', Buffer.from('one'), { timeoutMs: 5000 })));
+  const tookMs = cluster.simulation.nowMs - startMs;
+  ok(tookMs > 3000 && tookMs < 5500, `${tookMs} ms`);
 });

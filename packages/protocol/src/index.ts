@@ -19,6 +19,13 @@ export { BufferPool } from './rpc/buffer-pool.ts';
 export type { ChunkStreams } from './rpc/chunk-streams.ts';
 export { dataPart, verifyData } from './rpc/data-part.ts';
 export { fromErrorDetail, toErrorDetail } from './rpc/error-detail.ts';
+export {
+  emptyFrameHeader,
+  FRAME_HEADER_BYTES,
+  FrameKind,
+  PREFACE,
+  parseFrameHeader,
+} from './rpc/frame.ts';
 export { DURATION_BUCKETS_MS, type MethodStatistics } from './rpc/method-table.ts';
 export { onAbort } from './rpc/on-abort.ts';
 export * from './rpc/pooled-bytes.ts';

@@ -4,7 +4,7 @@ export { SECTOR_BYTES, type UnsyncedFate } from './disk/sim-file.ts';
 export type { EventObserver } from './event-loop.ts';
 export { type ClockOptions, type CrashOptions, SimHost } from './host.ts';
 export { SimMachine } from './machine.ts';
-export { type NetworkConditions, SimNetwork } from './network/sim-network.ts';
+export { type NetworkConditions, type NetworkTap, SimNetwork, type TappedEnd } from './network/sim-network.ts';
 export type { FaultPoint } from './process.ts';
 export { SimRandom } from './random.ts';
 export { Simulation, type SimulationOptions } from './simulation.ts';

@@ -22,6 +22,8 @@ export class Trace {
   readonly #entriesMax: number;
   /** How often each event was recorded. */
   readonly counts = new Map<string, number>();
+  /** Told of each entry as it is recorded. */
+  listener: ((entry: TraceEntry) => void) | undefined;
   #entries: TraceEntry[] = [];
   #hash = 0;
   #count = 0;
@@ -36,6 +38,7 @@ export class Trace {
     this.#hash = crc32c(utf8Bytes(formatEntry(entry)), this.#hash);
     this.#count += 1;
     this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
+    this.listener?.(entry);
     this.#entries.push(entry);
     // Cut in halves, so that dropping the oldest does not cost a move of all for every entry.
     if (this.#entries.length > 2 * this.#entriesMax) this.#entries = this.#entries.slice(-this.#entriesMax);

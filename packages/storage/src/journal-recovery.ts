@@ -20,6 +20,8 @@ import {
 import type { SegmentFiles } from './segment-files.ts';
 import type { Sequence } from './types.ts';
 
+const ZEROS = new Uint8Array(64 * 1024);
+
 /** A position in the chain: the last record up to which something is complete. */
 export interface ChainPoint {
   sequence: Sequence;
@@ -55,6 +57,8 @@ interface Scan {
   sizeBytes: number;
   /** End of the last record of the chain. */
   end: number;
+  /** Something was written behind it: records that were never acknowledged, whole or in part. */
+  isTorn: boolean;
   lastSequence: Sequence;
   /** The chain's last batch in it: read back, but not proven to have been synced. */
   lastBatch: { position: number; bytes: Uint8Array };
@@ -88,6 +92,7 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
       path,
       sizeBytes: bytes.length,
       end: walk.end,
+      isTorn: !isBlank(bytes, walk.end),
       lastSequence: (point ?? applied).sequence,
       lastBatch: { position: walk.batchStart, bytes: bytes.slice(walk.batchStart, walk.end) },
     });
@@ -178,8 +183,18 @@ async function settle({ disk, log }: RecoveryOptions, scans: readonly Scan[]): P
     } finally {
       await file.close();
     }
-    log.debug('journal segment settled', { path: scan.path, bytes: scan.end, cutBytes: scan.sizeBytes - scan.end });
+    const { path, end, isTorn, sizeBytes } = scan;
+    log.debug('journal segment settled', { path, bytes: end, cutBytes: sizeBytes - end, isTorn });
   }
+}
+
+/** Whether all is zero from there on, as room made ahead is. */
+function isBlank(bytes: Uint8Array, from: number): boolean {
+  for (let at = from; at < bytes.length; at += ZEROS.length) {
+    const piece = bytes.subarray(at, at + ZEROS.length);
+    if (Buffer.compare(piece, ZEROS.subarray(0, piece.length)) !== 0) return false;
+  }
+  return true;
 }
 
 async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {

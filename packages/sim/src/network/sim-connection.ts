@@ -16,6 +16,8 @@ type Queued = { bytes: Uint8Array; sent: (() => void) | undefined };
 export class SimConnection implements Connection {
   readonly process: SimProcess;
   readonly peer: string;
+  /** Both ends of a connection have the same; the next connection has a higher one. */
+  readonly number: number;
   /** For the listener that accepted it. */
   onEnd: (() => void) | undefined;
   readonly #network: SimNetwork;
@@ -39,10 +41,11 @@ export class SimConnection implements Connection {
   #hasEnded = false;
   #isDelivering = false;
 
-  constructor(network: SimNetwork, process: SimProcess, peer: string) {
+  constructor(network: SimNetwork, process: SimProcess, { peer, number }: { peer: string; number: number }) {
     this.#network = network;
     this.process = process;
     this.peer = peer;
+    this.number = number;
   }
 
   join(other: SimConnection): void {
@@ -68,6 +71,7 @@ export class SimConnection implements Connection {
       if (sent !== undefined) this.process.schedule(0, sent);
       return;
     }
+    this.#network.tap?.wrote(this, buffers);
     this.process.passes('send');
     const filled = buffers.filter((bytes) => bytes.length > 0);
     if (filled.length === 0) this.#queue.push({ bytes: new Uint8Array(0), sent });
@@ -225,7 +229,10 @@ export class SimConnection implements Connection {
       this.#receiver.received(length);
     }
     this.#isDelivering = false;
-    if (takenBytes > 0) this.#acknowledge(takenBytes);
+    if (takenBytes > 0) {
+      this.#network.tap?.took(this, takenBytes);
+      this.#acknowledge(takenBytes);
+    }
     const hasAll = this.#arrived.length === 0 && !this.#isPaused && this.#receiver !== undefined;
     if (this.#hasEnded && hasAll && this.#isOpen()) this.#finish(undefined);
   }

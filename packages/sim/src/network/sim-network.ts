@@ -18,6 +18,21 @@ export interface NetworkConditions {
   splitChance: number;
 }
 
+/** One end of a connection, as a tap sees it. */
+export interface TappedEnd {
+  readonly number: number;
+  readonly hostName: string;
+  readonly peerHostName: string;
+}
+
+/** Sees what all connections carry. It must change nothing and keep no buffer. */
+export interface NetworkTap {
+  /** The process at this end handed these bytes to its kernel. */
+  wrote(end: TappedEnd, buffers: readonly Uint8Array[]): void;
+  /** The process at this end was given so many bytes of what the other one wrote. */
+  took(end: TappedEnd, bytes: number): void;
+}
+
 export interface SimListener {
   readonly process: SimProcess;
   readonly accept: (connection: Connection) => void;
@@ -31,6 +46,7 @@ const LOCAL_NAMES = new Set(['0.0.0.0', '::', '127.0.0.1', '::1', 'localhost']);
 export class SimNetwork {
   readonly random: SimRandom;
   readonly conditions: NetworkConditions = { latencyMs: [0.05, 0.5], resetChance: 0, splitChance: 0.1 };
+  tap: NetworkTap | undefined;
   readonly #loop: EventLoop;
   /** The process now alive on each host; undefined while there is none. Hosts switched off are in `#off`. */
   readonly #hosts = new Map<string, SimProcess | undefined>();
@@ -41,6 +57,7 @@ export class SimNetwork {
   readonly #cuts = new Map<string, number>();
   readonly #slowLinks = new Map<string, readonly [low: number, high: number]>();
   #nextPort = EPHEMERAL_PORT_MIN;
+  #connectionsMade = 0;
 
   constructor(loop: EventLoop, random: SimRandom) {
     this.#loop = loop;
@@ -218,8 +235,9 @@ export class SimNetwork {
       return;
     }
     const clientAddress = formatAddress({ host: process.hostName, port: this.#nextPort++ });
-    const client = new SimConnection(this, process, address);
-    const server = new SimConnection(this, listener.process, clientAddress);
+    const number = ++this.#connectionsMade;
+    const client = new SimConnection(this, process, { peer: address, number });
+    const server = new SimConnection(this, listener.process, { peer: clientAddress, number });
     client.join(server);
     this.#connections.add(client).add(server);
     listener.accepted.add(server);

@@ -11,8 +11,8 @@ export interface SeedReport {
   /** Errors that operations ended with, by kind. */
   readonly errors: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
-  /** How often each event was traced. */
-  readonly events: Readonly<Record<string, number>>;
+  /** How often it came by each interesting state. */
+  readonly coverage: Readonly<Record<string, number>>;
   readonly violations: readonly Violation[];
   readonly undecidedCount: number;
   readonly traceHash: string;
@@ -23,14 +23,14 @@ export async function runSeed(seed: number, profile: string): Promise<SeedReport
   return reportOf(seed, await runSchedule(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! })));
 }
 
-export function reportOf(seed: number, { doneCount, errors, faults, events, ...rest }: RunResult): SeedReport {
+export function reportOf(seed: number, { doneCount, errors, faults, coverage, ...rest }: RunResult): SeedReport {
   const { violations, undecidedCount, traceHash, virtualMs } = rest;
   return {
     seed,
     doneCount,
     errors: Object.fromEntries(errors),
     faults: Object.fromEntries(faults),
-    events: Object.fromEntries(events),
+    coverage: Object.fromEntries(coverage),
     violations,
     undecidedCount,
     traceHash,

@@ -1,5 +1,5 @@
 /** What many runs came to. */
-import { COVERAGE, countCoverage } from './coverage.ts';
+import { COVERED_STATES } from '../coverage/coverage.ts';
 import type { SeedReport } from './run-seed.ts';
 
 export class Summary {
@@ -10,7 +10,7 @@ export class Summary {
   #virtualMs = 0;
   readonly #errors = new Map<string, number>();
   readonly #faults = new Map<string, number>();
-  readonly #coverage = new Map<string, number>(Object.keys(COVERAGE).map((name) => [name, 0]));
+  readonly #coverage = new Map<string, number>(COVERED_STATES.map((state) => [state, 0]));
 
   add(report: SeedReport): void {
     this.schedules += 1;
@@ -19,7 +19,7 @@ export class Summary {
     this.#undecidedCount += report.undecidedCount;
     for (const [kind, count] of Object.entries(report.errors)) increase(this.#errors, kind, count);
     for (const [kind, count] of Object.entries(report.faults)) increase(this.#faults, kind, count);
-    for (const [name, count] of Object.entries(countCoverage(report.events))) increase(this.#coverage, name, count);
+    for (const [name, count] of Object.entries(report.coverage)) increase(this.#coverage, name, count);
     if (report.violations.length > 0) this.failed.push(report);
   }
 

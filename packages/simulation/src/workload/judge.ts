@@ -12,6 +12,8 @@ import type { HistoryRecorder } from '../history/history-recorder.ts';
 import { CHUNK_BYTES } from '../schedule/schedule.ts';
 
 const GOAL = 3; // copies, the master's default
+/** Who reads everything once more when all has healed. */
+export const LAST_READER = 'admin';
 
 export interface Verdict {
   readonly violations: readonly Violation[];
@@ -50,9 +52,9 @@ export function judgeReplicas(audit: readonly AuditedChunk[], { servers }: { ser
   return violations;
 }
 
-/** As the last read saw it, which asked for more than there is. */
+/** As the last reader saw it, who asked for more than there is; undefined when the run did not come to that. */
 function finalContent(operations: readonly FileOperation[]): Uint8Array | undefined {
-  const last = operations.findLast(({ call }) => call.kind === 'read');
+  const last = operations.findLast(({ client, call }) => client === LAST_READER && call.kind === 'read');
   return last?.outcome.kind === 'ok' ? last.outcome.result.bytes : undefined;
 }
 

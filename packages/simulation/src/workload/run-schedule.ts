@@ -4,17 +4,22 @@
  */
 import type { CairnClient } from '@cairnfs/client';
 import type { TraceEntry } from '@cairnfs/sim';
+import { checkMonotonic } from '../checks/monotonic.ts';
+import { checkPrimaries } from '../checks/primaries.ts';
 import type { Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { ServerFailure } from '../cluster/simulated-server.ts';
+import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
-import { judgeHistories, judgeReplicas } from './judge.ts';
+import { WireTap } from '../wire/wire-tap.ts';
+import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { OperationRunner } from './operation-runner.ts';
+import { PrimaryWatch } from './primary-watch.ts';
 import { WorkloadClient } from './workload-client.ts';
 
 /** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
@@ -46,8 +51,8 @@ export interface RunResult {
   /** Histories that would have taken too long to judge. */
   readonly undecidedCount: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
-  /** How often each event was traced. */
-  readonly events: ReadonlyMap<string, number>;
+  /** How often the run came by each interesting state; those it did not are left out. */
+  readonly coverage: ReadonlyMap<string, number>;
   readonly traceHash: string;
   readonly trace: readonly TraceEntry[];
   readonly eventCount: number;
@@ -91,10 +96,14 @@ class Run {
     });
     observe?.(cluster);
     const { simulation } = cluster;
+    const coverage = new Coverage();
+    const watch = new PrimaryWatch();
+    simulation.trace.listener = (entry) => coverage.logged(entry);
+    simulation.network.tap = new WireTap(() => simulation.nowMs, [coverage, watch]);
     let injector: FaultInjector | undefined;
     try {
       await cluster.begin();
-      const admin = cluster.client('admin');
+      const admin = cluster.client(LAST_READER);
       await simulation.run(this.#prepare(admin));
       const clients = this.#clients(cluster);
       injector = new FaultInjector(cluster, clients);
@@ -108,6 +117,7 @@ class Run {
       const { violations, undecidedCount } = judgeHistories(this.#runner.history);
       this.#violations.push(...violations);
       this.#undecidedCount = undecidedCount;
+      this.#violations.push(...checkPrimaries(watch.served), ...checkMonotonic(watch.observed));
     } catch (error) {
       const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
       this.#violations.push({ check: 'invariant', summary: message, details: stack });
@@ -120,7 +130,7 @@ class Run {
       violations: this.#violations,
       undecidedCount: this.#undecidedCount,
       faults: injector?.struck ?? new Map(),
-      events: simulation.trace.counts,
+      coverage: coverage.counts,
       traceHash: `${simulation.trace.hash}:${simulation.eventCount}`,
       trace: simulation.trace.entries,
       eventCount: simulation.eventCount,
@@ -196,15 +206,15 @@ class Run {
     for (let file = 0; file < files; file++) {
       const { size } = await admin.stat(filePath(file), patience);
       const read = { kind: 'read', offset: 0, length: size + 1 } as const;
-      await this.#runner.file(admin, file, { client: 'admin', call: read, ...patience });
-      await this.#runner.file(admin, file, { client: 'admin', call: { kind: 'size' }, ...patience });
+      await this.#runner.file(admin, file, { client: LAST_READER, call: read, ...patience });
+      await this.#runner.file(admin, file, { client: LAST_READER, call: { kind: 'size' }, ...patience });
     }
     for (let subtree = 0; subtree < subtrees; subtree++) await this.#listAll(admin, subtree, '');
   }
 
   async #listAll(admin: CairnClient, subtree: number, path: string): Promise<void> {
     const ask = (call: NamespaceCall) =>
-      this.#runner.names(admin, subtree, { client: 'admin', call, timeoutMs: FINAL_PATIENCE_MS });
+      this.#runner.names(admin, subtree, { client: LAST_READER, call, timeoutMs: FINAL_PATIENCE_MS });
     const listed = await ask({ kind: 'list', path });
     for (const name of listed?.names ?? []) {
       const entry = `${path}/${name}`;

@@ -1,0 +1,97 @@
+/**
+ * Interesting states, and how often a run came by each: told from what its servers log and from what they send each
+ * other. A kind of bug hides behind each; a state that no schedule reaches is one the simulator says nothing about.
+ */
+import { ChunkserverDataMethods, ChunkserverPeerMethods, type ErrorDetail } from '@cairnfs/protocol';
+import type { TraceEntry } from '@cairnfs/sim';
+import { requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
+
+type Fields = TraceEntry['fields'];
+
+interface LogSign {
+  readonly state: string;
+  /** Any of these lines shows it. */
+  readonly events: readonly string[];
+  /** What the line's fields have to be. */
+  readonly only?: (fields: Fields) => boolean;
+}
+
+const LOG_SIGNS: readonly LogSign[] = [
+  { state: 'chunks copied', events: ['info a chunk was copied'] },
+  { state: 'corrupt blocks found', events: ['error corrupt block'] },
+  { state: 'disks failed', events: ['error disk failed', 'error ledger failed'] },
+  { state: 'members reported failed', events: ['warn members of a view failed'] },
+  // Servers that started on a journal with records that their state did not hold yet.
+  { state: 'recoveries', events: ['info ledger opened'], only: ({ replayed }) => Number(replayed) > 0 },
+  { state: 'replicas quarantined', events: ['info replica moved to quarantine'] },
+  { state: 'safe-mode periods', events: ['info safe mode is over'] },
+  // Records behind the last whole one, never acknowledged, were cut off at a start.
+  { state: 'torn journals', events: ['debug journal segment settled'], only: ({ isTorn }) => isTorn === true },
+  { state: 'uploads that went on elsewhere', events: ['info a chunk of an upload goes on elsewhere'] },
+  { state: 'view changes', events: ['info view changed'] },
+];
+
+/** Those that only what is sent shows. */
+const WIRE_STATES = {
+  /** Another server than the last one takes the lease of a chunk. */
+  handOver: 'lease hand-overs',
+  /** The primary knew the operation already. */
+  retriedAppend: 'retried appends',
+  retriedWrite: 'retried writes',
+  /** A server refused a request because of its version. */
+  staleRefused: 'stale versions refused',
+  /** A secondary had staged bytes in the range and learnt the commit point. */
+  dirtyRead: 'dirty reads resolved',
+} as const;
+
+const SIGNS_BY_EVENT = new Map(LOG_SIGNS.flatMap((sign) => sign.events.map((event) => [event, sign] as const)));
+
+/** All that are counted. */
+export const COVERED_STATES: readonly string[] = [
+  ...LOG_SIGNS.map(({ state }) => state),
+  ...Object.values(WIRE_STATES),
+].sort();
+
+export class Coverage implements WireListener {
+  readonly #counts = new Map<string, number>();
+  /** Who sent the last view of each chunk. */
+  readonly #primaries = new Map<string, string>();
+
+  /** States that were come by, and how often. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  logged({ event, fields }: TraceEntry): void {
+    const sign = SIGNS_BY_EVENT.get(event);
+    if (sign !== undefined && (sign.only?.(fields) ?? true)) this.#count(sign.state);
+  }
+
+  sent(frame: WireFrame): void {
+    if (frame.role === 'error') {
+      if ((frame.message as ErrorDetail).kind === 'STALE_VERSION') this.#count(WIRE_STATES.staleRefused);
+      return;
+    }
+    if (frame.role === 'request') {
+      this.#viewSent(frame);
+      return;
+    }
+    if (responseOf(frame, ChunkserverPeerMethods.getCommitPoint) !== undefined) this.#count(WIRE_STATES.dirtyRead);
+    if (responseOf(frame, ChunkserverDataMethods.mutateChunk)?.repeatedOperation !== true) return;
+    const isAppend = requestOf(frame, ChunkserverDataMethods.mutateChunk)?.kind?.$case === 'append';
+    this.#count(isAppend ? WIRE_STATES.retriedAppend : WIRE_STATES.retriedWrite);
+  }
+
+  #viewSent(frame: WireFrame): void {
+    const handle = requestOf(frame, ChunkserverPeerMethods.installView)?.view?.handle;
+    if (handle === undefined) return;
+    const last = this.#primaries.get(handle);
+    if (last === frame.from) return;
+    this.#primaries.set(handle, frame.from);
+    if (last !== undefined) this.#count(WIRE_STATES.handOver);
+  }
+
+  #count(state: string): void {
+    this.#counts.set(state, (this.#counts.get(state) ?? 0) + 1);
+  }
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
+import { ReplicaCondition } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -122,4 +123,29 @@ test('view change: a member with less than was committed is left out', async () 
   await cluster.run(cluster.parts.views.retire([HANDLE]));
   const chunk = cluster.chunk(HANDLE)!;
   assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 3], 40, 4]);
+});
+
+test('view change: a member with less than another one has committed is left out', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, baseSequence: 4 });
+  // The log knows of sequence 4; what was committed since only replicas know.
+  Object.assign(cluster.server(1).replicas.get(HANDLE)!, { sequence: 5, length: 50, lengthsAfter: [60] });
+  Object.assign(cluster.server(2).replicas.get(HANDLE)!, { sequence: 4, length: 40, lengthsAfter: [50, 60] });
+  Object.assign(cluster.server(3).replicas.get(HANDLE)!, { sequence: 4, length: 40, lengthsAfter: [] });
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 2], 60, 6]);
+});
+
+test('view change: a member that leaves says what was committed, too', async () => {
+  const cluster = await TestCluster.start(4);
+  const members = [1, 2, 3, 4];
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, baseSequence: 4, members, goal: 4 });
+  for (const id of [1, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = [50];
+  Object.assign(cluster.server(4).replicas.get(HANDLE)!, { sequence: 5, length: 50 });
+  const corrupt = cluster.server(4).report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
+  await cluster.run(cluster.server(4).heartbeat({ changes: [corrupt] }));
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const chunk = cluster.chunk(HANDLE)!;
+  assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 3], 50, 5]);
 });

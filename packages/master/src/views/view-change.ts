@@ -125,10 +125,11 @@ export class ViewChanges {
       Promise.all(members.map((member) => this.#prepare(handle, pending, member, false))),
       Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
     ]);
-    const answered = staying.map((prepared) => checkHoldings(handle, pending, prepared));
+    const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
+    const known = mostCommitted(pending, [...staying.flatMap((one) => ('reply' in one ? [one.reply] : [])), ...held]);
+    const answered = staying.map((prepared) => checkHoldings(handle, known, prepared));
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
-    const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
     if (isUntouched(pending, [...replies, ...held])) {
       silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
     }
@@ -253,8 +254,19 @@ function baseOf(
   throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
 }
 
+type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
+
+/** Where the chunk ends at least: what the log knows, or one of its replicas. Each commit needed READY from all of them. */
+function mostCommitted(chunk: CommittedEnd, replies: readonly PrepareViewReply[]): CommittedEnd {
+  let most: CommittedEnd = chunk;
+  for (const { committedSequence: sequence, committedLength: length } of replies) {
+    if (sequence > most.sequence) most = { sequence, length };
+  }
+  return most;
+}
+
 /** A member that has less than is known to be committed has lost it, and counts as one that failed. */
-function checkHoldings(handle: string, { sequence, length }: Chunk, prepared: Prepared): Prepared {
+function checkHoldings(handle: string, { sequence, length }: CommittedEnd, prepared: Prepared): Prepared {
   if (!('reply' in prepared)) return prepared;
   const { stagedSequence, committedLength } = prepared.reply;
   const isBehind = stagedSequence < sequence || (stagedSequence === 0 && committedLength < length);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError, isFsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
-import { MutationCluster, type TestServer } from './testing/mutation-cluster.ts';
+import { HANDLE, MutationCluster, type TestServer } from './testing/mutation-cluster.ts';
 
 interface Mutation {
   readonly text: string;
@@ -162,4 +162,33 @@ test('§3.3: a secondary that takes nothing for too long leaves the view', async
   await mutate(cluster, { text: 'second;', number: 2 });
   assert.deepEqual(cluster.master.view.members, [1, 3]);
   assert.equal(contentOf(cluster.server(1)), 'first;second;');
+});
+
+test('§3.1: a primary that was started anew does not say alone where the chunk ends', async () => {
+  const cluster = new MutationCluster({ seed: 12, serverCount: 3 });
+  for (const [index, text] of ['a;', 'b;'].entries()) {
+    await mutate(cluster, { text, number: index + 1 });
+    await cluster.time.run(() => false, cluster.time.nowMs + 100); // the commit point is durable everywhere
+  }
+  const primary = cluster.server(1);
+  primary.crash();
+  // The end of its journal is lost, from the second mutation on.
+  const { records } = primary.journal;
+  const lost = records.findIndex(({ record }) => record.kind === 'staged' && record.mutation.sequence === 2);
+  assert.ok(lost > 0);
+  records.splice(lost);
+  primary.start();
+  await cluster.time.run(() => false, cluster.time.nowMs + 2_000);
+  const request = { handle: HANDLE, version: cluster.master.view.version, seal: false };
+  let outcome: unknown;
+  cluster.callServer(1, 'revokeLease', request).then(
+    (reply) => {
+      outcome = reply;
+    },
+    (error) => {
+      outcome = error;
+    },
+  );
+  await cluster.time.run(() => outcome !== undefined, cluster.time.nowMs + 10_000);
+  assert.ok(isFsError(outcome, 'UNAVAILABLE'), `it answered ${JSON.stringify(outcome)}`);
 });

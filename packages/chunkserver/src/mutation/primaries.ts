@@ -92,9 +92,10 @@ export class Primaries {
     if (replica === undefined) throw notFound(handle);
     replica.log.checkVersion(version);
     const primary = this.#chunks.get(handle);
-    await primary?.revoke();
+    const hasLed = (await primary?.revoke()) ?? false;
     replica.log.checkVersion(version);
-    if (replica.log.staged.length > 0) throw unsettled(replica);
+    // A server that led the chunk before it was started anew has asked nobody since whether it still has all of it.
+    if (replica.log.staged.length > 0 || (!hasLed && replica.log.term > 0)) throw unsettled(replica);
     if (seal) replica.log.seal();
     const { committedLength, committedSequence } = replica.log;
     await new Promise<void>((durable) => {
@@ -233,7 +234,7 @@ function readMessageData({ data, checksum }: MutateRequest) {
 function unsettled({ handle, log }: MutableReplica): FsError {
   return new FsError(
     'UNAVAILABLE',
-    `chunk ${handle}: ${log.staged.length} mutations above sequence ${log.committedSequence} are staged and not settled; ` +
-      'a view change settles them',
+    `chunk ${handle}: it is not certain that it ends at sequence ${log.committedSequence}, ${log.staged.length} mutations ` +
+      'above are staged; a view change settles it',
   );
 }

@@ -181,14 +181,15 @@ export class PrimaryChunk {
    * Ends the lease for the master: admits nothing more, finishes what is in flight, makes the commit point durable
    * everywhere.
    *
+   * @returns whether it led the chunk, so that what it has is all that every member has.
    * @throws FsError UNAVAILABLE  a member did not follow, or it took too long: only a view change can settle the chunk.
    */
-  async revoke(): Promise<void> {
+  async revoke(): Promise<boolean> {
     this.#checkExpiry();
     const wasServing = this.#state === 'serving' || this.#state === 'releasing';
     if (!wasServing && this.#state !== 'revoking') {
       this.#end('revoked', outcomeUnknown(this.handle, 'the lease was revoked'));
-      return;
+      return false;
     }
     const drained = new Promise<void>((resolve, reject) => this.#drainWaiters.push({ resolve, reject }));
     if (wasServing) {
@@ -201,6 +202,7 @@ export class PrimaryChunk {
       if (this.#inFlight.count === 0) void this.#giveBack();
     }
     await drained;
+    return true;
   }
 
   // ---- Mutations ----

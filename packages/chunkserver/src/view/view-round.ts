@@ -10,7 +10,7 @@ import { ChunkserverPeerMethods, type ChunkView, type InstallViewReply } from '@
 import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
-import { notFound } from '../mutation/secondary.ts';
+import { isUnmade } from '../mutation/secondary.ts';
 import { takeView } from './take-view.ts';
 
 export interface Member {
@@ -36,7 +36,15 @@ export async function runViewRound(
 ): Promise<ViewRoundResult> {
   const found = context.replicas.find(view.handle);
   const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found);
-  if (found === undefined && !create) throw notFound(view.handle);
+  if (found === undefined || isUnmade(found)) {
+    if (!create) return failedHere(context, lostReplica(view));
+    // Before an empty replica is made anywhere: afterwards nothing tells a member that lost its replica from one that
+    // never had any.
+    const others = await askOthers(context, view);
+    if (!isCurrent()) return { kind: 'superseded' };
+    if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
+    if (others.haveData) return failedHere(context, lostReplica(view));
+  }
   const replica = found ?? context.replicas.create(view);
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
@@ -52,13 +60,13 @@ export async function runViewRound(
   const lost = membersBelowCommit(holdings);
   if (lost.length > 0) {
     const error = lostData(view, holdings, sequence);
-    if (isNew || lost.includes(context.serverId())) throw error;
     return { kind: 'membersFailed', failed: new Map(lost.map((id) => [id, error])) };
   }
   if ([...holdings.values()].every(({ stagedSequence }) => stagedSequence === sequence)) {
     return { kind: 'installed', replica, term: firstTerm, sequence };
   }
-  if (isNew) throw lostData(view, holdings, sequence);
+  // Of a version that is new here nobody has staged anything, unless this server led it and lost what it knew of it.
+  if (isNew) return failedHere(context, lostData(view, holdings, sequence));
 
   const term = firstTerm + 1;
   const base = { ...view, baseSequence: sequence };
@@ -91,21 +99,56 @@ async function installEverywhere(context: MutationContext, installation: Install
   const { replica, view, term, fence, create } = installation;
   const holdings = new Map<number, InstallViewReply>();
   const failed = new Map<number, FsError>();
-  const installAt = async ({ id, address }: Member): Promise<void> => {
+  const installThere = async (member: Member): Promise<void> => {
     try {
-      const options = { timeoutMs: PEER_CALL_TIMEOUT_MS };
-      const channel = context.peers.channel(address);
-      const reply = await channel.call(ChunkserverPeerMethods.installView, { view, term, fence, create }, options);
-      holdings.set(id, reply.message);
+      holdings.set(member.id, await installAt(context, member, { view, term, fence, create }));
     } catch (error) {
-      failed.set(id, toFsError(error));
+      failed.set(member.id, toFsError(error));
     }
   };
   const installHere = async (): Promise<void> => {
     holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
   };
-  await Promise.all([installHere(), ...otherMembers(context, view).map(installAt)]);
+  await Promise.all([installHere(), ...otherMembers(context, view).map(installThere)]);
   return { holdings, failed };
+}
+
+/** What the others hold of a chunk that this server has no replica of, by a view that makes none. */
+async function askOthers(
+  context: MutationContext,
+  view: ChunkView,
+): Promise<{ readonly haveData: boolean; readonly failed: ReadonlyMap<number, FsError> }> {
+  const failed = new Map<number, FsError>();
+  let haveData = false;
+  const ask = async (member: Member): Promise<void> => {
+    try {
+      const reply = await installAt(context, member, { view, term: 1, fence: false, create: false });
+      if (reply.stagedSequence > 0 || reply.committedLength > 0) haveData = true;
+    } catch (error) {
+      const cause = toFsError(error);
+      if (cause.kind === 'CHUNK_NOT_FOUND') return;
+      // A later term of this very version: it was served before.
+      if (cause.kind === 'STALE_VERSION' && cause.details.promisedVersion === view.version) haveData = true;
+      else failed.set(member.id, cause);
+    }
+  };
+  await Promise.all(otherMembers(context, view).map(ask));
+  return { haveData, failed };
+}
+
+async function installAt(
+  context: MutationContext,
+  { address }: Member,
+  installation: Omit<Installation, 'replica'>,
+): Promise<InstallViewReply> {
+  const options = { timeoutMs: PEER_CALL_TIMEOUT_MS };
+  const channel = context.peers.channel(address);
+  return (await channel.call(ChunkserverPeerMethods.installView, installation, options)).message;
+}
+
+/** This server cannot lead: the view changes without it. */
+function failedHere(context: MutationContext, error: FsError): ViewRoundResult {
+  return { kind: 'membersFailed', failed: new Map([[context.serverId(), error]]) };
 }
 
 /** Nothing was ever staged here, so nothing was acknowledged: every member stages before an acknowledgement. */
@@ -134,6 +177,10 @@ function checkLengths(view: ChunkView, holdings: ReadonlyMap<number, InstallView
     `chunk ${view.handle}: its members hold ${lengths.join(', ')} bytes and the view of version ${view.version} names no ` +
       'length; it is not opened on a guess',
   );
+}
+
+function lostReplica({ handle, version }: ChunkView): FsError {
+  return new FsError('CHUNK_NOT_FOUND', `this server has lost its replica of chunk ${handle}, version ${version}`);
 }
 
 function lostData(view: ChunkView, holdings: ReadonlyMap<number, InstallViewReply>, sequence: number): FsError {

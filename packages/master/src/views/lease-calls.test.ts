@@ -106,6 +106,14 @@ test('lease: a primary that reports a failed member leads the view without it', 
   assert.equal(cluster.server(3).replicas.get(HANDLE)!.isRemoved, true);
 });
 
+test('lease: a primary that reports itself is left out, and leads no longer', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  cluster.server(1).replicas.delete(HANDLE);
+  await assert.rejects(callsOf(cluster, 1).reportFailed([1]), { kind: 'NOT_PRIMARY' });
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [2, 3]);
+});
+
 test('lease: a restarted master adopts what primaries hold on to, and knows no old sessions', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, OPEN);

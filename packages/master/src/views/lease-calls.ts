@@ -101,9 +101,7 @@ export class LeaseCalls implements LeaseRenewals {
       failedMembers,
       reason,
     });
-    const changed = await this.#changes.change(handle, {
-      without: failedMembers.filter((member) => member !== server.id),
-    });
+    const changed = await this.#changes.change(handle, { without: failedMembers });
     const isLed = isLedBy(changed, server.id, changed.version);
     const grant = isLed ? this.#leases.grant(handle, server.id, changed.version) : undefined;
     if (grant === undefined) {

@@ -42,6 +42,9 @@ test('view change: a member that lost its replica is left out, not counted as em
   const chunk = cluster.chunk(HANDLE)!;
   assert.deepEqual([chunk.length, chunk.sequence], [200, 2]);
   assert.deepEqual([...chunk.members].sort(), [2, 3]);
+  // Should its disk come back, what lies there is old.
+  const isMarked = (id: number) => cluster.context.decisions.read().server(id)?.changedWhileAway;
+  assert.deepEqual([isMarked(1), isMarked(2)], [true, false]);
 });
 
 test('view change: a chunk that no mutation ever reached closes empty', async () => {

@@ -147,7 +147,7 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
-        if (leave.kind === 'absent' && hasData(current)) this.#departures.confirmLost(transaction, member);
+        if (leave.kind === 'absent' && hasData(confirmed)) this.#departures.confirmLost(transaction, member);
       }
       return confirmed;
     });

@@ -1,0 +1,52 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { toFsError } from '@cairnfs/base';
+import { MutationCluster, type TestServer } from '../mutation/testing/mutation-cluster.ts';
+
+const VERSION = 1;
+
+/** @returns the offset, or the kind of the refusal. */
+async function append(cluster: MutationCluster, text: string): Promise<number | string> {
+  let outcome: number | string | undefined;
+  const request = { kind: { $case: 'append' as const, value: true }, operation: undefined, capacity: 0 };
+  cluster.mutate(request, Buffer.from(text)).then(
+    ({ offset }) => {
+      outcome = offset;
+    },
+    (error) => {
+      outcome = toFsError(error).kind;
+    },
+  );
+  await cluster.time.run(() => outcome !== undefined, cluster.time.nowMs + 10_000);
+  return outcome!;
+}
+
+/** It restarts with an empty disk. */
+function loseDisk(server: TestServer): void {
+  server.crash();
+  server.journal.records = [];
+  server.start();
+}
+
+test('view round: a primary that lost its replica leads no longer, and makes no empty one', async () => {
+  const cluster = new MutationCluster({ seed: 1, serverCount: 3 });
+  equal(await append(cluster, 'first;'), 0);
+  loseDisk(cluster.server(1));
+  equal(await append(cluster, 'refused;'), 'NOT_PRIMARY');
+  equal(cluster.server(1).replica, undefined);
+  deepEqual(cluster.master.view.members, [2, 3]);
+  equal(await append(cluster, 'second;'), 6);
+});
+
+test('view round: of two members that lost their replicas neither gets an empty one', async () => {
+  const cluster = new MutationCluster({ seed: 2, serverCount: 3 });
+  equal(await append(cluster, 'first;'), 0);
+  loseDisk(cluster.server(1));
+  loseDisk(cluster.server(3));
+  equal(await append(cluster, 'refused;'), 'VIEW_TOO_SMALL');
+  deepEqual(
+    cluster.servers.map(({ replica }) => replica?.log.stagedSequence),
+    [undefined, 1, undefined],
+  );
+  equal(cluster.master.view.version, VERSION);
+});

@@ -2,15 +2,14 @@
 import { runScaleProfile } from '../scale/main.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES } from '../schedule/profiles.ts';
+import { Story } from '../story/story.ts';
 import { runSchedule } from '../workload/run-schedule.ts';
 import { type Options, parseOptions, SCALE_PROFILE, USAGE } from './options.ts';
 import { runMany } from './run-many.ts';
 import { reportOf, type SeedReport } from './run-seed.ts';
-import { formatStory } from './story.ts';
 import { Summary } from './summary.ts';
 
 const PROGRESS_INTERVAL_MS = 2000;
-const STORY_ENTRIES_MAX = 1_000_000;
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
@@ -29,10 +28,11 @@ async function main(): Promise<number> {
   return options.isTraced ? tellOne(options) : runAll(options);
 }
 
-async function tellOne({ seed, profile }: Options): Promise<number> {
+async function tellOne({ seed, profile, traceOf }: Options): Promise<number> {
   const schedule = makeSchedule(seed, { name: profile, profile: PROFILES[profile]! });
-  const result = await runSchedule(schedule, { traceEntriesMax: STORY_ENTRIES_MAX });
-  console.log(formatStory(result.trace));
+  const story = new Story({ of: traceOf });
+  const result = await runSchedule(schedule, { story });
+  console.log(story.lines.join('\n'));
   const { traceHash, violations, doneCount, errors } = reportOf(seed, result);
   console.log(`\ntrace ${traceHash}, ${doneCount} operations answered, errors ${JSON.stringify(errors)}`);
   for (const violation of violations) printViolation(seed, violation);

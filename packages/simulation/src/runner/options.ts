@@ -11,6 +11,8 @@ export interface Options {
   readonly profile: string;
   readonly workers: number;
   readonly isTraced: boolean;
+  /** Only what has this text. */
+  readonly traceOf: string | undefined;
 }
 
 /** No schedule of faults: what many chunkservers cost the master (scale/). */
@@ -19,7 +21,7 @@ export const SCALE_PROFILE = 'scale';
 const PROFILE_NAMES = [...Object.keys(PROFILES), SCALE_PROFILE];
 
 export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME] [--workers N]
-       npm run simulate -- --seed S --trace [--profile NAME]
+       npm run simulate -- --seed S --trace [--trace-of TEXT] [--profile NAME]
 
 Runs whole clusters on virtual time under random faults and checks what clients saw. The same seed gives the same run.
 
@@ -28,7 +30,8 @@ Runs whole clusters on virtual time under random faults and checks what clients 
   --minutes M     stop beginning new ones after so long
   --profile NAME  ${PROFILE_NAMES.join(', ')}
   --workers N     threads (1)
-  --trace         run the one seed and print its story`;
+  --trace         run the one seed and print its story
+  --trace-of TEXT the same, only what has the text (a host, a path, a chunk's handle, a method), and what broke`;
 
 const SEED_MAX = 2 ** 48; // leaves room to count on from
 
@@ -43,12 +46,15 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
       profile: { type: 'string', default: 'default' },
       workers: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
+      'trace-of': { type: 'string' },
     },
   });
   if (!PROFILE_NAMES.includes(values.profile)) {
     throw new Error(`--profile ${values.profile}: there are ${PROFILE_NAMES.join(', ')}`);
   }
-  if (values.trace && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
+  const traceOf = values['trace-of'];
+  const isTraced = values.trace || traceOf !== undefined;
+  if (isTraced && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
   const minutes = positive('minutes', values.minutes ?? 'Infinity');
   return {
     seed: values.seed === undefined ? nowMs % SEED_MAX : whole('seed', values.seed, 0),
@@ -59,7 +65,8 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
     minutes,
     profile: values.profile,
     workers: whole('workers', values.workers, 1),
-    isTraced: values.trace,
+    isTraced,
+    traceOf,
   };
 }
 

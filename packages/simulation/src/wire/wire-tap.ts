@@ -43,7 +43,7 @@ export interface WireCall {
 export interface WireListener {
   sent(frame: WireFrame): void;
   /** The whole frame was given to the process it was for. Some never are. */
-  arrived?(frame: WireFrame): void;
+  arrived?(frame: WireFrame, atMs: number): void;
 }
 
 const METHODS: ReadonlyMap<number, Method<unknown, unknown>> = new Map(
@@ -108,7 +108,7 @@ export class WireTap implements NetworkTap {
     outgoing.takenBytes += bytes;
     while (outgoing.underWay.length > 0 && outgoing.underWay[0]!.end <= outgoing.takenBytes) {
       const { frame } = outgoing.underWay.shift()!;
-      for (const listener of this.#listeners) listener.arrived?.(frame);
+      for (const listener of this.#listeners) listener.arrived?.(frame, this.#nowMs());
     }
   }
 

@@ -15,11 +15,19 @@ interface Request<C> {
   readonly timeoutMs: number;
 }
 
+/** Told when an operation begins and ends. */
+export type OperationNote = (client: string, event: string, fields: Readonly<Record<string, unknown>>) => void;
+
 export class OperationRunner {
   readonly history = new HistoryRecorder();
   doneCount = 0;
   /** Errors by kind, whether they settle the outcome or not. */
   readonly errors = new Map<string, number>();
+  readonly #note: OperationNote;
+
+  constructor(note: OperationNote) {
+    this.#note = note;
+  }
 
   /** @returns what was seen; undefined after an error. */
   file(
@@ -29,7 +37,8 @@ export class OperationRunner {
   ): Promise<FileResult | undefined> {
     const path = filePath(file);
     const open = this.history.beginFile(path, client, call);
-    return this.#settle(open, performFileCall(sdk, path, call, { timeoutMs }));
+    this.#note(client, `begins #${open.id} ${call.kind}`, { path, ...withoutKind(call), timeoutMs });
+    return this.#settle(open, { client, kind: call.kind }, performFileCall(sdk, path, call, { timeoutMs }));
   }
 
   names(
@@ -39,22 +48,33 @@ export class OperationRunner {
   ): Promise<NamespaceResult | undefined> {
     const path = subtreePath(subtree);
     const open = this.history.beginNames(path, client, call);
-    return this.#settle(open, performNamespaceCall(sdk, path, call, { timeoutMs }));
+    this.#note(client, `begins #${open.id} ${call.kind}`, { subtree: path, ...withoutKind(call), timeoutMs });
+    return this.#settle(open, { client, kind: call.kind }, performNamespaceCall(sdk, path, call, { timeoutMs }));
   }
 
-  async #settle<R>(open: OpenOperation<R>, work: Promise<R>): Promise<R | undefined> {
+  async #settle<R extends object>(
+    open: OpenOperation<R>,
+    { client, kind: what }: { client: string; kind: string },
+    work: Promise<R>,
+  ): Promise<R | undefined> {
     try {
       const result = await work;
       open.ok(result);
       this.doneCount += 1;
+      this.#note(client, `ends #${open.id} ${what} ok`, Object.fromEntries(Object.entries(result)));
       return result;
     } catch (error) {
-      const { kind } = toFsError(error);
+      const { kind, message } = toFsError(error);
       this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
       const code = refusalOf(error);
       if (code === undefined) open.unknown();
       else open.failed(code);
+      this.#note(client, `ends #${open.id} ${what} ${code ?? `unknown, ${kind}`}`, { message });
       return undefined;
     }
   }
+}
+
+function withoutKind({ kind: _, ...fields }: { readonly kind: string }): Record<string, unknown> {
+  return fields;
 }

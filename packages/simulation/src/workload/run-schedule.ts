@@ -3,7 +3,6 @@
  * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
  */
 import type { CairnClient } from '@cairnfs/client';
-import type { TraceEntry } from '@cairnfs/sim';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
 import type { Violation } from '../checks/violation.ts';
@@ -16,6 +15,7 @@ import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { OperationRunner } from './operation-runner.ts';
@@ -39,6 +39,8 @@ const MASTER_SETTINGS = {
   safeModeMs: 5000,
 } as const;
 const QUARANTINE_GRACE_MS = 30_000;
+/** Stories are told elsewhere; entries count for the hash when they come. */
+const TRACE_ENTRIES_MAX = 100;
 
 export interface RunResult {
   readonly history: HistoryRecorder;
@@ -54,52 +56,58 @@ export interface RunResult {
   /** How often the run came by each interesting state; those it did not are left out. */
   readonly coverage: ReadonlyMap<string, number>;
   readonly traceHash: string;
-  readonly trace: readonly TraceEntry[];
   readonly eventCount: number;
   readonly virtualMs: number;
 }
 
-export async function runSchedule(
-  schedule: Schedule,
-  options: { traceEntriesMax?: number; observe?: (cluster: SimulatedCluster) => void } = {},
-): Promise<RunResult> {
-  const run = new Run(schedule);
-  return run.result(options);
+export interface RunOptions {
+  /** Is told what happens. */
+  readonly story?: Story;
+  readonly observe?: (cluster: SimulatedCluster) => void;
+}
+
+export async function runSchedule(schedule: Schedule, options: RunOptions = {}): Promise<RunResult> {
+  return new Run(schedule, options).result();
 }
 
 class Run {
   readonly #schedule: Schedule;
-  readonly #runner = new OperationRunner();
+  readonly #cluster: SimulatedCluster;
+  readonly #coverage = new Coverage();
+  readonly #watch = new PrimaryWatch();
+  readonly #runner: OperationRunner;
   readonly #violations: Violation[] = [];
   #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, { story, observe }: RunOptions) {
     this.#schedule = schedule;
-  }
-
-  async result({
-    traceEntriesMax = 2000,
-    observe,
-  }: {
-    traceEntriesMax?: number;
-    observe?: (cluster: SimulatedCluster) => void;
-  }): Promise<RunResult> {
-    const { seed, shape } = this.#schedule;
-    const cluster = new SimulatedCluster({
+    const { seed, shape } = schedule;
+    this.#cluster = new SimulatedCluster({
       seed,
       chunkservers: shape.chunkservers,
       disksPerChunkserver: shape.disksPerChunkserver,
       master: MASTER_SETTINGS,
       quarantineGraceMs: QUARANTINE_GRACE_MS,
-      traceEntriesMax,
+      traceEntriesMax: TRACE_ENTRIES_MAX,
     });
-    observe?.(cluster);
+    const { simulation } = this.#cluster;
+    this.#runner = new OperationRunner((host, event, fields) =>
+      story?.logged({ atMs: simulation.nowMs, host, event, fields }),
+    );
+    const told = story === undefined ? [] : [story];
+    const logged = [this.#coverage, ...told];
+    simulation.trace.listener = (entry) => {
+      for (const listener of logged) listener.logged(entry);
+    };
+    simulation.network.tap = new WireTap(() => simulation.nowMs, [this.#coverage, this.#watch, ...told]);
+    observe?.(this.#cluster);
+  }
+
+  async result(): Promise<RunResult> {
+    const { shape } = this.#schedule;
+    const cluster = this.#cluster;
     const { simulation } = cluster;
-    const coverage = new Coverage();
-    const watch = new PrimaryWatch();
-    simulation.trace.listener = (entry) => coverage.logged(entry);
-    simulation.network.tap = new WireTap(() => simulation.nowMs, [coverage, watch]);
     let injector: FaultInjector | undefined;
     try {
       await cluster.begin();
@@ -117,7 +125,7 @@ class Run {
       const { violations, undecidedCount } = judgeHistories(this.#runner.history);
       this.#violations.push(...violations);
       this.#undecidedCount = undecidedCount;
-      this.#violations.push(...checkPrimaries(watch.served), ...checkMonotonic(watch.observed));
+      this.#violations.push(...checkPrimaries(this.#watch.served), ...checkMonotonic(this.#watch.observed));
     } catch (error) {
       const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
       this.#violations.push({ check: 'invariant', summary: message, details: stack });
@@ -130,9 +138,8 @@ class Run {
       violations: this.#violations,
       undecidedCount: this.#undecidedCount,
       faults: injector?.struck ?? new Map(),
-      coverage: coverage.counts,
+      coverage: this.#coverage.counts,
       traceHash: `${simulation.trace.hash}:${simulation.eventCount}`,
-      trace: simulation.trace.entries,
       eventCount: simulation.eventCount,
       virtualMs: simulation.nowMs,
     };

@@ -60,6 +60,7 @@ export class Upload {
   #syncing: Promise<void> = Promise.resolve();
   #isNamed: boolean;
   #head: Uint8Array | undefined;
+  #failure: FsError | undefined;
 
   constructor(plan: UploadPlan, start: UploadStart) {
     const { store, durable, checksums, head, nowMs, moved, grew, stored, checkOpen } = start;
@@ -83,6 +84,14 @@ export class Upload {
 
   get durableLength(): number {
     return this.#durable;
+  }
+
+  /**
+   * Why it takes nothing more: a sync failed, for a full disk too, and what had arrived may be lost though a later one would
+   * say that it is there.
+   */
+  get failure(): FsError | undefined {
+    return this.#failure;
   }
 
   /** @throws FsError INVALID_ARGUMENT, OVERLOADED  a frame that cannot be taken now. */
@@ -158,12 +167,13 @@ export class Upload {
     while (this.#durable < end) {
       const before = this.#syncing;
       const mine = before.then(() => (this.#durable >= end ? undefined : this.#sync()));
-      this.#syncing = mine.catch(() => {}); // whoever waits gets the error; the next one tries for itself
+      this.#syncing = mine.catch(() => {}); // whoever waits gets the error
       await mine;
     }
   }
 
   async #sync(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const { store, plan } = this;
     const length = this.#received;
     const head = this.#head;
@@ -176,7 +186,7 @@ export class Upload {
       if (!this.#isNamed) await store.syncName(plan.handle);
       this.#isNamed = true;
     } catch (error) {
-      throw store.fault(error);
+      throw this.#fail(store.fault(error));
     }
     const firstBlock = Math.floor(this.#durable / BLOCK_BYTES);
     const blockChecksums = this.#checksums.slice(firstBlock, Math.ceil(length / BLOCK_BYTES));
@@ -190,6 +200,12 @@ export class Upload {
     await store.durable(sequence);
     this.#stored(this.#durable, length);
     this.#durable = length;
+  }
+
+  #fail(failure: FsError): FsError {
+    this.#failure ??= failure;
+    for (const { reject } of this.#waiters.splice(0)) reject(failure);
+    return failure;
   }
 
   #use<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { FsError } from '@cairnfs/base';
+import { DiskError, FsError } from '@cairnfs/base';
 import { UPLOADS_MAX } from '../limits.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
@@ -167,4 +167,30 @@ test('uploads: one that is cut while the journal takes nothing is not taken for 
   deepEqual(Buffer.from(await disk.content(replica)), Buffer.from(bytes.subarray(0, 300)));
   await disk.crash('lose');
   deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes.subarray(0, 300)));
+});
+
+test('uploads: what a failed sync may have lost is not acknowledged by the next one', async () => {
+  const parts = await TestParts.start(11);
+  const { disk } = parts;
+  const [store] = disk.replicas.stores;
+  const bytes = disk.simulation.random.bytes(256 * KiB);
+  const frame = (start: number, end: number, sync: boolean) => {
+    return disk.run(() => parts.frame({ handle: HANDLE, offset: start, bytes: bytes.subarray(start, end), sync }));
+  };
+  await frame(0, 128 * KiB, true);
+  const use = store!.files.use.bind(store!.files);
+  // The system gives up the pages it could not write for want of space: a later sync finds nothing to do and succeeds.
+  store!.files.use = (path, mode, work) =>
+    use(path, mode, (file) => {
+      const sync = () => Promise.reject(new DiskError('ENOSPC', path, 'no space left on device'));
+      return work(new Proxy(file, { get: (_, name) => (name === 'sync' ? sync : Reflect.get(file, name).bind(file)) }));
+    });
+  await rejects(frame(128 * KiB, 192 * KiB, true), { kind: 'NO_SPACE' });
+  store!.files.use = use;
+  equal(store!.failure, undefined);
+  // Again from what is durable; a frame behind the gap does not make it whole.
+  deepEqual(await frame(192 * KiB, 256 * KiB, false), { receivedLength: 128 * KiB, durableLength: 128 * KiB });
+  deepEqual(await frame(128 * KiB, 192 * KiB, true), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
+  await disk.crash('lose');
+  deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
 });

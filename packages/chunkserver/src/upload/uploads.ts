@@ -181,7 +181,13 @@ export class Uploads {
     end: number,
   ): Upload {
     const { replicas, clock } = this.#options;
-    const known = this.#uploads.get(handle);
+    let known = this.#uploads.get(handle);
+    if (known?.failure !== undefined) {
+      if (known.uses > 0) throw known.failure;
+      // Begun anew at what is durable: all behind that has to come again.
+      this.#uploads.delete(handle);
+      known = undefined;
+    }
     if (known !== undefined) {
       known.store.checkHealthy();
       if (end > known.receivedLength) replicas.checkRoom(known.store, end - known.receivedLength);

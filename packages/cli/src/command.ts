@@ -1,7 +1,7 @@
 /** What every user command shares: the connection, how it prints, when it is interrupted, how it fails. */
 import type { CairnClient } from '@cairnfs/client/node';
 import { Command, Option } from 'commander';
-import { addressesArgument, durationArgument } from './commands/options.ts';
+import { addressesArgument, timeoutArgument } from './commands/options.ts';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from './exit-codes.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import { OutputClosed, writeStdout } from './output/standard-output.ts';
@@ -100,7 +100,7 @@ export function userCommand(name: string, examples: readonly string[], { json = 
     .addOption(
       new Option('--timeout <duration>', 'how long each step keeps trying through failures: 500ms, 30s, 5m')
         .default(TIMEOUT_DEFAULT_MS, '60s')
-        .argParser(durationArgument),
+        .argParser(timeoutArgument),
     )
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
   return json ? command.option('--json', 'print for programs: one JSON object a line') : command;

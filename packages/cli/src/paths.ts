@@ -23,3 +23,18 @@ export function isInside(path: string, directory: string): boolean {
 export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
+
+/**
+ * Of several sources that go into one directory no two may have the same name: the second would silently replace the first.
+ *
+ * @throws UsageError  names the two, and what both would become.
+ */
+export function refuseSameTarget(sources: readonly string[], targetOf: (source: string) => string): void {
+  const sourceOf = new Map<string, string>();
+  for (const source of sources) {
+    const target = targetOf(source);
+    const other = sourceOf.get(target);
+    if (other !== undefined) throw new UsageError(`'${other}' and '${source}' would both become '${target}'`);
+    sourceOf.set(target, source);
+  }
+}

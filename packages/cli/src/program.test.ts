@@ -44,6 +44,7 @@ test('help: of every command has its summary, examples, and words for each argum
 
 test('wrong usage: answers 2 in one line that says where the right usage stands', async () => {
   for (const [args, expected] of [
+    [['help', 'lss'], /^cairn: unknown command 'lss' \(did you mean ls\?\); see "cairn --help"\n$/],
     [['lss'], /^cairn: unknown command 'lss' \(did you mean ls\?\); see "cairn --help"\n$/],
     [['ls', '--nope'], /^cairn: unknown option '--nope'; see "cairn ls --help"\n$/],
     [['mkdir'], /^cairn: missing required argument 'paths'; see "cairn mkdir --help"\n$/],
@@ -52,6 +53,10 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['ls', 'relative'], /^cairn: 'relative' is not a path in the cluster[^\n]*\n$/],
     [['put', 'one'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', 'soon'], /^cairn: [^\n]*\n$/],
+    [['ls', '--timeout', '0s'], /^cairn: [^\n]*'0s': expected more than no time at all; see "cairn ls --help"\n$/],
+    [['mv', '/a'], /^cairn: mv needs at least one SRC and a DST\n$/],
+    [['cp', '/a/x', '/b/x', '/c/'], /^cairn: '\/a\/x' and '\/b\/x' would both become '\/c\/x'\n$/],
+    [['put', 'a/x', 'b/x', '/c'], /^cairn: 'a\/x' and 'b\/x' would both become '\/c\/x'\n$/],
     [['ls', '--master', 'nowhere'], /^cairn: [^\n]*"nowhere" is not an address: [^\n]*[^.]; see "cairn ls --help"\n$/],
     [['head', '-n', '1', '-c', '1', '/a'], /^cairn: [^\n]* cannot be used with [^\n]*\n$/],
     [['cat', '--json', '/a'], /^cairn: unknown option '--json'; see "cairn cat --help"\n$/],
@@ -66,5 +71,8 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
 test('server: without --set, the configuration says what is missing', async () => {
   const { code, err } = await run('master');
   equal(code, 1);
-  match(err, /^cairn: configuration: data = \(missing\): expected a folder\n$/);
+  match(
+    err,
+    /^cairn: configuration: data = \(missing\): expected a folder: name a file with --config, or use --set\n$/,
+  );
 });

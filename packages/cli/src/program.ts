@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { COMMANDS, type CommandEntry } from './commands/index.ts';
 import { EXIT_DONE, EXIT_USAGE } from './exit-codes.ts';
+import { printOrFail } from './output/standard-output.ts';
 
 const OVERVIEW = `
 Paths in the cluster are absolute: /films/film.mkv.
@@ -16,14 +17,11 @@ Examples:
   $ cairn status                   servers, space, health
 
 "cairn COMMAND --help" explains a command, with examples.
-Exit code: 0 done, 1 failed, 2 wrong usage.
+Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `;
 
 /** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Help goes to `print`. */
-export async function main(
-  args: readonly string[],
-  print: (text: string) => void = (text) => process.stdout.write(text),
-): Promise<number> {
+export async function main(args: readonly string[], print: (text: string) => void = printOrFail): Promise<number> {
   const program = new Command('cairn')
     .description('A distributed file system: one durable, replicated file store over many machines.')
     .version(version(), '-V, --version', 'print the version')
@@ -40,7 +38,7 @@ export async function main(
   }
   process.exitCode = EXIT_DONE;
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(isHelpOfUnknown(args) ? args.slice(1, 2) : args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
@@ -51,6 +49,12 @@ export async function main(
 /** The subcommand that is meant: `cairn ls ...` or `cairn help ls`. */
 function namedBy(args: readonly string[]): string | undefined {
   return args[0] === 'help' ? args[1] : args[0];
+}
+
+/** Of a command that is not there no help is printed: it is refused like the command itself. */
+function isHelpOfUnknown(args: readonly string[]): boolean {
+  const name = args[1];
+  return args[0] === 'help' && name !== undefined && name !== 'help' && !COMMANDS.some((entry) => entry.name === name);
 }
 
 async function loaded({ name, summary, load }: CommandEntry): Promise<Command> {

@@ -35,9 +35,9 @@ function describeStatus(status: ClusterStatus): string {
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
     `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
     `files     ${countedAll(status.fileCount, status.directoryCount, status.chunkCount)}`,
-    `repair    ${repair.underReplicatedCount} chunks below their goal, ${repair.copyingCount} being copied, ` +
+    `repair    ${counted(repair.underReplicatedCount, 'chunk')} below their goal, ${repair.copyingCount} being copied, ` +
       `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,
-    `garbage   ${repair.garbageCount} chunks waiting to be collected, ${status.trashCount} entries in /.trash`,
+    `garbage   ${counted(repair.garbageCount, 'chunk')} waiting to be collected, ${counted(status.trashCount, 'entry', 'entries')} in /.trash`,
     '',
   ];
   const servers = formatTable(
@@ -87,10 +87,10 @@ function describeStatus(status: ClusterStatus): string {
 function verdict(status: ClusterStatus): string {
   if (status.safeMode) return `SAFE MODE: ${status.safeModeReason}`;
   if (status.repair.unavailableCount > 0)
-    return `UNHEALTHY: ${status.repair.unavailableCount} chunks have no copy in reach`;
+    return `UNHEALTHY: ${counted(status.repair.unavailableCount, 'chunk')} without a copy in reach`;
   if (!status.writable) return 'READ ONLY: too few chunkservers for the minimum of copies';
   if (status.repair.underReplicatedCount > 0)
-    return `repairing: ${status.repair.underReplicatedCount} chunks below their goal`;
+    return `repairing: ${counted(status.repair.underReplicatedCount, 'chunk')} below their goal`;
   if (status.servers.some((server) => !server.live)) return 'healthy, with chunkservers missing';
   return 'healthy';
 }

@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import { printOrFail } from '../output/standard-output.ts';
 
 const EXAMPLES = {
   master: { data: '"/var/lib/cairnfs/master"', chunk_size: '"64MiB"', admin_listen: '"127.0.0.1:10000"' },
@@ -20,7 +21,7 @@ export function configCommand(): Command {
       const { exampleConfig } = await import('../config/example.ts');
       const { chunkserverSchema, masterSchema } = await import('../config/schema.ts');
       const schema = role === 'master' ? masterSchema : chunkserverSchema;
-      process.stdout.write(exampleConfig(role, schema, EXAMPLES[role]));
+      printOrFail(exampleConfig(role, schema, EXAMPLES[role]));
     });
   return new Command('config').addCommand(example);
 }

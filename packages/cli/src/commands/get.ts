@@ -5,7 +5,7 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { UsageError } from '../failure.ts';
 import { pipeToStdout } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
-import { baseName, remotePath } from '../paths.ts';
+import { baseName, refuseSameTarget, remotePath } from '../paths.ts';
 import { parallelOption } from './options.ts';
 
 interface GetOptions extends GlobalOptions {
@@ -38,8 +38,11 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
   const isDirectory = isLocalDirectory(destination);
   if (sources.length > 1 && !isDirectory)
     throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
+  const targetOf = (source: string) =>
+    isDirectory || destination.endsWith('/') ? join(destination, baseName(source)) : destination;
+  refuseSameTarget(sources, targetOf);
   await context.forEach(sources, async (source) => {
-    const target = isDirectory || destination.endsWith('/') ? join(destination, baseName(source)) : destination;
+    const target = targetOf(source);
     const stats = await client.stat(source, { signal: context.signal });
     if (stats.isDirectory() && !options.recursive) {
       throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);

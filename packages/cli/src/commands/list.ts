@@ -11,6 +11,8 @@ import { counted, formatSize } from '../output/units.ts';
 import { joinRemote, remotePath } from '../paths.ts';
 import { PAGE_ENTRIES } from '../walk.ts';
 
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r' };
+
 interface ListOptions extends GlobalOptions {
   long?: boolean;
   recursive?: boolean;
@@ -189,8 +191,14 @@ export function checksumCommand(): Command {
             hash.update(piece as Uint8Array);
           const sha256 = hash.digest('hex');
           if (context.json) await context.printJson({ path, sha256 });
-          else await context.write(`${sha256}  ${printableName(path)}\n`);
+          else await context.write(checksumLine(sha256, process.stdout.isTTY ? printableName(path) : path));
         });
       }),
     );
+}
+
+/** As `sha256sum` writes it, so that `sha256sum -c` reads it: a name with a backslash or a line break is escaped, and marked. */
+export function checksumLine(sha256: string, path: string): string {
+  const escaped = path.replace(/[\\\n\r]/g, (character) => ESCAPES[character]!);
+  return `${escaped === path ? '' : '\\'}${sha256}  ${escaped}\n`;
 }

@@ -5,7 +5,7 @@ import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { baseName, isInside, joinRemote, remotePath } from '../paths.ts';
+import { baseName, isInside, joinRemote, refuseSameTarget, remotePath } from '../paths.ts';
 import { sizeArgument } from './options.ts';
 
 /** Piped into `append`: as long as one record, so that it stays in one piece. */
@@ -65,7 +65,7 @@ export function mvCommand(): Command {
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
-        const { sources, targetOf } = await sourcesAndTarget(context, client, paths);
+        const { sources, targetOf } = await sourcesAndTarget('mv', context, client, paths);
         await context.forEach(sources, async (source) => {
           await client.rename(source, targetOf(source), { signal: context.signal });
           if (context.json) await context.printJson({ from: source, to: targetOf(source) });
@@ -81,7 +81,7 @@ export function cpCommand(): Command {
     .action(
       action<[string[]], GlobalOptions & { recursive?: boolean }>(async (context, options, paths) => {
         const client = await context.client();
-        const { sources, targetOf } = await sourcesAndTarget(context, client, paths);
+        const { sources, targetOf } = await sourcesAndTarget('cp', context, client, paths);
         await context.forEach(sources, async (source) => {
           const target = targetOf(source);
           const stats = await client.stat(source, { signal: context.signal });
@@ -156,7 +156,10 @@ export function appendCommand(): Command {
 }
 
 async function openLocalFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(path);
+  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new Error(`ENOENT: no such local file: '${path}'`);
+    throw error;
+  });
   if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
   await handle.close();
   throw new Error(`EISDIR: '${path}' is a directory: append takes a file`);
@@ -194,21 +197,24 @@ async function copyTree(context: CommandContext, client: CairnClient, source: st
 
 /** `SRC... DST` as `cp` and `mv` mean it: into DST when it is a directory, otherwise to that name. */
 async function sourcesAndTarget(
+  command: string,
   context: CommandContext,
   client: CairnClient,
   paths: readonly string[],
 ): Promise<{ sources: string[]; targetOf(source: string): string }> {
-  if (paths.length < 2) throw new UsageError('needs at least one SRC and a DST');
+  if (paths.length < 2) throw new UsageError(`${command} needs at least one SRC and a DST`);
   const sources = paths.slice(0, -1).map(remotePath);
   const destination = paths.at(-1)!;
   const target = remotePath(destination);
+  const inside = (source: string) => joinRemote(target, baseName(source));
+  if (sources.length > 1) refuseSameTarget(sources, inside);
   const stats = await statOrNothing(client, target, context.signal);
   const isDirectory = stats?.isDirectory() === true;
   if (!isDirectory && (sources.length > 1 || destination.endsWith('/'))) {
     const advice = stats === undefined ? `make it with "cairn mkdir ${target}" first` : 'it is a file';
     throw new Error(`ENOTDIR: '${target}' is not a directory: ${advice}`);
   }
-  return { sources, targetOf: (source) => (isDirectory ? joinRemote(target, baseName(source)) : target) };
+  return { sources, targetOf: (source) => (isDirectory ? inside(source) : target) };
 }
 
 async function statOrNothing(client: CairnClient, path: string, signal: AbortSignal): Promise<Stats | undefined> {

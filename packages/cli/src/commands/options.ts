@@ -46,6 +46,13 @@ export function durationArgument(text: string): number {
   return orInvalid(() => parseDuration(text));
 }
 
+/** As `durationArgument`, of some length. */
+export function timeoutArgument(text: string): number {
+  const timeoutMs = durationArgument(text);
+  if (timeoutMs > 0) return timeoutMs;
+  throw new InvalidArgumentError('expected more than no time at all.');
+}
+
 function orInvalid<T>(parse: () => T): T {
   try {
     return parse();

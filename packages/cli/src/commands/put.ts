@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { pipeInto } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
-import { joinRemote, remotePath } from '../paths.ts';
+import { joinRemote, refuseSameTarget, remotePath } from '../paths.ts';
 import { parallelOption } from './options.ts';
 
 interface PutOptions extends GlobalOptions {
@@ -32,8 +33,10 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   if (paths.length < 2) throw new UsageError('put needs at least one local SRC and a DST in the cluster');
   const sources = paths.slice(0, -1);
   const destination = paths.at(-1)!;
-  const client = await context.client();
   const target = remotePath(destination);
+  const inside = (source: string) => joinRemote(target, basename(resolve(source)));
+  if (sources.length > 1) refuseSameTarget(sources, inside);
+  const client = await context.client();
   const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(client, target, context));
   if (options.parents) {
     const directory = intoDirectory ? target : target.slice(0, target.lastIndexOf('/')) || '/';
@@ -46,13 +49,7 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
       if (context.json) await context.printJson({ source, path: target, files: 1, bytes });
       return;
     }
-    await putOne(
-      context,
-      options,
-      client,
-      source,
-      intoDirectory ? joinRemote(target, basename(resolve(source))) : target,
-    );
+    await putOne(context, options, client, source, intoDirectory ? inside(source) : target);
   });
 }
 
@@ -87,13 +84,17 @@ async function putOne(
     for (const skipped of result.skipped) {
       process.stderr.write(`cairn: skipped '${skipped.path}': ${skipped.reason}\n`);
     }
+    for (const { path, reason } of result.unreadable) context.fail(new Error(`cannot store '${path}': ${reason}`));
     if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
+  } catch (error) {
+    if (isFsError(error, 'NOT_FOUND')) await checkParent(context, client, target);
+    throw error;
   } finally {
     progress.end();
   }
 }
 
-/** A tree makes directories on its way; those above it are made only when asked for (`-p`). */
+/** A tree makes directories on its way; those above it, and above a file, are made only when asked for (`-p`). */
 async function checkParent(context: CommandContext, client: CairnClient, target: string): Promise<void> {
   const parent = target.slice(0, target.lastIndexOf('/')) || '/';
   if (await isDirectory(client, parent, context)) return;

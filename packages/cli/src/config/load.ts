@@ -48,7 +48,9 @@ export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: 
   const key = issue.path.map(String).join('.');
   const origin = origins.get(String(issue.path[0])) ?? sources.file ?? 'configuration';
   const value = issue.path.reduce<unknown>((inner, step) => (inner as Values | undefined)?.[String(step)], values);
-  throw invalid(`${origin}: ${key} = ${value === undefined ? '(missing)' : JSON.stringify(value)}: ${issue.message}`);
+  const given = value === undefined ? '(missing)' : JSON.stringify(value);
+  const advice = value === undefined && sources.file === undefined ? ': name a file with --config, or use --set' : '';
+  throw invalid(`${origin}: ${key} = ${given}: ${issue.message}${advice}`);
 }
 
 function readFile(path: string): Values {
@@ -64,7 +66,9 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new FsError('NOT_FOUND', `cannot read the configuration ${path}: ${(cause as Error).message}`, { cause });
+    throw new FsError('INVALID_ARGUMENT', `cannot read the configuration ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 

@@ -5,6 +5,9 @@ import { formatDuration, formatSize } from './units.ts';
 const RATE_WINDOW_MS = 5000;
 const REDRAWS_PER_SECOND = 8;
 
+/** Seconds → milliseconds, rounded up: nobody reads parts of a second. */
+const wholeSeconds = (seconds: number) => Math.ceil(seconds) * 1000;
+
 export interface Progress {
   update(done: { bytes: number; totalBytes: number; files: number; totalFiles: number }): void;
   end(): void;
@@ -39,7 +42,7 @@ export async function startProgress(what: string, enabled: boolean): Promise<Pro
         all: formatSize(totalBytes),
         files: totalFiles > 1 ? `  ${files}/${totalFiles} files` : '',
         rate: formatSize(rate),
-        left: rate > 0 && totalBytes > bytes ? `${formatDuration(((totalBytes - bytes) * 1000) / rate)} left` : '',
+        left: rate > 0 && totalBytes > bytes ? `${formatDuration(wholeSeconds((totalBytes - bytes) / rate))} left` : '',
       };
       if (!isStarted) bar.start(totalBytes, bytes, payload);
       isStarted = true;

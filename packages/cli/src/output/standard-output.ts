@@ -3,6 +3,8 @@
  * (`| head`) ends it quietly, and one that stands still does not keep Ctrl-C from ending it.
  */
 
+import { EXIT_FAILED } from '../exit-codes.ts';
+
 /** Thrown where a command prints when nobody reads any more. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed';
@@ -44,4 +46,19 @@ function watch(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     failure ??= error.code === 'EPIPE' ? new OutputClosed('nobody reads the output any more') : error;
   });
+}
+
+/** For what is printed at once, help and examples: a failure is one line, where nobody waits for it. */
+export function printOrFail(text: string): void {
+  process.stdout.removeListener('error', tellFailure);
+  process.stdout.on('error', tellFailure);
+  process.stdout.write(text);
+}
+
+function tellFailure(error: NodeJS.ErrnoException): void {
+  process.stdout.removeListener('error', tellFailure);
+  process.stdout.on('error', () => undefined);
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`cairn: ${error.message}\n`);
+  process.exitCode = EXIT_FAILED;
 }

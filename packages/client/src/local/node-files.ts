@@ -1,4 +1,5 @@
 /** Local files, as uploads and downloads need them. */
+import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -8,33 +9,61 @@ export interface LocalEntry {
   readonly path: string;
   /** Relative to where the walk began, with `/`; empty for the beginning itself. */
   readonly relative: string;
-  readonly kind: 'file' | 'directory' | 'other';
+  readonly kind: 'file' | 'directory' | 'other' | 'unreadable';
   readonly sizeBytes: number;
   readonly mode: number;
   readonly modifiedMs: number;
-  /** For `other`: what it is. */
-  readonly what: string;
+  /** For `other` and `unreadable`: why it is left out. */
+  readonly reason: string;
 }
 
 const PERMISSIONS = 0o7777;
 
-/** Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed. */
+/**
+ * Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed.
+ * What cannot be read below `path` is told as `unreadable`, and the walk goes on: a file may vanish at any time.
+ */
 export async function* walkLocal(path: string, followLinks: boolean, relative = ''): AsyncGenerator<LocalEntry> {
+  let entry: LocalEntry;
+  try {
+    entry = await entryAt(path, relative, followLinks);
+  } catch (error) {
+    return yield unreadable(path, relative, error);
+  }
+  yield entry;
+  if (entry.kind !== 'directory') return;
+  let names: Buffer[];
+  try {
+    names = await readdir(path, { encoding: 'buffer' });
+  } catch (error) {
+    return yield unreadable(path, relative, error);
+  }
+  for (const bytes of names.sort(Buffer.compare)) {
+    const name = bytes.toString();
+    const below = relative === '' ? name : `${relative}/${name}`;
+    if (isUtf8(bytes)) yield* walkLocal(join(path, name), followLinks, below);
+    else yield unreadable(join(path, name), below, new Error('its name is not UTF-8, as all names in the cluster are'));
+  }
+}
+
+async function entryAt(path: string, relative: string, followLinks: boolean): Promise<LocalEntry> {
   const stats = await (followLinks || relative === '' ? stat(path) : lstat(path));
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other';
-  yield {
+  return {
     path,
     relative,
-    kind,
+    kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
     sizeBytes: stats.isFile() ? stats.size : 0,
     mode: stats.mode & PERMISSIONS,
     modifiedMs: stats.mtimeMs,
-    what: stats.isSymbolicLink() ? 'a symbolic link' : 'neither a file nor a directory',
+    reason: stats.isSymbolicLink() ? 'it is a symbolic link' : 'it is neither a file nor a directory',
   };
-  if (kind !== 'directory') return;
-  for (const name of (await readdir(path)).sort()) {
-    yield* walkLocal(join(path, name), followLinks, relative === '' ? name : `${relative}/${name}`);
-  }
+}
+
+/** @throws `error`, when it is the beginning of the walk that cannot be read. */
+function unreadable(path: string, relative: string, error: unknown): LocalEntry {
+  if (relative === '') throw error;
+  const { message } = error as Error;
+  return { path, relative, kind: 'unreadable', sizeBytes: 0, mode: 0, modifiedMs: 0, reason: message };
 }
 
 /** Reads a local file from its beginning, into fresh buffers that the upload may keep. */

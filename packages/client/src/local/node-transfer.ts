@@ -26,8 +26,15 @@ export interface TransferOptions extends CallOptions {
 export interface TransferResult {
   readonly files: number;
   readonly bytes: number;
-  /** What was left out, and why. */
-  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  /** What a tree holds besides files and directories, and why it was left out. */
+  readonly skipped: readonly LeftOut[];
+  /** Uploads: what below the beginning could not be read here, and why. All the rest was stored. */
+  readonly unreadable: readonly LeftOut[];
+}
+
+export interface LeftOut {
+  readonly path: string;
+  readonly reason: string;
 }
 
 export async function uploadTree(
@@ -40,7 +47,9 @@ export async function uploadTree(
   for await (const entry of walkLocal(from, options.followSymlinks === true)) {
     transfer.throwIfFailed();
     const target = entry.relative === '' ? to : `${to === '/' ? '' : to}/${entry.relative}`;
-    if (entry.kind === 'other') transfer.skipped.push({ path: entry.path, reason: `it is ${entry.what}` });
+    const { path, reason } = entry;
+    if (entry.kind === 'other') transfer.skipped.push({ path, reason });
+    else if (entry.kind === 'unreadable') transfer.unreadable.push({ path, reason });
     else if (entry.kind === 'directory') {
       checkRecursive(options, from);
       await client.mkdir(target, { ...options, recursive: true, mode: entry.mode });
@@ -55,13 +64,21 @@ async function uploadOne(
   target: string,
   options: TransferOptions,
   transfer: Transfer,
-): Promise<void> {
-  const source = await fileSource(entry.path, entry.sizeBytes);
+): Promise<boolean> {
+  let source: Awaited<ReturnType<typeof fileSource>>;
+  try {
+    source = await fileSource(entry.path, entry.sizeBytes);
+  } catch (error) {
+    if (entry.relative === '') throw error;
+    transfer.unreadable.push({ path: entry.path, reason: (error as Error).message });
+    return false;
+  }
   try {
     const { mode, modifiedMs } = entry;
     const { signal, timeoutMs } = options;
     const call = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     await client.store(target, source, { ...call, mode, modifiedMs, onProgress: (bytes) => transfer.bytes(bytes) });
+    return true;
   } finally {
     await source.close();
   }
@@ -76,13 +93,14 @@ export async function downloadTree(
   const transfer = new Transfer(options);
   const stats = await client.stat(from, options);
   const fetch = (path: string, target: string, file: { size: number; mode: number; mtimeMs: number }) =>
-    transfer.file(file.size, () =>
-      writeLocal(target, client.readPieces(path, options), {
+    transfer.file(file.size, async () => {
+      await writeLocal(target, client.readPieces(path, options), {
         mode: file.mode,
         modifiedMs: file.mtimeMs,
         onBytes: (bytes) => transfer.bytes(bytes),
-      }),
-    );
+      });
+      return true;
+    });
   const visit = async (directory: string, target: string): Promise<void> => {
     await makeLocalDirectory(target);
     for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
@@ -101,7 +119,8 @@ export async function downloadTree(
 
 /** Files under way: counts them, bounds them, and stops at the first failure. */
 class Transfer {
-  readonly skipped: { path: string; reason: string }[] = [];
+  readonly skipped: LeftOut[] = [];
+  readonly unreadable: LeftOut[] = [];
   readonly #options: TransferOptions;
   readonly #running = new Set<Promise<void>>();
   #failure: unknown;
@@ -115,13 +134,13 @@ class Transfer {
     this.#options = options;
   }
 
-  /** Begins a file; waits only until there is room for the next. */
-  async file(sizeBytes: number, work: () => Promise<void>): Promise<void> {
+  /** Begins a file; waits only until there is room for the next. `work` answers whether the file is there now. */
+  async file(sizeBytes: number, work: () => Promise<boolean>): Promise<void> {
     this.#bytesTotal += sizeBytes;
     this.#filesTotal += 1;
     const running = work()
-      .then(() => {
-        this.#filesDone += 1;
+      .then((isDone) => {
+        if (isDone) this.#filesDone += 1;
         this.#report();
       })
       .catch((error: unknown) => {
@@ -146,7 +165,7 @@ class Transfer {
   async end(): Promise<TransferResult> {
     await Promise.all(this.#running);
     this.throwIfFailed();
-    return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped };
+    return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped, unreadable: this.unreadable };
   }
 
   #report(): void {

@@ -1,0 +1,70 @@
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { CairnClient } from '../client.ts';
+import { uploadTree } from './node-transfer.ts';
+
+async function folder(context: TestContext, files: readonly (string | Buffer)[]): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'cairnfs-transfer-'));
+  context.after(() => rm(path, { recursive: true }));
+  for (const name of files) await writeFile(Buffer.concat([Buffer.from(`${path}/`), Buffer.from(name)]), 'x');
+  return path;
+}
+
+/** A cluster that takes what it is given; `whenStored` runs after each file. */
+function cluster(whenStored: (path: string) => Promise<void> = async () => undefined) {
+  const stored: string[] = [];
+  const client = {
+    mkdir: async () => undefined,
+    store: async (path: string) => {
+      stored.push(path);
+      await whenStored(path);
+    },
+  } as unknown as CairnClient;
+  return { client, stored };
+}
+
+test('upload: a file that vanishes under way is told, and the rest of the tree is stored', async (context) => {
+  const path = await folder(context, ['a', 'b', 'c']);
+  const { client, stored } = cluster(async (file) => {
+    if (file === '/t/a') await rm(join(path, 'b'));
+  });
+  const result = await uploadTree(client, path, '/t', { recursive: true, parallel: 1 });
+  deepEqual(stored, ['/t/a', '/t/c']);
+  deepEqual(
+    result.unreadable.map((left) => left.path),
+    [join(path, 'b')],
+  );
+  match(result.unreadable[0]!.reason, /^ENOENT/);
+  equal(result.files, 2);
+});
+
+test('upload: a name that is not UTF-8 is told, and the rest of the tree is stored', async (context) => {
+  if (process.platform !== 'linux') return context.skip('the file system takes no such names');
+  const path = await folder(context, ['a', Buffer.from([0x62, 0xff]), 'z']);
+  const { client, stored } = cluster();
+  const { unreadable } = await uploadTree(client, path, '/t', { recursive: true });
+  deepEqual(stored, ['/t/a', '/t/z']);
+  equal(unreadable.length, 1);
+  match(unreadable[0]!.reason, /not UTF-8/);
+});
+
+test('upload: symbolic links are skipped, a dangling one that is to be followed cannot be read', async (context) => {
+  const path = await folder(context, ['a']);
+  await mkdir(join(path, 'd'));
+  await symlink(join(path, 'nowhere'), join(path, 'd', 'link'));
+  const { client } = cluster();
+  const kept = await uploadTree(client, path, '/t', { recursive: true });
+  deepEqual(kept.skipped, [{ path: join(path, 'd', 'link'), reason: 'it is a symbolic link' }]);
+  deepEqual(kept.unreadable, []);
+  const followed = await uploadTree(client, path, '/t', { recursive: true, followSymlinks: true });
+  deepEqual(followed.skipped, []);
+  match(followed.unreadable[0]!.reason, /^ENOENT/);
+});
+
+test('upload: a beginning that is not there fails', async (context) => {
+  const path = await folder(context, []);
+  await rejects(uploadTree(cluster().client, join(path, 'none'), '/t', { recursive: true }), { code: 'ENOENT' });
+});

@@ -50,7 +50,16 @@ async function main(): Promise<number> {
   const survivors: string[] = [];
   try {
     for (const mutant of mutants) {
-      const args = ['--schedules', values.schedules, '--seed', values.seed, '--workers', values.workers];
+      const args = [
+        '--shrink-seconds',
+        '0',
+        '--schedules',
+        values.schedules,
+        '--seed',
+        values.seed,
+        '--workers',
+        values.workers,
+      ];
       const caught = await copy.with(mutant, () => untilCaught(copy.root, args, Number(values.seed)));
       if (caught === undefined) survivors.push(mutant.name);
       console.log(lineOf(mutant, caught));

@@ -1,6 +1,7 @@
 /** What `npm run simulate` was told. */
 import { parseArgs } from 'node:util';
 import { PROFILES } from '../schedule/profiles.ts';
+import { parseIds, type Selection } from '../schedule/selection.ts';
 
 export interface Options {
   /** Of the first schedule; the others follow it. */
@@ -10,6 +11,10 @@ export interface Options {
   readonly minutes: number;
   readonly profile: string;
   readonly workers: number;
+  /** What is left of the schedule of one seed. */
+  readonly only: Selection;
+  /** Real time for making each failing schedule smaller. */
+  readonly shrinkMs: number;
   readonly isTraced: boolean;
   /** Only what has this text. */
   readonly traceOf: string | undefined;
@@ -20,8 +25,10 @@ export const SCALE_PROFILE = 'scale';
 
 const PROFILE_NAMES = [...Object.keys(PROFILES), SCALE_PROFILE];
 
+const SHRINK_SECONDS = 60;
+
 export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME] [--workers N]
-       npm run simulate -- --seed S --trace [--trace-of TEXT] [--profile NAME]
+       npm run simulate -- --seed S [--operations IDS] [--faults IDS] [--trace] [--trace-of TEXT] [--profile NAME]
 
 Runs whole clusters on virtual time under random faults and checks what clients saw. The same seed gives the same run.
 
@@ -30,6 +37,10 @@ Runs whole clusters on virtual time under random faults and checks what clients 
   --minutes M     stop beginning new ones after so long
   --profile NAME  ${PROFILE_NAMES.join(', ')}
   --workers N     threads (1)
+  --shrink-seconds N
+                  so long a failing schedule is made smaller before it is printed (${SHRINK_SECONDS}; 0: not at all)
+  --operations IDS, --faults IDS
+                  run only these of the schedule of the one seed: 3,17,20-25 or none
   --trace         run the one seed and print its story
   --trace-of TEXT the same, only what has the text (a host, a path, a chunk's handle, a method), and what broke`;
 
@@ -47,6 +58,9 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
       workers: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
       'trace-of': { type: 'string' },
+      'shrink-seconds': { type: 'string', default: String(SHRINK_SECONDS) },
+      operations: { type: 'string' },
+      faults: { type: 'string' },
     },
   });
   if (!PROFILE_NAMES.includes(values.profile)) {
@@ -55,14 +69,19 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
   const traceOf = values['trace-of'];
   const isTraced = values.trace || traceOf !== undefined;
   if (isTraced && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
+  const only = { operations: ids('operations', values.operations), faults: ids('faults', values.faults) };
+  const isOne = only.operations !== undefined || only.faults !== undefined;
+  if (isOne && values.seed === undefined) throw new Error('--operations and --faults need the --seed they are of');
   const minutes = positive('minutes', values.minutes ?? 'Infinity');
   return {
     seed: values.seed === undefined ? nowMs % SEED_MAX : whole('seed', values.seed, 0),
     schedules:
       values.schedules === undefined && minutes < Number.POSITIVE_INFINITY
         ? Number.POSITIVE_INFINITY
-        : whole('schedules', values.schedules ?? '100', 1),
+        : whole('schedules', values.schedules ?? (isOne ? '1' : '100'), 1),
     minutes,
+    only,
+    shrinkMs: whole('shrink-seconds', values['shrink-seconds'], 0) * 1000,
     profile: values.profile,
     workers: whole('workers', values.workers, 1),
     isTraced,
@@ -76,6 +95,13 @@ function whole(name: string, text: string, least: number): number {
     throw new Error(`--${name} ${text}: a whole number from ${least} is wanted`);
   }
   return value;
+}
+
+function ids(name: string, text: string | undefined): number[] | undefined {
+  if (text === undefined) return undefined;
+  const parsed = parseIds(text);
+  if (parsed === undefined) throw new Error(`--${name} ${text}: numbers and ranges are wanted, as 3,17,20-25, or none`);
+  return parsed;
 }
 
 function positive(name: string, text: string): number {

@@ -1,11 +1,11 @@
 /** Runs seeds on several threads until there are none left or the time is over. */
 import { Worker } from 'node:worker_threads';
-import type { SeedReport } from './run-seed.ts';
+import type { SeedOptions, SeedReport } from './run-seed.ts';
 
 export interface ManyOptions {
   readonly seed: number;
   readonly schedules: number;
-  readonly profile: string;
+  readonly run: SeedOptions;
   readonly workers: number;
   /** No seed is begun once it answers true. */
   readonly isOver: () => boolean;
@@ -19,9 +19,9 @@ export async function runMany(options: ManyOptions): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(workers, schedules) }, () => work(options, nextSeed)));
 }
 
-function work({ profile, report }: ManyOptions, nextSeed: () => number | undefined): Promise<void> {
+function work({ run, report }: ManyOptions, nextSeed: () => number | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { profile } });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: run });
     const next = () => {
       const seed = nextSeed();
       if (seed === undefined) void worker.terminate().then(() => resolve());

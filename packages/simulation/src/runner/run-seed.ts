@@ -2,7 +2,30 @@
 import type { Violation } from '../checks/violation.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES } from '../schedule/profiles.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import { formatIds, restrict, type Selection } from '../schedule/selection.ts';
+import { shrinkSchedule } from '../shrink/shrink-schedule.ts';
 import { type RunResult, runSchedule } from '../workload/run-schedule.ts';
+
+export interface SeedOptions {
+  readonly profile: string;
+  /** What of the schedule is run. */
+  readonly only: Selection;
+  /** Real time that goes into making a failing schedule smaller; 0: none. */
+  readonly shrinkMs: number;
+}
+
+/** A smaller schedule that fails as the whole one does. */
+export interface Shrunk {
+  /** For `--operations` and `--faults`. */
+  readonly operations: string;
+  readonly faults: string;
+  readonly operationCount: number;
+  readonly faultCount: number;
+  readonly violations: readonly Violation[];
+}
+
+type RunOne = (schedule: Schedule) => Promise<RunResult>;
 
 export interface SeedReport {
   readonly seed: number;
@@ -17,10 +40,48 @@ export interface SeedReport {
   readonly undecidedCount: number;
   readonly traceHash: string;
   readonly virtualMs: number;
+  /** Of a run with violations, when a smaller one was found. */
+  readonly shrunk?: Shrunk;
 }
 
-export async function runSeed(seed: number, profile: string): Promise<SeedReport> {
-  return reportOf(seed, await runSchedule(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! })));
+/** @param run what runs a schedule: only a test of the simulator itself has another. */
+export async function runSeed(seed: number, options: SeedOptions, run: RunOne = runSchedule): Promise<SeedReport> {
+  const schedule = scheduleOf(seed, options);
+  const report = reportOf(seed, await run(schedule));
+  if (report.violations.length === 0 || options.shrinkMs === 0) return report;
+  const shrunk = await shrink(schedule, { first: report.violations[0]!, shrinkMs: options.shrinkMs, run });
+  return shrunk === undefined ? report : { ...report, shrunk };
+}
+
+export function scheduleOf(seed: number, { profile, only }: Pick<SeedOptions, 'profile' | 'only'>): Schedule {
+  return restrict(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! }), only);
+}
+
+/** Smaller ones must fail the check that the whole one failed first. */
+async function shrink(
+  schedule: Schedule,
+  { first, shrinkMs, run }: { first: Violation; shrinkMs: number; run: RunOne },
+): Promise<Shrunk | undefined> {
+  const endMs = performance.now() + shrinkMs;
+  let violations: readonly Violation[] | undefined;
+  const { operations, faults } = await shrinkSchedule(schedule, {
+    isOver: () => performance.now() > endMs,
+    fails: async (candidate) => {
+      const found = (await run(candidate)).violations;
+      if (!found.some(({ check }) => check === first.check)) return false;
+      violations = found;
+      return true;
+    },
+  });
+  if (violations === undefined) return undefined;
+  const idsOf = (items: readonly { readonly id: number }[]) => formatIds(items.map(({ id }) => id));
+  return {
+    operations: idsOf(operations),
+    faults: idsOf(faults),
+    operationCount: operations.length,
+    faultCount: faults.length,
+    violations,
+  };
 }
 
 export function reportOf(seed: number, { doneCount, errors, faults, coverage, ...rest }: RunResult): SeedReport {

@@ -38,12 +38,20 @@ export class Summary {
       `undecided   ${this.#undecidedCount} histories`,
       `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,
     ];
-    for (const { seed, violations } of this.failed) {
-      for (const { check, summary } of violations) lines.push(`  seed ${seed}  ${check}: ${summary}`);
-      lines.push(`    npm run simulate -- --seed ${seed} --profile ${profile} --trace`);
+    for (const report of this.failed) {
+      const { seed, violations } = report;
+      const { check, summary } = violations[0]!;
+      const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
+      lines.push(`  seed ${seed}  ${check}: ${summary}${more}`, `    ${replayCommand(report, profile)}`);
     }
     return lines.join('\n');
   }
+}
+
+/** Tells the story of the smallest failing run. */
+export function replayCommand({ seed, shrunk }: SeedReport, profile: string): string {
+  const only = shrunk === undefined ? '' : ` --operations ${shrunk.operations} --faults ${shrunk.faults}`;
+  return `npm run simulate -- --seed ${seed} --profile ${profile}${only} --trace`;
 }
 
 function increase(counts: Map<string, number>, name: string, by: number): void {

@@ -73,8 +73,11 @@ export interface Views {
   open(handle: string, suspected: readonly number[]): Promise<void>;
   /** Ends the chunk's lease and settles its length; the chunk is closed (and sealed) in the state when it resolves. */
   close(handle: string, options: { seal: boolean }): Promise<void>;
-  /** Where it ends now: asked of the primary when the chunk is open. */
-  end(handle: string): Promise<OpenEnd>;
+  /**
+   * Where it ends now: asked of the primary when the chunk is open. Undefined when no file has it any more: where it ended
+   * when its file was deleted or replaced, nobody asked.
+   */
+  end(handle: string): Promise<OpenEnd | undefined>;
   /** From when it resolves, no replica serves the chunk at any version given out before. */
   retire(handles: readonly string[]): Promise<void>;
 }

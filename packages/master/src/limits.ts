@@ -54,6 +54,8 @@ export const HOUSEKEEPING_INTERVAL_MS = 2000;
 export const CHUNKSERVER_CALL_TIMEOUT_MS = 4000;
 /** Rounds of one OpenExtent or Truncate; each one more means that another client changed the file meanwhile. */
 export const OPEN_EXTENT_ROUNDS_MAX = 16;
+/** Rounds of one Stat, Locate or entry of List; each one more means that the file was replaced while its length was asked. */
+export const SIZE_ROUNDS_MAX = 16;
 /** Chunks cut off by one Truncate: a tebibyte. Each needs its replicas told. */
 export const TRUNCATE_EXTENTS_MAX = 16_384;
 /** Abandoned uploads collected in one step. */

@@ -137,6 +137,56 @@ test('truncate: while a file is being cut, no location of it is given out', asyn
   deepEqual(order.sort(), ['cut', 'located 10 10', 'opened 10']);
 });
 
+test('size: of a file that is replaced while its length is asked, what is told is that of the new one', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/d/log');
+  const extent = await master.append(inode, 1000);
+  // The primary does not answer: the view changes without it when its lease has run out.
+  const primary = master.server(extent.chunk!.replicas[0]!.serverId);
+  primary.failure = new FsError('UNAVAILABLE', 'slow');
+  const file = { path: '/d/log', inode: 0 };
+  const range = { offset: 0, length: 0, limit: 0 };
+  const listing = { directory: { path: '/d', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true };
+  const asked = Promise.all([
+    master.send(MasterMethods.stat, { file }).then(({ attributes }) => attributes!.size),
+    master.send(MasterMethods.locate, { file, ...range }).then(({ size }) => size),
+    master.send(MasterMethods.list, listing).then(({ entries }) => entries[0]!.attributes!.size),
+  ]);
+  const stale = { file: { path: '', inode } };
+  const ofInode = Promise.all([
+    rejects(master.send(MasterMethods.stat, stale), kind('NOT_FOUND')),
+    rejects(master.send(MasterMethods.locate, { ...stale, ...range }), kind('NOT_FOUND')),
+  ]);
+  await master.simulation.runFor(500);
+  await master.upload('/d/log', [{ offset: 0, length: 7 }]);
+  deepEqual(await master.simulation.run(asked), [7, 7, 7]);
+  await master.simulation.run(ofInode);
+});
+
+test('list: of an entry deleted while its length is asked, nothing is told', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/d/log');
+  await master.create('/d/other');
+  const extent = await master.append(inode, 1000);
+  master.server(extent.chunk!.replicas[0]!.serverId).failure = new FsError('UNAVAILABLE', 'slow');
+  const listing = { directory: { path: '/d', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true };
+  const listed = master.send(MasterMethods.list, listing);
+  await master.simulation.runFor(500);
+  const operation = master.operation();
+  await master.call(MasterMethods.delete, {
+    path: '/d/log',
+    recursive: false,
+    skipTrash: true,
+    operation,
+    expectedType: 0,
+  });
+  const { entries } = await master.simulation.run(listed);
+  deepEqual(
+    entries.map(({ name }) => name),
+    ['other'],
+  );
+});
+
 test('truncate: a retry is answered with the first result and cuts nothing that was written since', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.upload('/file', [{ offset: 0, length: 1000 }]);

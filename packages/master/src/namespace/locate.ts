@@ -3,7 +3,7 @@ import { FsError } from '@cairnfs/base';
 import { type ChunkLocation, type Extent, type LocateReply, type LocateRequest, ReplicaState } from '@cairnfs/protocol';
 import type { Cluster, Decisions, MasterContext, MasterParts, ReplicaCondition, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX } from '../limits.ts';
+import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX, SIZE_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
@@ -34,6 +34,15 @@ export class LocateCall {
   }
 
   async locate(request: LocateRequest): Promise<{ message: LocateReply }> {
+    for (let round = 0; round < SIZE_ROUNDS_MAX; round += 1) {
+      const message = await this.#locate(request);
+      if (message !== undefined) return { message };
+    }
+    throw new FsError('UNAVAILABLE', 'the file is being replaced all the time: try again');
+  }
+
+  /** @returns undefined when the file was replaced while its length was asked. */
+  async #locate(request: LocateRequest): Promise<LocateReply | undefined> {
     let transaction = this.#decisions.read();
     let found = resolveFile(transaction, request.file);
     while (this.#gate.isHeld(found.id)) {
@@ -53,12 +62,15 @@ export class LocateCall {
     const open = openExtentOf(transaction, found);
     await this.#decisions.settled(transaction);
     const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
-    return { message: { inode: found.id, generation: found.inode.generation, size, extents, more: isMore } };
+    if (size === undefined) return undefined;
+    return { inode: found.id, generation: found.inode.generation, size, extents, more: isMore };
   }
 
   /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */
-  async #fillTail(known: number, open: FileExtent, extents: readonly Extent[]): Promise<number> {
-    const { length } = await this.#views.end(open.handle);
+  async #fillTail(known: number, open: FileExtent, extents: readonly Extent[]): Promise<number | undefined> {
+    const end = await this.#views.end(open.handle);
+    if (end === undefined) return undefined;
+    const { length } = end;
     const tail = extents.find(({ offset }) => offset === open.offset);
     if (tail?.chunk !== undefined) {
       tail.length = keptOf(open, length);

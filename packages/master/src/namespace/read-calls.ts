@@ -4,6 +4,7 @@ import {
   type Attributes,
   type DirectoryEntry,
   decodeMessage,
+  type FileRef,
   FileType,
   type ListReply,
   type ListRequest,
@@ -12,12 +13,18 @@ import {
 } from '@cairnfs/protocol';
 import type { Decisions, Views } from '../context.ts';
 import { ChunkState, Dirent, type Inode } from '../gen/cairn/master/v1/state.ts';
-import { LENGTHS_ASKED_AT_ONCE, LIST_BYTES_MAX, LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX } from '../limits.ts';
+import {
+  LENGTHS_ASKED_AT_ONCE,
+  LIST_BYTES_MAX,
+  LIST_ENTRIES_DEFAULT,
+  LIST_ENTRIES_MAX,
+  SIZE_ROUNDS_MAX,
+} from '../limits.ts';
 import { timesAfter } from '../state/close-chunk.ts';
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
-import { type Found, inodeInPassing, resolveRef, TRASH_NAME } from './resolve.ts';
+import { type Found, inodeInPassing, inodeOf, resolveRef, TRASH_NAME } from './resolve.ts';
 
 export class ReadCalls {
   readonly #clock: Clock;
@@ -34,7 +41,7 @@ export class ReadCalls {
     const transaction = this.#decisions.read();
     const found = resolveRef(transaction, file);
     const open = openExtentOf(transaction, found);
-    if (open !== undefined) return this.#statOpen(found, open, transaction);
+    if (open !== undefined) return this.#statOpen(file);
     const answer = { message: { attributes: attributesOf(found.id, found.inode) } };
     const settled = this.#decisions.settled(transaction);
     return settled === undefined ? answer : settled.then(() => answer);
@@ -48,6 +55,7 @@ export class ReadCalls {
     const limit = Math.min(request.limit || LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX);
     const { entries, nextCursor } = page(transaction, id, request, limit);
     const pending: (() => Promise<void>)[] = [];
+    const gone = new Set<DirectoryEntry>();
     let bytes = 0;
     if (request.withAttributes) {
       for (const [index, entry] of entries.entries()) {
@@ -60,13 +68,20 @@ export class ReadCalls {
         }
         entry.attributes = attributes;
         const open = openExtentOf(transaction, child);
-        if (open !== undefined) pending.push(() => this.#fillSize(attributes, child.inode, open));
+        if (open === undefined) continue;
+        pending.push(async () => {
+          const now = await this.#settledChild(id, entry.name);
+          if (now === undefined) gone.add(entry);
+          else Object.assign(entry, { inode: now.inode, type: now.type, attributes: now });
+        });
       }
     }
     await this.#decisions.settled(transaction);
     await this.#runAll(pending);
     const isCut = bytes > LIST_BYTES_MAX;
-    return { message: { entries, nextCursor: isCut ? entries.at(-1)!.name : nextCursor } };
+    const message = { entries, nextCursor: isCut ? entries.at(-1)!.name : nextCursor };
+    if (gone.size > 0) message.entries = entries.filter((entry) => !gone.has(entry));
+    return { message };
   }
 
   async #runAll(queue: (() => Promise<void>)[]): Promise<void> {
@@ -76,18 +91,44 @@ export class ReadCalls {
     await Promise.all(Array.from({ length: Math.min(LENGTHS_ASKED_AT_ONCE, queue.length) }, worker));
   }
 
-  async #statOpen(found: Found, open: FileExtent, transaction: Transaction): Promise<{ message: StatReply }> {
-    const attributes = attributesOf(found.id, found.inode);
-    await this.#decisions.settled(transaction);
-    await this.#fillSize(attributes, found.inode, open);
+  async #statOpen(file: FileRef | undefined): Promise<{ message: StatReply }> {
+    const attributes = await this.#settledAttributes((transaction) => resolveRef(transaction, file));
     return { message: { attributes } };
   }
 
-  async #fillSize(attributes: Attributes, inode: Inode, open: FileExtent): Promise<void> {
-    const { length, changedMs } = await this.#views.end(open.handle);
-    attributes.size = Math.max(inode.size, open.offset + keptOf(open, length));
-    if (changedMs === undefined) return;
-    Object.assign(attributes, timesAfter(inode, Math.min(changedMs, this.#clock.wallMs())));
+  /** @returns undefined when the directory has no such entry any more. */
+  #settledChild(directory: number, name: string): Promise<Attributes | undefined> {
+    return this.#settledAttributes((transaction) => {
+      const dirent = transaction.dirent(directory, name);
+      return dirent === undefined ? undefined : { id: dirent.inode, inode: inodeOf(transaction, dirent.inode) };
+    });
+  }
+
+  /**
+   * With the size that the primary tells. A file that was replaced while its length was asked is looked up again: what is
+   * logged of the one before says nothing of how long it was.
+   */
+  async #settledAttributes(find: (transaction: Transaction) => Found | undefined): Promise<Attributes | undefined> {
+    for (let round = 0; round < SIZE_ROUNDS_MAX; round += 1) {
+      const transaction = this.#decisions.read();
+      const found = find(transaction);
+      if (found === undefined) return undefined;
+      const attributes = attributesOf(found.id, found.inode);
+      const open = openExtentOf(transaction, found);
+      await this.#decisions.settled(transaction);
+      if (open === undefined || (await this.#fillSize(attributes, found.inode, open))) return attributes;
+    }
+    throw new FsError('UNAVAILABLE', 'the file is being replaced all the time: try again');
+  }
+
+  /** @returns whether the file still had the chunk when its length was told. */
+  async #fillSize(attributes: Attributes, inode: Inode, open: FileExtent): Promise<boolean> {
+    const end = await this.#views.end(open.handle);
+    if (end === undefined) return false;
+    attributes.size = Math.max(inode.size, open.offset + keptOf(open, end.length));
+    if (end.changedMs !== undefined)
+      Object.assign(attributes, timesAfter(inode, Math.min(end.changedMs, this.#clock.wallMs())));
+    return true;
   }
 }
 

@@ -75,11 +75,11 @@ export class ClusterViews implements Views {
     throw unsettled(handle);
   }
 
-  async end(handle: string): Promise<OpenEnd> {
+  async end(handle: string): Promise<OpenEnd | undefined> {
     for (let round = 0; round < CHUNK_ROUNDS_MAX; round += 1) {
       await this.#settled(handle);
       const chunk = this.#context.decisions.read().chunk(handle);
-      if (chunk === undefined) return { length: 0, changedMs: undefined };
+      if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return undefined;
       if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return { length: chunk.length, changedMs: undefined };
       // Never written to: no lease was ever out.
       const primary = this.#servers.get(chunk.members[0] ?? 0);

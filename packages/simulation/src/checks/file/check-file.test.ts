@@ -96,6 +96,19 @@ test('write: the file may be seen to reach to the chunk in which one behind its 
   assert.ok(!isLegal(base, [3, 6, write(2, 5000, 50)], [4, 5, { kind: 'size' }, size(5000)]));
 });
 
+test('write: where the file was cut meanwhile, its next part makes it reach to the chunk of that', () => {
+  const [grown, overwritten] = [bytes(zeros(CHUNK), contentOf(3, 100)), bytes(zeros(CHUNK), contentOf(2, CHUNK + 50))];
+  const lines: Line[] = [
+    [1, 8, write(2, 0, CHUNK + 50)],
+    [2, 3, { kind: 'truncate', length: 0 }],
+    [4, 5, { kind: 'append', writeId: 3, length: 100 }],
+  ];
+  assert.ok(isLegal(...lines, [6, 7, read(0, 2 * CHUNK), grown]));
+  const last = bytes(zeros(CHUNK), contentOf(2, CHUNK + 50).subarray(CHUNK), contentOf(3, 100).subarray(50));
+  assert.ok(isLegal(...lines, [9, 10, read(0, 2 * CHUNK), last]));
+  assert.ok(!isLegal(...lines, [9, 10, read(0, 2 * CHUNK), overwritten]));
+});
+
 test('write: an unknown one may take effect after a later read, and none may see it come and go', () => {
   const [before, after] = [bytes(contentOf(1, 50)), bytes(contentOf(2, 50))];
   const lost: Line[] = [

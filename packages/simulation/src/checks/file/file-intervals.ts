@@ -30,7 +30,10 @@ export interface FileIntervals {
 }
 
 export interface PreparedFile {
-  /** Without the unknown changes of which no read shows a byte: legal histories hardly ever need them. */
+  /**
+   * Without the unknown changes of which no read shows a byte, nor what makes the file reach to a later part of a write:
+   * legal histories hardly ever need them.
+   */
   readonly likely: FileIntervals;
   /** With all; undefined when that is the same. */
   readonly whole: FileIntervals | undefined;
@@ -52,15 +55,18 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
   const surroundings = { chunkBytes, operations, reads, boundaries, ends: seenEnds, strays: unplaced, contents };
   const changes = uncut.flatMap((change) => {
     const parts = cutChange(change, surroundings);
-    return [...growthOf(change, surroundings), ...parts];
+    // One that failed may have got so far.
+    if (parts.length === 0) return growthOf(change, surroundings);
+    return parts.flatMap((part) => [...growthOf(part, surroundings), part]);
   });
   const edges = edgesOf(changes);
   drawEndsNearer(changes, reads, edges, contents);
   orderParts(changes);
   orderOverwrites(changes, reads, edges, contents);
-  const likely = changes.filter(
-    ({ end, kind, length }) => Number.isFinite(end) || kind === 'truncate' || kind === 'grow' || length === 0,
-  );
+  const likely = changes.filter(({ end, kind, position, length }) => {
+    if (kind === 'grow') return position === 0;
+    return Number.isFinite(end) || kind === 'truncate' || length === 0;
+  });
   return {
     likely: toIntervals(operations, likely, boundaries),
     whole: likely.length === changes.length ? undefined : toIntervals(operations, changes, boundaries),
@@ -108,7 +114,7 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
       }),
     ].join();
   // Where somebody saw the file end, or it ended because an append that nobody saw went there.
-  const between = strays.filter((stray) => stray.source.begin <= source.end && source.begin <= stray.source.end);
+  const between = strays.filter((stray) => overlapInTime(stray.source, source));
   const isEnd = (at: number) => ends.has(at) || between.some((stray) => comesAt(stray, at, surroundings));
   const kept = [start];
   let marks = marksOf(start, cuts[1]!);
@@ -125,19 +131,28 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
 }
 
 /**
- * A write behind the end first makes the file reach to the chunk that it begins in: the master seals the last chunk and opens
- * that one, and then the bytes go there. Left out where nobody can tell.
+ * A part of a write behind the end first makes the file reach to the chunk that it begins in: the master seals the last chunk
+ * and opens that one, and then the bytes go there. Left out where nobody can tell.
  */
-function growthOf({ kind, source, start, end }: Change, surroundings: Surroundings): Change[] {
-  const { chunkBytes, reads, ends, strays } = surroundings;
+function growthOf({ kind, source, position, start, end }: Change, surroundings: Surroundings): Change[] {
+  const { chunkBytes, operations, reads, ends, strays } = surroundings;
   if (kind !== 'write') return [];
+  // The file reaches to a later part by the one before it, unless it was cut in between.
+  const isCut = (other: FileOperation) =>
+    other.call.kind === 'truncate' && other.call.length < start! && overlapInTime(other, source);
+  if (position > 0 && !operations.some(isCut)) return [];
   const length = start! - (start! % chunkBytes);
   // Somebody saw the file end there, or appended there; or saw zeros up to where the read ended, before that.
-  const isEnd = ends.has(length) || strays.some((stray) => comesAt(stray, length, surroundings));
+  const isEnd =
+    ends.has(length) || strays.some((stray) => stray.source.begin <= end && comesAt(stray, length, surroundings));
   const isSeen = ({ source: read, offset, bytes }: SeenBytes) =>
     read.begin < end && read.end > source.begin && bytes.at(-1) === 0 && offset + bytes.length <= length;
   if (length === 0 || !(isEnd || reads.some(isSeen))) return [];
-  return [{ source, kind: 'grow', writeId: 0, position: 0, length, start: undefined, end, after: [] }];
+  return [{ source, kind: 'grow', writeId: 0, position, length, start: undefined, end, after: [] }];
+}
+
+function overlapInTime(a: FileOperation, b: FileOperation): boolean {
+  return a.begin <= b.end && b.begin <= a.end;
 }
 
 function comesAt({ end, length }: Change, at: number, { ends }: Surroundings): boolean {
@@ -149,7 +164,7 @@ function comesAt({ end, length }: Change, at: number, { ends }: Surroundings): b
  * is written to the file it replaced comes before it.
  */
 function comesBetween({ source, start, length }: Change, other: FileOperation): boolean {
-  if (other === source || other.begin > source.end || source.begin > other.end) return false;
+  if (other === source || !overlapInTime(other, source)) return false;
   const { call } = other;
   return call.kind === 'truncate' || (call.kind === 'write' && overlaps(call.offset, call.length, start!, length));
 }
@@ -162,9 +177,14 @@ function overlaps(offset: number, length: number, otherOffset: number, otherLeng
 function orderParts(changes: readonly Change[]): void {
   for (let index = changes.length - 2; index >= 0; index -= 1) {
     const [change, next] = [changes[index]!, changes[index + 1]!];
-    if (change.source !== next.source) continue;
-    change.end = Math.min(change.end, next.end);
+    if (change.source === next.source) change.end = Math.min(change.end, next.end);
+  }
+  for (const [index, next] of changes.entries()) {
+    const change = changes[index - 1];
+    if (change?.source !== next.source) continue;
     next.after.push(change);
+    // A growth may be left out.
+    if (change.kind === 'grow') next.after.push(...change.after);
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * The promises (docs/protocol.md, docs/spec/mutations.md, namespace.md), as strict as they can be read:
  * - a write takes effect chunk by chunk, in order of offset, each part at once; beyond the end it leaves a hole of zeros, and
- *   where it begins in a later chunk than that of the end, the file first grows to the start of that chunk;
+ *   where a part begins in a later chunk than that of the end, the file first grows to the start of that chunk;
  * - a record is appended whole, at what is the end of the file at that moment;
  * - a put replaces the whole content at once; a truncation cuts or extends it at once;
  * - a read sees the size at one moment and the bytes of each chunk at one moment, all after it began and before it ended.

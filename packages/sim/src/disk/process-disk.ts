@@ -1,5 +1,5 @@
 /** The disk seam of one process over its host's disks. Every operation takes effect at once, when it completes. */
-import { assert, concatBytes, type Disk, DiskError, type DiskFile, type OpenMode } from '@cairnfs/base';
+import { assert, type Disk, DiskError, type DiskFile, type OpenMode } from '@cairnfs/base';
 import type { SimProcess } from '../process.ts';
 import { type DiskOperation, directoryOf, type SimDisk } from './sim-disk.ts';
 import type { SimFile } from './sim-file.ts';
@@ -169,13 +169,14 @@ class ProcessFile implements DiskFile {
     this.#checkOpen();
     return this.#perform('write', this.#path, () => {
       this.#checkWritable();
-      // Gathered when the write completes: a caller that changes its buffers too early is found out.
-      const bytes = concatBytes(buffers);
-      const growth = Math.max(0, position + bytes.length - this.#file.sizeBytes);
+      // Taken when the write completes: a caller that changes its buffers too early is found out.
+      let length = 0;
+      for (const bytes of buffers) length += bytes.length;
+      const growth = Math.max(0, position + length - this.#file.sizeBytes);
       if (growth > 0 && !this.#disk.hasRoom(this.#path, growth)) {
-        throw new DiskError('ENOSPC', this.#path, `write of ${bytes.length} bytes to ${this.#path}: the disk is full`);
+        throw new DiskError('ENOSPC', this.#path, `write of ${length} bytes to ${this.#path}: the disk is full`);
       }
-      if (bytes.length > 0) this.#file.write(position, bytes);
+      if (length > 0) this.#file.write(position, buffers, length);
       this.#file.modifiedWallMs = this.#wallMs();
     });
   }

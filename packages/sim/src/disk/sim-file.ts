@@ -54,21 +54,21 @@ export class SimFile {
     return end - position;
   }
 
-  write(position: number, bytes: Uint8Array): void {
-    const newSizeBytes = Math.max(this.#sizeBytes, position + bytes.length);
-    this.#remember({ position, length: bytes.length, newSizeBytes, isTruncation: false });
+  /** One change: the buffers one after another, `length` bytes in all. */
+  write(position: number, buffers: readonly Uint8Array[], length: number): void {
+    const newSizeBytes = Math.max(this.#sizeBytes, position + length);
+    this.#remember(position, length, newSizeBytes, false);
     this.#resize(newSizeBytes);
-    this.#content.write(position, bytes);
+    let at = position;
+    for (const bytes of buffers) {
+      this.#content.write(at, bytes);
+      at += bytes.length;
+    }
   }
 
   truncate(sizeBytes: number): void {
     const position = Math.min(sizeBytes, this.#sizeBytes);
-    this.#remember({
-      position,
-      length: this.#sizeBytes - position,
-      newSizeBytes: sizeBytes,
-      isTruncation: true,
-    });
+    this.#remember(position, this.#sizeBytes - position, sizeBytes, true);
     this.#resize(sizeBytes);
   }
 
@@ -138,15 +138,15 @@ export class SimFile {
     }
   }
 
-  #remember(change: Omit<Change, 'oldSizeBytes' | 'oldBytes'>): void {
-    const { position, length } = change;
-    const oldEnd = Math.min(this.#sizeBytes, position + length);
+  #remember(position: number, length: number, newSizeBytes: number, isTruncation: boolean): void {
+    const oldSizeBytes = this.#sizeBytes;
+    const oldEnd = Math.min(oldSizeBytes, position + length);
     let oldBytes: Uint8Array | undefined;
     if (oldEnd > position && this.#content.hasContent(position, oldEnd)) {
       oldBytes = new Uint8Array(oldEnd - position);
       this.#content.read(position, oldBytes);
     }
-    this.#unsynced.push({ ...change, oldSizeBytes: this.#sizeBytes, oldBytes });
+    this.#unsynced.push({ oldSizeBytes, newSizeBytes, position, oldBytes, length, isTruncation });
     this.#changeCount += 1;
   }
 

@@ -1,6 +1,6 @@
 /** Bytes at any position, zero where nothing was written. Pages of zeros take no memory: journals are full of them. */
 
-const PAGE_BYTES = 16 * 1024;
+const PAGE_BYTES = 4096;
 const ZEROS = new Uint8Array(PAGE_BYTES);
 
 export class SparseBytes {
@@ -9,8 +9,9 @@ export class SparseBytes {
 
   read(position: number, target: Uint8Array): void {
     for (let at = 0; at < target.length; ) {
-      const { page, offset, length } = pieceAt(position + at, target.length - at);
-      const bytes = this.#pages[page];
+      const offset = (position + at) % PAGE_BYTES;
+      const length = Math.min(target.length - at, PAGE_BYTES - offset);
+      const bytes = this.#pages[Math.floor((position + at) / PAGE_BYTES)];
       if (bytes === undefined) target.fill(0, at, at + length);
       else target.set(length === PAGE_BYTES ? bytes : bytes.subarray(offset, offset + length), at);
       at += length;
@@ -19,8 +20,10 @@ export class SparseBytes {
 
   write(position: number, source: Uint8Array): void {
     for (let at = 0; at < source.length; ) {
-      const { page, offset, length } = pieceAt(position + at, source.length - at);
-      const piece = source.subarray(at, at + length);
+      const page = Math.floor((position + at) / PAGE_BYTES);
+      const offset = (position + at) % PAGE_BYTES;
+      const length = Math.min(source.length - at, PAGE_BYTES - offset);
+      const piece = length === source.length ? source : source.subarray(at, at + length);
       let bytes = this.#pages[page];
       if (bytes !== undefined || !isZeros(piece)) {
         if (bytes === undefined) {
@@ -36,8 +39,12 @@ export class SparseBytes {
 
   /** Makes zeros of everything from `start` up to `end`. */
   clear(start: number, end: number): void {
-    for (let at = start; at < end; ) {
-      const { page, offset, length } = pieceAt(at, end - at);
+    // Beyond the last page there are zeros already.
+    const limit = Math.min(end, this.#pages.length * PAGE_BYTES);
+    for (let at = start; at < limit; ) {
+      const page = Math.floor(at / PAGE_BYTES);
+      const offset = at % PAGE_BYTES;
+      const length = Math.min(limit - at, PAGE_BYTES - offset);
       if (length === PAGE_BYTES) this.#pages[page] = undefined;
       else this.#pages[page]?.fill(0, offset, offset + length);
       at += length;
@@ -46,17 +53,12 @@ export class SparseBytes {
 
   /** False only when there are zeros from `start` to `end`. */
   hasContent(start: number, end: number): boolean {
-    for (let page = Math.floor(start / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
+    const pages = Math.min(this.#pages.length, Math.ceil(end / PAGE_BYTES));
+    for (let page = Math.floor(start / PAGE_BYTES); page < pages; page++) {
       if (this.#pages[page] !== undefined) return true;
     }
     return false;
   }
-}
-
-function pieceAt(position: number, length: number): { page: number; offset: number; length: number } {
-  const page = Math.floor(position / PAGE_BYTES);
-  const offset = position - page * PAGE_BYTES;
-  return { page, offset, length: Math.min(length, PAGE_BYTES - offset) };
 }
 
 function isZeros(bytes: Uint8Array): boolean {

@@ -4,13 +4,13 @@
  */
 import { assert, type Connection, FsError, type Receiver } from '@cairnfs/base';
 import type { SimProcess } from '../process.ts';
+import { SEGMENT_BYTES_MAX, type Segment } from './segment-pool.ts';
 import type { SimNetwork } from './sim-network.ts';
 
 /** Bytes under way or not yet taken by the peer: the socket buffers of both kernels. */
 const WINDOW_BYTES = 256 * 1024;
-const SEGMENT_BYTES_MAX = 64 * 1024;
 
-type WireItem = { kind: 'data'; bytes: Uint8Array } | { kind: 'end' } | { kind: 'reset' };
+type WireItem = { kind: 'data'; segment: Segment } | { kind: 'end' } | { kind: 'reset' };
 type Queued = { bytes: Uint8Array; sent: (() => void) | undefined };
 
 export class SimConnection implements Connection {
@@ -37,7 +37,9 @@ export class SimConnection implements Connection {
   #wire: WireItem[] = [];
   #lastArrivalMs = 0;
   #waitingCount = 0;
-  #arrived: Uint8Array[] = [];
+  #arrived: Segment[] = [];
+  /** Of the first of them, already taken. */
+  #takenBytes = 0;
   #hasEnded = false;
   #isDelivering = false;
 
@@ -144,7 +146,7 @@ export class SimConnection implements Connection {
       const length = Math.min(bytes.length, SEGMENT_BYTES_MAX);
       // Whole segments only: small ones for every bit of window that opens would end in ever smaller ones.
       if (length > WINDOW_BYTES - this.#unackedBytes) break;
-      if (length > 0) this.#sendBytes(new Uint8Array(bytes.subarray(0, length)));
+      if (length > 0) this.#sendBytes(length === bytes.length ? bytes : bytes.subarray(0, length));
       this.#queuedBytes -= length;
       if (length < bytes.length) {
         this.#queue[0] = { bytes: bytes.subarray(length), sent };
@@ -157,12 +159,13 @@ export class SimConnection implements Connection {
     if (this.#queue.length === 0 && this.#isOpen()) this.#receiver?.drained();
   }
 
-  #sendBytes(bytes: Uint8Array): void {
-    this.#unackedBytes += bytes.length;
-    const { random, conditions } = this.#network;
+  #sendBytes(unsent: Uint8Array): void {
+    this.#unackedBytes += unsent.length;
+    const { random, conditions, segments } = this.#network;
+    const { bytes, memory } = segments.copy(unsent);
     if (random.chance(conditions.resetChance)) {
       const arriving = random.between(0, bytes.length - 1);
-      if (arriving > 0) this.#send({ kind: 'data', bytes: bytes.subarray(0, arriving) });
+      if (arriving > 0) this.#sendSegment(bytes.subarray(0, arriving), memory);
       this.#send({ kind: 'reset' });
       const message = `The connection to ${this.peer} broke.`;
       this.process.schedule(0, () => this.#finish(new FsError('CONNECTION_LOST', message)));
@@ -170,11 +173,15 @@ export class SimConnection implements Connection {
     }
     if (bytes.length > 1 && random.chance(conditions.splitChance)) {
       const at = random.between(1, bytes.length - 1);
-      this.#send({ kind: 'data', bytes: bytes.subarray(0, at) });
-      this.#send({ kind: 'data', bytes: bytes.subarray(at) });
+      this.#sendSegment(bytes.subarray(0, at), undefined);
+      this.#sendSegment(bytes.subarray(at), memory);
     } else {
-      this.#send({ kind: 'data', bytes });
+      this.#sendSegment(bytes, memory);
     }
+  }
+
+  #sendSegment(bytes: Uint8Array, memory: Uint8Array | undefined): void {
+    this.#send({ kind: 'data', segment: { bytes, memory } });
   }
 
   #send(item: WireItem): void {
@@ -204,7 +211,7 @@ export class SimConnection implements Connection {
       return;
     }
     if (this.#state !== 'open') return;
-    if (item.kind === 'data') this.#arrived.push(item.bytes);
+    if (item.kind === 'data') this.#arrived.push(item.segment);
     else if (item.kind === 'end') this.#hasEnded = true;
     this.process.whenRunning(() => {
       if (item.kind === 'reset')
@@ -218,13 +225,19 @@ export class SimConnection implements Connection {
     this.#isDelivering = true;
     let takenBytes = 0;
     while (this.#isOpen() && !this.#isPaused && this.#receiver !== undefined && this.#arrived.length > 0) {
-      const bytes = this.#arrived[0]!;
+      const { bytes, memory } = this.#arrived[0]!;
       const target = this.#receiver.buffer();
       assert(target.length > 0, 'a receiver lent an empty buffer');
-      const length = Math.min(target.length, bytes.length);
-      target.set(bytes.subarray(0, length));
-      if (length === bytes.length) this.#arrived.shift();
-      else this.#arrived[0] = bytes.subarray(length);
+      const start = this.#takenBytes;
+      const length = Math.min(target.length, bytes.length - start);
+      target.set(start === 0 && length === bytes.length ? bytes : bytes.subarray(start, start + length));
+      if (start + length === bytes.length) {
+        this.#arrived.shift();
+        this.#takenBytes = 0;
+        if (memory !== undefined) this.#network.segments.giveBack(memory);
+      } else {
+        this.#takenBytes += length;
+      }
       takenBytes += length;
       this.#receiver.received(length);
     }

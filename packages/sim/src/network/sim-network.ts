@@ -7,6 +7,7 @@ import { type Address, assert, type Connection, FsError, formatAddress, parseAdd
 import type { EventLoop } from '../event-loop.ts';
 import type { SimProcess } from '../process.ts';
 import type { SimRandom } from '../random.ts';
+import { SegmentPool } from './segment-pool.ts';
 import { SimConnection } from './sim-connection.ts';
 
 export interface NetworkConditions {
@@ -47,6 +48,7 @@ export class SimNetwork {
   readonly random: SimRandom;
   readonly conditions: NetworkConditions = { latencyMs: [0.05, 0.5], resetChance: 0, splitChance: 0.1 };
   tap: NetworkTap | undefined;
+  readonly segments = new SegmentPool();
   readonly #loop: EventLoop;
   /** The process now alive on each host; undefined while there is none. Hosts switched off are in `#off`. */
   readonly #hosts = new Map<string, SimProcess | undefined>();

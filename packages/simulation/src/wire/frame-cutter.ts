@@ -38,7 +38,7 @@ export class FrameCutter {
       }
       const frame = this.#cut(rest);
       if (frame === undefined) {
-        this.#head = rest.slice();
+        this.#head = new Uint8Array(rest); // a copy: `slice` of a Buffer is not
         return frames;
       }
       frames.push(frame);
@@ -57,7 +57,7 @@ export class FrameCutter {
     const { kind, requestId, method, messageBytes, dataBytes } = header;
     const headBytes = FRAME_HEADER_BYTES + messageBytes;
     if (bytes.length < headBytes) return undefined;
-    const message = bytes.slice(FRAME_HEADER_BYTES, headBytes);
+    const message = new Uint8Array(bytes.subarray(FRAME_HEADER_BYTES, headBytes));
     return { kind, requestId, method, message, dataBytes, end: this.#position + headBytes + dataBytes };
   }
 

@@ -30,6 +30,27 @@ test('frame cutter: bytes cut anywhere give the same frames, and raw data is ski
   }
 });
 
+test('frame cutter: what it keeps outlives the buffers it came in', () => {
+  const stream = Buffer.concat([
+    frame({ requestId: 1, message: Uint8Array.of(1, 2, 3), dataBytes: 0 }),
+    frame({ requestId: 2, message: Uint8Array.of(4, 5, 6), dataBytes: 0 }),
+  ]);
+  const cutter = new FrameCutter();
+  const frames = [40, stream.length].flatMap((end, index) => {
+    const buffer = Buffer.from(stream.subarray(index * 40, end));
+    const cut = cutter.push(buffer);
+    buffer.fill(0xee);
+    return cut;
+  });
+  deepEqual(
+    frames.map(({ requestId, message }) => [requestId, [...message]]),
+    [
+      [1, [1, 2, 3]],
+      [2, [4, 5, 6]],
+    ],
+  );
+});
+
 test('wire tap: a call is seen with its request, its answer and when both arrived, and changes nothing', async () => {
   const sent: WireFrame[] = [];
   const arrived: WireFrame[] = [];

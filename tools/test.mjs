@@ -1,11 +1,13 @@
 /**
- * `npm test [-- LAYER...]`: runs the layers in order (all without arguments) and stops at the first that fails.
+ * `npm test [-- LAYER...]`: runs the layers in order (without arguments all but those on demand) and stops at the first
+ * that fails.
  *
  *   check    format, lint, unused code, import directions
  *   unit     tests beside the code, every package
  *   sim      whole clusters in one process on virtual time, fixed seeds
  *   system   real processes (the gRPC test needs Debian's python3-grpcio and protobuf-compiler: installed when missing
  *            and root)
+ *   simulate  on demand: random schedules in the simulator, fixed seeds and then fresh ones, two minutes in all
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -17,6 +19,12 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 /** A layer takes a few minutes; one that hangs must not hold a machine for hours. */
 const LAYER_TIMEOUT_MS = 20 * 60_000;
+
+/** The whole layer, when no schedule fails. */
+const SIMULATE_MS = 120_000;
+const SIMULATE_FRESH_MS_MIN = 30_000;
+/** Of each profile, from seed 1 on. */
+const FIXED_SCHEDULES = { default: 8, network: 4, crashes: 4, disks: 4, storm: 2 };
 
 const LAYERS = {
   check() {
@@ -39,14 +47,25 @@ const LAYERS = {
     // One file at a time: each runs a cluster of its own, and the machine may have two cores.
     runTests('system tests', findTests('tests/dist'), ['--test-concurrency=1']);
   },
+  simulate() {
+    const endMs = Date.now() + SIMULATE_MS;
+    for (const [profile, schedules] of Object.entries(FIXED_SCHEDULES)) {
+      runSimulator(['--profile', profile, '--seed', '1', '--schedules', String(schedules)]);
+    }
+    const leftMs = Math.max(endMs - Date.now(), SIMULATE_FRESH_MS_MIN);
+    runSimulator(['--minutes', (leftMs / 60_000).toFixed(3)]);
+  },
 };
+
+/** Run only when named. */
+const ON_DEMAND = ['simulate'];
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
   if (!Object.hasOwn(LAYERS, name)) fail(`unknown layer '${name}': one of ${Object.keys(LAYERS).join(', ')}`, 2);
 }
 for (const [name, layer] of Object.entries(LAYERS)) {
-  if (wanted.length === 0 || wanted.includes(name)) layer();
+  if (wanted.includes(name) || (wanted.length === 0 && !ON_DEMAND.includes(name))) layer();
 }
 
 function findTests(folder, keep = () => true) {
@@ -75,6 +94,17 @@ function runTests(what, files, options) {
     '--test-reporter=spec',
     ...options,
     ...files,
+  ]);
+}
+
+/** Prints the seed of a schedule that fails, and what runs it again. */
+function runSimulator(args) {
+  run(`simulate ${args.join(' ')}`, process.execPath, [
+    '--enable-source-maps',
+    'packages/simulation/dist/runner/main.js',
+    '--workers',
+    '2',
+    ...args,
   ]);
 }
 

@@ -20,8 +20,6 @@ export interface TraceOptions {
 export class Trace {
   readonly #nowMs: () => number;
   readonly #entriesMax: number;
-  /** How often each event was recorded. */
-  readonly counts = new Map<string, number>();
   /** Told of each entry as it is recorded. */
   listener: ((entry: TraceEntry) => void) | undefined;
   #entries: TraceEntry[] = [];
@@ -37,7 +35,6 @@ export class Trace {
     const entry: TraceEntry = { atMs: this.#nowMs(), host, event, fields };
     this.#hash = crc32c(utf8Bytes(formatEntry(entry)), this.#hash);
     this.#count += 1;
-    this.counts.set(event, (this.counts.get(event) ?? 0) + 1);
     this.listener?.(entry);
     this.#entries.push(entry);
     // Cut in halves, so that dropping the oldest does not cost a move of all for every entry.

@@ -23,6 +23,15 @@ export const FORWARD_TIMEOUT_MS = 15_000;
 
 /** Committed bytes of one replica that wait to be put in place; past it they are at once. */
 export const UNSETTLED_BYTES_MAX = 8 * MiB;
+/**
+ * The same of all replicas: where the disk finds places more slowly than its journal takes mutations, these are refused for
+ * the moment. What they hold in memory stays well below 300 MiB with all else.
+ */
+export const UNSETTLED_BYTES_TOTAL_MAX = 128 * MiB;
+/** What one of them takes beside its bytes. */
+export const UNSETTLED_MUTATION_BYTES = 256;
+/** Put in place at a time of one replica, so that room comes free bit by bit. At least one mutation. */
+export const SETTLED_AT_ONCE_BYTES = 8 * MiB;
 /** How long committed bytes wait for more of them: one sync of the chunk file then covers all. */
 export const SETTLE_DELAY_MS = 500;
 /** Replicas settled at a time on one disk. */

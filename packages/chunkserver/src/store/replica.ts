@@ -36,7 +36,7 @@ export interface ReplicaShell {
   readonly unsettled: (replica: Replica) => void;
   /** What a master knows of the replica changed. */
   readonly changed: (replica: Replica) => void;
-  /** @throws FsError NO_SPACE */
+  /** Before a mutation makes the chunk longer by so many bytes. @throws FsError NO_SPACE, OVERLOADED */
   readonly checkRoom: (store: DiskStore, bytes: number) => void;
   /** The chunk takes so many bytes more, or fewer. */
   readonly grew: (replica: Replica, bytes: number) => void;

@@ -4,7 +4,7 @@
  */
 import { assert, type Clock, crc32c, FsError, isFsError, type Log, toFsError } from '@cairnfs/base';
 import type { BufferPool, ChunkView, ReplicaReport } from '@cairnfs/protocol';
-import { REPLICAS_CACHED_MAX } from '../limits.ts';
+import { REPLICAS_CACHED_MAX, UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { replicaKey } from './keys.ts';
@@ -27,6 +27,8 @@ export interface ReplicasOptions {
   /** The cluster's chunk size. */
   readonly chunkBytes: () => number;
   readonly capacityBytes: number | undefined;
+  /** Bound of the memory that committed mutations hold until they are in place, over all replicas. */
+  readonly unsettledBytesMax?: number;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** A disk and all on it are gone: only an inventory tells what is left. */
@@ -53,13 +55,15 @@ export class Replicas implements MutableReplicas {
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
-    const { clock, log, pool } = options;
-    this.#settler = new Settler({ clock, log, pool, corrupt: (replica, block) => this.corrupt(replica, block) });
+    const { clock, log, pool, unsettledBytesMax: bytesMax = UNSETTLED_BYTES_TOTAL_MAX } = options;
+    const corrupt = (replica: Replica, block: number): void => this.corrupt(replica, block);
+    this.#settler = new Settler({ clock, log, pool, corrupt, bytesMax });
     this.#shell = {
       clock,
       unsettled: (replica) => this.#settler.note(replica),
       changed: (replica) => options.report(this.describe(replica)),
       checkRoom: (store, bytes) => {
+        this.#settler.checkRoom();
         if (bytes > 0) this.checkRoom(store, bytes);
       },
       grew: ({ store }, bytes) => {

@@ -11,14 +11,16 @@
  * A chunk in the index is patched by the record itself. One that outgrew the index is written to a file as a whole, which
  * nobody reads before the record that says so.
  */
-import { type Clock, crc32c, DiskError, type DiskFile, type Log, u64ToKey } from '@cairnfs/base';
+import { type Clock, crc32c, DiskError, type DiskFile, FsError, type Log, u64ToKey } from '@cairnfs/base';
 import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, OPERATION_WINDOW } from '@cairnfs/protocol';
 import {
   JOURNAL_RETRY_MS,
   OPERATIONS_PER_RECORD_MAX,
   SETTLE_DELAY_MS,
+  SETTLED_AT_ONCE_BYTES,
   SETTLING_MAX,
   UNSETTLED_BYTES_MAX,
+  UNSETTLED_MUTATION_BYTES,
 } from '../limits.ts';
 import type { Replica, Unsettled } from './replica.ts';
 import { CorruptBlockError, layOver, readBlocks } from './replica-bytes.ts';
@@ -29,6 +31,8 @@ export interface SettlerOptions {
   readonly log: Log;
   readonly pool: BufferPool;
   readonly corrupt: (replica: Replica, block: number) => void;
+  /** Committed bytes that may wait, over all replicas. */
+  readonly bytesMax: number;
 }
 
 export class Settler {
@@ -36,6 +40,9 @@ export class Settler {
   readonly #waiting = new Set<Replica>();
   readonly #settling = new Map<Replica, Promise<void>>();
   #isArmed = false;
+  /** Memory of what waits, by replica and together. */
+  readonly #held = new Map<Replica, number>();
+  #heldBytes = 0;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -44,8 +51,28 @@ export class Settler {
   /** Committed bytes of the replica wait. */
   note(replica: Replica): void {
     this.#waiting.add(replica);
+    this.#count(replica);
     if (replica.unsettledBytes > UNSETTLED_BYTES_MAX) this.#run();
     else this.#arm(SETTLE_DELAY_MS);
+  }
+
+  /** @throws FsError OVERLOADED  more would wait than may. */
+  checkRoom(): void {
+    const { bytesMax } = this.#options;
+    if (this.#heldBytes <= bytesMax) return;
+    throw new FsError(
+      'OVERLOADED',
+      `${this.#heldBytes} bytes of mutations wait to be put in place on this server, ${bytesMax} are the most: try again`,
+    );
+  }
+
+  /** Nobody puts in place what belongs to a replica that is gone or corrupt: it holds up no others. */
+  #count(replica: Replica): void {
+    const isIdle = replica.isGone || replica.corruptBlocks.size > 0;
+    const bytes = isIdle ? 0 : replica.unsettledBytes + replica.unsettled.length * UNSETTLED_MUTATION_BYTES;
+    this.#heldBytes += bytes - (this.#held.get(replica) ?? 0);
+    if (bytes === 0) this.#held.delete(replica);
+    else this.#held.set(replica, bytes);
   }
 
   /** Waits until nothing is being settled. */
@@ -67,9 +94,11 @@ export class Settler {
       if (this.#settling.size >= SETTLING_MAX) return;
       if (this.#settling.has(replica)) continue;
       this.#waiting.delete(replica);
+      this.#count(replica);
       if (replica.isGone || replica.corruptBlocks.size > 0 || replica.unsettled.length === 0) continue;
       const done = this.#settle(replica).finally(() => {
         this.#settling.delete(replica);
+        this.#count(replica);
         if (this.#waiting.size > 0) this.#arm(JOURNAL_RETRY_MS);
       });
       this.#settling.set(replica, done);
@@ -99,7 +128,7 @@ export class Settler {
 
   async #settleFile(replica: Replica): Promise<void> {
     const { store, handle } = replica;
-    const batch = [...replica.unsettled];
+    const batch = nextBatch(replica);
     const last = batch.at(-1)!;
     const length = Math.max(replica.summedLength, last.lengthAfter);
     const blocks = touchedBlocks(batch);
@@ -132,7 +161,7 @@ export class Settler {
       const { summedLength: end, summedSequence: through } = replica;
       (await readBlocks(replica, { offset: 0, end, through }, this.#options.pool)).memory.release();
     }
-    const batch = [...replica.unsettled];
+    const batch = nextBatch(replica);
     const { sequence, lengthAfter: length } = batch.at(-1)!;
     const places = { summedLength: length, summedSequence: sequence, settledSequence: sequence };
     if (length <= BLOCK_BYTES) {
@@ -170,6 +199,14 @@ export class Settler {
     }
     return blockChecksums;
   }
+}
+
+/** The first mutations that are not in place. */
+function nextBatch({ unsettled }: Replica): Unsettled[] {
+  let bytes = 0;
+  let count = 0;
+  for (; count < unsettled.length && bytes < SETTLED_AT_ONCE_BYTES; count += 1) bytes += unsettled[count]!.bytes.length;
+  return unsettled.slice(0, count);
 }
 
 /** The chunk file is gone: damage to this replica alone. */

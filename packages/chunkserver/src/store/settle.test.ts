@@ -1,0 +1,106 @@
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
+import { test } from 'node:test';
+import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
+import { SETTLED_AT_ONCE_BYTES } from '../limits.ts';
+import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
+import type { Replica } from './replica.ts';
+import { Replicas } from './replicas.ts';
+
+const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
+const OTHER = '0a1b2c3d-0000-4000-8000-000000000002';
+const KiB = 1024;
+const MAX = 512 * KiB;
+const PIECE = 64 * KiB;
+
+/** A replica in a chunk file, of a server that lets `MAX` bytes wait, and a disk that does not put them in place yet. */
+async function beginBlocked(seed: number, unsettledBytesMax = MAX) {
+  const disk = await TestDisk.start(seed);
+  const { clock, log } = disk.seams;
+  const { stores } = disk.replicas;
+  disk.replicas = new Replicas({
+    ...{ clock, log, pool: disk.pool, stores, chunkBytes: () => CHUNK_BYTES_MAX, reserveBytes: 0 },
+    ...{ capacityBytes: undefined, report: () => {}, diskFailed: () => {}, unsettledBytesMax },
+  });
+  const replica = await disk.create(HANDLE);
+  await fill(disk, replica, 0, 2);
+  await disk.run(() => clock.sleep(5_000));
+  ok(replica.isInFile && replica.unsettled.length === 0);
+  const { files } = stores[0]!;
+  const use = files.use.bind(files);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  files.use = async (path, mode, work) => {
+    await released;
+    return use(path, mode, work);
+  };
+  return { disk, replica, release };
+}
+
+async function fill(disk: TestDisk, replica: Replica, from: number, count: number): Promise<void> {
+  for (let index = from; index < from + count; index += 1) {
+    const mutation = stage(replica, index * PIECE, new Uint8Array(PIECE).fill(index + 1));
+    while (!mutation.isDurable) await disk.run(() => disk.simulation.clock.sleep(1));
+    commitDurable(replica);
+  }
+}
+
+const isOverloaded = { kind: 'OVERLOADED' };
+
+test('settling: mutations are refused while too much waits for its place, and taken again afterwards', async () => {
+  const { disk, replica, release } = await beginBlocked(1);
+  const other = await disk.create(OTHER);
+  await fill(disk, replica, 2, 8);
+  throws(() => stage(replica, 0, new Uint8Array(PIECE)), isOverloaded);
+  throws(() => stage(other, 0, new Uint8Array(1)), isOverloaded);
+  release();
+  await disk.run(() => disk.simulation.clock.sleep(5_000));
+  equal(replica.unsettled.length, 0);
+  await fill(disk, other, 0, 1);
+  const content = await disk.content(replica);
+  deepEqual(
+    Array.from({ length: 10 }, (_, index) => content[index * PIECE]),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  );
+});
+
+test('settling: what nobody will put in place, because its replica is gone or corrupt, holds up no others', async () => {
+  for (const end of ['gone', 'corrupt']) {
+    const { disk, replica } = await beginBlocked(2);
+    await fill(disk, replica, 2, 8);
+    if (end === 'gone') disk.replicas.forget(replica);
+    else disk.replicas.corrupt(replica, 0);
+    const other = await disk.create(OTHER);
+    await disk.install(other, viewOf(OTHER, 2, 0), 1);
+    await disk.run(() => disk.simulation.clock.sleep(5_000));
+    await fill(disk, other, 0, 1);
+  }
+});
+
+test('settling: more than is put in place at a time reads whole meanwhile, and after a power failure in between', async () => {
+  for (let pauseMs = 0; pauseMs < 60; pauseMs += 5) {
+    const { disk, replica, release } = await beginBlocked(3, 10 * SETTLED_AT_ONCE_BYTES);
+    const { random, clock } = disk.simulation;
+    const expected = new Uint8Array(4 * 1024 * KiB);
+    expected.set([...new Uint8Array(PIECE).fill(1), ...new Uint8Array(PIECE).fill(2)]);
+    let end = 2 * PIECE;
+    for (let bytes = 0; bytes < 2.5 * SETTLED_AT_ONCE_BYTES; bytes += 700 * KiB) {
+      const offset = random.between(0, 3 * 1024 * KiB);
+      const written = random.bytes(700 * KiB);
+      expected.set(written, offset);
+      end = Math.max(end, offset + written.length);
+      const mutation = stage(replica, offset, written);
+      while (!mutation.isDurable) await disk.run(() => clock.sleep(1));
+      commitDurable(replica);
+    }
+    await disk.run(
+      () => new Promise<void>((durable) => replica.journalCommitted(replica.log.committedSequence, durable)),
+    );
+    release();
+    await disk.run(() => clock.sleep(500 + pauseMs));
+    equal(Buffer.compare(await disk.content(replica), expected.subarray(0, end)), 0);
+    await disk.crash('random');
+    equal(Buffer.compare(await disk.content(disk.replicas.find(HANDLE)!), expected.subarray(0, end)), 0);
+  }
+});

@@ -62,6 +62,13 @@ export const TRUNCATE_EXTENTS_MAX = 16_384;
 export const ABANDONED_PER_STEP = 64;
 /** Steps of reclaiming in one round of housekeeping. */
 export const RECLAIM_STEPS_PER_ROUND = 64;
+/** Past this between two looks at the time, the process stood still: a suspended machine, or one short of memory. */
+export const HALT_MS = 5000;
+/**
+ * When several members of a view are silent, how many times as long as one they are waited for before a view below the
+ * minimum goes on without them: together they are rather cut off than lost, and that view is one fault away from the end.
+ */
+export const PATIENCE_WITH_SEVERAL = 5;
 /** Chunkservers of one cluster. */
 export const SERVERS_MAX = 10_000;
 /** Replicas of one server known to be wrong: enough for a whole disk of 64 TiB in full chunks. */

@@ -32,6 +32,7 @@ export class Heartbeats {
   }
 
   heartbeat(request: HeartbeatRequest): { message: HeartbeatReply } {
+    this.#servers.noteTime();
     const server = checkSession(this.#servers, request);
     this.#servers.checkMayExtend(server.id);
     server.usage = request.usage;

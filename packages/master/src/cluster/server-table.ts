@@ -11,7 +11,7 @@ import type { DiskStatus, Usage } from '@cairnfs/protocol';
 import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
-import { SERVERS_MAX } from '../limits.ts';
+import { HALT_MS, SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 
 export interface ServerIdentity {
@@ -45,9 +45,14 @@ export class ServerTable {
   /** Servers whose heartbeats are not answered, and how many wait for that. */
   readonly #withheld = new Map<number, number>();
   #sessionCount = 0;
+  /** When the time was last looked at, and since when that was never long apart. */
+  #notedAtMs: number;
+  #awakeSinceMs: number;
 
   constructor(context: MasterContext) {
     this.#context = context;
+    this.#notedAtMs = context.startedAtMs;
+    this.#awakeSinceMs = context.startedAtMs;
     for (const { key, value } of context.decisions.read().range(serverRange, SERVERS_MAX)) {
       const { uuid, address, host, rack } = decodeMessage(Server, value);
       this.#insert({ id: idOfServerKey(key), uuid, address, host, rack });
@@ -127,9 +132,24 @@ export class ServerTable {
     return Math.max(0, from + this.#leaseMs - now) + 1;
   }
 
-  isDead(id: number): boolean {
+  /**
+   * Silent for so long that it is not waited for. What this process missed while it stood still is nobody's silence.
+   *
+   * @param patience how many times as long as usual that is.
+   */
+  isDead(id: number, patience = 1): boolean {
+    this.noteTime();
     const server = this.#byId.get(id);
-    return this.hasRunOut(id) && (server === undefined || this.silentMs(server) > this.#context.config.deadAfterMs);
+    if (!this.hasRunOut(id) || server === undefined) return this.hasRunOut(id);
+    const now = this.#context.seams.clock.nowMs();
+    return now - Math.max(server.answeredAtMs, this.#awakeSinceMs) > patience * this.#context.config.deadAfterMs;
+  }
+
+  /** To be called every few seconds: a longer pause means that this process stood still. */
+  noteTime(): void {
+    const now = this.#context.seams.clock.nowMs();
+    if (now - this.#notedAtMs > HALT_MS) this.#awakeSinceMs = now;
+    this.#notedAtMs = now;
   }
 
   /** Since it was last answered, or since the master started. */

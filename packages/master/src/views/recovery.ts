@@ -44,6 +44,7 @@ export class ViewRecovery {
   }
 
   #step(): void {
+    this.#servers.noteTime();
     const { decisions } = this.#context;
     const transaction = decisions.read();
     const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, RECOVERY_STEP);

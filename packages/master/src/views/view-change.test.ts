@@ -152,3 +152,32 @@ test('view change: a member that leaves says what was committed, too', async () 
   const chunk = cluster.chunk(HANDLE)!;
   assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 3], 50, 5]);
 });
+
+test('view change: several silent members are waited for longer than one before a view is below the minimum', async () => {
+  const cluster = await TestCluster.start(3);
+  const other = '00000000-0000-4000-8000-000000000002';
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  await cluster.putChunk(other, { state: OPEN, length: 10, sequence: 1 });
+  for (const id of [2, 3]) cluster.cutOff(id);
+  await cluster.simulation.runFor(13_000);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
+  await assert.rejects(cluster.run(cluster.parts.views.retire([other])), { kind: 'VIEW_TOO_SMALL' });
+  await cluster.simulation.runFor(45_000);
+  await cluster.run(cluster.parts.views.retire([other]));
+  assert.deepEqual(cluster.chunk(other)!.members, [1]);
+});
+
+test('view change: what a master missed while it stood still is no silence of its servers', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  await cluster.simulation.runFor(3000);
+  cluster.simulation.host('master').stall(30_000);
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(31_500);
+  assert.equal(cluster.server(1).registeredCount, 2);
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  await cluster.simulation.runFor(12_000);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
+});

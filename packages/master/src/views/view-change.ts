@@ -13,7 +13,7 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, VIEW_ATTEMPTS_MAX } from '../limits.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, PATIENCE_WITH_SEVERAL, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departure, Departures } from './departures.ts';
 import type { LeaseTable } from './lease-table.ts';
@@ -170,9 +170,10 @@ export class ViewChanges {
     const minimum = minimumOf(this.#context.config, chunk.goal);
     if (members.length >= minimum) return members;
     // A smaller view acknowledges nothing, but it can be read and repaired: better than waiting for servers that are lost.
-    const isLost = (member: number) =>
-      this.#servers.isDead(member) || this.#conditions.get(member, handle) !== undefined;
-    const waitsForNobody = chunk.members.every((member) => members.includes(member) || isLost(member));
+    const isBad = (member: number) => this.#conditions.get(member, handle) !== undefined;
+    const silent = chunk.members.filter((member) => !members.includes(member) && !isBad(member));
+    const patience = silent.length > 1 ? PATIENCE_WITH_SEVERAL : 1;
+    const waitsForNobody = silent.every((member) => this.#servers.isDead(member, patience));
     if (members.length > 0 && waitsForNobody && !this.#safeMode.isActive) return members;
     const message = `chunk ${handle} has ${members.length} sound copies in reach, at least ${minimum} are needed to change it`;
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });

@@ -24,7 +24,7 @@ const LAYER_TIMEOUT_MS = 20 * 60_000;
 const SIMULATE_MS = 120_000;
 const SIMULATE_FRESH_MS_MIN = 30_000;
 /** Of each profile, from seed 1 on. */
-const FIXED_SCHEDULES = { default: 8, network: 4, crashes: 4, disks: 4, storm: 2 };
+const FIXED_SCHEDULES = { default: 8, network: 4, crashes: 4, disks: 4, power: 4, storm: 2 };
 
 const LAYERS = {
   check() {

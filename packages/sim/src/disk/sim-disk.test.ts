@@ -64,6 +64,24 @@ test('disk: at random, each unsynced write stays, goes or is torn between sector
   deepEqual([...fates].sort(), ['gone', 'kept', 'torn']);
 });
 
+test('disk: torn, each write of several sectors leaves some of them', async () => {
+  let writtenCount = 0;
+  for (let seed = 0; seed < 20; seed++) {
+    const { seams, crash, simulation } = await start(seed);
+    await simulation.run(async () => {
+      const file = await create(seams.disk, '/d/a', new Array(8 * SECTOR_BYTES).fill(1));
+      await file.sync();
+      await seams.disk.syncDirectory('/d');
+      await file.write(0, [new Uint8Array(8 * SECTOR_BYTES).fill(2)]);
+    });
+    const bytes = await simulation.run(content(crash('torn').disk, '/d/a'));
+    equal(bytes.length, 8 * SECTOR_BYTES);
+    const written = bytes.filter((byte, index) => index % SECTOR_BYTES === 0 && byte === 2).length;
+    if (written > 0 && written < 8) writtenCount += 1;
+  }
+  ok(writtenCount >= 18, `${writtenCount} of 20 are torn`);
+});
+
 test('disk: at random, a write may stay while the truncation before it goes', async () => {
   const outcomes = new Set<string>();
   for (let seed = 0; seed < 60; seed++) {

@@ -7,8 +7,11 @@ import { assert } from '@cairnfs/base';
 import type { SimRandom } from '../random.ts';
 import { SparseBytes } from './sparse-bytes.ts';
 
-/** What a crash does to writes that were never synced: all gone, all there, or each on its own gone, there or torn. */
-export type UnsyncedFate = 'lose' | 'keep' | 'random';
+/**
+ * What a crash does to writes that were never synced: all gone, all there, each on its own gone, there or torn, or all of
+ * them torn: some of their sectors reached the disk.
+ */
+export type UnsyncedFate = 'lose' | 'keep' | 'random' | 'torn';
 
 /** A disk writes sectors whole; a write of several may end after any of them. */
 export const SECTOR_BYTES = 512;
@@ -106,7 +109,7 @@ export class SimFile {
     const redone: { change: Change; bytes: Uint8Array }[] = [];
     for (const change of changes.toReversed()) {
       const end = Math.min(change.position + change.length, change.newSizeBytes);
-      if (fate === 'random') {
+      if (fate !== 'lose') {
         const bytes = new Uint8Array(end - change.position);
         this.#content.read(change.position, bytes);
         redone.push({ change, bytes });
@@ -116,12 +119,13 @@ export class SimFile {
       if (change.oldBytes !== undefined) this.#content.write(change.position, change.oldBytes);
       else if (oldEnd > change.position) this.#content.clear(change.position, oldEnd);
     }
-    for (const { change, bytes } of redone.reverse()) this.#redoInPart(change, bytes, random);
+    for (const { change, bytes } of redone.reverse())
+      this.#redoInPart(change, bytes, { random, isTorn: fate === 'torn' });
   }
 
   /** Each change reached the disk whole, not at all, or some of its sectors did. */
-  #redoInPart(change: Change, bytes: Uint8Array, random: SimRandom): void {
-    const outcome = random.between(0, 2);
+  #redoInPart(change: Change, bytes: Uint8Array, { random, isTorn }: { random: SimRandom; isTorn: boolean }): void {
+    const outcome = isTorn ? 2 : random.between(0, 2);
     if (outcome === 0) return;
     // An earlier change may not be there, so a write reaches its own end at least but cuts nothing off.
     const endBytes = change.position + bytes.length;

@@ -3,14 +3,14 @@
  * left, after which the world is whole again and the cluster has to become so by itself.
  */
 import { unreachable } from '@cairnfs/base';
-import type { FaultPoint, SimDisk, SimHost } from '@cairnfs/sim';
+import type { FaultPoint, SimDisk, SimHost, UnsyncedFate } from '@cairnfs/sim';
 import type { Fault, FaultKind, HostName, PlannedFault } from '../schedule/schedule.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** A host that a fault can take down and that comes back: a server, or a client with its workload. */
 export interface Restartable {
   readonly host: SimHost;
-  crash(options: { unsynced: 'lose' | 'keep' | 'random' }): void;
+  crash(options: { unsynced: UnsyncedFate }): void;
   start(): Promise<void>;
 }
 
@@ -62,8 +62,14 @@ export class FaultInjector {
     this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
     switch (kind) {
       case 'crash':
-        this.#atPoint(id, fault, () => this.#takeDown(id, fault.host, fault, fault.downMs));
+        this.#atPoint(id, fault, () => this.#takeDown(id, [fault.host], fault));
         return;
+      case 'powerLoss': {
+        const { hosts, downMs } = fault;
+        const host = hosts[0]!;
+        this.#atPoint(id, { host, point: 'sync' }, () => this.#takeDown(id, hosts, { unsynced: 'torn', downMs }));
+        return;
+      }
       case 'pause':
         this.#atPoint(id, fault, () => {
           if (this.#host(fault.host).isRunning) this.#host(fault.host).stall(fault.durationMs);
@@ -113,7 +119,7 @@ export class FaultInjector {
         // A disk that failed is out of service until somebody has mended it and started the server again.
         this.#endAfter(id, fault.durationMs, () => {
           disk.mend(broken);
-          if (fault.host !== 'master') this.#takeDown(id, fault.host, { unsynced: 'keep' }, 0);
+          if (fault.host !== 'master') this.#takeDown(id, [fault.host], { unsynced: 'keep', downMs: 0 });
         });
         return;
       }
@@ -138,7 +144,7 @@ export class FaultInjector {
       case 'lostDisk':
         this.damaged.add(fault.host);
         this.brokenDisks.add(fault.host);
-        this.#takeDown(id, fault.host, { unsynced: 'lose' }, fault.downMs);
+        this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
         this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
         return;
       default:
@@ -159,14 +165,22 @@ export class FaultInjector {
     }
   }
 
-  #takeDown(id: number, name: HostName, { unsynced }: { unsynced: 'lose' | 'keep' | 'random' }, downMs: number): void {
-    const target = this.#restartable(name);
-    target.crash({ unsynced });
-    this.#down.set(name, (this.#down.get(name) ?? 0) + 1);
+  /** All of them at once; they come back at once as well. */
+  #takeDown(
+    id: number,
+    names: readonly HostName[],
+    { unsynced, downMs }: { unsynced: UnsyncedFate; downMs: number },
+  ): void {
+    for (const name of names) {
+      this.#restartable(name).crash({ unsynced });
+      this.#down.set(name, (this.#down.get(name) ?? 0) + 1);
+    }
     this.#endAfter(id, downMs, () => {
-      const count = this.#down.get(name)! - 1;
-      this.#down.set(name, count);
-      if (count === 0) void target.start();
+      for (const name of names) {
+        const count = this.#down.get(name)! - 1;
+        this.#down.set(name, count);
+        if (count === 0) void this.#restartable(name).start();
+      }
     });
   }
 

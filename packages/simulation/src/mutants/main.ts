@@ -50,7 +50,10 @@ async function main(): Promise<number> {
   const survivors: string[] = [];
   try {
     for (const mutant of mutants) {
+      const { profile = 'default' } = mutant;
       const args = [
+        '--profile',
+        profile,
         '--shrink-seconds',
         '0',
         '--schedules',

@@ -4,6 +4,8 @@ export interface Mutant {
   /** What the defect is, in a few words. */
   readonly defect: string;
   readonly edits: readonly Edit[];
+  /** Whose faults bring it to light; `default` where none is named. */
+  readonly profile?: string;
 }
 
 export interface Edit {

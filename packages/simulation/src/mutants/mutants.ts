@@ -10,16 +10,19 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'journal-without-sync',
     defect: 'the journal says durable without fdatasync',
+    profile: 'power',
     edits: [{ file: `${STORAGE}/journal.ts`, from: 'await batch.segment.file.sync();', to: '' }],
   },
   {
     name: 'journal-tail-not-cut',
     defect: 'recovery leaves a torn tail behind the records it kept',
+    profile: 'power',
     edits: [{ file: `${STORAGE}/journal-recovery.ts`, from: 'await file.truncate(scan.end);', to: '' }],
   },
   {
     name: 'journal-chain-unchecked',
     defect: 'recovery takes any well-formed record as the next one',
+    profile: 'power',
     edits: [
       {
         file: `${STORAGE}/journal-recovery.ts`,
@@ -31,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'master-answers-before-durable',
     defect: 'a namespace change is acknowledged before its record is durable',
+    profile: 'power',
     edits: [
       { file: `${MASTER}/decisions.ts`, from: 'await this.#untilDurable(decided.sequence);\n    if (', to: 'if (' },
     ],
@@ -38,6 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'staged-before-durable',
     defect: 'a secondary is READY before its journal is',
+    profile: 'power',
     edits: [
       {
         file: `${CHUNKSERVER}/mutation/secondary.ts`,
@@ -54,11 +59,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'upload-without-sync',
     defect: 'bulk data of an upload counts as durable without fdatasync',
+    profile: 'power',
     edits: [{ file: `${CHUNKSERVER}/upload/upload.ts`, from: 'await file.sync();', to: '' }],
   },
   {
     name: 'settled-without-sync',
     defect: 'mutations count as in place before the chunk file is synced',
+    profile: 'power',
     edits: [
       {
         file: `${CHUNKSERVER}/store/settle.ts`,

@@ -50,6 +50,11 @@ function makeFault(
       const unsynced = random.pick(['lose', 'keep', 'random', 'random'] as const);
       return { kind, host, unsynced, downMs: durationMs, ...drawPoint(random, ['send', 'write', 'sync', 'synced']) };
     }
+    case 'powerLoss': {
+      const one = random.pick(hosts.servers);
+      const others = random.chance(0.3) ? hosts.servers.filter((host) => host !== one) : [];
+      return { kind, hosts: [one, ...others], downMs: durationMs };
+    }
     case 'pause':
       return { kind, host: drawHost(random, hosts), durationMs, ...drawPoint(random, ['send']) };
     case 'clock':

@@ -37,6 +37,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   network: { ...DEFAULT, faults: [6, 16], weights: NETWORK },
   crashes: { ...DEFAULT, faults: [6, 16], weights: PROCESSES },
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
+  /** Servers lose power while they wait for their disks: one, or all at once. */
+  power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
   /** Many at once, on few servers. */
   storm: { ...DEFAULT, chunkservers: [3, 4], faults: [15, 30] },
   /** For tests that need many runs rather than long ones. */

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { exampleConfig } from './example.ts';
 import { loadConfig } from './load.ts';
 import { chunkserverSchema, masterSchema } from './schema.ts';
+import { chunkserverSettings } from './settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'cairn-config-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -70,4 +71,12 @@ test('configuration: the printed examples are valid', () => {
     () => loadConfig(chunkserverSchema, { file: path, environment: {}, flags: { disks: '[]' } }),
     /at least one folder/,
   );
+});
+
+test('configuration: a chunkserver tells others an address that leads to it, not to themselves', () => {
+  const settings = (set: Record<string, string>) => chunkserverSettings({ set: { disks: '["/d"]', ...set } });
+  throws(() => settings({ listen: '0.0.0.0:8080' }), /^FsError: listen = "0.0.0.0:8080" .*set advertise/);
+  throws(() => settings({ listen: '[::]:8080' }), /set advertise/);
+  throws(() => settings({ advertise: '0.0.0.0:8080' }), /^FsError: advertise = /);
+  equal(settings({ listen: '0.0.0.0:8080', advertise: '10.0.0.7:8080' }).advertise, '10.0.0.7:8080');
 });

@@ -89,7 +89,8 @@ function parse(path: string, text: string): unknown {
 function fromText(text: string): unknown {
   if (/^-?[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text);
   if (text === 'true' || text === 'false') return text === 'true';
-  if (text.startsWith('[')) {
+  // An IPv6 address begins with a bracket too, and ends with its port.
+  if (text.startsWith('[') && text.endsWith(']')) {
     try {
       return parseToml(`value = ${text}`).value;
     } catch (cause) {

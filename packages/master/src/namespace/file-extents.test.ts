@@ -163,6 +163,19 @@ test('size: of a file that is replaced while its length is asked, what is told i
   await master.simulation.run(ofInode);
 });
 
+test('append: to a file that is replaced while its chunk is opened says that the file is gone', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/log');
+  const extent = await master.append(inode, 1000);
+  const { serverId } = extent.chunk!.replicas[0]!;
+  master.server(serverId).failure = new FsError('UNAVAILABLE', 'slow');
+  const wanted = { inode, at: APPEND, fullHandle: '', suspectedServers: [serverId], operation: undefined };
+  const opened = rejects(master.send(MasterMethods.openExtent, wanted), kind('NOT_FOUND'));
+  await master.simulation.runFor(500);
+  await master.upload('/log', [{ offset: 0, length: 7 }]);
+  await master.simulation.run(opened);
+});
+
 test('list: of an entry deleted while its length is asked, nothing is told', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.create('/d/log');

@@ -1,5 +1,5 @@
 /** OpenExtent: an open chunk with a live primary for a write or an append, allocated where there is none yet. */
-import { FsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import { type OpenExtentReply, type OpenExtentRequest, writeChunkBytes } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
@@ -46,7 +46,7 @@ export class OpenExtentCall {
         continue;
       }
       const { handle, offset } = next.extent;
-      if (next.kind === 'existing') await views.open(handle, request.suspectedServers);
+      if (next.kind === 'existing' && !(await this.#open(handle, request.suspectedServers))) continue;
       if (this.#gate.isHeld(inode)) continue; // the file is being cut: this location would be taken back
       const transaction = decisions.read();
       const extent = transaction.extentAt(inode, offset);
@@ -59,6 +59,17 @@ export class OpenExtentCall {
       }
     }
     throw new FsError('UNAVAILABLE', `inode ${inode} is being changed by others all the time: try again`);
+  }
+
+  /** @returns false when the file gave the chunk up meanwhile: what is decided then, is decided on what it has now. */
+  async #open(handle: string, suspected: readonly number[]): Promise<boolean> {
+    try {
+      await this.#parts.views.open(handle, suspected);
+      return true;
+    } catch (error) {
+      if (!isFsError(error, 'CHUNK_NOT_FOUND')) throw error;
+      return false;
+    }
   }
 
   #decide(transaction: Transaction, { inode, at, suspectedServers }: OpenExtentRequest): Round {

@@ -217,3 +217,34 @@ test('readmission: a disk that comes back with a restart shows what it holds bef
   await cluster.run(server.register());
   assert.equal(await isLeased(cluster, server), true);
 });
+
+test('readmission: a disk that was taken out and put back shows what it holds before the server has its lease', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  const replica = server.replicas.get(HANDLE)!;
+  const restart = async (diskIds: string[]) => {
+    server.diskIds = diskIds;
+    await cluster.run(server.register());
+    const isLeasedAtOnce = await isLeased(cluster, server);
+    await cluster.run(server.sendInventory());
+    await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+    assert.equal(await isLeased(cluster, server), true);
+    return isLeasedAtOnce;
+  };
+  server.isBeating = false;
+  assert.equal(await restart(['disk', 'other']), false, 'what a further disk holds is unknown');
+  assert.equal(await restart(['disk', 'other']), true);
+  server.replicas.delete(HANDLE);
+  assert.equal(await restart(['other']), true);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2]);
+  // What it missed it was told, as far as it could find it.
+  await restart(['other']);
+  assert.equal(await restart(['other']), true);
+  await cluster.restartMaster();
+  server.replicas.set(HANDLE, replica);
+  assert.equal(await restart(['disk', 'other']), false);
+  assert.equal(replica.isRemoved, true);
+  assert.equal(await restart(['disk', 'other']), true);
+});

@@ -13,7 +13,7 @@ import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FENCES_WAITING_MAX } from '../limits.ts';
 import type { Departures } from '../views/departures.ts';
-import { hasLostDisk, type ServerEntry, type ServerTable } from './server-table.ts';
+import { disksInService, hasLostDisk, type ServerEntry, type ServerTable } from './server-table.ts';
 
 export class Readmission {
   readonly #context: MasterContext;
@@ -70,7 +70,8 @@ export class Readmission {
       if (hasLostDisk(server.disks)) return true;
       this.#departures.listed(server.id);
       const record = transaction.server(server.id)!;
-      if (record.changedWhileAway) transaction.putServer(server.id, { ...record, changedWhileAway: false });
+      const readmitted = { ...record, changedWhileAway: false, diskIds: disksInService(server.disks) };
+      if (record.changedWhileAway) transaction.putServer(server.id, readmitted);
       return true;
     });
     if (!isReady || server.session !== session) return;

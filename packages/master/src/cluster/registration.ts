@@ -2,10 +2,11 @@
 import { FsError } from '@cairnfs/base';
 import { type RegisterReply, type RegisterRequest, writeChunkBytes } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
+import type { Server } from '../gen/cairn/master/v1/state.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
 import type { Departures } from '../views/departures.ts';
-import { hasLostDisk, type ServerTable } from './server-table.ts';
+import { disksInService, hasLostDisk, type ServerTable } from './server-table.ts';
 
 export class Registration {
   readonly #context: MasterContext;
@@ -39,22 +40,30 @@ export class Registration {
         const message = `the chunkserver at ${address} says it is server ${request.serverId} of this cluster, which does not know it`;
         throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });
       }
-      const hasMissed = known !== undefined && (transaction.server(known.id)?.changedWhileAway ?? false);
-      if (hasMissed && hasLostDisk(request.disks)) this.#departures.concealed(known.id);
+      const record = known === undefined ? undefined : transaction.server(known.id);
+      const inService = disksInService(request.disks);
+      const counted = record?.diskIds ?? [];
+      // One that was away meanwhile: what changed was told to a server that could not find it there.
+      const isBack = counted.length > 0 && inService.some((disk) => !counted.includes(disk));
+      const hasMissed = isBack || (record?.changedWhileAway ?? false);
+      if (known !== undefined && (isBack || (hasMissed && hasLostDisk(request.disks)))) {
+        this.#departures.concealed(known.id);
+      }
       // What it was told just now may be all that it missed; otherwise its inventory comes before its lease.
-      const mayServe = !hasMissed || !this.#departures.isUnlisted(known.id);
-      const isUnchanged =
-        known !== undefined && known.address === address && known.host === host && known.rack === rack;
-      if (isUnchanged && hasMissed === !mayServe) {
+      const mayServe = !hasMissed || known === undefined || !this.#departures.isUnlisted(known.id);
+      // The others count once they are compared.
+      const diskIds = mayServe ? inService : counted.filter((disk) => inService.includes(disk));
+      const next = { uuid, address, host, rack, changedWhileAway: !mayServe, diskIds };
+      if (known !== undefined && record !== undefined && isSameRecord(record, next)) {
         return this.#servers.registered({ id: known.id, uuid, address, host, rack }, mayServe);
       }
-      const next = known?.id ?? transaction.counter(META.nextServer);
-      if (next > SERVERS_MAX)
+      const id = known?.id ?? transaction.counter(META.nextServer);
+      if (id > SERVERS_MAX)
         throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
-      if (known === undefined) transaction.setCounter(META.nextServer, next + 1);
-      transaction.putServer(next, { uuid, address, host, rack, changedWhileAway: !mayServe });
+      if (known === undefined) transaction.setCounter(META.nextServer, id + 1);
+      transaction.putServer(id, next);
       // At once, so that a second registration that comes before this one is durable finds it.
-      return this.#servers.registered({ id: next, uuid, address, host, rack }, mayServe);
+      return this.#servers.registered({ id, uuid, address, host, rack }, mayServe);
     });
     server.answeredAtMs = seams.clock.nowMs();
     server.disks = request.disks;
@@ -72,4 +81,10 @@ export class Registration {
       },
     };
   }
+}
+
+function isSameRecord(one: Server, other: Server): boolean {
+  const isSamePlace = one.address === other.address && one.host === other.host && one.rack === other.rack;
+  const isSameDisks = one.diskIds.join() === other.diskIds.join();
+  return isSamePlace && isSameDisks && one.changedWhileAway === other.changedWhileAway;
 }

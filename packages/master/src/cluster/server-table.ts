@@ -183,5 +183,11 @@ export function hasLostDisk(disks: readonly DiskStatus[]): boolean {
   return disks.some(({ failure }) => failure !== '');
 }
 
+/** The disks that can show what they hold, in order. */
+export function disksInService(disks: readonly DiskStatus[]): string[] {
+  const inService = disks.filter(({ failure }) => failure === '');
+  return inService.map(({ diskId }) => diskId).sort();
+}
+
 /** More registrations than one run of a master can see. */
 const SESSIONS_PER_INCARNATION = 2 ** 24;

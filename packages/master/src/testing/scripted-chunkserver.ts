@@ -44,6 +44,8 @@ export class ScriptedChunkserver {
   isPacking = true;
   /** Why its disk is out of service; empty when it is not. */
   diskFailure = '';
+  /** What its disks are called; all are as the first. */
+  diskIds = ['disk'];
   freeBytes = 100 * 2 ** 30;
   id = 0;
   session = 0;
@@ -101,7 +103,7 @@ export class ScriptedChunkserver {
       {
         ...{ serverUuid: `uuid of ${this.#name}`, clusterId, serverId: this.id },
         ...{ address: this.address, host: this.#name, rack: `rack of ${this.#name}`, softwareVersion: 'test' },
-        disks: [this.#disk()],
+        disks: this.#disks(),
       },
       { timeoutMs: CALL_TIMEOUT_MS },
     );
@@ -125,7 +127,7 @@ export class ScriptedChunkserver {
 
   async heartbeat(more: Partial<HeartbeatRequest> = {}): Promise<HeartbeatReply> {
     const request = {
-      ...{ serverId: this.id, session: this.session, usage: undefined, disks: [this.#disk()] },
+      ...{ serverId: this.id, session: this.session, usage: undefined, disks: [...this.#disks()] },
       ...{ changes: [], renewLeases: [], renewGrants: [], commits: [], ...more },
     };
     const reply = await this.#pool
@@ -187,19 +189,19 @@ export class ScriptedChunkserver {
     return replica;
   }
 
-  #disk() {
+  #disks() {
     const totalBytes = 200 * 2 ** 30;
-    return {
+    return this.diskIds.map((diskId) => ({
       ...{
-        diskId: 'disk',
-        path: '/data',
+        diskId,
+        path: `/${diskId}`,
         totalBytes,
         freeBytes: this.freeBytes,
         failure: this.diskFailure,
         replicaCount: this.replicas.size,
       },
       ...{ readErrorCount: 0, writeErrorCount: 0, checksumErrorCount: 0 },
-    };
+    }));
   }
 }
 

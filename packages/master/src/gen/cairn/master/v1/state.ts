@@ -116,6 +116,11 @@ export interface Server {
    * was compared and what is old refuses to serve.
    */
   changedWhileAway: boolean;
+  /**
+   * The disks whose replicas count: it had them in service in every registration since they were compared. One that was
+   * away meanwhile may hold anything. Empty in records of before.
+   */
+  diskIds: string[];
 }
 
 export interface Upload {
@@ -1027,7 +1032,7 @@ export const Chunk: MessageFns<Chunk> = {
 };
 
 function createBaseServer(): Server {
-  return { uuid: "", address: "", host: "", rack: "", changedWhileAway: false };
+  return { uuid: "", address: "", host: "", rack: "", changedWhileAway: false, diskIds: [] };
 }
 
 export const Server: MessageFns<Server> = {
@@ -1046,6 +1051,9 @@ export const Server: MessageFns<Server> = {
     }
     if (message.changedWhileAway !== false) {
       writer.uint32(40).bool(message.changedWhileAway);
+    }
+    for (const v of message.diskIds) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1103,6 +1111,14 @@ export const Server: MessageFns<Server> = {
             message.changedWhileAway = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.diskIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1125,6 +1141,7 @@ export const Server: MessageFns<Server> = {
     message.host = object.host ?? "";
     message.rack = object.rack ?? "";
     message.changedWhileAway = object.changedWhileAway ?? false;
+    message.diskIds = object.diskIds?.map((e) => e) || [];
     return message;
   },
 };

@@ -13,7 +13,11 @@ import { PAGE_ENTRIES } from '../walk.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r' };
 
+/** What a listing of `/` leaves out. */
+const TRASH = '.trash';
+
 interface ListOptions extends GlobalOptions {
+  all?: boolean;
   long?: boolean;
   recursive?: boolean;
 }
@@ -21,6 +25,7 @@ interface ListOptions extends GlobalOptions {
 export function lsCommand(): Command {
   return userCommand('ls', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos'])
     .argument('[paths...]', 'directories or files', ['/'])
+    .option('-a, --all', 'in "/" also .trash; other names that begin with a dot are always shown')
     .option('-l, --long', 'with mode, copies, owner, size and time')
     .option('-R, --recursive', 'with everything below')
     .action(
@@ -72,17 +77,18 @@ async function list(
       withAttributes: isDetailed,
       signal: context.signal,
     });
-    await printEntries(
-      context,
-      options,
-      page.entries.map((entry) => ({
-        path: joinRemote(path, entry.name),
-        name: entry.name,
-        stats: entry.stats,
-        isDirectory: entry.isDirectory(),
-      })),
-      cursor === '',
-    );
+    const entries: Shown[] = page.entries.map((entry) => ({
+      path: joinRemote(path, entry.name),
+      name: entry.name,
+      stats: entry.stats,
+      isDirectory: entry.isDirectory(),
+    }));
+    if (options.all && path === '/' && cursor === '') {
+      const trash = joinRemote(path, TRASH);
+      const stats = await client.stat(trash, { signal: context.signal });
+      entries.unshift({ path: trash, name: TRASH, stats, isDirectory: true });
+    }
+    await printEntries(context, options, entries, cursor === '');
     if (cursor === '' && page.nextCursor === '') directories = [...directoriesOf(page.entries)];
     cursor = page.nextCursor;
   } while (cursor !== '');

@@ -22,7 +22,9 @@ export async function pipeToStdout(from: Readable): Promise<void> {
   try {
     await pipeline(from, process.stdout, { end: false });
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EPIPE') throw error;
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EPIPE')
+      throw syscall === 'write' ? new Error(`${message} to standard output`, { cause: error }) : error;
     from.destroy();
     await finished(from).catch(() => undefined); // destroyed by us
   }

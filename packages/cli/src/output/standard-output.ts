@@ -44,7 +44,10 @@ function watch(): void {
   if (isWatched) return;
   isWatched = true;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    failure ??= error.code === 'EPIPE' ? new OutputClosed('nobody reads the output any more') : error;
+    failure ??=
+      error.code === 'EPIPE'
+        ? new OutputClosed('nobody reads the output any more')
+        : new Error(`${error.message} to standard output`, { cause: error });
   });
 }
 
@@ -59,6 +62,6 @@ function tellFailure(error: NodeJS.ErrnoException): void {
   process.stdout.removeListener('error', tellFailure);
   process.stdout.on('error', () => undefined);
   if (error.code === 'EPIPE') return;
-  process.stderr.write(`cairn: ${error.message}\n`);
+  process.stderr.write(`cairn: ${error.message} to standard output\n`);
   process.exitCode = EXIT_FAILED;
 }

@@ -97,7 +97,12 @@ export async function writeLocal(
     try {
       let position = 0;
       for await (const piece of pieces) {
-        await writeFully(file, piece, position);
+        await writeFully(file, piece, position).catch((cause: NodeJS.ErrnoException) => {
+          // The system's own words name no file, and a full disk here is not a full cluster.
+          throw Object.assign(new Error(`${cause.message} to the local file '${target}'`, { cause }), {
+            code: cause.code,
+          });
+        });
         position += piece.length;
         onBytes(piece.length);
       }

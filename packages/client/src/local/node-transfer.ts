@@ -1,4 +1,5 @@
 /** Uploads and downloads of local files and trees: many files at once, within a bound. */
+import { join } from 'node:path';
 import { FsError } from '@cairnfs/base';
 import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
@@ -106,8 +107,8 @@ export async function downloadTree(
     for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
       transfer.throwIfFailed();
       const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;
-      if (entry.isDirectory()) await visit(path, `${target}/${entry.name}`);
-      else await fetch(path, `${target}/${entry.name}`, entry.stats!);
+      if (entry.isDirectory()) await visit(path, join(target, entry.name));
+      else await fetch(path, join(target, entry.name), entry.stats!);
     }
   };
   if (stats.isDirectory()) {

@@ -10,8 +10,8 @@ import { PooledBytes } from './pooled-bytes.ts';
 
 /** Above it the data lies in a whole 1 MiB buffer, of which the operating system backs the part touched. */
 const EXACT_BYTES_MAX = BLOCK_BYTES;
-/** Allocated at once; what is not used yet is not backed by memory. */
-const SLAB_BUFFERS = 16;
+/** Allocated at once at most; each slab doubles the list, so that who moves little bulk data holds one or two. */
+const SLAB_BUFFERS_MAX = 16;
 
 export class BufferPool {
   readonly #free: Uint8Array[] = [];
@@ -45,7 +45,7 @@ export class BufferPool {
 
   /** The last of the list is taken first, so that the memory of a slab is touched only as far as it is needed. */
   #addSlab(): void {
-    const count = Math.min(SLAB_BUFFERS, this.#freeBuffersMax - this.#listed);
+    const count = Math.min(Math.max(1, this.#listed), SLAB_BUFFERS_MAX, this.#freeBuffersMax - this.#listed);
     const slab = allocatePageAligned(count * FRAME_DATA_BYTES_MAX);
     for (let index = count - 1; index >= 0; index -= 1) {
       this.#free.push(slab.subarray(index * FRAME_DATA_BYTES_MAX, (index + 1) * FRAME_DATA_BYTES_MAX));

@@ -43,7 +43,7 @@ async function readOne(
   try {
     const pieces: Uint8Array[] = [];
     for await (const piece of client.readReplica(chunk, address)) pieces.push(piece);
-    return { address, bytes: concatBytes(pieces) };
+    return { address, bytes: pieces.length === 1 ? pieces[0]! : concatBytes(pieces) };
   } catch (error) {
     return { address, error: toFsError(error).message };
   }

@@ -1,7 +1,9 @@
 import { equal, rejects } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -58,6 +60,35 @@ test('lock: on doubt it is not taken', () =>
     await writeFile(path, JSON.stringify({ ...owner, started: '1' }));
     await writeFile(`${path}.takeover`, JSON.stringify(owner));
     await rejects(disk.lock(path), isBusy);
+  }));
+
+test('lock: on a full disk that of a dead owner is taken in its place, and leaves nothing behind', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'lock');
+    const disk = new RuntimeDisk();
+    await disk.lock(path);
+    const owner = JSON.parse(await readFile(path, 'utf8'));
+    const write = fs.writeFileSync;
+    // A name fits, content does not.
+    fs.writeFileSync = ((file: string, _text: string, options: { flag: string }) => {
+      write(file, '', options);
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    }) as typeof fs.writeFileSync;
+    syncBuiltinESMExports();
+    try {
+      await rejects(disk.lock(path), isBusy);
+      await writeFile(path, JSON.stringify({ ...owner, started: '1', boot: `${owner.boot} and more` }));
+      const lock = await disk.lock(path);
+      equal(JSON.parse(await readFile(path, 'utf8')).started, owner.started);
+      await rejects(disk.lock(path), isBusy);
+      equal((await readdir(directory)).length, 1);
+      await lock.release();
+      await rejects(disk.lock(path), { code: 'ENOSPC' });
+      equal((await readdir(directory)).length, 0);
+    } finally {
+      fs.writeFileSync = write;
+      syncBuiltinESMExports();
+    }
   }));
 
 function isBusy(error: unknown): boolean {

@@ -6,10 +6,21 @@
  *
  * The file appears whole or not at all (written aside, then linked), and only the holder of a second such file, the
  * takeover file, may remove a dead owner's: so two that find the same dead owner cannot both win. All steps are
- * synchronous; a takeover lasts microseconds.
+ * synchronous; a takeover lasts microseconds. On a full disk, where no new content fits, a dead owner's file is written
+ * over instead, under an empty takeover file: a server that was killed there must come back to delete.
  */
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, readlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { DiskError } from '@cairnfs/base';
 import { diskError } from './disk-error.ts';
 
@@ -26,10 +37,7 @@ interface Owner {
 export function takeLock(path: string): { release(): Promise<void> } {
   const owner = describeSelf();
   try {
-    if (!claim(path, owner)) {
-      checkDead(path);
-      takeOver(path, owner);
-    }
+    claimOrTakeOver(path, owner);
   } catch (error) {
     throw diskError('lock', path, error);
   }
@@ -41,18 +49,29 @@ export function takeLock(path: string): { release(): Promise<void> } {
   };
 }
 
+function claimOrTakeOver(path: string, owner: Owner): void {
+  try {
+    if (claim(path, owner)) return;
+    checkDead(path);
+    takeOver(path, owner);
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    takeOverInPlace(path, owner, error);
+  }
+}
+
 /** Creates the file with its content at once; false when it exists. */
 function claim(path: string, owner: Owner): boolean {
   const draft = `${path}.${owner.token}`;
-  writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' });
   try {
+    writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' });
     linkSync(draft, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    unlinkSync(draft);
+    removeIfPresent(draft);
   }
 }
 
@@ -68,6 +87,40 @@ function takeOver(path: string, owner: Owner): void {
     if (!claim(path, owner)) throw busy(path, 'another process took it first');
   } finally {
     unlinkSync(takeoverPath);
+  }
+}
+
+/** Needs no room: the takeover file is empty, and the content takes the place of the dead owner's. */
+function takeOverInPlace(path: string, owner: Owner, cause: unknown): void {
+  if (readOwner(path) === undefined) throw cause;
+  checkDead(path);
+  const takeoverPath = `${path}.takeover`;
+  try {
+    closeSync(openSync(takeoverPath, 'wx'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw busy(path, `another process is taking it over; if none is, remove ${takeoverPath}`);
+  }
+  try {
+    checkDead(path);
+    // As long as what was there: spaces behind the text mean nothing to whoever reads it.
+    const text = JSON.stringify(owner).padEnd(statSync(path).size);
+    const descriptor = openSync(path, 'r+');
+    try {
+      writeSync(descriptor, text, 0);
+    } finally {
+      closeSync(descriptor);
+    }
+  } finally {
+    unlinkSync(takeoverPath);
+  }
+}
+
+function removeIfPresent(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

@@ -11,7 +11,7 @@ export interface ChunkserverConfig {
   readonly masters: readonly Address[];
   /** One folder for each disk. */
   readonly disks: readonly string[];
-  /** Most bytes of chunks to hold on all disks together; absent: what the disks hold. */
+  /** Most bytes of chunks to hold on each disk; absent: what the disk holds. */
   readonly capacityBytes?: number;
   /** Names of what fails together: copies are spread over them. */
   readonly host: string;

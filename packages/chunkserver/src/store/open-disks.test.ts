@@ -1,9 +1,11 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError, type Seams } from '@cairnfs/base';
+import { BufferPool, CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import type { DiskStore } from './disk-store.ts';
 import { type OpenedDisks, openDisks } from './open-disks.ts';
+import { Replicas } from './replicas.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
 
@@ -223,4 +225,19 @@ test('disks: one on which the list cannot be written is left out', async () => {
   const { lost } = await folders.start('a', 'b', 'c');
   deepEqual(folders.served, ['b', 'c']);
   equal(lost[0]?.directory, 'a');
+});
+
+test('disks: the capacity is that of each, however many there are', async () => {
+  const folders = new Folders(20);
+  const { stores } = await folders.start('a', 'b');
+  const { clock, log } = folders.seams;
+  const replicas = new Replicas({
+    ...{ clock, log, stores, pool: new BufferPool(), chunkBytes: () => CHUNK_BYTES_MAX },
+    ...{ reserveBytes: 0, capacityBytes: 1_000, report: () => {}, diskFailed: () => {} },
+  });
+  replicas.stored(stores[0]!, 300);
+  deepEqual(
+    stores.map((store) => replicas.freeBytes(store)),
+    [700, 1_000],
+  );
 });

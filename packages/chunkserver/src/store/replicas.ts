@@ -252,7 +252,7 @@ export class Replicas implements MutableReplicas {
     const { reserveBytes, capacityBytes } = this.#options;
     const onDisk = store.space.freeBytes - reserveBytes;
     if (capacityBytes === undefined) return onDisk;
-    return Math.min(onDisk, capacityBytes / this.stores.length - this.useOf(store).usedBytes);
+    return Math.min(onDisk, capacityBytes - this.useOf(store).usedBytes);
   }
 
   /** A block does not match its checksum: kept in the journal and told to the master; the replica serves it no more. */

@@ -182,8 +182,12 @@ export class CairnClient {
     if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
     else {
       await naming('append', path, async () => {
-        const target = this.#appendTarget(await this.#openOrCreate(path, this.#calls.deadline(options)));
-        await this.#parts.mutations.appendAll(target, bytes, () => this.#calls.deadline(options));
+        const deadline = this.#calls.deadline(options);
+        await this.#whileReplaced(
+          deadline,
+          () => this.#openOrCreate(path, deadline),
+          (target) => this.#parts.mutations.appendAll(target, bytes, () => this.#calls.deadline(options)),
+        );
       });
     }
   }
@@ -203,11 +207,30 @@ export class CairnClient {
     return naming('append', path, async () => {
       // The path is resolved each time: it may lead to another file by now. A handle spares that.
       const deadline = this.#calls.deadline(options);
-      const inode = await (options.create === true
-        ? this.#openOrCreate(path, deadline)
-        : this.#inodeOf(path, deadline));
-      return { offset: await this.#parts.mutations.append(this.#appendTarget(inode), bytes, deadline) };
+      const resolve = () =>
+        options.create === true ? this.#openOrCreate(path, deadline) : this.#inodeOf(path, deadline);
+      const offset = await this.#whileReplaced(deadline, resolve, (target) =>
+        this.#parts.mutations.append(target, bytes, deadline),
+      );
+      return { offset };
     });
+  }
+
+  /** Appends by path: where the file was replaced after the path was resolved, nothing was appended, and the next one takes it. */
+  async #whileReplaced<T>(
+    deadline: Deadline,
+    resolve: () => Promise<number>,
+    append: (target: WriteTarget) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const target = this.#appendTarget(await resolve());
+      try {
+        return await append(target);
+      } catch (error) {
+        if (!isFsError(error, 'NOT_FOUND')) throw error;
+        await deadline.pause(attempt, error);
+      }
+    }
   }
 
   #appendTarget(inode: number): WriteTarget {

@@ -230,3 +230,17 @@ test('write: a chunk that was sealed meanwhile keeps what it holds, the rest goe
   ]);
   equal(new Set(mutated().map(operationNumber)).size, 2);
 });
+
+test('append: an open outcome on a file that is gone cannot be told; what was never sent is refused', async () => {
+  for (const [isSent, kind] of [
+    [true, 'OUTCOME_EXPIRED'],
+    [false, 'NOT_FOUND'],
+  ] as const) {
+    const { append } = run(({ method }, count) => {
+      if (method === 'Master.OpenExtent' && count === 1) return extent('A', 0);
+      if (count === 2) throw new FsError(isSent ? 'CONNECTION_LOST' : 'STALE_VERSION', 'the view changed');
+      throw new FsError('NOT_FOUND', 'no file or directory has inode 7 any more');
+    });
+    await rejects(append(), { kind });
+  }
+});

@@ -16,6 +16,7 @@ import {
 import type { Deadline } from '../call/deadline.ts';
 import { Flight } from '../call/flight.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
+import { ofOpened } from '../errors.ts';
 import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
 /** A file being written, with the extents that were opened for it. */
@@ -104,14 +105,19 @@ export class Mutations {
   /**
    * Appends bytes of any length, in records that are each whole. The first try to append tells how long a record of this
    * cluster may be, so an append costs no question of its own.
+   *
+   * @throws FsError NOT_FOUND  the file is gone, and nothing was appended; STALE_HANDLE  a part was.
    */
   async appendAll(target: WriteTarget, bytes: Uint8Array, deadline: () => Deadline): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       const within = deadline();
-      await this.#tail(target, within);
-      const record = bytes.subarray(at, at + this.#recordBytesMax());
-      await this.append(target, record, within);
-      at += record.length;
+      const appendNext = async () => {
+        await this.#tail(target, within);
+        const record = bytes.subarray(at, at + this.#recordBytesMax());
+        await this.append(target, record, within);
+        return record.length;
+      };
+      at += await (at === 0 ? appendNext() : ofOpened(appendNext));
     }
   }
 
@@ -216,7 +222,7 @@ export class Mutations {
     try {
       return await this.#open(target, { $case: 'handle', value: handle }, deadline, { suspected });
     } catch (error) {
-      if (!isFsError(error, 'CHUNK_NOT_FOUND')) throw error;
+      if (!isFsError(error, 'CHUNK_NOT_FOUND', 'NOT_FOUND')) throw error;
       const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
       throw new FsError('OUTCOME_EXPIRED', message, { cause: error });
     }

@@ -1,5 +1,5 @@
 /** Runs operations on the SDK and records what was asked and seen. */
-import { toFsError } from '@cairnfs/base';
+import { type FsError, toFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
 import type { FileCall, FileResult } from '../history/file-calls.ts';
 import { HistoryRecorder, type OpenOperation } from '../history/history-recorder.ts';
@@ -18,15 +18,20 @@ interface Request<C> {
 /** Told when an operation begins and ends. */
 export type OperationNote = (client: string, event: string, fields: Readonly<Record<string, unknown>>) => void;
 
+/** Told of each error that is no refusal of the namespace. */
+export type ErrorNote = (client: string, what: string, error: FsError) => void;
+
 export class OperationRunner {
   readonly history = new HistoryRecorder();
   doneCount = 0;
   /** Errors by kind, whether they settle the outcome or not. */
   readonly errors = new Map<string, number>();
   readonly #note: OperationNote;
+  readonly #failed: ErrorNote;
 
-  constructor(note: OperationNote) {
+  constructor(note: OperationNote, failed: ErrorNote) {
     this.#note = note;
+    this.#failed = failed;
   }
 
   /** @returns what was seen; undefined after an error. */
@@ -64,9 +69,11 @@ export class OperationRunner {
       this.#note(client, `ends #${open.id} ${what} ok`, Object.fromEntries(Object.entries(result)));
       return result;
     } catch (error) {
-      const { kind, message } = toFsError(error);
+      const cause = toFsError(error);
+      const { kind, message } = cause;
       this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
       const code = refusalOf(error);
+      if (code === undefined) this.#failed(client, `operation #${open.id} (${what})`, cause);
       if (code === undefined) open.unknown();
       else open.failed(code);
       this.#note(client, `ends #${open.id} ${what} ${code ?? `unknown, ${kind}`}`, { message });

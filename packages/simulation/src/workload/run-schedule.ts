@@ -18,14 +18,13 @@ import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } fro
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
+import { judgeError, judgeHang } from './liveness.ts';
 import { OperationRunner } from './operation-runner.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { WorkloadClient } from './workload-client.ts';
 
 /** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
 const HEAL_LIMIT_MS = 240_000;
-/** An operation may outlast its patience by what its process did not run. */
-const HANG_MARGIN_MS = 2000;
 const FINAL_PATIENCE_MS = 60_000;
 const POLL_MS = 250;
 /** Until a heartbeat has told the master of a damaged copy. */
@@ -92,8 +91,10 @@ class Run {
       traceEntriesMax: TRACE_ENTRIES_MAX,
     });
     const { simulation } = this.#cluster;
-    this.#runner = new OperationRunner((host, event, fields) =>
-      story?.logged({ atMs: simulation.nowMs, host, event, fields }),
+    this.#runner = new OperationRunner(
+      (host, event, fields) => story?.logged({ atMs: simulation.nowMs, host, event, fields }),
+      (client, what, error) =>
+        this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, schedule.durationMs)),
     );
     const told = story === undefined ? [] : [story];
     const logged = [this.#coverage, ...told];
@@ -170,7 +171,7 @@ class Run {
     const { simulation } = cluster;
     while (clients.some((client) => !client.isDone)) {
       for (const client of clients) this.#judgeHang(client, simulation.nowMs);
-      if (this.#violations.length > 0) return;
+      if (this.#violations.some(({ check }) => check === 'hang')) return;
       await simulation.clock.sleep(POLL_MS);
     }
     const paths = Array.from({ length: this.#schedule.shape.files }, (_, file) => filePath(file));
@@ -197,13 +198,11 @@ class Run {
     const { operation, sinceMs } = underWay;
     // Faults may have stopped the process; since they are over, it has run.
     const runningSinceMs = Math.max(sinceMs, this.#schedule.durationMs);
-    const limitMs = operation.timeoutMs + HANG_MARGIN_MS;
-    if (nowMs - runningSinceMs <= limitMs) return;
-    this.#violations.push({
-      check: 'hang',
-      summary: `${host.name}: operation ${operation.id} still runs ${limitMs} ms after it began`,
-      details: JSON.stringify(operation),
-    });
+    this.#note(judgeHang(host.name, operation, nowMs - runningSinceMs));
+  }
+
+  #note(violation: Violation | undefined): void {
+    if (violation !== undefined) this.#violations.push(violation);
   }
 
   /** Final contents, as reads and listings of one more client. */

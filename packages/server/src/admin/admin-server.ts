@@ -88,15 +88,20 @@ function send(response: ServerResponse, status: number, contentType: string, bod
   response.end(bytes);
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program has it, perhaps this server itself, started twice',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
 function listen(server: Server, { listen: address, log }: AdminServerOptions): Promise<void> {
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const reason =
-        cause.code === 'EADDRINUSE'
-          ? 'another program has it, perhaps this server itself, started twice'
-          : cause.message;
-      const message = `the admin port cannot listen on ${address} (${reason}): set admin_listen to another address, or to "off"`;
+      const advice =
+        cause.code === 'EADDRNOTAVAIL'
+          ? 'set listen, or admin_listen, to an address of this machine'
+          : 'set admin_listen to another address, or to "off"';
+      const message = `the admin port cannot listen on ${address} (${REASONS[cause.code ?? ''] ?? cause.message}): ${advice}`;
       reject(new FsError('UNAVAILABLE', message, { cause, details: { address } }));
     });
     server.listen({ host, port }, () => {

@@ -28,7 +28,7 @@ import type { MutationContext } from './mutation-context.ts';
 import { readOperation } from './operation-id.ts';
 import { PrimaryChunk } from './primary-chunk.ts';
 import type { MutableReplica } from './replica-port.ts';
-import { notFound } from './secondary.ts';
+import { isUnmade, notFound } from './secondary.ts';
 
 /** As many as one heartbeat takes (control.proto). */
 const COMMIT_REPORTS_MAX = 1_000;
@@ -89,9 +89,12 @@ export class Primaries {
   /** Takes the lease back for the master; `seal`: the chunk never grows again. */
   async revokeLease({ handle, version, seal }: RevokeLeaseRequest): Promise<Payload<RevokeLeaseReply>> {
     const replica = this.#context.replicas.find(handle);
-    if (replica === undefined) throw notFound(handle);
-    replica.log.checkVersion(version);
     const primary = this.#chunks.get(handle);
+    if (replica === undefined || isUnmade(replica)) {
+      await primary?.revoke(); // it may be about to make the replica
+      throw notFound(handle);
+    }
+    replica.log.checkVersion(version);
     const hasLed = (await primary?.revoke()) ?? false;
     replica.log.checkVersion(version);
     // A server that led the chunk before it was started anew has asked nobody since whether it still has all of it.

@@ -28,7 +28,11 @@ export async function prepareView(
     );
   }
   const replica = context.replicas.find(handle);
-  if (replica === undefined || isUnmade(replica)) throw notFound(handle);
+  if (replica === undefined || isUnmade(replica)) {
+    // There is nothing here to promise with, and a primary that is about to make the replica would not be stopped by it.
+    primaries.promised(handle);
+    throw notFound(handle);
+  }
   const { log } = replica;
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { toFsError } from '@cairnfs/base';
-import { MutationCluster, type TestServer } from '../mutation/testing/mutation-cluster.ts';
+import { HANDLE, MutationCluster, type TestServer } from '../mutation/testing/mutation-cluster.ts';
 
 const VERSION = 1;
 
@@ -19,6 +19,44 @@ async function append(cluster: MutationCluster, text: string): Promise<number | 
   );
   await cluster.time.run(() => outcome !== undefined, cluster.time.nowMs + 10_000);
   return outcome!;
+}
+
+/** An append that has got as far as to ask server 2 for its replica; the returned function lets that answer. */
+async function appendUntilAsked(cluster: MutationCluster) {
+  const { secondaries } = cluster.server(2).mutations;
+  const installView = secondaries.installView.bind(secondaries);
+  let isAsked = false;
+  let goOn = () => {};
+  const isFree = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  secondaries.installView = async (request) => {
+    isAsked = true;
+    await isFree;
+    return installView(request);
+  };
+  const outcome = append(cluster, 'first;');
+  await cluster.time.run(() => isAsked, cluster.time.nowMs + 1_000);
+  return { outcome, goOn };
+}
+
+const PREPARE = { handle: HANDLE, oldVersion: 1, newVersion: 2, removed: false, masterSession: 1, serverId: 1 };
+const REVOKE = { handle: HANDLE, version: 1, seal: false };
+
+for (const [method, request] of Object.entries({ prepareView: PREPARE, revokeLease: REVOKE })) {
+  test(`view round: ${method} ends one that has made no replica yet`, async () => {
+    const cluster = new MutationCluster({ seed: 3, serverCount: 3 });
+    const { outcome, goOn } = await appendUntilAsked(cluster);
+    let refusal: string | undefined;
+    cluster.callServer(1, method, request).catch((error: unknown) => {
+      refusal = toFsError(error).kind;
+    });
+    await cluster.time.run(() => refusal !== undefined, cluster.time.nowMs + 1_000);
+    goOn();
+    equal(refusal, 'CHUNK_NOT_FOUND');
+    equal(await outcome, 'NOT_PRIMARY');
+    equal(cluster.server(1).replica, undefined);
+  });
 }
 
 /** It restarts with an empty disk. */

@@ -170,7 +170,9 @@ export class ScriptedChunkserver {
     const isOld = newVersion < replica.promisedVersion || newVersion <= replica.version;
     const hasLeft = replica.isRemoved && oldVersion === replica.promisedVersion;
     if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
-      throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${replica.version}`);
+      const { version, promisedVersion } = replica;
+      const details = { version, promisedVersion };
+      throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${version}`, { details });
     }
     replica.promisedVersion = newVersion;
     replica.isRemoved = removed;

@@ -56,6 +56,16 @@ test('view change: a chunk that no mutation ever reached closes empty', async ()
   assert.deepEqual([chunk.state, chunk.length, chunk.sealed, chunk.members.length], [CLOSED, 0, true, 3]);
 });
 
+test('view change: replicas that an ended view made late are no reason to wait', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, version: 3, highestVersion: 3 });
+  cluster.server(1).replicas.delete(HANDLE);
+  for (const id of [2, 3]) Object.assign(cluster.server(id).replicas.get(HANDLE)!, { version: 1, promisedVersion: 1 });
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
+  const { state, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members], [CLOSED, [1]]);
+});
+
 test('view change: bytes of an upload behind its confirmed length are no part of the chunk', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10 });

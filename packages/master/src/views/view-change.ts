@@ -133,6 +133,11 @@ export class ViewChanges {
     if (isUntouched(pending, [...replies, ...held])) {
       silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
     }
+    for (const { member, error } of silent) {
+      // Made late, by a message of a view that ended before anything was acknowledged: it is replaced.
+      const isStale = error.kind === 'STALE_VERSION' && Number(error.details.promisedVersion) < pending.version;
+      if (isStale && pending.members.includes(member)) this.#conditions.set(member, handle, 'stale');
+    }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
       return { kind: 'failed', reason, failed: silent.map(({ member }) => member) };

@@ -13,7 +13,7 @@ test('story: tells operations, messages, logs and faults, and the run is the sam
   const { traceHash } = await runSchedule(SCHEDULE, { story });
   equal((await runSchedule(SCHEDULE)).traceHash, traceHash);
   const text = story.lines.join('\n');
-  match(text, /client-1 +begins #\d+ \w+ {2}path=\/files/);
+  match(text, /client-1 +begins #\d+ \w+ {2}planned=\d+ path=\/files/);
   match(text, /client-1 +ends #\d+ \w+ ok/);
   match(text, /client-\d +→ chunkserver-\d +#\d+ ChunkserverData.MutateChunk handle=[0-9a-f]{8} version=1/);
   match(text, /master +→ client-\d +#\d+ Master.Create REFUSED \w+ after [\d.]+ ms/);

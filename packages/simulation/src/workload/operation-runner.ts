@@ -11,6 +11,8 @@ import { performFileCall, performNamespaceCall } from './perform.ts';
 interface Request<C> {
   /** Who asks: another name for each process. */
   readonly client: string;
+  /** Its number in the schedule; those of the last reader have none. */
+  readonly planned?: number;
   readonly call: C;
   readonly timeoutMs: number;
 }
@@ -38,22 +40,22 @@ export class OperationRunner {
   file(
     sdk: CairnClient,
     file: number,
-    { client, call, timeoutMs }: Request<FileCall>,
+    { client, planned, call, timeoutMs }: Request<FileCall>,
   ): Promise<FileResult | undefined> {
     const path = filePath(file);
     const open = this.history.beginFile(path, client, call);
-    this.#note(client, `begins #${open.id} ${call.kind}`, { path, ...withoutKind(call), timeoutMs });
+    this.#note(client, `begins #${open.id} ${call.kind}`, { planned, path, ...withoutKind(call), timeoutMs });
     return this.#settle(open, { client, kind: call.kind }, performFileCall(sdk, path, call, { timeoutMs }));
   }
 
   names(
     sdk: CairnClient,
     subtree: number,
-    { client, call, timeoutMs }: Request<NamespaceCall>,
+    { client, planned, call, timeoutMs }: Request<NamespaceCall>,
   ): Promise<NamespaceResult | undefined> {
     const path = subtreePath(subtree);
     const open = this.history.beginNames(path, client, call);
-    this.#note(client, `begins #${open.id} ${call.kind}`, { subtree: path, ...withoutKind(call), timeoutMs });
+    this.#note(client, `begins #${open.id} ${call.kind}`, { planned, subtree: path, ...withoutKind(call), timeoutMs });
     return this.#settle(open, { client, kind: call.kind }, performNamespaceCall(sdk, path, call, { timeoutMs }));
   }
 

@@ -76,9 +76,9 @@ export class WorkloadClient {
   async #perform(sdk: CairnClient, client: string, { id, call, timeoutMs }: PlannedOperation): Promise<void> {
     const { runner } = this.#parts;
     if (call.on === 'file') {
-      await runner.file(sdk, call.file, { client, call: fileCallOf(call.call, id), timeoutMs });
+      await runner.file(sdk, call.file, { client, planned: id, call: fileCallOf(call.call, id), timeoutMs });
     } else {
-      await runner.names(sdk, call.subtree, { client, call: namespaceCallOf(call.call, id), timeoutMs });
+      await runner.names(sdk, call.subtree, { client, planned: id, call: namespaceCallOf(call.call, id), timeoutMs });
     }
   }
 }

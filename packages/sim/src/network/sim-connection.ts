@@ -75,12 +75,15 @@ export class SimConnection implements Connection {
     }
     this.#network.tap?.wrote(this, buffers);
     this.process.passes('send');
-    const filled = buffers.filter((bytes) => bytes.length > 0);
-    if (filled.length === 0) this.#queue.push({ bytes: new Uint8Array(0), sent });
-    for (const [index, bytes] of filled.entries()) {
-      this.#queue.push({ bytes, sent: index === filled.length - 1 ? sent : undefined });
+    let last: Queued | undefined;
+    for (const bytes of buffers) {
+      if (bytes.length === 0) continue;
+      last = { bytes, sent: undefined };
+      this.#queue.push(last);
       this.#queuedBytes += bytes.length;
     }
+    if (last !== undefined) last.sent = sent;
+    else this.#queue.push({ bytes: new Uint8Array(0), sent });
     this.#scheduleFlush();
   }
 

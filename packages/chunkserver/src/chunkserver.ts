@@ -115,6 +115,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       await listener.close();
       rpc.close();
       peers.close();
+      mutations.close();
       await quarantine.idle();
       await replicas.close();
       for (const store of stores) await store.close();

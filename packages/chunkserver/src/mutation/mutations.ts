@@ -29,6 +29,10 @@ export class Mutations {
     return settleRead(this.#context, this.primaries, replica);
   }
 
+  close(): void {
+    this.primaries.close();
+  }
+
   held(): HeldLease[] {
     return this.primaries.held();
   }

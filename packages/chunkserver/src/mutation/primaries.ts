@@ -2,7 +2,7 @@
  * The chunks this server leads, and the calls that reach it as their primary (GFS §3.1). One `PrimaryChunk` for each;
  * those at rest are forgotten.
  */
-import { type Clock, crc32c, FsError } from '@cairnfs/base';
+import { type Clock, crc32c, FsError, type Timer } from '@cairnfs/base';
 import {
   type CallContext,
   type CommitReport,
@@ -46,7 +46,8 @@ export class Primaries {
   /** Mutations committed and answered, and their bytes, since the start. */
   readonly committed: WorkDone = { count: 0, bytes: 0 };
   readonly #chunks = new Map<string, PrimaryChunk>();
-  #isSweeping = false;
+  #sweeping: Timer | undefined;
+  #isClosed = false;
 
   constructor(context: MutationContext) {
     this.#context = context;
@@ -118,6 +119,12 @@ export class Primaries {
     this.#chunks.get(handle)?.deposed();
   }
 
+  /** The server ends: leases end by time, or by the question of the next primary. */
+  close(): void {
+    this.#isClosed = true;
+    this.#sweeping?.cancel();
+  }
+
   // ---- For heartbeats and reads ----
 
   /** Leases held and wanted on. */
@@ -185,10 +192,9 @@ export class Primaries {
   }
 
   #sweepLater(clock: Clock): void {
-    if (this.#isSweeping) return;
-    this.#isSweeping = true;
-    clock.after(LEASE_SWEEP_MS, () => {
-      this.#isSweeping = false;
+    if (this.#sweeping !== undefined || this.#isClosed) return;
+    this.#sweeping = clock.after(LEASE_SWEEP_MS, () => {
+      this.#sweeping = undefined;
       for (const [handle, chunk] of this.#chunks) {
         chunk.sweep();
         if (chunk.isAtRest) this.#chunks.delete(handle);

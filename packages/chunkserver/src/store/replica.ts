@@ -5,7 +5,7 @@
  * Invariants: `unsettled` are the committed mutations above `settledSequence`, in order; the journal's records of one
  * replica are appended in the order of the calls; what this object shows was appended to the journal before.
  */
-import { type Clock, FsError } from '@cairnfs/base';
+import { type Clock, FsError, isFsError } from '@cairnfs/base';
 import { ChunkView, decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
 import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
@@ -274,7 +274,8 @@ export class Replica implements MutableReplica {
       appended();
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      if (this.isGone || this.store.failure !== undefined || error.kind === 'DISK_FAILED') return;
+      // Nobody waits for it any more: the replica or its disk is gone, or the server ends.
+      if (this.isGone || this.store.failure !== undefined || isFsError(error, 'DISK_FAILED', 'UNAVAILABLE')) return;
       this.#refused.push({ kind, durable, appended });
       this.#shell.clock.after(JOURNAL_RETRY_MS, () => this.#retry());
     }

@@ -288,8 +288,9 @@ export class Replicas implements MutableReplicas {
     });
   }
 
+  /** Before the disks are closed. */
   async close(): Promise<void> {
-    await this.#settler.idle();
+    await this.#settler.close();
   }
 
   #load(store: DiskStore, handle: string): Replica | undefined {

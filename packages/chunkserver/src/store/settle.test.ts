@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { SETTLED_AT_ONCE_BYTES } from '../limits.ts';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
@@ -103,4 +104,35 @@ test('settling: more than is put in place at a time reads whole meanwhile, and a
     await disk.crash('random');
     equal(Buffer.compare(await disk.content(disk.replicas.find(HANDLE)!), expected.subarray(0, end)), 0);
   }
+});
+
+test('settling: what waits when the server ends is there after the next start, and nothing goes on', async () => {
+  const { disk, replica } = await beginBlocked(4);
+  const [store] = disk.replicas.stores;
+  store!.files.use = () => Promise.reject(new Error('a file was used after the end'));
+  await fill(disk, replica, 2, 4);
+  // A record that the journal refuses for the moment is given up with it.
+  const append = store!.append.bind(store);
+  store!.append = () => {
+    throw new FsError('OVERLOADED', 'the journal prepares its next segment');
+  };
+  replica.journalCommitted(replica.log.committedSequence, () => {});
+  store!.append = append;
+  await disk.run(() => disk.replicas.close());
+  await disk.run(() => store!.close());
+  const asked: string[] = [];
+  store!.append = (...args) => {
+    asked.push(args[1].$case);
+    return append(...args);
+  };
+  await disk.run(() => disk.simulation.clock.sleep(10_000));
+  deepEqual(asked, ['committed']); // once, to be told that the journal is closed
+  await disk.crash('lose');
+  const restarted = disk.replicas.find(HANDLE)!;
+  equal(restarted.log.durableSequence, 6); // the commit point of the last one was given up
+  const content = await disk.content(restarted);
+  deepEqual(
+    Array.from({ length: 5 }, (_, index) => content[index * PIECE]),
+    [1, 2, 3, 4, 5],
+  );
 });

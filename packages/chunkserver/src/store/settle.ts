@@ -40,6 +40,7 @@ export class Settler {
   readonly #waiting = new Set<Replica>();
   readonly #settling = new Map<Replica, Promise<void>>();
   #isArmed = false;
+  #isClosed = false;
   /** Memory of what waits, by replica and together. */
   readonly #held = new Map<Replica, number>();
   #heldBytes = 0;
@@ -75,13 +76,14 @@ export class Settler {
     else this.#held.set(replica, bytes);
   }
 
-  /** Waits until nothing is being settled. */
-  async idle(): Promise<void> {
+  /** Begins nothing more, and waits for what is under way: the index has the rest until the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#settling.values());
   }
 
   #arm(delayMs: number): void {
-    if (this.#isArmed) return;
+    if (this.#isArmed || this.#isClosed) return;
     this.#isArmed = true;
     this.#options.clock.after(delayMs, () => {
       this.#isArmed = false;
@@ -90,6 +92,7 @@ export class Settler {
   }
 
   #run(): void {
+    if (this.#isClosed) return;
     for (const replica of this.#waiting) {
       if (this.#settling.size >= SETTLING_MAX) return;
       if (this.#settling.has(replica)) continue;

@@ -4,8 +4,11 @@ import { recordBytesMax } from '@cairnfs/protocol';
 import type { Violation } from '../checks/violation.ts';
 import { CHUNK_BYTES, type PlannedOperation } from '../schedule/schedule.ts';
 
-/** After the last fault: leases have run out, servers are back, views have changed; from then on everything must work. */
-const HEALED_MS = 30_000;
+/**
+ * After the last fault: leases have run out, servers are back, and a master that waited for one that is lost for good has
+ * left safe mode (four times 11 s from its start); from then on everything must work.
+ */
+const HEALED_MS = 60_000;
 
 /** An operation may outlast its patience by what its process did not run. */
 const HANG_MARGIN_MS = 2000;

@@ -1,5 +1,5 @@
 /** Reads every copy of every chunk of the files at rest, each from its own server, for comparison. */
-import { concatBytes, toFsError } from '@cairnfs/base';
+import { concatBytes, isFsError, toFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
 
 export interface AuditedReplica {
@@ -8,6 +8,8 @@ export interface AuditedReplica {
   readonly bytes?: Uint8Array;
   /** Why it did not. */
   readonly error?: string;
+  /** It has no replica. */
+  readonly isMissing?: boolean;
 }
 
 export interface AuditedChunk {
@@ -22,21 +24,24 @@ export interface AuditedChunk {
 
 const CALL_TIMEOUT_MS = 10_000;
 
-export async function auditReplicas(client: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
+/** What is asked of the SDK here. */
+type AuditClient = Pick<CairnClient, 'locate' | 'readReplica'>;
+
+export async function auditReplicas(client: AuditClient, paths: readonly string[]): Promise<AuditedChunk[]> {
   const audited: AuditedChunk[] = [];
   for (const path of paths) {
     const { chunks } = await client.locate(path, { timeoutMs: CALL_TIMEOUT_MS });
     for (const chunk of chunks) {
       const { offset, length, handle, version } = chunk;
       const replicas = await Promise.all(chunk.replicas.map(({ address }) => readOne(client, chunk, address)));
-      audited.push({ path, offset, length, handle, version, replicas });
+      audited.push({ path, offset, length, handle, version, replicas: chunk.open ? orEmpty(replicas) : replicas });
     }
   }
   return audited;
 }
 
 async function readOne(
-  client: CairnClient,
+  client: AuditClient,
   chunk: Parameters<CairnClient['readReplica']>[0],
   address: string,
 ): Promise<AuditedReplica> {
@@ -45,6 +50,12 @@ async function readOne(
     for await (const piece of client.readReplica(chunk, address)) pieces.push(piece);
     return { address, bytes: pieces.length === 1 ? pieces[0]! : concatBytes(pieces) };
   } catch (error) {
-    return { address, error: toFsError(error).message };
+    return { address, isMissing: isFsError(error, 'CHUNK_NOT_FOUND'), error: toFsError(error).message };
   }
+}
+
+/** Where nobody holds a byte of an open chunk, a missing replica is as good as an empty one (docs/spec/views.md). */
+function orEmpty(replicas: readonly AuditedReplica[]): readonly AuditedReplica[] {
+  if (!replicas.every(({ bytes, isMissing }) => bytes?.length === 0 || isMissing === true)) return replicas;
+  return replicas.map(({ address }) => ({ address, bytes: new Uint8Array(0) }));
 }

@@ -1,0 +1,34 @@
+import { deepEqual } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import type { LocatedChunk } from '@cairnfs/client';
+import { auditReplicas } from './replica-audit.ts';
+
+const ADDRESSES = ['chunkserver-1:8080', 'chunkserver-2:8080'];
+
+test('replica audit: a missing replica is as good as an empty one, only of an open chunk that nobody holds a byte of', async () => {
+  deepEqual(await lengthsRead({ open: true, held: [] }), [0, 0]);
+  deepEqual(await lengthsRead({ open: false, held: [] }), [0, undefined]);
+  deepEqual(await lengthsRead({ open: true, held: [7] }), [1, undefined]);
+});
+
+/** Bytes of both copies; the second server has none. */
+async function lengthsRead({
+  open,
+  held,
+}: {
+  open: boolean;
+  held: readonly number[];
+}): Promise<(number | undefined)[]> {
+  const replicas = ADDRESSES.map((address, serverId) => ({ serverId, address, state: 'live' as const }));
+  const chunk: LocatedChunk = { offset: 0, length: 9, handle: 'h', version: 1, open, sequence: undefined, replicas };
+  const client = {
+    locate: async () => ({ size: 9, chunks: [chunk] }),
+    async *readReplica(_: LocatedChunk, address: string) {
+      if (address !== ADDRESSES[0]) throw new FsError('CHUNK_NOT_FOUND', 'no replica is on this server');
+      yield Uint8Array.from(held);
+    },
+  };
+  const [audited] = await auditReplicas(client, ['/f']);
+  return audited!.replicas.map(({ bytes }) => bytes?.length);
+}

@@ -119,6 +119,28 @@ test('stock: a chunk on two disks stays where more of it is known, whatever lies
   equal(counts[2], 1);
 });
 
+test('stock: of two copies at one version that stays which has promised a later one, or holds more', async () => {
+  const simulation = new Simulation({ seed: 5 });
+  const start = () => simulation.host('one').start();
+  const open = async (seams: ReturnType<typeof start>) => (await openDisks(seams, ['a', 'b'])).stores;
+  const first = start();
+  const [a, b] = await simulation.run(() => open(first));
+  upload(a!, 1, 10);
+  upload(b!, 1, 10);
+  // Made while the other disk was away, and a member of the view that followed.
+  b!.append(handleOf(1), { $case: 'promised', value: { promisedVersion: 2, isRemoved: false } });
+  const sequence = upload(a!, 2, 10);
+  const last = upload(b!, 2, 20);
+  await simulation.run(() => Promise.all([a!.durable(sequence), b!.durable(last)]));
+  simulation.host('one').crash({ unsynced: 'lose' });
+  const seams = start();
+  const stores = await simulation.run(() => open(seams));
+  const found: string[] = [];
+  const note = (store: DiskStore, { handle }: { handle: string }) => found.push(`${handle} on ${store.directory}`);
+  await simulation.run(() => takeStock({ clock: seams.clock, log: seams.log, stores, found: note }));
+  deepEqual(found, [`${handleOf(1)} on b`, `${handleOf(2)} on b`]);
+});
+
 test('inventory: what the index says of a replica is what its object says', async () => {
   const disk = await TestDisk.start(4);
   const store = disk.replicas.placeFor(0);

@@ -4,6 +4,7 @@
  * of handle, so that memory does not grow with what they hold.
  */
 import { type Clock, isFsError, isUuid, type Log } from '@cairnfs/base';
+import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
 import type { DiskStore } from './disk-store.ts';
 import { type StoredReplica, storedPage } from './stored-pages.ts';
@@ -83,8 +84,7 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
   const held = walks
     .filter(({ current }) => current?.handle === handle)
     .map((walk) => ({ store: walk.store, stored: walk.take() }));
-  const versionOf = ({ stored }: (typeof held)[number]) => (stored.damage === undefined ? stored.state.version : -1);
-  held.sort((a, b) => versionOf(b) - versionOf(a) || (a.store.directory < b.store.directory ? -1 : 1));
+  held.sort((a, b) => compareKnowledge(b.stored, a.stored) || (a.store.directory < b.store.directory ? -1 : 1));
   const best = held[0]!;
   for (const other of held) {
     // What cannot be read is left for the master to judge.
@@ -99,6 +99,19 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
       await other.store.setAside(handle, atMs);
     });
   }
+}
+
+/** Above 0 when `a` knows more: of views, promised ones too, and then of mutations; what cannot be read knows nothing. */
+function compareKnowledge(a: StoredReplica, b: StoredReplica): number {
+  if (a.damage !== undefined || b.damage !== undefined)
+    return Number(b.damage !== undefined) - Number(a.damage !== undefined);
+  const promisedOf = ({ version, promisedVersion }: ReplicaState) => Math.max(version, promisedVersion);
+  return (
+    promisedOf(a.state) - promisedOf(b.state) ||
+    a.state.version - b.state.version ||
+    a.point.sequence - b.point.sequence ||
+    a.point.length - b.point.length
+  );
 }
 
 async function clearFiles(store: DiskStore, { clock, log }: StockOptions): Promise<void> {

@@ -30,6 +30,7 @@ export class FaultInjector {
   readonly damaged = new Set<HostName>();
   /** Servers that may have ended themselves because a fault struck their disk. */
   readonly brokenDisks = new Set<HostName>();
+  readonly #pausedUntilMs = new Map<HostName, number>();
   #isOver = false;
 
   constructor(cluster: SimulatedCluster, clients: ReadonlyMap<HostName, Restartable>) {
@@ -45,7 +46,12 @@ export class FaultInjector {
     }
   }
 
-  /** Ends every fault; no other strikes. */
+  /** When the last pause of a host ends, virtual. One that waited for its point outlasts the faults. */
+  pausedUntilMs(host: HostName): number {
+    return this.#pausedUntilMs.get(host) ?? 0;
+  }
+
+  /** Ends every fault but pauses; no other strikes. */
   endAll(): void {
     this.#isOver = true;
     for (const id of [...this.#endings.keys()]) this.#end(id);
@@ -72,7 +78,9 @@ export class FaultInjector {
       }
       case 'pause':
         this.#atPoint(id, fault, () => {
-          if (this.#host(fault.host).isRunning) this.#host(fault.host).stall(fault.durationMs);
+          if (!this.#host(fault.host).isRunning) return;
+          this.#host(fault.host).stall(fault.durationMs);
+          this.#pausedUntilMs.set(fault.host, simulation.nowMs + fault.durationMs);
         });
         return;
       case 'clock':

@@ -120,7 +120,10 @@ class Run {
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
       injector.endAll();
-      await simulation.run(this.#finish(cluster, [...clients.values()], admin), 2 * HEAL_LIMIT_MS);
+      await simulation.run(
+        this.#finish(cluster, { clients: [...clients.values()], admin, injector }),
+        2 * HEAL_LIMIT_MS,
+      );
       this.#judgeFailures(cluster.failures, injector);
       this.#violations.push(...judgeReplicas(this.#audit, { servers: shape.chunkservers }));
       const { violations, undecidedCount } = judgeHistories(this.#runner.history);
@@ -167,10 +170,13 @@ class Run {
   }
 
   /** No fault strikes any more: everything must come to its end. */
-  async #finish(cluster: SimulatedCluster, clients: readonly WorkloadClient[], admin: CairnClient): Promise<void> {
+  async #finish(
+    cluster: SimulatedCluster,
+    { clients, admin, injector }: { clients: readonly WorkloadClient[]; admin: CairnClient; injector: FaultInjector },
+  ): Promise<void> {
     const { simulation } = cluster;
     while (clients.some((client) => !client.isDone)) {
-      for (const client of clients) this.#judgeHang(client, simulation.nowMs);
+      for (const client of clients) this.#judgeHang(client, simulation.nowMs, injector);
       if (this.#violations.some(({ check }) => check === 'hang')) return;
       await simulation.clock.sleep(POLL_MS);
     }
@@ -193,11 +199,11 @@ class Run {
     this.#audit = await auditReplicas(admin, paths);
   }
 
-  #judgeHang({ underWay, host }: WorkloadClient, nowMs: number): void {
+  #judgeHang({ underWay, host }: WorkloadClient, nowMs: number, injector: FaultInjector): void {
     if (underWay === undefined) return;
     const { operation, sinceMs } = underWay;
-    // Faults may have stopped the process; since they are over, it has run.
-    const runningSinceMs = Math.max(sinceMs, this.#schedule.durationMs);
+    // Faults may have stopped the process; since they are over, and its last pause is, it has run.
+    const runningSinceMs = Math.max(sinceMs, this.#schedule.durationMs, injector.pausedUntilMs(host.name));
     this.#note(judgeHang(host.name, operation, nowMs - runningSinceMs));
   }
 

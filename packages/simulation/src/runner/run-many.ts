@@ -4,10 +4,17 @@ import { Worker } from 'node:worker_threads';
 import type { SeedOptions, SeedReport } from './run-seed.ts';
 
 /**
- * For the heaps of the threads, in MiB. A schedule leaves much short-lived garbage and little that lasts, and usual heaps
- * begin small: they would collect everything many times a schedule, a sixth of all work.
+ * For the threads. A schedule leaves much short-lived garbage and little that lasts, and usual heaps begin small: they
+ * would collect everything many times a schedule, a sixth of all work. And a run passes through so much code that the
+ * compiler is busy with it for hundreds of schedules: with less inlined it has less to do. Sizes of heaps are in MiB.
  */
-const HEAP_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=32', '--initial-old-space-size=512'];
+const V8_FLAGS = [
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=32',
+  '--initial-old-space-size=512',
+  '--max-inlined-bytecode-size=150',
+  '--max-inlined-bytecode-size-cumulative=250',
+];
 
 export interface ManyOptions {
   readonly seed: number;
@@ -21,7 +28,7 @@ export interface ManyOptions {
 
 export async function runMany(options: ManyOptions): Promise<void> {
   const { seed, schedules, workers } = options;
-  for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
   let begun = 0;
   const nextSeed = () => (begun < schedules && !options.isOver() ? seed + begun++ : undefined);
   await Promise.all(Array.from({ length: Math.min(workers, schedules) }, () => work(options, nextSeed)));

@@ -191,3 +191,15 @@ test('view change: what a master missed while it stood still is no silence of it
   await cluster.run(cluster.parts.views.retire([HANDLE]));
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
 });
+
+test('view change: one member without a replica does not make a chunk empty while the other is unheard', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0, members: [1, 2] });
+  cluster.server(1).replicas.delete(HANDLE);
+  cluster.server(2).replicas.get(HANDLE)!.lengthsAfter = [25];
+  cluster.server(2).isBeating = false;
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(13_000);
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2]);
+});

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=32
+#!/usr/bin/env node
 // The launcher is committed so that npm can link it before the first build.
 import { existsSync } from 'node:fs';
 

@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { SERVER_NODE_OPTIONS } from '../serve/engine.ts';
 
 /** A server that keeps dying is started again after this long, doubled up to the maximum. */
 const RESTART_DELAY_MS = 500;
@@ -50,7 +49,7 @@ export class ServerProcess {
     const log = openSync(this.#options.logPath, 'a');
     this.#logBytesAtStart = fstatSync(log).size;
     const startedAtMs = performance.now();
-    const command = [...SERVER_NODE_OPTIONS, this.#options.launcher, ...this.#options.arguments];
+    const command = [this.#options.launcher, ...this.#options.arguments];
     const child = spawn(process.execPath, command, {
       stdio: ['pipe', log, log],
       env: { ...process.env, CAIRN_SUPERVISED: '1' },

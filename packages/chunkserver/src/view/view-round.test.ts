@@ -76,6 +76,18 @@ test('view round: a primary that lost its replica leads no longer, and makes no 
   equal(await append(cluster, 'second;'), 6);
 });
 
+test('view round: members of a later term have data, and stay when the primary that lost its replica goes', async () => {
+  const cluster = new MutationCluster({ seed: 4, serverCount: 3 });
+  equal(await append(cluster, 'first;'), 0);
+  cluster.server(1).crash();
+  cluster.server(1).start();
+  equal(await append(cluster, 'again;'), 6);
+  loseDisk(cluster.server(1));
+  equal(await append(cluster, 'refused;'), 'NOT_PRIMARY');
+  deepEqual(cluster.master.view.members, [2, 3]);
+  equal(await append(cluster, 'second;'), 12);
+});
+
 test('view round: of two members that lost their replicas neither gets an empty one', async () => {
   const cluster = new MutationCluster({ seed: 2, serverCount: 3 });
   equal(await append(cluster, 'first;'), 0);

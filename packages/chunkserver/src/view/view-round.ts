@@ -128,7 +128,7 @@ async function askOthers(
       const cause = toFsError(error);
       if (cause.kind === 'CHUNK_NOT_FOUND') return;
       // A later term of this very version: it was served before.
-      if (cause.kind === 'STALE_VERSION' && cause.details.promisedVersion === view.version) haveData = true;
+      if (cause.kind === 'STALE_VERSION' && Number(cause.details.promisedVersion) === view.version) haveData = true;
       else failed.set(member.id, cause);
     }
   };

@@ -140,7 +140,8 @@ export class ServerTable {
   isDead(id: number, patience = 1): boolean {
     this.noteTime();
     const server = this.#byId.get(id);
-    if (!this.hasRunOut(id) || server === undefined) return this.hasRunOut(id);
+    if (!this.hasRunOut(id)) return false;
+    if (server === undefined) return true;
     const now = this.#context.seams.clock.nowMs();
     return now - Math.max(server.answeredAtMs, this.#awakeSinceMs) > patience * this.#context.config.deadAfterMs;
   }

@@ -30,8 +30,11 @@ export class ClusterPlacement implements Placement {
       this.#canTake(server) && !besides.includes(server.id) && this.#hasRoom(server);
     let pool = this.#pool((server) => !avoid.has(server.id) && hasPlace(server));
     // Servers to avoid are a wish: with too few others they must do, and the client learns what it gets.
-    if (pool.sample(PLACEMENT_SAMPLE).length < minimum) pool = this.#pool(hasPlace);
-    const roomCount = pool.sample(PLACEMENT_SAMPLE).length;
+    let roomCount = pool.sample(PLACEMENT_SAMPLE).length;
+    if (roomCount < minimum) {
+      pool = this.#pool(hasPlace);
+      roomCount = pool.sample(PLACEMENT_SAMPLE).length;
+    }
     if (roomCount < minimum) throw this.#tooFew(roomCount, minimum);
     const holders = besides.map((id) => this.#servers.get(id)).filter((server) => server !== undefined);
     const selection = { count: replicas, besides: holders.map((server) => this.#candidate(server)) };

@@ -9,6 +9,7 @@ import {
   CHUNK_BYTES_MAX,
   type ChunkView,
   MasterControlMethods as Control,
+  fromErrorDetail,
   type Method,
   type MutateReply,
   type MutateRequest,
@@ -19,6 +20,7 @@ import {
   type ReleaseLeasesRequest,
   type Reply,
   type RpcChannel,
+  toErrorDetail,
 } from '@cairnfs/protocol';
 import type { MutationContext } from '../mutation-context.ts';
 import { Mutations } from '../mutations.ts';
@@ -309,7 +311,7 @@ export class MutationCluster {
             (error) =>
               this.time.after(
                 this.#delay(),
-                () => !from.isCut && !target?.isCut && done(() => reject(toFsError(error))),
+                () => !from.isCut && !target?.isCut && done(() => reject(asReceived(error))),
               ),
           );
         };
@@ -351,7 +353,8 @@ export class MutationCluster {
         .then(
           (reply) =>
             this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && resolve(reply.message)),
-          (error) => this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && reject(error)),
+          (error) =>
+            this.time.after(this.#delay(), () => this.#open.delete(open) && !server.isCut && reject(asReceived(error))),
         );
     });
   }
@@ -416,4 +419,9 @@ function callContext(deadlineMs: number, data: Uint8Array | undefined): CallCont
 
 function lost(): FsError {
   return new FsError('CONNECTION_LOST', 'the peer went');
+}
+
+/** On the wire an error's details are text. */
+function asReceived(error: unknown): FsError {
+  return fromErrorDetail(toErrorDetail(error));
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { AssertionError } from './assert.ts';
 import { isFsError } from './errors.ts';
 import * as key from './key.ts';
-import { randomUuid } from './uuid.ts';
+import { randomUuid, timeOrderedUuid } from './uuid.ts';
 
 test('key: bytes, texts, numbers and UUIDs come back as they went in', () => {
   fc.assert(
@@ -56,6 +56,14 @@ test('key: what is damaged, malformed or no byte is refused', () => {
     (error) => isFsError(error, 'INVALID_ARGUMENT'),
   );
   throws(() => key.keyToBytes('ä€'), AssertionError);
+});
+
+test('uuid: time-ordered ones are of version 7 and sort by the wall time', () => {
+  const random = { uint32: () => 0, bytes: (length: number) => new Uint8Array(length).fill(0xff) };
+  const at = (wallMs: number) => timeOrderedUuid({ random, clock: { wallMs: () => wallMs } });
+  equal(at(0x0190_a1b2_c3d4), '0190a1b2-c3d4-7fff-bfff-ffffffffffff');
+  equal(at(-5), '00000000-0000-7fff-bfff-ffffffffffff');
+  ok(at(1_000) < at(1_001) && at(65_535.9) < at(65_536));
 });
 
 test('uuid: random ones are of version 4 and as the bytes say', () => {

@@ -2,7 +2,7 @@
  * How a file is laid out in chunks. Extents do not overlap; only the last one's chunk may grow, so that an append always
  * lands at the end of the file; all others are sealed and end where their data ends.
  */
-import { assert, FsError, type Random, randomUuid } from '@cairnfs/base';
+import { assert, FsError, type Seams, timeOrderedUuid } from '@cairnfs/base';
 import { ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
 import { EXTENTS_PROBED, FILE_BYTES_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
@@ -43,7 +43,11 @@ export class FileLayout {
   }
 
   /** Gives the file a fresh, open chunk at `offset`, with room up to the next extent. */
-  allocate(transaction: Transaction, random: Random, { id, inode, offset, members, garbageDueMs }: NewExtent): void {
+  allocate(
+    transaction: Transaction,
+    seams: Pick<Seams, 'random' | 'clock'>,
+    { id, inode, offset, members, garbageDueMs }: NewExtent,
+  ): void {
     // One that was sealed before anything was written to it takes no room: the new one comes in its place.
     const empty = transaction.extentAt(id, offset);
     const emptyChunk = empty === undefined ? undefined : transaction.chunk(empty.handle);
@@ -54,7 +58,7 @@ export class FileLayout {
     if (emptyChunk !== undefined) discardChunk(transaction, empty!.handle, emptyChunk, garbageDueMs);
     const next = transaction.extents(id, offset + 1, offset + this.#chunkBytes, 1)[0];
     const limit = Math.min(next?.offset ?? Number.MAX_SAFE_INTEGER, offset + this.#chunkBytes);
-    const handle = randomUuid(random);
+    const handle = timeOrderedUuid(seams);
     transaction.putChunk(handle, {
       state: ChunkState.CHUNK_STATE_OPEN,
       version: 1,

@@ -132,7 +132,7 @@ export class OpenExtentCall {
     const minimum = minimumOf(config, inode.replication);
     const [members] = this.#parts.placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
     const garbageDueMs = seams.clock.wallMs() + config.garbageGraceMs;
-    layout.allocate(transaction, seams.random, { id, inode, offset, members: members!, garbageDueMs });
+    layout.allocate(transaction, seams, { id, inode, offset, members: members!, garbageDueMs });
     return { kind: 'fresh', extent: transaction.extentAt(id, offset)! };
   }
 

@@ -10,12 +10,11 @@ import { closeChunk } from './close-chunk.ts';
 test('close: a chunk whose length a view change logged already still tells the file its size', async () => {
   const namespace = await TestNamespace.start();
   const layout = new FileLayout(CHUNK_BYTES_MAX);
-  const { random } = namespace.simulation;
   const id = 100;
   const settled = { length: 100, sequence: 1, sealed: false };
   await namespace.do((transaction, { wallMs, garbageDueMs }) => {
     const file = { isDirectory: false, mode: 0o644, owner: '', group: '', replication: 3, wallMs };
-    layout.allocate(transaction, random, {
+    layout.allocate(transaction, namespace.simulation, {
       ...{ id, inode: newInode(file), offset: 0, members: [1, 2, 3], garbageDueMs },
     });
     const { handle } = transaction.extentAt(id, 0)!;

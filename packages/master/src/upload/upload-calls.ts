@@ -4,7 +4,7 @@
  * makes the client begin again, and the replicas are found as orphans. Renewals are never durable: a restarted master gives
  * every upload a full lease again.
  */
-import { FsError, keyToBytes, randomUuid, uuidToKey } from '@cairnfs/base';
+import { FsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
 import {
   type AbortUploadReply,
   type AbortUploadRequest,
@@ -59,7 +59,7 @@ export class UploadCalls {
     const decide = (transaction: Transaction): BeginUploadReply => {
       const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
       checkTarget(transaction, request);
-      const uploadId = randomUuid(seams.random);
+      const uploadId = timeOrderedUuid(seams);
       const upload: Upload = {
         path: request.path,
         create: request.create,
@@ -160,7 +160,7 @@ export class UploadCalls {
       throw new FsError('TOO_LARGE', message);
     }
     const chunks = plans.map((members) => {
-      const handle = randomUuid(seams.random);
+      const handle = timeOrderedUuid(seams);
       const chunk = {
         state: ChunkState.CHUNK_STATE_UPLOADING,
         version: 1,

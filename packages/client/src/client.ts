@@ -158,17 +158,9 @@ export class CairnClient {
     });
   }
 
-  /** As `writeFile`, from a source of frames. An upload that the master lost is begun again when the source allows. */
+  /** As `writeFile`, from a source of frames. */
   store(path: string, source: UploadSource, options: UploadOptions = {}): Promise<Stats> {
-    return naming('open', path, async () => {
-      try {
-        return new Stats(await uploadFile(this.#calls, path, source, options));
-      } catch (error) {
-        if (!isFsError(error, 'UPLOAD_NOT_FOUND') || source.restart === undefined) throw error;
-        await source.restart();
-        return new Stats(await uploadFile(this.#calls, path, source, options));
-      }
-    });
+    return naming('open', path, async () => new Stats(await uploadFile(this.#calls, path, source, options)));
   }
 
   /** Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once. */

@@ -25,6 +25,8 @@ export const UPLOAD_SYNC_BYTES = 16 * 1024 * 1024;
 export const UPLOAD_CHUNKS_IN_FLIGHT = 2;
 /** Chunks planned ahead for a source of unknown length. */
 export const UPLOAD_CHUNKS_AHEAD = 4;
+/** Crashes of the master that one upload of known bytes outlives. */
+export const UPLOAD_RESTARTS_MAX = 8;
 export const UPLOAD_RENEWAL_MS = 20_000;
 /** Replacements of chunks in one upload before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;

@@ -5,6 +5,7 @@ import type { Ledger } from '@cairnfs/storage';
 import type { MasterConfig } from './config.ts';
 import type { FileLayout } from './namespace/file-layout.ts';
 import type { Transaction } from './state/transaction.ts';
+import type { UploadPlans } from './upload/upload-plans.ts';
 
 /**
  * Decides and makes durable. `decide` runs at once and synchronously; what it wrote is one record of the operation log.
@@ -14,8 +15,8 @@ export interface Decisions {
   /** Resolves with what `decide` returned, once everything it wrote, and everything it read, is durable. */
   perform<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T>;
   /**
-   * As `perform`, for an answer that promises nothing: it leaves before what was written is durable. Whatever is decided
-   * later is durable later, so nothing that builds on it can outlive it.
+   * As `perform`, for an answer that promises nothing: it leaves before what was written or read is durable. Whatever is
+   * decided later is durable later, so nothing that builds on it can outlive it.
    */
   propose<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T>;
   /** A transaction to read from, in this tick. */
@@ -96,6 +97,7 @@ export interface MasterContext {
   readonly pool: RpcPool;
   readonly clusterId: string;
   readonly layout: FileLayout;
+  readonly plans: UploadPlans;
   /** Higher than that of any earlier run of this master; sessions and plans are numbered under it. */
   readonly incarnation: number;
   readonly startedAtMs: number; // monotonic

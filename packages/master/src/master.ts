@@ -14,6 +14,7 @@ import { FileLayout } from './namespace/file-layout.ts';
 import { registerNamespace } from './namespace/register.ts';
 import { createParts } from './parts.ts';
 import { UploadCalls } from './upload/upload-calls.ts';
+import { UploadPlans } from './upload/upload-plans.ts';
 
 export interface Master {
   readonly address: Address;
@@ -72,6 +73,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       pool,
       clusterId,
       layout: new FileLayout(config.chunkBytes),
+      plans: new UploadPlans(),
       incarnation,
       startedAtMs: clock.nowMs(),
       startedWallMs: clock.wallMs(),

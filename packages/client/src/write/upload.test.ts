@@ -1,9 +1,10 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
+import { UPLOAD_RESTARTS_MAX } from '../limits.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
 import { uploadFile } from './upload.ts';
-import { bufferSource } from './upload-source.ts';
+import { bufferSource, iterableSource } from './upload-source.ts';
 
 const MiB = 1024 * 1024;
 
@@ -21,6 +22,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
   const calls: ScriptedCall[] = [];
   let planned = 0;
   let frames = 0;
+  let losses = 0;
   let confirmed: { handle: string; length: number; offset: number }[] = [];
   const plan = (count: number) =>
     Array.from({ length: count }, () => {
@@ -35,6 +37,8 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
       return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000, chunkBytes: 0 };
     if (method === 'Master.ExtendUpload') return { chunks: plan(Number(request.chunkCount)) };
     if (method === 'Master.ConfirmUpload') {
+      losses -= 1;
+      if (losses >= 0) throw new FsError('UPLOAD_NOT_FOUND', 'the master knows no such upload');
       confirmed = request.chunks as typeof confirmed;
       return { attributes: { inode: 20, type: 1, size: 0, mode: 0, xattrs: {} } };
     }
@@ -64,6 +68,10 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
       }
       return whole;
     },
+    /** The master has crashed by the next confirmations, and knows nothing of their uploads. */
+    forget(count: number): void {
+      losses = count;
+    },
     get confirmed() {
       return confirmed;
     },
@@ -89,6 +97,33 @@ test('upload: a small file is one frame to all members at once, made durable wit
   await uploadFile(cluster.master, '/f', bufferSource(bytes), {});
   equal(cluster.calls.length, 3);
   deepEqual(cluster.content(3000), bytes);
+});
+
+test('upload: one that the master lost is begun again while its bytes are at hand, and not for ever', async () => {
+  const once = (bytes: Uint8Array) => {
+    async function* pieces() {
+      yield bytes;
+    }
+    return iterableSource(pieces());
+  };
+  const bytes = pattern(3000);
+  const long = pattern(2 * MiB);
+  for (const [source, stored] of [
+    [bufferSource(bytes), bytes],
+    [once(bytes), bytes],
+    [bufferSource(long), long],
+  ] as const) {
+    const cluster = scriptedCluster();
+    cluster.forget(2);
+    await uploadFile(cluster.master, '/f', source, {});
+    equal(cluster.calls.filter(({ method }) => method === 'Master.BeginUpload').length, 3);
+    deepEqual(cluster.content(stored.length), stored);
+  }
+  const cluster = scriptedCluster();
+  cluster.forget(UPLOAD_RESTARTS_MAX + 1);
+  await rejects(uploadFile(cluster.master, '/f', bufferSource(bytes), {}), { kind: 'UPLOAD_NOT_FOUND' });
+  cluster.forget(1);
+  await rejects(uploadFile(cluster.master, '/f', once(long), {}), { kind: 'UPLOAD_NOT_FOUND' });
 });
 
 test('upload: a large file goes in frames, chunk by chunk, each durable to its end', async () => {

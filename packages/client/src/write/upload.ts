@@ -14,7 +14,13 @@ import {
   type UploadedChunk,
 } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
-import { UPLOAD_CHUNKS_AHEAD, UPLOAD_CHUNKS_IN_FLIGHT, UPLOAD_RENEWAL_MS, UPLOAD_REPLACEMENTS_MAX } from '../limits.ts';
+import {
+  UPLOAD_CHUNKS_AHEAD,
+  UPLOAD_CHUNKS_IN_FLIGHT,
+  UPLOAD_RENEWAL_MS,
+  UPLOAD_REPLACEMENTS_MAX,
+  UPLOAD_RESTARTS_MAX,
+} from '../limits.ts';
 import type { CallOptions } from '../options.ts';
 import { type ChunkOutcome, ChunkUpload } from './chunk-upload.ts';
 import { FrameQueue } from './frame-queue.ts';
@@ -37,17 +43,27 @@ export interface UploadOptions extends CallOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** An upload that the master lost in a crash is begun again while its bytes can be had again. */
 export async function uploadFile(
   calls: MasterCalls,
   path: string,
   source: UploadSource,
   options: UploadOptions,
 ): Promise<Attributes> {
-  const first = await source.next(FRAME_BYTES);
-  if (first === undefined) return createEmpty(calls, path, options);
-  const upload = new Upload(calls, path, options);
-  const sizeBytes = source.sizeBytes ?? (first.length < FRAME_BYTES ? first.length : undefined);
-  return upload.run(new FrameQueue(source, [first]), sizeBytes);
+  let first = await source.next(FRAME_BYTES);
+  for (let restarts = 0; first !== undefined; restarts += 1) {
+    const sizeBytes = source.sizeBytes ?? (first.length < FRAME_BYTES ? first.length : undefined);
+    try {
+      return await new Upload(calls, path, options).run(new FrameQueue(source, [first]), sizeBytes);
+    } catch (error) {
+      if (!isFsError(error, 'UPLOAD_NOT_FOUND') || restarts === UPLOAD_RESTARTS_MAX) throw error;
+      if (first.length === sizeBytes) continue; // all there is
+      if (source.restart === undefined) throw error;
+      await source.restart();
+      first = await source.next(FRAME_BYTES);
+    }
+  }
+  return createEmpty(calls, path, options);
 }
 
 async function createEmpty(calls: MasterCalls, path: string, options: UploadOptions): Promise<Attributes> {

@@ -38,9 +38,10 @@ export class Readmission {
 
   /** A part of the inventory of a server without a lease. */
   compare(server: ServerEntry, replicas: readonly ReplicaReport[]): void {
-    const transaction = this.#context.decisions.read();
+    const { decisions, plans } = this.#context;
+    const transaction = decisions.read();
     for (const report of replicas) {
-      const newVersion = fenceOf(server.id, transaction.chunk(report.handle), report);
+      const newVersion = fenceOf(server.id, plans.chunk(transaction, report.handle), report);
       if (newVersion === undefined) continue;
       this.#departures.add(server.id, report.handle, { oldVersion: report.version, newVersion });
     }
@@ -84,7 +85,7 @@ export class Readmission {
  * The version by whose promise the replica serves nothing old any more; undefined when it does not as it is. What it has
  * promised or installed, it refuses everything below.
  */
-function fenceOf(server: number, chunk: Chunk | undefined, report: ReplicaReport): number | undefined {
+function fenceOf(server: number, chunk: Readonly<Chunk> | undefined, report: ReplicaReport): number | undefined {
   if (report.condition === Condition.REPLICA_CONDITION_GONE || report.removed) return undefined;
   const promised = Math.max(report.version, report.pendingVersion);
   if (chunk === undefined) return promised + 1;

@@ -175,7 +175,7 @@ export class ReplicaReports {
   }
 
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
-    const chunk = transaction.chunk(report.handle);
+    const chunk = this.#context.plans.chunk(transaction, report.handle);
     const verdict = judge(server.id, chunk, report);
     this.#orders.get(server.id)?.delete(report.handle);
     switch (verdict.kind) {
@@ -264,7 +264,7 @@ function endOfPart(replicas: readonly ReplicaReport[], plain: PlainReplicas, aft
   return end;
 }
 
-function judge(server: number, chunk: Chunk | undefined, report: ReplicaReport): Verdict {
+function judge(server: number, chunk: Readonly<Chunk> | undefined, report: ReplicaReport): Verdict {
   const { handle, version, pendingVersion, condition } = report;
   if (condition === Condition.REPLICA_CONDITION_GONE) return { kind: 'gone' };
   const unneeded = (reason: string, versionAtMost: number): Verdict => {

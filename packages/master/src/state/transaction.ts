@@ -201,7 +201,15 @@ export class Transaction {
 
   /** Writes the chunk and every index that follows from it. */
   putChunk(handle: string, chunk: Chunk): void {
-    const before = this.chunk(handle);
+    this.#replaceChunk(handle, this.chunk(handle), chunk);
+  }
+
+  /** As `putChunk`, of one that the caller knows not to be there. */
+  addChunk(handle: string, chunk: Chunk): void {
+    this.#replaceChunk(handle, undefined, chunk);
+  }
+
+  #replaceChunk(handle: string, before: Chunk | undefined, chunk: Chunk): void {
     if (before === undefined) this.add(META.chunkCount, 1);
     this.#indexMembers(handle, before, chunk);
     this.#mark(unsettledKey(handle), isUnsettled(before), isUnsettled(chunk));

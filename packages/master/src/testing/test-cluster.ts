@@ -12,6 +12,7 @@ import { LogRecords } from '../log-records.ts';
 import { discardChunk } from '../namespace/destroy.ts';
 import { FileLayout } from '../namespace/file-layout.ts';
 import { createParts, type RunningParts } from '../parts.ts';
+import { UploadPlans } from '../upload/upload-plans.ts';
 import { newReplica, ScriptedChunkserver } from './scripted-chunkserver.ts';
 
 const MASTER_ADDRESS = 'master:9000';
@@ -47,6 +48,7 @@ export class TestCluster {
         ...{ seams, config: this.#config, ledger, decisions, pool: createRpcPool(seams), ...identity },
         ...{
           layout: new FileLayout(this.#config.chunkBytes),
+          plans: new UploadPlans(),
           startedAtMs: seams.clock.nowMs(),
           startedWallMs: seams.clock.wallMs(),
         },

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHUNK_BYTES_MAX, CreateMode, MasterMethods } from '@cairnfs/protocol';
+import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { TestMaster } from '../testing/test-master.ts';
 
 const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
@@ -128,4 +129,51 @@ test('upload: with too few chunkservers it is refused, saying how many there are
     return error.kind === 'NOT_ENOUGH_SERVERS';
   });
   await master.create('/empty'); // takes no chunk
+});
+
+test('upload: a plan of one chunk is in no record until it is confirmed, renewed or given up', async () => {
+  const master = await TestMaster.start(3);
+  const chunkCount = async () => (await master.call(MasterMethods.getClusterStatus, {})).chunkCount;
+  const extend = (uploadId: string) =>
+    master.call(MasterMethods.extendUpload, {
+      ...{ uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [], operation: undefined },
+    });
+  const [confirmed, renewed, aborted] = [
+    await master.beginUpload('/confirmed', 1),
+    await master.beginUpload('/renewed', 1),
+    await master.beginUpload('/aborted', 1),
+  ];
+  equal(await chunkCount(), 0);
+  const placed = (chunks: readonly { handle: string }[]) => [{ handle: chunks[0]!.handle, offset: 0, length: 10 }];
+  await master.confirmUpload(confirmed.uploadId, placed(confirmed.chunks));
+  await extend(renewed.uploadId);
+  equal(await chunkCount(), 2);
+  await master.call(MasterMethods.abortUpload, { uploadId: aborted.uploadId });
+  deepEqual([await chunkCount(), await garbageCount(master)], [3, 1]);
+  for (const { uploadId, chunks } of [confirmed, aborted]) {
+    const again = master.confirmUpload(uploadId, placed(chunks), { operation: master.operation() });
+    await rejects(again, kind('UPLOAD_NOT_FOUND'));
+  }
+  await master.crash();
+  await master.confirmUpload(renewed.uploadId, placed(renewed.chunks));
+});
+
+test('upload: a master that crashes forgets a plan of one chunk, and its replica is an orphan; before, it is none', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId, chunks } = await master.beginUpload('/file', 1);
+  const [{ handle, replicas }] = chunks as [(typeof chunks)[0]];
+  const server = master.server(replicas[0]!.serverId);
+  server.replicas.set(handle, newReplica({ version: 1, length: 10, sequence: 0 }));
+  const orders = async () => {
+    await master.simulation.run(server.sendInventory());
+    const { quarantine } = await master.simulation.run(server.heartbeat());
+    return quarantine.map(({ handle: ordered, reason }) => [ordered, reason]);
+  };
+  deepEqual(await orders(), []);
+  await master.crash();
+  await rejects(
+    master.confirmUpload(uploadId, [{ handle, offset: 0, length: 10 }], { operation: master.operation() }),
+    kind('UPLOAD_NOT_FOUND'),
+  );
+  deepEqual(await orders(), [[handle, 'orphan']]);
 });

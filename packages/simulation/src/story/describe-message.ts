@@ -5,7 +5,7 @@ import type { OperationId } from '@cairnfs/protocol';
 const LIST_SHOWN = 6;
 const BYTES_SHOWN = 8;
 const TEXT_SHOWN = 200;
-/** Of a UUID; a run has some hundred chunks. */
+/** Of a UUID, from its end: chunks begin with the time they were made at, and a run has some hundred. */
 const UUID_SHOWN = 8;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
@@ -38,9 +38,9 @@ export function describeFields(fields: Readonly<Record<string, unknown>>): strin
   return parts.join(' ');
 }
 
-/** Chunk handles and other UUIDs by their first characters, here and in what is looked for. */
+/** Chunk handles and other UUIDs by their last characters, here and in what is looked for. */
 export function shortened(text: string): string {
-  return text.replace(UUID, (uuid) => uuid.slice(0, UUID_SHOWN));
+  return text.replace(UUID, (uuid) => uuid.slice(-UUID_SHOWN));
 }
 
 function describeField(name: string, value: unknown): string | undefined {

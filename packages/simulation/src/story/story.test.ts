@@ -52,6 +52,6 @@ test('description: leaves out what says nothing, shortens handles, lists and byt
       members: [1, 2, 3, 4, 5, 6, 7],
       usage: { cpuUsedRatio: 1 },
     }),
-    'handle=950aa5a7 version=3 append writeAt=0 op=07070707/9 data=0000000000000000…(20 bytes) members=[1, 2, 3, 4, 5, 6, and 1 more]',
+    'handle=55556666 version=3 append writeAt=0 op=07070707/9 data=0000000000000000…(20 bytes) members=[1, 2, 3, 4, 5, 6, and 1 more]',
   );
 });

@@ -5,7 +5,7 @@
  *   check    format, lint, unused code, import directions
  *   unit     tests beside the code, every package
  *   sim      whole clusters in one process on virtual time, fixed seeds
- *   seeds    random schedules under faults in the simulator, always the same ones
+ *   seeds    random schedules under faults in the simulator, always the same ones, with those that failed once
  *   system   real processes (the gRPC test needs Debian's python3-grpcio and protobuf-compiler: installed when missing
  *            and root)
  *   fresh    on demand: two minutes of schedules that nobody has run before
@@ -24,6 +24,10 @@ const LAYER_TIMEOUT_MS = 20 * 60_000;
 const FRESH_MINUTES = 2;
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = { default: 8, network: 4, crashes: 4, disks: 4, power: 4, storm: 2 };
+/** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
+const FOUND_SCHEDULES = [
+  { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },
+];
 
 const LAYERS = {
   check() {
@@ -44,6 +48,9 @@ const LAYERS = {
   seeds() {
     for (const [profile, schedules] of Object.entries(FIXED_SCHEDULES)) {
       runSimulator(['--profile', profile, '--seed', '1', '--schedules', String(schedules)]);
+    }
+    for (const { profile, seed } of FOUND_SCHEDULES) {
+      runSimulator(['--profile', profile, '--seed', String(seed), '--schedules', '1']);
     }
   },
   system() {

@@ -203,3 +203,14 @@ test('view change: one member without a replica does not make a chunk empty whil
   await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2]);
 });
+
+test('view change: of a closed chunk the log knows that it is empty, whoever is unheard', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: CLOSED, length: 0, sequence: 0, sealed: true, members: [1, 2] });
+  for (const id of [1, 2]) cluster.server(id).replicas.delete(HANDLE);
+  cluster.server(2).isBeating = false;
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(13_000);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
+});

@@ -131,7 +131,9 @@ export class ViewChanges {
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
     const absentCount = silent.filter(({ error }) => error.kind === 'CHUNK_NOT_FOUND').length;
+    // Of a chunk that is not open the log knows the end.
     const isProven =
+      pending.state !== ChunkState.CHUNK_STATE_OPEN ||
       replies.length + held.length > 0 ||
       left.every(({ kind }) => kind !== 'runOut') ||
       absentCount >= minimumOf(this.#context.config, pending.goal);
@@ -290,8 +292,8 @@ function checkHoldings(handle: string, { sequence, length }: CommittedEnd, prepa
 /**
  * No mutation ever reached the chunk, as far as those who answered know: then members without a replica are as good as
  * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
- * One empty replica proves it, and so do as many members without one as never lose theirs together; a single one that has
- * none proves nothing while another, unheard, may hold it all.
+ * Of an open chunk one empty replica proves it, and so do as many members without one as never lose theirs together; a
+ * single one that has none proves nothing while another, unheard, may hold it all.
  */
 function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
   if (hasData(chunk)) return false;

@@ -17,6 +17,9 @@ export type RecordKind = NonNullable<Record['kind']>;
 
 const FORMAT = { name: 'chunkserver', version: 2 } as const;
 const FAN_OUT = 256;
+const UUID_LENGTH = 36;
+/** Of the digit that says how a UUID was made (RFC 9562 §4.2). */
+const UUID_VERSION_AT = 14;
 
 export class DiskStore {
   readonly directory: string;
@@ -181,12 +184,12 @@ export class DiskStore {
   }
 
   chunkPath(handle: string): string {
-    return `${this.directory}/chunks/${handle.slice(0, 2)}/${handle}`;
+    return `${this.directory}/chunks/${folderOf(handle)}/${handle}`;
   }
 
   /** Makes the chunk file's name durable. */
   syncName(handle: string): Promise<void> {
-    return this.#seams.disk.syncDirectory(`${this.directory}/chunks/${handle.slice(0, 2)}`);
+    return this.#seams.disk.syncDirectory(`${this.directory}/chunks/${folderOf(handle)}`);
   }
 
   quarantinePath(atMs: number, handle: string): string {
@@ -237,6 +240,15 @@ export class DiskStore {
     await this.ledger.close();
     await this.#lock.release();
   }
+}
+
+/**
+ * Two hex digits that are random, so that no folder grows long: of a time-ordered handle the last ones, because the first
+ * stay the same for years; of others the first.
+ */
+function folderOf(name: string): string {
+  const handle = name.slice(0, UUID_LENGTH); // `.copy` may follow
+  return handle[UUID_VERSION_AT] === '7' ? handle.slice(-2) : handle.slice(0, 2);
 }
 
 function hex(value: number): string {

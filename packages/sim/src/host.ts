@@ -107,10 +107,10 @@ export class SimHost {
     if (this.isRunning) this.#clock!.adjust(options);
   }
 
-  /** Runs `strike`, once, right after the running process next comes by the point; never when it ends before. */
-  ambush(point: FaultPoint, strike: () => void): void {
+  /** Runs `strike`, once, right after the running process comes by the point, the next time or the `pass`th; never when it ends before. */
+  ambush(point: FaultPoint, strike: () => void, pass = 1): void {
     assert(this.#process?.alive, () => `${this.name} runs no process`);
-    this.#process.ambush(point, strike);
+    this.#process.ambush(point, strike, pass);
   }
 
   /** A process that ends itself. A broken invariant ends the whole run: it is what simulations look for. */

@@ -1,6 +1,6 @@
 export { SimClock } from './clock.ts';
 export { type DiskFault, type DiskOperation, type DiskTiming, SimDisk } from './disk/sim-disk.ts';
-export { SECTOR_BYTES, type UnsyncedFate } from './disk/sim-file.ts';
+export { SECTOR_BYTES, type SimFile, type UnsyncedFate } from './disk/sim-file.ts';
 export type { EventObserver } from './event-loop.ts';
 export { type ClockOptions, type CrashOptions, SimHost } from './host.ts';
 export { SimMachine } from './machine.ts';

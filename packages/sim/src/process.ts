@@ -17,7 +17,7 @@ export class SimProcess {
   readonly #loop: EventLoop;
   #alive = true;
   #stalledUntilMs = 0;
-  #ambush: { point: FaultPoint; strike: () => void } | undefined;
+  #ambush: { point: FaultPoint; passesLeft: number; strike: () => void } | undefined;
 
   constructor(hostName: string, loop: EventLoop) {
     this.hostName = hostName;
@@ -43,15 +43,17 @@ export class SimProcess {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#loop.nowMs + durationMs);
   }
 
-  /** Runs `strike`, once, right after the event in which the process next comes by the point. */
-  ambush(point: FaultPoint, strike: () => void): void {
-    this.#ambush = { point, strike };
+  /** Runs `strike`, once, right after the event in which the process comes by the point for the `pass`th time from now. */
+  ambush(point: FaultPoint, strike: () => void, pass = 1): void {
+    this.#ambush = { point, passesLeft: pass, strike };
   }
 
   /** Told by the seams. */
   passes(point: FaultPoint): void {
     const ambush = this.#ambush;
     if (ambush === undefined || ambush.point !== point) return;
+    ambush.passesLeft -= 1;
+    if (ambush.passesLeft > 0) return;
     this.#ambush = undefined;
     this.#loop.schedule(0, () => {
       if (this.#alive) ambush.strike();

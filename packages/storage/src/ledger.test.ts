@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { crc32c, type Disk, DiskError, isFsError, putU32LE } from '@cairnfs/base';
 import { openLedger } from './ledger.ts';
-import { encodeSegmentHeader, putRecordHeader, RECORD_HEADER_BYTES, recordAt, sealOf } from './record-format.ts';
+import {
+  encodeSegmentHeader,
+  putRecordHeader,
+  RECORD_HEADER_BYTES,
+  recordAt,
+  recordSpace,
+  sealOf,
+} from './record-format.ts';
 import { CrashDisk, ManualClock, seededRandom, silentLog } from './testing/crash-disk.ts';
 import type { Apply, Ledger } from './types.ts';
 
@@ -383,4 +390,46 @@ test('ledger: no file of a journal that failed is closed under a write', async (
   letGo();
   await closing;
   assert.deepEqual(closedUnderWrite, []);
+});
+
+test('ledger: a torn tail that was cut refuses no later start, when the records written in its place are in the state', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  for (const name of ['a', 'b']) ledger.append(bytes(name));
+  await ledger.whenDurable(2);
+  const torn = disk.crash(() => 0);
+  torn.content(segmentPaths(torn)[0]!).fill(0, HEADER, HEADER + SMALL_RECORD); // the first of a batch of two
+  const again = await openOn(torn);
+  assert.equal(again.lastSequence, 0);
+  for (const name of ['c', 'd', 'e']) again.append(bytes(name));
+  await again.whenDurable(3);
+  // Power fails when the state has them, before the directory is synced without the segment that was torn.
+  torn.syncDirectory = () => new Promise<never>(() => {});
+  void again.checkpoint();
+  await turns();
+  const after = torn.crash(() => 0);
+  assert.equal(segmentPaths(after).length, 2);
+  assert.equal((await openOn(after)).lastSequence, 3);
+});
+
+test('ledger: a broken last record of a segment is refused when the next segment goes on after it', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  while (segmentPaths(disk).length < 3) await ledger.whenDurable(ledger.append(bytes('a file of this name')));
+  const after = disk.crash(() => 0);
+  const path = segmentPaths(after)[0]!;
+  const segment = after.content(path);
+  const seal = sealOf(segment);
+  let last = HEADER;
+  for (let at = HEADER; ; ) {
+    const record = recordAt(segment, at, seal);
+    if (record === undefined) break;
+    last = at;
+    at += recordSpace(record.recordBytes + record.dataBytes);
+  }
+  flip(after, path, last + RECORD_HEADER_BYTES);
+  await assert.rejects(
+    openOn(after),
+    (error) => isFsError(error, 'DAMAGED') && error.details.path === path && error.details.offset === last,
+  );
 });

@@ -71,9 +71,13 @@ export class FaultInjector {
         this.#atPoint(id, fault, () => this.#takeDown(id, [fault.host], fault));
         return;
       case 'powerLoss': {
-        const { hosts, downMs } = fault;
+        const { hosts, downMs, again } = fault;
         const host = hosts[0]!;
-        this.#atPoint(id, { host, point: 'sync' }, () => this.#takeDown(id, hosts, { unsynced: 'torn', downMs }));
+        const fail = (back?: () => void) => this.#takeDown(id, hosts, { unsynced: 'torn', downMs, back });
+        const failAgain = () => {
+          if (this.#host(host).isRunning) this.#atPoint(id, { host, point: 'sync', pass: again }, fail);
+        };
+        this.#atPoint(id, { host, point: 'sync' }, () => fail(again === undefined ? undefined : failAgain));
         return;
       }
       case 'pause':
@@ -160,24 +164,29 @@ export class FaultInjector {
     }
   }
 
-  /** Now, or when the host's process next comes by the point. */
-  #atPoint(id: number, fault: { host: HostName; point?: FaultPoint }, strike: () => void): void {
+  /** Now, or when the host's process comes by the point: the next time, or the `pass`th. */
+  #atPoint(
+    id: number,
+    fault: { host: HostName; point?: FaultPoint; pass?: number | undefined },
+    strike: () => void,
+  ): void {
     const host = this.#host(fault.host);
     if (fault.point === undefined || !host.isRunning) strike();
     else {
-      host.ambush(fault.point, () => {
+      const struck = () => {
         if (this.#isOver) return;
         this.#cluster.simulation.trace.record('fault', 'at point', { id, point: fault.point });
         strike();
-      });
+      };
+      host.ambush(fault.point, struck, fault.pass);
     }
   }
 
-  /** All of them at once; they come back at once as well. */
+  /** All of them at once; they come back at once as well, and `back` runs then. */
   #takeDown(
     id: number,
     names: readonly HostName[],
-    { unsynced, downMs }: { unsynced: UnsyncedFate; downMs: number },
+    { unsynced, downMs, back }: { unsynced: UnsyncedFate; downMs: number; back?: (() => void) | undefined },
   ): void {
     for (const name of names) {
       this.#restartable(name).crash({ unsynced });
@@ -189,6 +198,7 @@ export class FaultInjector {
         this.#down.set(name, count);
         if (count === 0) void this.#restartable(name).start();
       }
+      back?.();
     });
   }
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Mutant } from './mutant.ts';
 import { MUTANTS } from './mutants.ts';
 import { MutatedCopy } from './mutated-copy.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const SCHEDULES_MAX = 20_000;
+const NAME_WIDTH = 34;
 const USAGE = `usage: npm run simulate:mutants -- [--only TEXT] [--schedules N] [--seed S] [--workers N] [--list]
 
 Puts small defects into a copy of the code, one at a time, and runs the simulator until it finds each.
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   if (values.list) {
-    for (const { name, defect } of mutants) console.log(`${name.padEnd(34)} ${defect}`);
+    for (const { name, defect } of mutants) console.log(`${name.padEnd(NAME_WIDTH)} ${defect}`);
     return 0;
   }
   const copy = new MutatedCopy(ROOT);
@@ -63,9 +63,17 @@ async function main(): Promise<number> {
         '--workers',
         values.workers,
       ];
-      const caught = await copy.with(mutant, () => untilCaught(copy.root, args, Number(values.seed)));
-      if (caught === undefined) survivors.push(mutant.name);
-      console.log(lineOf(mutant, caught));
+      let result = 'NOT CAUGHT';
+      try {
+        const caught = await copy.with(mutant, () => untilCaught(copy.root, args, Number(values.seed)));
+        if (caught !== undefined) result = `caught within ${caught.schedules} schedules by ${caught.by}`;
+        else survivors.push(mutant.name);
+      } catch (error) {
+        // The others are no worse for it.
+        result = `NOT RUN: ${error instanceof Error ? error.message : error}`;
+        survivors.push(mutant.name);
+      }
+      console.log(`${mutant.name.padEnd(NAME_WIDTH)} ${mutant.defect}: ${result}`);
     }
   } finally {
     copy.remove();
@@ -73,11 +81,6 @@ async function main(): Promise<number> {
   console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants were caught`);
   if (survivors.length > 0) console.log(`not caught: ${survivors.join(', ')}`);
   return survivors.length === 0 ? 0 : 1;
-}
-
-function lineOf({ name, defect }: Mutant, caught: Caught | undefined): string {
-  const result = caught === undefined ? 'NOT CAUGHT' : `caught within ${caught.schedules} schedules by ${caught.by}`;
-  return `${name.padEnd(34)} ${defect}: ${result}`;
 }
 
 /** Runs the simulator of the copy up to its first violation. */

@@ -20,16 +20,34 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [{ file: `${STORAGE}/journal-recovery.ts`, from: 'await file.truncate(scan.end);', to: '' }],
   },
   {
-    name: 'journal-chain-unchecked',
-    defect: 'recovery takes any well-formed record as the next one',
+    name: 'journal-cut-without-sync',
+    defect: 'recovery cuts a torn tail in memory only',
     profile: 'power',
     edits: [
       {
         file: `${STORAGE}/journal-recovery.ts`,
-        from: 'return header.sequence === point.sequence + 1 && header.previousChecksum === point.checksum;',
-        to: 'return header.sequence > point.sequence;',
+        from: 'await file.truncate(scan.end);\n      await file.sync();',
+        to: 'await file.truncate(scan.end);',
       },
     ],
+  },
+  {
+    name: 'torn-record-replayed',
+    defect: 'recovery takes a record whose checksum does not match',
+    profile: 'power',
+    edits: [
+      {
+        file: `${STORAGE}/record-format.ts`,
+        from: 'if (crc32c(covered, seal.checksum) !== checksum) return undefined;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'segment-dropped-before-flush',
+    defect: 'a journal segment goes before the state that holds its records is flushed',
+    profile: 'power',
+    edits: [{ file: `${STORAGE}/ledger.ts`, from: 'await this.#store.flushed();', to: '' }],
   },
   {
     name: 'master-answers-before-durable',
@@ -61,6 +79,18 @@ export const MUTANTS: readonly Mutant[] = [
     defect: 'bulk data of an upload counts as durable without fdatasync',
     profile: 'power',
     edits: [{ file: `${CHUNKSERVER}/upload/upload.ts`, from: 'await file.sync();', to: '' }],
+  },
+  {
+    name: 'upload-confirmed-in-memory',
+    defect: 'an upload is confirmed before the record that makes its file is durable',
+    profile: 'power',
+    edits: [
+      {
+        file: `${MASTER}/upload/upload-calls.ts`,
+        from: "decisions.perform('confirmUpload'",
+        to: "decisions.propose('confirmUpload'",
+      },
+    ],
   },
   {
     name: 'settled-without-sync',
@@ -271,6 +301,28 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${MASTER}/cluster/replica-reports.ts`,
         from: "return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
         to: "return isCurrent || !isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
+      },
+    ],
+  },
+  {
+    name: 'planned-chunk-an-orphan',
+    defect: 'what is stored of a plan kept in memory is reported and counts as needed by nobody',
+    edits: [
+      {
+        file: `${MASTER}/cluster/replica-reports.ts`,
+        from: 'const chunk = this.#context.plans.chunk(transaction, report.handle);',
+        to: 'const chunk = transaction.chunk(report.handle);',
+      },
+    ],
+  },
+  {
+    name: 'plan-found-though-confirmed',
+    defect: 'a plan kept in memory counts although its upload is confirmed by now',
+    edits: [
+      {
+        file: `${MASTER}/upload/upload-plans.ts`,
+        from: 'return plan === undefined || transaction.chunk(plan.handle) !== undefined ? undefined : plan;',
+        to: 'return plan;',
       },
     ],
   },

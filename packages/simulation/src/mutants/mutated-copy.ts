@@ -19,6 +19,7 @@ export class MutatedCopy {
       const filter = (path: string) => !path.endsWith('node_modules');
       cpSync(join(repository, name), join(this.root, name), { recursive: true, filter, preserveTimestamps: true });
     }
+    this.#allowUnusedNames();
     this.#linkModules(join(repository, 'node_modules'), join(this.root, 'node_modules'));
     for (const name of readdirSync(join(repository, 'packages'))) {
       const own = join(repository, 'packages', name, 'node_modules');
@@ -57,6 +58,13 @@ export class MutatedCopy {
     } catch (error) {
       throw new Error(`the mutant does not compile: ${(error as { stdout?: string }).stdout ?? error}`);
     }
+  }
+
+  /** What a mutant takes out often leaves a name that nobody uses. */
+  #allowUnusedNames(): void {
+    const path = join(this.root, 'tsconfig.base.json');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace(/"(noUnusedLocals|noUnusedParameters)": true/g, '"$1": false'));
   }
 
   /** Dependencies as they are; the packages of this repository from the copy. */

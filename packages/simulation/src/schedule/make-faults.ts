@@ -11,6 +11,8 @@ import type { ClusterShape, Fault, FaultKind, HostName, PlannedFault } from './s
 /** A host other than the master lives at most so much faster or slower; the lease margins cover twice of it. */
 const DRIFT_MAX = 0.01;
 const WALL_JUMP_MS_MAX = 24 * 3_600_000;
+/** A start with a journal to read takes about half of them. */
+const AGAIN_AFTER_SYNCS_MAX = 12;
 
 interface Hosts {
   readonly servers: readonly HostName[];
@@ -53,7 +55,8 @@ function makeFault(
     case 'powerLoss': {
       const one = random.pick(hosts.servers);
       const others = random.chance(0.3) ? hosts.servers.filter((host) => host !== one) : [];
-      return { kind, hosts: [one, ...others], downMs: durationMs };
+      const again = random.chance(0.4) ? { again: random.between(1, AGAIN_AFTER_SYNCS_MAX) } : {};
+      return { kind, hosts: [one, ...others], downMs: durationMs, ...again };
     }
     case 'pause':
       return { kind, host: drawHost(random, hosts), durationMs, ...drawPoint(random, ['send']) };

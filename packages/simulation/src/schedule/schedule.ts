@@ -85,8 +85,16 @@ export type Fault =
       readonly downMs: number;
       readonly point?: FaultPoint;
     }
-  /** Machines lose power at once, when the first one next waits for its disk; what was not synced is torn. */
-  | { readonly kind: 'powerLoss'; readonly hosts: readonly HostName[]; readonly downMs: number }
+  /**
+   * Machines lose power at once, when the first one next waits for its disk; what was not synced is torn. `again`: once
+   * more, when that one has waited so many times since it came back, be it to read its journal or with the first records after.
+   */
+  | {
+      readonly kind: 'powerLoss';
+      readonly hosts: readonly HostName[];
+      readonly downMs: number;
+      readonly again?: number;
+    }
   | { readonly kind: 'pause'; readonly host: HostName; readonly durationMs: number; readonly point?: FaultPoint }
   | { readonly kind: 'clock'; readonly host: HostName; readonly rate: number; readonly wallOffsetMs: number }
   | {

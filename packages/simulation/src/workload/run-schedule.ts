@@ -17,6 +17,7 @@ import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
+import { JournalWatch } from './journal-watch.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { judgeError, judgeHang } from './liveness.ts';
 import { OperationRunner } from './operation-runner.ts';
@@ -97,7 +98,11 @@ class Run {
         this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, schedule.durationMs)),
     );
     const told = story === undefined ? [] : [story];
-    const logged = [this.#coverage, ...told];
+    const journals = new JournalWatch(
+      (host) => this.#cluster.server(host).host.disk,
+      (violation) => this.#note(violation),
+    );
+    const logged = [this.#coverage, journals, ...told];
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };

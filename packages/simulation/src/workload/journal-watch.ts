@@ -1,0 +1,42 @@
+/**
+ * Looks at the disk of a server that has just read a journal. What a crash left behind the records kept must be gone from
+ * stable storage before the server goes on (docs/spec/journal.md, Recovery); room that was never written may stay. A piece of
+ * a record that is left shows only at a start much later, when the records written in its place have gone to the state and
+ * power fails once more while the segment is being removed: hardly any schedule comes by that.
+ */
+import type { SimDisk, SimFile, TraceEntry } from '@cairnfs/sim';
+import type { Violation } from '../checks/violation.ts';
+
+const SETTLED = 'debug journal segment settled';
+
+export class JournalWatch {
+  readonly #diskOf: (host: string) => Pick<SimDisk, 'files'>;
+  readonly #note: (violation: Violation) => void;
+
+  constructor(diskOf: (host: string) => Pick<SimDisk, 'files'>, note: (violation: Violation) => void) {
+    this.#diskOf = diskOf;
+    this.#note = note;
+  }
+
+  logged({ atMs, host, event, fields }: TraceEntry): void {
+    if (event !== SETTLED) return;
+    const path = String(fields.path);
+    const end = Number(fields.bytes);
+    const file = this.#diskOf(host).files.get(path);
+    const left = file === undefined ? 0 : bytesBehind(file, end);
+    if (left === 0 && file?.unsyncedCount === 0) return;
+    const found =
+      file === undefined ? 'it is gone' : `${left} bytes lie behind them, ${file.unsyncedCount} changes are not synced`;
+    const summary = `${host} goes on with ${path}, whose records end at ${end}, but ${found}`;
+    this.#note({ check: 'journal', summary, details: `${atMs} ms: ${summary}` });
+  }
+}
+
+/** How many are not zero. */
+function bytesBehind(file: SimFile, end: number): number {
+  const bytes = new Uint8Array(Math.max(0, file.sizeBytes - end));
+  file.read(end, bytes);
+  let count = 0;
+  for (const byte of bytes) if (byte !== 0) count += 1;
+  return count;
+}

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, readdir, rename, rm, stat, unlink } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { crc32c, type Disk, DiskError, isFsError, putU32LE } from '@cairnfs/base';
+import { crc32c, type Disk, DiskError, type FsError, isFsError, putU32LE } from '@cairnfs/base';
 import { openLedger } from './ledger.ts';
 import {
   encodeSegmentHeader,
@@ -71,10 +71,10 @@ test('ledger: callbacks run in the order of their records, and at once when alre
   const ledger = await openOn(new CrashDisk());
   const order: number[] = [];
   for (const name of ['a', 'b', 'c']) ledger.append(bytes(name));
-  for (const sequence of [3, 1, 2]) ledger.onDurable(sequence, () => order.push(sequence));
+  for (const sequence of [3, 1, 2]) ledger.onDurable(sequence, () => order.push(sequence), assert.ifError);
   await ledger.whenDurable(3);
   assert.deepEqual(order, [1, 2, 3]);
-  ledger.onDurable(3, () => order.push(0));
+  ledger.onDurable(3, () => order.push(0), assert.ifError);
   assert.deepEqual(order, [1, 2, 3, 0]);
   await ledger.close();
 });
@@ -182,6 +182,56 @@ test('ledger: a failed sync ends it; nothing more becomes durable', async () => 
   disk.fault = { operation: 'sync', path: /journal$/, code: 'EIO' };
   ledger.append(bytes('a'));
   assert.ok(isFsError(await ledger.failed, 'DISK_FAILED'));
+  assert.equal(ledger.durableSequence, 0);
+  assert.throws(
+    () => ledger.append(bytes('b')),
+    (error) => isFsError(error, 'DISK_FAILED'),
+  );
+  await ledger.close();
+});
+
+test('ledger: when it fails, whoever waits is told once, in the order of the records, and whoever asks later at once', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  ledger.append(bytes('a'));
+  await ledger.whenDurable(1);
+  disk.fault = { operation: 'sync', path: /journal$/, code: 'EIO' };
+  for (const name of ['b', 'c', 'd']) ledger.append(bytes(name));
+  const told: string[] = [];
+  const wait = (sequence: number) => {
+    const failed = ({ kind }: FsError) => told.push(`${sequence} ${kind}`);
+    ledger.onDurable(sequence, () => told.push(`${sequence} durable`), failed);
+  };
+  for (const sequence of [4, 2, 3]) wait(sequence);
+  let isResolved = false;
+  void ledger.whenDurable(2).then(() => {
+    isResolved = true;
+  });
+  await ledger.failed;
+  assert.deepEqual(told, ['2 DISK_FAILED', '3 DISK_FAILED', '4 DISK_FAILED']);
+  wait(2);
+  wait(1);
+  assert.deepEqual(told.slice(3), ['2 DISK_FAILED', '1 durable']);
+  await turns();
+  assert.equal(told.length, 5);
+  assert.equal(isResolved, false); // a server that ends with its disk answers nothing
+  await ledger.close();
+});
+
+test('ledger: a failure that its owner found counts, and what is written all the same is told to nobody', async () => {
+  const ledger = await openOn(new CrashDisk());
+  ledger.append(bytes('a'));
+  const told: string[] = [];
+  ledger.onDurable(
+    1,
+    () => told.push('durable'),
+    ({ kind }) => told.push(kind),
+  );
+  ledger.fail(new DiskError('EIO', '/l/other', 'a read error'));
+  assert.deepEqual(told, ['DISK_FAILED']);
+  assert.ok(isFsError(await ledger.failed, 'DISK_FAILED'));
+  await turns();
+  assert.deepEqual(told, ['DISK_FAILED']);
   assert.equal(ledger.durableSequence, 0);
   assert.throws(
     () => ledger.append(bytes('b')),

@@ -178,12 +178,17 @@ class JournaledLedger implements Ledger {
 
   whenDurable(sequence: Sequence): Promise<void> {
     if (sequence <= this.#durableSequence) return done;
-    return new Promise((resolve) => this.#waiters.add(sequence, resolve));
+    return new Promise((resolve) => this.#waiters.add(sequence, resolve, () => {}));
   }
 
-  onDurable(sequence: Sequence, callback: () => void): void {
-    if (sequence <= this.#durableSequence) callback();
-    else this.#waiters.add(sequence, callback);
+  onDurable(sequence: Sequence, durable: () => void, failed: (failure: FsError) => void): void {
+    if (sequence <= this.#durableSequence) durable();
+    else if (this.#failure !== undefined) failed(this.#failure);
+    else this.#waiters.add(sequence, durable, failed);
+  }
+
+  fail(cause: unknown): void {
+    this.#fail(cause);
   }
 
   async checkpoint(): Promise<void> {
@@ -271,6 +276,7 @@ class JournaledLedger implements Ledger {
     this.#timer?.cancel();
     this.#seams.log.error('ledger failed', { directory, error: cause });
     this.#resolveFailed(this.#failure);
+    this.#waiters.fail(this.#failure);
   }
 
   #scheduleFold(): void {

@@ -2,7 +2,7 @@
  * The durable state machine under master and chunkserver: a journal of records, and an ordered map that is what the
  * records made of it. Effects not yet durable, and durable ones not yet folded into the store, sit in an overlay.
  */
-import type { Key } from '@cairnfs/base';
+import type { FsError, Key } from '@cairnfs/base';
 
 /** Position in the journal: 1 for the first record, then consecutive. 0: before all. */
 export type Sequence = number;
@@ -66,10 +66,18 @@ export interface Ledger {
    *   record. Leave them unchanged until the record is durable.
    */
   append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array): Sequence;
-  /** Resolves once every record up to `sequence` is on stable storage. Never rejects: a failed disk is fatal (`failed`). */
+  /**
+   * Resolves once every record up to `sequence` is on stable storage. Never rejects, and after a failure never resolves: for
+   * a server whose process ends with its disk (`failed`), so that nothing is answered in between.
+   */
   whenDurable(sequence: Sequence): Promise<void>;
-  /** As `whenDurable`, without a promise: runs `callback` at once when it already is. */
-  onDurable(sequence: Sequence, callback: () => void): void;
+  /**
+   * As `whenDurable`, for a server that outlives its disk: runs exactly one of both, `durable` at once when it already is,
+   * `failed` with `DISK_FAILED` when it will never be known to be. Then the record may be on the disk all the same.
+   */
+  onDurable(sequence: Sequence, durable: () => void, failed: (failure: FsError) => void): void;
+  /** The caller found the disk failing elsewhere: from now on nothing becomes durable, and whoever waits is told. */
+  fail(cause: unknown): void;
   readonly lastSequence: Sequence;
   readonly durableSequence: Sequence;
   readonly foldedSequence: Sequence;

@@ -1,6 +1,6 @@
 /** Moves the commit point of one replica, and drops mutations that no view counts: log, operations and bytes together. */
 import { type MutationLog, releaseMutation, type StagedMutation } from './mutation-log.ts';
-import type { MutableReplica } from './replica-port.ts';
+import type { Failed, MutableReplica } from './replica-port.ts';
 
 /** Commits up to `sequence`, which must be durable here, and makes the bytes visible. */
 export function commitReplica(replica: MutableReplica, sequence: number): readonly StagedMutation[] {
@@ -24,10 +24,11 @@ export function dropMutations(replica: MutableReplica, dropped: readonly StagedM
 /** Stages the next mutation: journal first, because only it may refuse; then log and operation table. */
 export function stageMutation(replica: MutableReplica, mutation: StagedMutation, options: StageOptions): void {
   const { log, operations } = replica;
-  replica.journalStaged(mutation, log.committedSequence, () => {
+  const durable = (): void => {
     log.markDurable(mutation);
     options.durable();
-  });
+  };
+  replica.journalStaged(mutation, log.committedSequence, durable, options.failed);
   mutation.memory?.retain();
   log.stage(mutation);
   const { operation, sequence, offset, bytes } = mutation;
@@ -39,6 +40,8 @@ export interface StageOptions {
   readonly nowMs: number;
   /** Runs after `log` counts the mutation as durable, also when it was dropped meanwhile. Never within the call. */
   readonly durable: () => void;
+  /** The disk failed first: the mutation may be on it or not, and nobody may count it. Never within the call. */
+  readonly failed: Failed;
 }
 
 /** Length of the chunk after bytes at `offset`. */

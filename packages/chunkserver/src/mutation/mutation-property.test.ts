@@ -5,7 +5,7 @@ import type { MutateReply } from '@cairnfs/protocol';
 import fc from 'fast-check';
 import { MutationCluster } from './testing/mutation-cluster.ts';
 
-type Fault = { kind: 'crash' | 'cut' | 'viewChange'; server: number; atMs: number; forMs: number };
+type Fault = { kind: 'crash' | 'cut' | 'diskFailure' | 'viewChange'; server: number; atMs: number; forMs: number };
 type Acknowledged = { text: string; reply: MutateReply };
 
 const CLIENTS = 4;
@@ -43,6 +43,14 @@ async function runCluster(seed: number, faults: readonly Fault[], recordCount: n
       else if (kind === 'crash' && target.isUp) {
         target.crash();
         cluster.time.after(forMs, () => target.start());
+      } else if (kind === 'diskFailure' && target.isUp && target.journal.failure === undefined) {
+        const { incarnation } = target;
+        target.failDisk();
+        cluster.time.after(forMs, () => {
+          if (!target.isUp || target.incarnation !== incarnation) return;
+          target.crash();
+          target.start();
+        });
       } else if (kind === 'cut') {
         target.isCut = true;
         cluster.time.after(forMs, () => {
@@ -109,7 +117,7 @@ function checkHistory(cluster: MutationCluster, acknowledged: readonly Acknowled
 }
 
 const fault = fc.record({
-  kind: fc.constantFrom<Fault['kind']>('crash', 'crash', 'cut', 'viewChange'),
+  kind: fc.constantFrom<Fault['kind']>('crash', 'crash', 'cut', 'diskFailure', 'diskFailure', 'viewChange'),
   server: fc.integer({ min: 1, max: 4 }),
   atMs: fc.integer({ min: 200, max: 3_000 }),
   forMs: fc.integer({ min: 1, max: 20_000 }),
@@ -119,7 +127,7 @@ test('mutations: without faults every append is applied once, in one order, on e
   await runCluster(1, [], 20);
 });
 
-test('mutations: crashes, cuts, duplicates and view changes lose nothing, repeat nothing and leave replicas equal', async () => {
+test('mutations: crashes, cuts, failing disks, duplicates and view changes lose nothing, repeat nothing and leave replicas equal', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.array(fault, { maxLength: 4 }), async (seed, faults) => {
       // Two of four members stay, so that the chunk keeps its minimum.

@@ -102,9 +102,9 @@ export class Primaries {
     if (replica.log.staged.length > 0 || (!hasLed && replica.log.term > 0)) throw unsettled(replica);
     if (seal) replica.log.seal();
     const { committedLength, committedSequence } = replica.log;
-    await new Promise<void>((durable) => {
-      if (seal) replica.journalSealed(durable);
-      else replica.journalCommitted(committedSequence, durable);
+    await new Promise<void>((durable, failed) => {
+      if (seal) replica.journalSealed(durable, failed);
+      else replica.journalCommitted(committedSequence, durable, failed);
     });
     return { message: { committedLength, sequence: committedSequence, changedMs: primary?.changedMs } };
   }

@@ -303,6 +303,7 @@ export class PrimaryChunk {
       leasesHold: () => this.#leasesHold(),
       committed: () => this.#advanced(),
       membersFailed: (failed) => this.#membersFailed(failed),
+      diskFailed: (failure) => this.#diskFailed(failure),
     });
     this.#term = serving;
     this.#committed(this);
@@ -330,6 +331,13 @@ export class PrimaryChunk {
     }
     this.#to('memberFailed');
     if (this.#state === 'changing') void this.#changeView([...failed.keys()], reason);
+  }
+
+  /** The view changes without this server; whoever waits for what was in flight asks the next primary. */
+  #diskFailed(failure: FsError): void {
+    const calls = this.#inFlight.takeAll();
+    this.#membersFailed(new Map([[this.#context.serverId(), failure]]));
+    for (const call of calls) call.fail(outcomeUnknown(this.handle, failure.message));
   }
 
   async #changeView(failedMembers: number[], reason: string): Promise<void> {

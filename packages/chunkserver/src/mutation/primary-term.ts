@@ -34,6 +34,8 @@ export interface PrimaryTermOptions {
   readonly committed: () => void;
   /** Members refuse, or are silent. */
   readonly membersFailed: (failed: ReadonlyMap<number, FsError>) => void;
+  /** The disk of the replica here failed: what is in flight can never be acknowledged by this server. */
+  readonly diskFailed: (failure: FsError) => void;
 }
 
 interface ReadyMember {
@@ -116,7 +118,7 @@ export class PrimaryTerm {
     return false;
   }
 
-  /** Makes the commit point durable at every member. @returns the members that did not take it. */
+  /** Makes the commit point durable at every member. @returns the members that did not take it, this server among them. */
   async commitEverywhere(): Promise<Map<number, FsError>> {
     const { view, replica } = this;
     const { context, term } = this.#options;
@@ -133,7 +135,13 @@ export class PrimaryTerm {
         failed.set(id, toFsError(error));
       }
     };
-    const commitHere = new Promise<void>((durable) => replica.journalCommitted(committedSequence, durable));
+    const commitHere = new Promise<void>((durable) => {
+      const diskFailed = (failure: FsError): void => {
+        failed.set(context.serverId(), failure);
+        durable();
+      };
+      replica.journalCommitted(committedSequence, durable, diskFailed);
+    });
     await Promise.all([commitHere, ...this.#others.map(commitAt)]);
     for (const [id, { message }] of failed) {
       // Whoever reads there asks for the commit point; the next mutation shows whether the member is gone.
@@ -161,7 +169,7 @@ export class PrimaryTerm {
       isGone: false,
     };
     const nowMs = context.clock.nowMs();
-    stageMutation(replica, mutation, { nowMs, durable: () => this.#advance() });
+    stageMutation(replica, mutation, { nowMs, durable: () => this.#advance(), failed: this.#diskFailed });
     call.offset = offset;
     call.sequence = mutation.sequence;
     inFlight.add(call);
@@ -169,6 +177,10 @@ export class PrimaryTerm {
     this.#toldSequence = log.committedSequence;
     for (const member of this.#others) this.#send(member, mutation);
   }
+
+  readonly #diskFailed = (failure: FsError): void => {
+    if (!this.#hasEnded) this.#options.diskFailed(failure);
+  };
 
   #send(member: ReadyMember, mutation: StagedMutation): void {
     const { context, term } = this.#options;

@@ -2,11 +2,15 @@
  * What mutations and views need of a replica on a disk. The state machines (`MutationLog`, `OperationTable`) decide;
  * the port makes decisions durable and bytes visible. Journal records of one replica become durable in the order of
  * the calls: a promise that is durable has everything staged before it under it. Apart from `journalStaged` the calls
- * do not throw: when the disk fails, `durable` never runs and the replica is no longer found.
+ * do not throw. Of `durable` and `failed` exactly one runs: `failed` with DISK_FAILED when the disk failed, or the replica
+ * left it; the replica is no longer found then, and whether a restart finds the record is not known.
  */
+import type { FsError } from '@cairnfs/base';
 import type { ChunkView } from '@cairnfs/protocol';
 import type { MutationLog, StagedMutation } from './mutation-log.ts';
 import type { OperationTable } from './operation-table.ts';
+
+export type Failed = (failure: FsError) => void;
 
 export interface MutableReplica {
   readonly handle: string;
@@ -17,21 +21,21 @@ export interface MutableReplica {
 
   /**
    * Journals one staged mutation with its bytes, and the commit point known now; `durable` runs once it is on stable
-   * storage. The bytes must not change before that.
+   * storage, neither of both within the call. The bytes must not change before that.
    *
    * @throws FsError OVERLOADED, NO_SPACE, DISK_FAILED  nothing was journalled.
    */
-  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void;
+  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void, failed: Failed): void;
   /** Journals the commit point. */
-  journalCommitted(committedSequence: number, durable: () => void): void;
+  journalCommitted(committedSequence: number, durable: () => void, failed: Failed): void;
   /** Journals the promise that `log` holds. */
-  journalPromise(durable: () => void): void;
+  journalPromise(durable: () => void, failed: Failed): void;
   /** Journals version, term, commit point and seal that `log` holds, with the view, and that nothing is staged above. */
-  journalView(view: ChunkView, durable: () => void): void;
+  journalView(view: ChunkView, durable: () => void, failed: Failed): void;
   /** Journals that term and view were taken while the staged tail stays. */
-  journalTerm(view: ChunkView, durable: () => void): void;
+  journalTerm(view: ChunkView, durable: () => void, failed: Failed): void;
   /** Journals that the chunk may not grow any more. */
-  journalSealed(durable: () => void): void;
+  journalSealed(durable: () => void, failed: Failed): void;
   /** Makes the bytes visible to reads and the length known, in sequence order. The bytes may be reused afterwards. */
   applyCommitted(mutations: readonly StagedMutation[]): void;
   /** Forgets what it keeps of mutations that were dropped. */

@@ -119,6 +119,19 @@ test('early mutations: one that comes twice counts once, and a new view lets go 
   deepEqual(await test.until(Promise.all(other)), ['READY', 'READY']);
 });
 
+test('secondary: its disk fails, and all that wait there are refused at once', async () => {
+  const test = new TestSecondary();
+  await test.install(1, 1);
+  const server = test.cluster.servers[1]!;
+  const calls = [test.stage(1, 1), test.stage(1, 1), test.stage(1, 3)];
+  const committed = { handle: handleOf(1), version: 1, term: 1, committedSequence: 0 };
+  const commit = test.secondaries.commit(committed).catch(({ kind }) => kind);
+  const atMs = test.cluster.time.nowMs;
+  server.failDisk();
+  deepEqual(await test.until(Promise.all([...calls, commit])), Array(4).fill('DISK_FAILED'));
+  equal(test.cluster.time.nowMs, atMs);
+});
+
 test('early mutations: those whose caller gave up, or whose replica is gone, are let go of', async () => {
   const test = new TestSecondary();
   const { time, servers } = test.cluster;

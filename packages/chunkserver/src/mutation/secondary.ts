@@ -101,7 +101,8 @@ export class Secondaries {
     const replica = this.#replica(request.handle);
     replica.log.checkTerm(request.version, request.term);
     this.#commit(replica, request.committedSequence);
-    await new Promise<void>((durable) => replica.journalCommitted(replica.log.committedSequence, durable));
+    const { committedSequence } = replica.log;
+    await new Promise<void>((durable, failed) => replica.journalCommitted(committedSequence, durable, failed));
     return { message: {} };
   }
 
@@ -285,6 +286,7 @@ export class Secondaries {
     stageMutation(replica, mutation, {
       nowMs: this.#context.clock.nowMs(),
       durable: () => this.#durable(replica, request),
+      failed: (failure) => this.#diskFailed(replica.handle, failure),
     });
     waiting.staging.push({ request, settle });
   }
@@ -296,6 +298,18 @@ export class Secondaries {
     const { staging } = waiting;
     while (staging.length > 0 && staging[0]!.request.sequence <= request.sequence) staging.shift()!.settle();
     this.#forgetIfIdle(replica.handle, waiting);
+  }
+
+  /** Its primary learns it at once, and changes the view; one that is silent would be waited for. */
+  #diskFailed(handle: string, failure: FsError): void {
+    const waiting = this.#waiting.get(handle);
+    if (waiting === undefined) return;
+    for (const early of waiting.early.values()) {
+      this.#letGo(waiting, early);
+      early.settle(failure);
+    }
+    for (const { settle } of waiting.staging.splice(0)) settle(failure);
+    this.#forgetIfIdle(handle, waiting);
   }
 
   /** A commit point above what is durable here belongs to mutations that come again, so it can wait for them. */

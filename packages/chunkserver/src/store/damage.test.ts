@@ -171,7 +171,7 @@ test('replica: operations of a run before are forgotten in time', async () => {
   const mutation = stage(replica, 0, new Uint8Array(10));
   const operation = { client: 'c'.repeat(16), number: 1, settledBelow: 0 };
   const again = { ...mutation, sequence: 2, operation, isDurable: false, isGone: false };
-  stageMutation(replica, again, { nowMs: disk.seams.clock.nowMs(), durable: () => {} });
+  stageMutation(replica, again, { nowMs: disk.seams.clock.nowMs(), durable: () => {}, failed: () => {} });
   await disk.run(() => disk.simulation.clock.sleep(100));
   commitDurable(replica);
   await disk.install(replica, viewOf(HANDLE, 2, 2), 1);

@@ -35,8 +35,6 @@ export class DiskStore {
   #appending: Record | undefined;
   /** By the record being appended. */
   #damage: FsError | undefined;
-  /** Whoever waits for the journal. */
-  readonly #waiting = new Set<(error: FsError) => void>();
   readonly #seams: StoreSeams;
   readonly #lock: { release(): Promise<void> };
 
@@ -115,9 +113,8 @@ export class DiskStore {
       { cause, details: { path: this.directory } },
     );
     this.#seams.log.error('disk failed', { directory: this.directory, error: reason });
-    for (const reject of this.#waiting) reject(this.#failure);
-    this.#waiting.clear();
     this.#failed(this);
+    this.ledger.fail(cause);
     return this.#failure;
   }
 
@@ -170,17 +167,13 @@ export class DiskStore {
 
   /** @throws FsError DISK_FAILED  it will never be on stable storage. */
   durable(sequence: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        reject(this.#failure);
-        return;
-      }
-      this.#waiting.add(reject);
-      this.ledger.onDurable(sequence, () => {
-        this.#waiting.delete(reject);
-        resolve();
-      });
-    });
+    return new Promise((durable, failed) => this.onDurable(sequence, durable, failed));
+  }
+
+  /** Runs one of both: `failed` with DISK_FAILED, when the disk is out of service already and its replicas are gone. */
+  onDurable(sequence: number, durable: () => void, failed: (failure: FsError) => void): void {
+    if (this.#failure !== undefined) failed(this.#failure);
+    else this.ledger.onDurable(sequence, durable, (failure) => failed(this.fail(failure)));
   }
 
   chunkPath(handle: string): string {

@@ -40,7 +40,9 @@ async function story(seed: number, bytesMax: number): Promise<void> {
     } else if (choice === 6) {
       commitDurable(replica);
       const { committedSequence } = replica.log;
-      await disk.run(() => new Promise<void>((durable) => replica.journalCommitted(committedSequence, durable)));
+      await disk.run(
+        () => new Promise<void>((durable, failed) => replica.journalCommitted(committedSequence, durable, failed)),
+      );
       safeSequence = committedSequence;
     } else if (choice === 7) {
       await disk.run(() => disk.simulation.clock.sleep(random.between(0, 1_500)));

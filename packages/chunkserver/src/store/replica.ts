@@ -16,7 +16,7 @@ import {
   OperationTable,
   type StoredOperations,
 } from '../mutation/operation-table.ts';
-import type { MutableReplica } from '../mutation/replica-port.ts';
+import type { Failed, MutableReplica } from '../mutation/replica-port.ts';
 import type { DiskStore, RecordKind } from './disk-store.ts';
 import { readChecksums, readCommitPoint, readMutations, readOperations, readReplica } from './stored-replica.ts';
 
@@ -44,10 +44,16 @@ export interface ReplicaShell {
   readonly movedToFile: (replica: Replica) => void;
 }
 
+/** Of a record: one of both runs. */
+interface Waiter {
+  readonly durable: () => void;
+  readonly failed: Failed;
+}
+
 /** A record that the journal refused for the moment. */
 interface Deferred {
   readonly kind: RecordKind;
-  readonly durable: () => void;
+  readonly waiter: Waiter;
   readonly appended: () => void;
 }
 
@@ -174,7 +180,7 @@ export class Replica implements MutableReplica {
 
   // ---- MutableReplica ----
 
-  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void {
+  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void, failed: Failed): void {
     if (this.#refused.length > 0)
       throw new FsError('OVERLOADED', `the journal of chunk ${this.handle} is behind; try again`);
     this.#checkPresent();
@@ -192,30 +198,30 @@ export class Replica implements MutableReplica {
       settledBelow: operation?.settledBelow ?? 0,
       atMs: Math.floor(this.#shell.clock.wallMs()),
     };
-    this.#append({ $case: 'staged', value: { mutation: stored, committedSequence } }, durable, bytes);
+    this.#append({ $case: 'staged', value: { mutation: stored, committedSequence } }, { durable, failed }, bytes);
     if (operation !== undefined) this.storedOperations += 1;
   }
 
-  journalCommitted(committedSequence: number, durable: () => void): void {
-    this.#journal({ $case: 'committed', value: { committedSequence } }, durable);
+  journalCommitted(committedSequence: number, durable: () => void, failed: Failed): void {
+    this.#journal({ $case: 'committed', value: { committedSequence } }, { durable, failed });
   }
 
-  journalPromise(durable: () => void): void {
+  journalPromise(durable: () => void, failed: Failed): void {
     const { promisedVersion, isRemoved } = this.log;
-    this.#journal({ $case: 'promised', value: { promisedVersion, isRemoved } }, durable);
+    this.#journal({ $case: 'promised', value: { promisedVersion, isRemoved } }, { durable, failed });
     this.#shell.changed(this);
   }
 
-  journalView(view: ChunkView, durable: () => void): void {
-    this.#journalTaken(view, false, durable);
+  journalView(view: ChunkView, durable: () => void, failed: Failed): void {
+    this.#journalTaken(view, false, { durable, failed });
   }
 
-  journalTerm(view: ChunkView, durable: () => void): void {
-    this.#journalTaken(view, true, durable);
+  journalTerm(view: ChunkView, durable: () => void, failed: Failed): void {
+    this.#journalTaken(view, true, { durable, failed });
   }
 
-  journalSealed(durable: () => void): void {
-    this.#journal({ $case: 'sealed', value: {} }, durable);
+  journalSealed(durable: () => void, failed: Failed): void {
+    this.#journal({ $case: 'sealed', value: {} }, { durable, failed });
   }
 
   applyCommitted(mutations: readonly StagedMutation[]): void {
@@ -243,18 +249,18 @@ export class Replica implements MutableReplica {
       const { summedLength, summedSequence, settledSequence, isInFile } = this;
       this.refresh({ summedLength: isInFile ? summedLength : length, summedSequence, settledSequence, isInFile });
     };
-    this.#journal({ $case: 'cut', value: { length } }, () => {}, appended);
+    this.#journal({ $case: 'cut', value: { length } }, NOBODY, appended);
     this.#shell.grew(this, length - this.#visibleLength);
     this.#visibleLength = length;
     this.#shell.changed(this);
   }
 
-  #journalTaken(view: ChunkView, keepsStaged: boolean, durable: () => void): void {
+  #journalTaken(view: ChunkView, keepsStaged: boolean, waiter: Waiter): void {
     this.view = view;
     const { version, term, committedSequence, isSealed } = this.log;
     const encoded = encodeMessage(ChunkView, view);
     const value = { version, term, view: encoded, committedSequence, isSealed, keepsStaged };
-    this.#journal({ $case: 'viewTaken', value }, durable);
+    this.#journal({ $case: 'viewTaken', value }, waiter);
     this.#shell.changed(this);
   }
 
@@ -264,19 +270,22 @@ export class Replica implements MutableReplica {
   }
 
   /** As `#append`, for what may not be refused: tried again until the journal takes it, in order. */
-  #journal(kind: RecordKind, durable: () => void, appended: () => void = () => {}): void {
+  #journal(kind: RecordKind, waiter: Waiter, appended: () => void = () => {}): void {
     if (this.#refused.length > 0) {
-      this.#refused.push({ kind, durable, appended });
+      this.#refused.push({ kind, waiter, appended });
       return;
     }
     try {
-      this.#append(kind, durable);
+      this.#append(kind, waiter);
       appended();
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      // Nobody waits for it any more: the replica or its disk is gone, or the server ends.
-      if (this.isGone || this.store.failure !== undefined || isFsError(error, 'DISK_FAILED', 'UNAVAILABLE')) return;
-      this.#refused.push({ kind, durable, appended });
+      // The replica or its disk is gone, or the server ends.
+      if (this.isGone || this.store.failure !== undefined || isFsError(error, 'DISK_FAILED', 'UNAVAILABLE')) {
+        waiter.failed(error);
+        return;
+      }
+      this.#refused.push({ kind, waiter, appended });
       this.#shell.clock.after(JOURNAL_RETRY_MS, () => this.#retry());
     }
   }
@@ -284,18 +293,19 @@ export class Replica implements MutableReplica {
   #retry(): void {
     const refused = this.#refused;
     this.#refused = [];
-    for (const { kind, durable, appended } of refused) this.#journal(kind, durable, appended);
+    for (const { kind, waiter, appended } of refused) this.#journal(kind, waiter, appended);
   }
 
-  #append(kind: RecordKind, durable: () => void, data?: Uint8Array): void {
+  #append(kind: RecordKind, { durable, failed }: Waiter, data?: Uint8Array): void {
     this.#checkPresent();
     const sequence = this.store.append(this.handle, kind, data);
     this.#touchedAtMs = this.#shell.clock.nowMs();
     this.#journalling += 1;
-    this.store.ledger.onDurable(sequence, () => {
+    const isDurable = (): void => {
       this.#journalling -= 1;
       durable();
-    });
+    };
+    this.store.onDurable(sequence, isDurable, failed); // a replica that is gone needs no count
   }
 
   #checkPresent(): void {
@@ -307,6 +317,8 @@ export class Replica implements MutableReplica {
     return nowMs - this.#touchedAtMs < REPLICA_PINNED_MS;
   }
 }
+
+const NOBODY: Waiter = { durable: () => {}, failed: () => {} };
 
 function loadStaged(mutation: StoredMutation, bytes: Uint8Array): StagedMutation {
   const { sequence, offset, checksum, isAppend, lengthAfter, client, number, settledBelow } = mutation;

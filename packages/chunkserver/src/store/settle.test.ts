@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
@@ -95,8 +95,9 @@ test('settling: more than is put in place at a time reads whole meanwhile, and a
       while (!mutation.isDurable) await disk.run(() => clock.sleep(1));
       commitDurable(replica);
     }
+    const { committedSequence } = replica.log;
     await disk.run(
-      () => new Promise<void>((durable) => replica.journalCommitted(replica.log.committedSequence, durable)),
+      () => new Promise<void>((durable, failed) => replica.journalCommitted(committedSequence, durable, failed)),
     );
     release();
     await disk.run(() => clock.sleep(500 + pauseMs));
@@ -116,7 +117,11 @@ test('settling: what waits when the server ends is there after the next start, a
   store!.append = () => {
     throw new FsError('OVERLOADED', 'the journal prepares its next segment');
   };
-  replica.journalCommitted(replica.log.committedSequence, () => {});
+  const { committedSequence } = replica.log;
+  const journalled = new Promise<void>((durable, failed) =>
+    replica.journalCommitted(committedSequence, durable, failed),
+  );
+  const givenUp = rejects(journalled, { kind: 'UNAVAILABLE' });
   store!.append = append;
   await disk.run(() => disk.replicas.close());
   await disk.run(() => store!.close());
@@ -125,6 +130,7 @@ test('settling: what waits when the server ends is there after the next start, a
     asked.push(args[1].$case);
     return append(...args);
   };
+  await disk.run(() => givenUp);
   await disk.run(() => disk.simulation.clock.sleep(10_000));
   deepEqual(asked, ['committed']); // once, to be told that the journal is closed
   await disk.crash('lose');

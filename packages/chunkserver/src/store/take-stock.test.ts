@@ -70,7 +70,9 @@ test('stock: committed bytes that were not in place are put there; what is damag
     await disk.run(() => disk.simulation.clock.sleep(100));
     commitDurable(replica);
     const { committedSequence } = replica.log;
-    await disk.run(() => new Promise<void>((durable) => replica.journalCommitted(committedSequence, durable)));
+    await disk.run(
+      () => new Promise<void>((durable, failed) => replica.journalCommitted(committedSequence, durable, failed)),
+    );
   }
   await disk.fold();
   await disk.damage(commitPointKey(handleOf(2)));

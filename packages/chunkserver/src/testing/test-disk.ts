@@ -74,7 +74,7 @@ export class TestDisk {
 
   async install(replica: Replica, view: ChunkView, term: number): Promise<void> {
     replica.log.install({ version: view.version, term, base: view.baseSequence });
-    await this.run(() => new Promise<void>((durable) => replica.journalView(view, durable)));
+    await this.run(() => new Promise<void>((durable, failed) => replica.journalView(view, durable, failed)));
   }
 
   /** Everything is in the index, and is asked of it anew. */
@@ -115,7 +115,7 @@ export function stage(replica: Replica, offset: number, bytes: Uint8Array, opera
     ...{ sequence: log.stagedSequence + 1, offset, bytes, checksum: crc32c(bytes), isAppend: false },
     ...{ operation, lengthAfter: lengthAfter(log, offset, bytes.length), isDurable: false, isGone: false },
   };
-  stageMutation(replica, mutation, { nowMs: 0, durable: () => {} });
+  stageMutation(replica, mutation, { nowMs: 0, durable: () => {}, failed: () => {} });
   return mutation;
 }
 

@@ -142,7 +142,7 @@ test('uploads: a view taken while the last sync becomes durable keeps its replic
   const replica = disk.replicas.find(HANDLE)!;
   equal(replica.log.committedLength, 256 * KiB);
   replica.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
-  await disk.run(() => new Promise<void>((durable) => replica.journalPromise(durable)));
+  await disk.run(() => new Promise<void>((durable, failed) => replica.journalPromise(durable, failed)));
   await disk.run(() => late);
   equal(disk.replicas.find(HANDLE), replica);
   deepEqual(disk.replicas.useOf(store!), { usedBytes: 256 * KiB, replicaCount: 1, inFileCount: 1 });

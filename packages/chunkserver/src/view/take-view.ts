@@ -14,6 +14,7 @@ export interface ViewToTake {
 /**
  * @returns what the replica holds, once that is on stable storage.
  * @throws FsError STALE_VERSION  a later view or term was promised or taken here, also while this one became durable.
+ * @throws FsError DISK_FAILED  it may have become durable or not.
  */
 export async function takeView(replica: MutableReplica, { view, term, fence }: ViewToTake): Promise<InstallViewReply> {
   const { log } = replica;
@@ -33,8 +34,10 @@ export async function takeView(replica: MutableReplica, { view, term, fence }: V
   if (view.sealed) log.seal();
   cutToBase(replica, view);
   // A view that comes twice must not say of later mutations that they were dropped.
-  if (keepsStaged) await new Promise<void>((durable) => replica.journalTerm(view, durable));
-  else await new Promise<void>((durable) => replica.journalView(view, durable));
+  await new Promise<void>((durable, failed) => {
+    if (keepsStaged) replica.journalTerm(view, durable, failed);
+    else replica.journalView(view, durable, failed);
+  });
   log.checkTerm(view.version, term);
   return {
     stagedSequence: log.durableSequence,

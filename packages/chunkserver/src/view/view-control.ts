@@ -15,6 +15,7 @@ import { isUnmade, notFound, type Secondaries } from '../mutation/secondary.ts';
  * with it all staged before, is on stable storage.
  *
  * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
+ * @throws FsError DISK_FAILED  it may have become durable or not.
  */
 export async function prepareView(
   { context, secondaries, primaries }: { context: MutationContext; secondaries: Secondaries; primaries: Primaries },
@@ -37,7 +38,7 @@ export async function prepareView(
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);
   primaries.promised(handle);
-  await new Promise<void>((durable) => replica.journalPromise(durable));
+  await new Promise<void>((durable, failed) => replica.journalPromise(durable, failed));
   // A later promise while this one became durable: the master gave this attempt up.
   if (log.promisedVersion !== newVersion || log.version >= newVersion) log.checkVersion(oldVersion);
   const staged = log.staged.slice(0, log.durableSequence - log.committedSequence);
@@ -81,7 +82,8 @@ export function installByProof(replica: MutableReplica, proof: Proof): boolean {
     baseSequence: base,
   };
   // Nothing depends on its durability: after a restart the promise stands, and the next proof tells the same.
-  replica.journalView({ ...installed, sealed: log.isSealed }, () => {});
+  const nobody = (): void => {};
+  replica.journalView({ ...installed, sealed: log.isSealed }, nobody, nobody);
   return true;
 }
 

@@ -5,7 +5,7 @@
  * first every member refuses the earlier term and says what it has staged; then what not every member has, and what
  * therefore was never acknowledged, is dropped under one more term (docs/spec/mutations.md, "Taking a lease again").
  */
-import { FsError, toFsError } from '@cairnfs/base';
+import { FsError, isFsError, toFsError } from '@cairnfs/base';
 import { ChunkserverPeerMethods, type ChunkView, type InstallViewReply } from '@cairnfs/protocol';
 import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
@@ -107,7 +107,12 @@ async function installEverywhere(context: MutationContext, installation: Install
     }
   };
   const installHere = async (): Promise<void> => {
-    holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
+    try {
+      holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
+    } catch (error) {
+      if (!isFsError(error, 'DISK_FAILED')) throw error;
+      failed.set(context.serverId(), error); // it cannot lead: the view changes without it
+    }
   };
   await Promise.all([installHere(), ...otherMembers(context, view).map(installThere)]);
   return { holdings, failed };

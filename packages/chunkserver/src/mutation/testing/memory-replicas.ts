@@ -1,9 +1,12 @@
-/** Replicas over a journal in memory: a crash loses what was not durable, a restart replays the rest. */
-import { assert } from '@cairnfs/base';
+/**
+ * Replicas over a journal in memory: a crash loses what was not durable, a failing disk takes the replicas away and leaves
+ * some of it, a restart replays the rest.
+ */
+import { assert, FsError } from '@cairnfs/base';
 import type { ChunkView } from '@cairnfs/protocol';
 import { MutationLog, type StagedMutation } from '../mutation-log.ts';
 import { OperationTable } from '../operation-table.ts';
-import type { MutableReplica, MutableReplicas } from '../replica-port.ts';
+import type { Failed, MutableReplica, MutableReplicas } from '../replica-port.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 type JournalRecord =
@@ -25,7 +28,9 @@ type JournalRecord =
 /** What survives a crash: the durable part of the journal. */
 export class MemoryJournal {
   records: { record: JournalRecord; handle: string; isDurable: boolean }[] = [];
-  #writing: { entry: { isDurable: boolean }; durable: () => void }[] = [];
+  /** Since the disk failed, until the next start. */
+  failure: FsError | undefined;
+  #waiting: { entry: { isDurable: boolean }; durable: () => void; failed: Failed }[] = [];
   #isSyncing = false;
   readonly #time: VirtualTime;
   #incarnation = 0;
@@ -34,36 +39,53 @@ export class MemoryJournal {
     this.#time = time;
   }
 
-  append(handle: string, record: JournalRecord, durable: () => void): void {
+  append(handle: string, record: JournalRecord, durable: () => void, failed: Failed): void {
+    if (this.failure !== undefined) {
+      failed(this.failure);
+      return;
+    }
     const entry = { record, handle, isDurable: false };
     this.records.push(entry);
-    this.#writing.push({ entry, durable });
+    this.#waiting.push({ entry, durable, failed });
     this.#sync();
   }
 
   crash(): void {
-    this.#incarnation += 1;
-    this.#writing = [];
+    this.failure = undefined;
+    this.#waiting = [];
     this.#isSyncing = false;
+    this.#incarnation += 1;
     this.records = this.records.filter(({ isDurable }) => isDurable);
+  }
+
+  /** Some of what was being written is found by the next start, from the first record on. */
+  failDisk(): void {
+    this.failure = new FsError('DISK_FAILED', 'the disk failed');
+    this.#isSyncing = false;
+    this.#incarnation += 1;
+    const waiting = this.#waiting.splice(0);
+    for (const { entry } of waiting.slice(0, this.#time.below(waiting.length + 1))) entry.isDurable = true;
+    for (const { failed } of waiting) failed(this.failure);
   }
 
   /** Group commit: one sync at a time, for all that came while the last one ran. */
   #sync(): void {
-    if (this.#isSyncing || this.#writing.length === 0) return;
+    if (this.#isSyncing || this.#waiting.length === 0) return;
     this.#isSyncing = true;
-    const batch = this.#writing;
-    this.#writing = [];
+    const batch = [...this.#waiting];
     const incarnation = this.#incarnation;
     this.#time.after(0.1 + this.#time.chance() * 3, () => {
       if (incarnation !== this.#incarnation) return;
       this.#isSyncing = false;
+      this.#waiting = this.#waiting.slice(batch.length);
       for (const { entry } of batch) entry.isDurable = true;
       for (const { durable } of batch) durable();
       this.#sync();
     });
   }
 }
+
+const nobody = (): void => {};
 
 export class MemoryReplica implements MutableReplica {
   readonly handle: string;
@@ -90,33 +112,35 @@ export class MemoryReplica implements MutableReplica {
     return this.#bytes.subarray(0, this.log.committedLength);
   }
 
-  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void): void {
+  journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void, failed: Failed): void {
+    if (this.#journal.failure !== undefined) throw this.#journal.failure;
     const copy = { ...mutation, bytes: mutation.bytes.slice(), memory: undefined };
     this.#journal.append(
       this.handle,
       { kind: 'staged', mutation: copy, committedSequence, atMs: this.#time.nowMs },
       durable,
+      failed,
     );
   }
-  journalCommitted(committedSequence: number, durable: () => void): void {
-    this.#journal.append(this.handle, { kind: 'committed', committedSequence }, durable);
+  journalCommitted(committedSequence: number, durable: () => void, failed: Failed): void {
+    this.#journal.append(this.handle, { kind: 'committed', committedSequence }, durable, failed);
   }
-  journalPromise(durable: () => void): void {
+  journalPromise(durable: () => void, failed: Failed): void {
     const { promisedVersion, isRemoved } = this.log;
-    this.#journal.append(this.handle, { kind: 'promised', promisedVersion, isRemoved }, durable);
+    this.#journal.append(this.handle, { kind: 'promised', promisedVersion, isRemoved }, durable, failed);
   }
-  journalView(view: ChunkView, durable: () => void): void {
-    this.#journalViewed(view, false, durable);
+  journalView(view: ChunkView, durable: () => void, failed: Failed): void {
+    this.#journalViewed(view, false, durable, failed);
   }
-  journalTerm(view: ChunkView, durable: () => void): void {
-    this.#journalViewed(view, true, durable);
+  journalTerm(view: ChunkView, durable: () => void, failed: Failed): void {
+    this.#journalViewed(view, true, durable, failed);
   }
-  journalSealed(durable: () => void): void {
-    this.#journal.append(this.handle, { kind: 'sealed' }, durable);
+  journalSealed(durable: () => void, failed: Failed): void {
+    this.#journal.append(this.handle, { kind: 'sealed' }, durable, failed);
   }
   applyCut(length: number): void {
     this.#bytes = this.#bytes.slice(0, length);
-    this.#journal.append(this.handle, { kind: 'cut', length }, () => {});
+    this.#journal.append(this.handle, { kind: 'cut', length }, nobody, nobody);
   }
   forgetDropped(): void {}
 
@@ -133,11 +157,11 @@ export class MemoryReplica implements MutableReplica {
     }
   }
 
-  #journalViewed(view: ChunkView, keepsStaged: boolean, durable: () => void): void {
+  #journalViewed(view: ChunkView, keepsStaged: boolean, durable: () => void, failed: Failed): void {
     this.view = view;
     const { version, term, isSealed, committedSequence } = this.log;
     const record = { kind: 'viewed' as const, view, version, term, base: committedSequence, keepsStaged, isSealed };
-    this.#journal.append(this.handle, record, durable);
+    this.#journal.append(this.handle, record, durable, failed);
   }
 
   /** Applies one durable record after a restart. */
@@ -208,10 +232,11 @@ export class MemoryReplicas implements MutableReplicas {
   }
 
   find(handle: string): MemoryReplica | undefined {
-    return this.#replicas.get(handle);
+    return this.#journal.failure === undefined ? this.#replicas.get(handle) : undefined;
   }
 
   create(view: ChunkView): MemoryReplica {
+    if (this.#journal.failure !== undefined) throw this.#journal.failure;
     return this.#make(view.handle);
   }
 

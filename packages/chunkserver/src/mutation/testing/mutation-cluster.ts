@@ -89,6 +89,11 @@ export class TestServer {
     this.#cluster.connectionsLost(this);
   }
 
+  /** It serves on without any replica, until it is started anew. */
+  failDisk(): void {
+    this.journal.failDisk();
+  }
+
   get replica(): MemoryReplica | undefined {
     return this.replicas.find(HANDLE);
   }

@@ -157,3 +157,19 @@ test('repair: of the chunks of lost servers, those with one copy left come first
     assert.equal(cluster.chunk(handle(index))!.members.filter((member) => member > 2).length, 3, `chunk ${index}`);
   }
 });
+
+test('garbage: nobody is told to put a chunk away before that is durable', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const ordered = async () => (await cluster.run(cluster.server(1).heartbeat())).quarantine.length;
+  const { timing } = cluster.simulation.host('master').disk;
+  timing.slowness = 10_000;
+  void cluster.discard(HANDLE);
+  await cluster.simulation.runFor(1500);
+  assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_GARBAGE);
+  assert.equal(await ordered(), 0);
+  timing.slowness = 1;
+  await cluster.simulation.runFor(40_000);
+  assert.equal(await ordered(), 1);
+});

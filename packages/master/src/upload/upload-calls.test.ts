@@ -177,3 +177,18 @@ test('upload: a master that crashes forgets a plan of one chunk, and its replica
   );
   deepEqual(await orders(), [[handle, 'orphan']]);
 });
+
+test('upload: one that was given up stays so, also when its chunk is forgotten before that is durable', async () => {
+  const master = await TestMaster.start(3, { deadAfterMs: 15_000 });
+  const { uploadId, chunks } = await master.beginUpload('/file', 1);
+  for (const server of master.servers) server.isBeating = false;
+  await master.simulation.runFor(30_000);
+  const { timing } = master.simulation.host('master').disk;
+  timing.slowness = 10_000;
+  const aborted = master.send(MasterMethods.abortUpload, { uploadId });
+  await master.simulation.runFor(1500);
+  const confirmed = master.confirmUpload(uploadId, [{ handle: chunks[0]!.handle, offset: 0, length: 10 }]);
+  timing.slowness = 1;
+  await rejects(confirmed, kind('UPLOAD_NOT_FOUND'));
+  await master.simulation.run(aborted);
+});

@@ -89,11 +89,14 @@ export class UploadCalls {
     checkPlanSize(request.chunkCount);
     const isRenewalOnly = request.chunkCount === 0 && request.droppedHandles.length === 0;
     const message = await decisions.perform('extendUpload', (transaction) => {
-      const plan = plans.find(transaction, request.uploadId);
+      const plan = plans.find(request.uploadId);
       if (plan !== undefined) log(transaction, request.uploadId, plan.upload, [plan]);
       const upload = this.#find(transaction, request.uploadId);
       this.#renewedAtMs.set(request.uploadId, seams.clock.nowMs());
-      if (isRenewalOnly) return { chunks: [] };
+      if (isRenewalOnly) {
+        plans.drop(request.uploadId);
+        return { chunks: [] };
+      }
       const dropped = new Set(request.droppedHandles);
       const dueMs = seams.clock.wallMs() + config.uploadLeaseMs;
       for (const handle of upload.handles) {
@@ -104,15 +107,15 @@ export class UploadCalls {
       const { uploadId, chunkCount: count, avoidServers: avoid } = request;
       const planned = this.#plan({ uploadId, upload, count, avoid });
       log(transaction, uploadId, upload, planned);
+      plans.drop(uploadId);
       return { chunks: this.#located(planned) };
     });
-    plans.drop(request.uploadId);
     return { message };
   }
 
   /** Applied once for each operation number; for each upload where the caller gives none. */
   async confirm(request: ConfirmUploadRequest, change: ChangeContext): Promise<{ message: ConfirmUploadReply }> {
-    const { decisions, plans } = this.#context;
+    const { decisions } = this.#context;
     const client = keyToBytes(uuidToKey(checkUploadId(request.uploadId)));
     const message = await decisions.perform('confirmUpload', (transaction) =>
       once(
@@ -126,36 +129,32 @@ export class UploadCalls {
         () => this.#makeVisible(transaction, request, change),
       ),
     );
-    plans.drop(request.uploadId);
     this.#renewedAtMs.delete(request.uploadId);
     return { message };
   }
 
   async abort({ uploadId }: AbortUploadRequest): Promise<{ message: AbortUploadReply }> {
-    const { decisions, plans, seams } = this.#context;
+    const { decisions, seams } = this.#context;
     checkUploadId(uploadId);
     await decisions.perform('abortUpload', (transaction) => this.#giveUp(transaction, uploadId, seams.clock.wallMs()));
-    plans.drop(uploadId);
     this.#renewedAtMs.delete(uploadId);
     return { message: {} };
   }
 
   /** Collects the chunks of uploads that were silent for a lease. */
   async abandonSilent(): Promise<void> {
-    const { config, decisions, plans, seams } = this.#context;
+    const { config, decisions, seams } = this.#context;
     const before = seams.clock.nowMs() - config.uploadLeaseMs;
     const silent = [...this.#renewedAtMs]
       .filter(([, renewedAtMs]) => renewedAtMs < before)
       .slice(0, ABANDONED_PER_STEP);
     for (const [uploadId] of silent) {
-      const isGivenUp = await decisions.perform('abandonUpload', (transaction) => {
+      await decisions.perform('abandonUpload', (transaction) => {
         // Renewed while the ones before it were written down.
-        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return false;
+        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
         this.#giveUp(transaction, uploadId, seams.clock.wallMs());
         this.#renewedAtMs.delete(uploadId);
-        return true;
       });
-      if (isGivenUp) plans.drop(uploadId);
     }
   }
 
@@ -198,7 +197,7 @@ export class UploadCalls {
 
   #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
     const { plans, config } = this.#context;
-    const plan = plans.find(transaction, request.uploadId);
+    const plan = plans.find(request.uploadId);
     const upload = plan?.upload ?? this.#find(transaction, request.uploadId);
     const { chunkBytes } = config;
     const end = checkChunks(upload, request.chunks, chunkBytes);
@@ -248,12 +247,13 @@ export class UploadCalls {
       if (chunk !== undefined) discardChunk(transaction, handle, chunk, change.wallMs);
     }
     if (plan === undefined) transaction.remove(uploadKey(request.uploadId));
+    else plans.drop(request.uploadId);
     return { attributes: attributesOf(made.id, made.inode) };
   }
 
   #giveUp(transaction: Transaction, uploadId: string, dueMs: number): void {
     const { plans } = this.#context;
-    const plan = plans.find(transaction, uploadId);
+    const plan = plans.find(uploadId);
     const upload = plan?.upload ?? transaction.upload(uploadId);
     if (upload === undefined) return;
     for (const handle of upload.handles) {
@@ -261,6 +261,7 @@ export class UploadCalls {
       if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
     }
     if (plan === undefined) transaction.remove(uploadKey(uploadId));
+    else plans.drop(uploadId);
   }
 
   #find(transaction: Transaction, uploadId: string): Upload {

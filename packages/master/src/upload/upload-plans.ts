@@ -2,6 +2,9 @@
  * Plans of a single chunk, kept in memory alone: most files are small, and their plan promises nothing that their one record,
  * written when they are confirmed, does not say again. A crash forgets such a plan: the client begins anew, and what was
  * stored by then is found to be an orphan. An upload that lasts, because it is renewed or gets another chunk, is logged then.
+ *
+ * A plan is dropped by the decision that writes its chunk: from then on the state alone says what became of the upload. To
+ * lose one is never wrong, so nothing waits for that record to be durable.
  */
 import type { Chunk, Upload } from '../gen/cairn/master/v1/state.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -21,10 +24,8 @@ export class UploadPlans {
     this.#byHandle.set(plan.handle, plan);
   }
 
-  /** Undefined also when its chunk is in the state by now: then the state alone says what became of the upload. */
-  find(transaction: Transaction, uploadId: string): UploadPlan | undefined {
-    const plan = this.#byUpload.get(uploadId);
-    return plan === undefined || transaction.chunk(plan.handle) !== undefined ? undefined : plan;
+  find(uploadId: string): UploadPlan | undefined {
+    return this.#byUpload.get(uploadId);
   }
 
   /** The chunk as the state has it, or as it is planned. */
@@ -32,7 +33,7 @@ export class UploadPlans {
     return transaction.chunk(handle) ?? this.#byHandle.get(handle)?.chunk;
   }
 
-  /** The plan is not needed any more: what became of it is durable. */
+  /** The last thing a decision does that writes the chunk: one that is refused leaves the plan. */
   drop(uploadId: string): void {
     const plan = this.#byUpload.get(uploadId);
     if (plan === undefined) return;

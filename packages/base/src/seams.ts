@@ -158,8 +158,16 @@ export interface StateStore {
   close(): Promise<void>;
 }
 
+export interface StateStoreOptions {
+  /**
+   * First characters of keys whose values are read one by one and may be large: the store may keep those values apart.
+   * Always the same ones for a directory.
+   */
+  readonly bulkyPrefixes?: readonly string[];
+}
+
 /** Opens the store in a directory of its own, creating it when it does not exist. */
-export type OpenStateStore = (directory: string) => Promise<StateStore>;
+export type OpenStateStore = (directory: string, options?: StateStoreOptions) => Promise<StateStore>;
 
 /** One record a call: what happened, and the values that matter as fields. */
 export interface Log {

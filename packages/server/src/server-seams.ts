@@ -1,7 +1,7 @@
 import type { Log, Seams } from '@cairnfs/base';
 import { RuntimeClock, RuntimeDisk, RuntimeMachine, RuntimeNetwork, RuntimeRandom } from '@cairnfs/runtime';
-import { openLmdbStateStore } from './lmdb-state-store.ts';
 import { createLog, type LogOptions } from './log.ts';
+import { openLmdbStateStore } from './state-store/lmdb-state-store.ts';
 
 /** By which a supervisor can tell a fatal error from a wrong command line (1). */
 export const FATAL_EXIT_CODE = 70; // EX_SOFTWARE of sysexits(3)

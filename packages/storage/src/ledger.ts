@@ -46,7 +46,7 @@ export async function openLedger(
   await disk.makeDirectory(`${directory}/journal`);
   await disk.makeDirectory(`${directory}/state`);
   await disk.syncDirectory(directory);
-  const store = await seams.openStateStore(`${directory}/state`);
+  const store = await seams.openStateStore(`${directory}/state`, { bulkyPrefixes: options.bulkyPrefixes ?? [] });
   try {
     const applied = readApplied(store, directory);
     const files = new SegmentFiles({ seams, directory: `${directory}/journal`, segmentBytes: sizing.segmentBytes });

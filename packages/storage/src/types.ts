@@ -43,6 +43,8 @@ export interface LedgerOptions {
   beforeFold?: (through: Sequence) => Promise<void>;
   /** Called for each record replayed at open, after `apply`: to rebuild what lives only in memory. */
   onReplay?: (record: Uint8Array, sequence: Sequence, data?: Uint8Array) => void;
+  /** Keys whose values are bulky (`StateStoreOptions`). */
+  bulkyPrefixes?: readonly string[];
   /** The directory belongs to this purpose and format, for example 'master' 1: refused when it says otherwise. */
   format: { name: string; version: number };
 }

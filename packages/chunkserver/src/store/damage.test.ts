@@ -104,7 +104,7 @@ test('index: an old format is refused, naming both', async () => {
     await file.sync();
     await file.close();
   });
-  await rejects(disk.crash('lose'), /FORMAT says .*chunkserver 1.*this server expects .*chunkserver 2/);
+  await rejects(disk.crash('lose'), /FORMAT says .*chunkserver 1.*this server expects .*chunkserver 3/);
 });
 
 test('index: a staged mutation with a flipped bit goes with its replica', async () => {

@@ -9,13 +9,14 @@ import { type JournalSizing, type Ledger, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
 import { transitions } from './apply.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
+import { BULKY_PREFIXES } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
 import { ReadHistory } from './read-history.ts';
 
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
 
-const FORMAT = { name: 'chunkserver', version: 2 } as const;
+const FORMAT = { name: 'chunkserver', version: 3 } as const;
 const FAN_OUT = 256;
 const UUID_LENGTH = 36;
 /** Of the digit that says how a UUID was made (RFC 9562 §4.2). */
@@ -80,7 +81,11 @@ export class DiskStore {
         damaged: (handle, error) => store?.foundDamaged(handle, error),
         appending: () => store?.appending,
       });
-      const ledger = await openLedger(seams, { directory, apply, format: FORMAT }, journal);
+      const ledger = await openLedger(
+        seams,
+        { directory, apply, format: FORMAT, bulkyPrefixes: BULKY_PREFIXES },
+        journal,
+      );
       store = new DiskStore(seams, { directory, ledger, identity, lock });
       store.space = space;
       return store;

@@ -99,6 +99,9 @@ export function decodeChecksums(key: Key, sealed: Uint8Array, what: string): num
 /** The bytes of a quarantined replica that was in the index. */
 export const quarantineDataKey = (atMs: number, handle: string): Key => `r${u64ToKey(atMs)}${uuidToKey(handle)}`;
 
+/** Of `dataKey` and `quarantineDataKey`: values up to 64 KiB, read one by one. */
+export const BULKY_PREFIXES = ['d', 'r'] as const;
+
 export const handleOfKey = (key: Key): string => keyToUuid(key, 1);
 export const atOfQuarantineKey = (key: Key): number => keyToU64(key, 1);
 export const handleOfQuarantineKey = (key: Key): string => keyToUuid(key, 9);

@@ -1,5 +1,5 @@
 /**
- * The state store over LMDB, a copy-on-write B+ tree in a memory-mapped file.
+ * The state store over LMDB, a copy-on-write B+ tree in a memory-mapped file, with bulky values in a file beside it.
  *
  * Durability: a batch is one transaction of the binding's writer thread. LMDB commits it by fdatasync of the pages, then
  * writing the root through a descriptor opened with O_DSYNC; the promise resolves after both. So what was written is on
@@ -8,6 +8,7 @@
  */
 import { mkdir, statfs } from 'node:fs/promises';
 import {
+  afterPrefix,
   assert,
   bytesToKey,
   DiskError,
@@ -17,14 +18,22 @@ import {
   STATE_KEY_BYTES_MAX,
   type StateChange,
   type StateStore,
+  type StateStoreOptions,
+  u32ToKey,
 } from '@cairnfs/base';
 import { open, type RootDatabase } from 'lmdb';
+import { type BulkyChanges, BulkyValues } from './bulky-values.ts';
 import { checkLmdbFile } from './lmdb-meta.ts';
 
 /** Less free space than one batch may need. */
 const FULL_BYTES = 4 * MiB;
 
-export async function openLmdbStateStore(directory: string): Promise<StateStore> {
+/** Keys from here on are the store's own: blocks of the space map of bulky values, by number. */
+const OWN_KEYS: Key = '\xff\xff\xff';
+const SPACE_KEYS: Key = `${OWN_KEYS}space`;
+const spaceKey = (block: number): Key => `${SPACE_KEYS}${u32ToKey(block)}`;
+
+export async function openLmdbStateStore(directory: string, options: StateStoreOptions = {}): Promise<StateStore> {
   try {
     await mkdir(directory, { recursive: true });
     await checkLmdbFile(directory);
@@ -40,20 +49,57 @@ export async function openLmdbStateStore(directory: string): Promise<StateStore>
       // Batches are made explicitly; the implicit ones fail with a rejection that nobody can handle.
       eventTurnBatching: false,
     });
-    return new LmdbStateStore(directory, database);
+    try {
+      return new LmdbStateStore(directory, database, await openBulky(directory, database, options));
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
   } catch (error) {
     throw storeError(directory, 'open', error);
   }
 }
 
+interface Bulky {
+  /** For each prefix a key above which there is none: what is made last is put at the end, and need not be looked for. */
+  readonly highest: Map<string, Key>;
+  readonly values: BulkyValues;
+}
+
+/** Undefined when no key of the store holds bulky values. */
+async function openBulky(
+  directory: string,
+  database: RootDatabase<Uint8Array, Buffer>,
+  { bulkyPrefixes = [] }: StateStoreOptions,
+): Promise<Bulky | undefined> {
+  if (bulkyPrefixes.length === 0) return undefined;
+  assert(
+    bulkyPrefixes.every(({ length }) => length === 1),
+    () => `prefixes of bulky values: ${bulkyPrefixes.join(' ')}`,
+  );
+  const range = {
+    start: Buffer.from(SPACE_KEYS, 'latin1'),
+    end: Buffer.from(`${SPACE_KEYS}\xff\xff\xff\xff\xff`, 'latin1'),
+  };
+  const blocks = [...database.getRange(range)].map(({ value }) => value);
+  const highest = bulkyPrefixes.map((prefix): [string, Key] => {
+    const start = Buffer.from(afterPrefix(prefix) ?? OWN_KEYS, 'latin1');
+    const [last] = database.getKeys({ start, end: Buffer.from(prefix, 'latin1'), reverse: true, limit: 1 });
+    return [prefix, last === undefined ? prefix : bytesToKey(last)];
+  });
+  return { highest: new Map(highest), values: await BulkyValues.open(directory, blocks) };
+}
+
 class LmdbStateStore implements StateStore {
   readonly #directory: string;
   readonly #database: RootDatabase<Uint8Array, Buffer>;
+  readonly #bulky: Bulky | undefined;
   #isOpen = true;
 
-  constructor(directory: string, database: RootDatabase<Uint8Array, Buffer>) {
+  constructor(directory: string, database: RootDatabase<Uint8Array, Buffer>, bulky: Bulky | undefined) {
     this.#directory = directory;
     this.#database = database;
+    this.#bulky = bulky;
   }
 
   /**
@@ -63,7 +109,8 @@ class LmdbStateStore implements StateStore {
   get(key: Key): Uint8Array | undefined {
     this.#checkOpen();
     try {
-      return this.#database.get(keyBuffer(key));
+      const value = this.#database.get(keyBuffer(key));
+      return value === undefined || !this.#isBulky(key) ? value : this.#bulky!.values.read(value);
     } catch (error) {
       throw storeError(this.#directory, 'read', error);
     }
@@ -76,7 +123,10 @@ class LmdbStateStore implements StateStore {
     const entries: { key: Key; value: Uint8Array }[] = [];
     const options = { start: Buffer.from(start, 'latin1'), end: Buffer.from(end, 'latin1'), limit };
     try {
-      for (const { key, value } of this.#database.getRange(options)) entries.push({ key: bytesToKey(key), value });
+      for (const { key: bytes, value } of this.#database.getRange(options)) {
+        const key = bytesToKey(bytes);
+        entries.push({ key, value: this.#isBulky(key) ? this.#bulky!.values.read(value) : value });
+      }
     } catch (error) {
       throw storeError(this.#directory, 'read', error);
     }
@@ -85,19 +135,52 @@ class LmdbStateStore implements StateStore {
 
   async write(changes: Iterable<StateChange>): Promise<void> {
     this.#checkOpen();
-    const outcomes = new Set<Promise<boolean>>(); // the binding shares one promise among many changes
+    const bulky = this.#bulky?.values.begin();
     try {
-      const all = this.#database.batch(() => {
-        for (const { key, value } of changes) {
-          const isRemoval = value === undefined;
-          outcomes.add(isRemoval ? this.#database.remove(keyBuffer(key)) : this.#database.put(keyBuffer(key), value));
-        }
-      });
-      await Promise.all([all, ...outcomes]);
+      const all = bulky === undefined ? changes : this.#withEntries(changes, bulky, this.#bulky!.highest);
+      await bulky?.flush();
+      await this.#commit(all, bulky?.blocks());
+      bulky?.committed();
     } catch (error) {
+      bulky?.failed();
       const cause = await causeOf(error);
       throw storeError(this.#directory, 'write', cause, await isDiskFull(this.#directory));
     }
+  }
+
+  /** The changes with entries in the place of bulky values. */
+  #withEntries(changes: Iterable<StateChange>, bulky: BulkyChanges, highest: Map<string, Key>): StateChange[] {
+    const others: StateChange[] = [];
+    const last = new Map<Key, StateChange>();
+    for (const change of changes) {
+      if (this.#isBulky(change.key)) last.set(change.key, change);
+      else others.push(change);
+    }
+    const highestBefore = new Map(highest);
+    for (const { key, value } of last.values()) {
+      const before = key > highestBefore.get(key[0]!)! ? undefined : this.#database.get(keyBuffer(key));
+      if (before !== undefined) bulky.drop(before);
+      if (key > highest.get(key[0]!)!) highest.set(key[0]!, key);
+      if (value !== undefined) others.push({ key, value: bulky.put(value) });
+      else if (before !== undefined) others.push({ key, value });
+    }
+    return others;
+  }
+
+  async #commit(changes: Iterable<StateChange>, blocks: ReadonlyMap<number, Uint8Array> | undefined): Promise<void> {
+    const database = this.#database;
+    const outcomes = new Set<Promise<boolean>>(); // the binding shares one promise among many changes
+    const all = database.batch(() => {
+      for (const { key, value } of changes) {
+        outcomes.add(value === undefined ? database.remove(keyBuffer(key)) : database.put(keyBuffer(key), value));
+      }
+      for (const [block, bits] of blocks ?? []) outcomes.add(database.put(keyBuffer(spaceKey(block)), bits));
+    });
+    await Promise.all([all, ...outcomes]);
+  }
+
+  #isBulky(key: Key): boolean {
+    return this.#bulky?.highest.has(key[0]!) === true;
   }
 
   /** Nothing is left to flush after a commit. */
@@ -108,13 +191,14 @@ class LmdbStateStore implements StateStore {
   sizeBytes(): number {
     this.#checkOpen();
     const { pageSize, lastPageNumber } = this.#database.getStats() as { pageSize: number; lastPageNumber: number };
-    return pageSize * (lastPageNumber + 1);
+    return pageSize * (lastPageNumber + 1) + (this.#bulky?.values.sizeBytes ?? 0);
   }
 
   async close(): Promise<void> {
     this.#checkOpen();
     this.#isOpen = false;
     await this.#database.close();
+    await this.#bulky?.values.close();
   }
 
   #checkOpen(): void {

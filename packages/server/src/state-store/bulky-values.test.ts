@@ -1,0 +1,116 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { copyFile, mkdir, mkdtemp, rm, stat, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { KiB, type StateChange, type StateStore } from '@cairnfs/base';
+import { stateStoreContract } from '@cairnfs/base/contract';
+import { createServerSeams } from '../server-seams.ts';
+import { openLmdbStateStore } from './lmdb-state-store.ts';
+
+const OPTIONS = { bulkyPrefixes: ['d'] };
+
+stateStoreContract(async () => {
+  const seams = createServerSeams({ log: { level: 'silent' } });
+  const directory = await mkdtemp(join(tmpdir(), 'cairnfs-bulky-'));
+  const bulkyPrefixes = ['a', 'b', 'c', 'k', '\x00', '\x7f'];
+  return {
+    seams: { ...seams, openStateStore: (path) => openLmdbStateStore(path, { bulkyPrefixes }) },
+    directory,
+    listenAt: '127.0.0.1:0',
+    run: (work) => work(),
+    close: () => rm(directory, { recursive: true }),
+  };
+});
+
+async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'cairnfs-bulky-'));
+  try {
+    await body(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function filled(length: number, byte: number): Uint8Array {
+  return new Uint8Array(length).fill(byte);
+}
+
+function check(store: StateStore, model: ReadonlyMap<string, Uint8Array>): void {
+  for (const [key, value] of model) ok(Buffer.compare(store.get(key)!, value) === 0, `the value of ${key}`);
+  const listed = store.range('d', 'e', model.size + 1);
+  deepEqual(
+    listed.map(({ key }) => key),
+    [...model.keys()].filter((key) => key.startsWith('d')).sort(),
+  );
+  for (const { key, value } of listed)
+    ok(Buffer.compare(value, model.get(key)!) === 0, `the value of ${key} in a range`);
+}
+
+test('bulky values: of every size, written over, removed and found again after each opening', () =>
+  withDirectory(async (directory) => {
+    const model = new Map<string, Uint8Array>();
+    let number = 0;
+    for (let round = 0; round < 4; round += 1) {
+      const store = await openLmdbStateStore(directory, OPTIONS);
+      check(store, model);
+      for (let batch = 0; batch < 12; batch += 1) {
+        const changes: StateChange[] = [];
+        for (let index = 0; index < 60; index += 1) {
+          number += 1;
+          const key = `${number % 7 === 0 ? 'e' : 'd'}${(number * 37) % 200}`;
+          const isRemoval = number % 5 === 0;
+          const value = isRemoval ? undefined : filled((number * 7_919) % (66 * KiB), number % 251);
+          changes.push({ key, value });
+          if (value === undefined) model.delete(key);
+          else model.set(key, value);
+        }
+        await store.write(changes);
+        check(store, model);
+      }
+      await store.close();
+    }
+  }));
+
+test('bulky values: their place is given out again, so the file does not grow with what is written over', () =>
+  withDirectory(async (directory) => {
+    const store = await openLmdbStateStore(directory, OPTIONS);
+    const write = (byte: number) =>
+      store.write(Array.from({ length: 50 }, (_, index) => ({ key: `d${index}`, value: filled(4 * KiB, byte) })));
+    for (let byte = 0; byte < 40; byte += 1) await write(byte);
+    ok((await stat(join(directory, 'values'))).size <= 8 * 1024 * KiB);
+    for (let index = 0; index < 50; index += 1) equal(store.get(`d${index}`)![0], 39);
+    await store.close();
+  }));
+
+test('bulky values: a copy of the files taken after any transaction is a sound store', () =>
+  withDirectory(async (directory) => {
+    const path = join(directory, 'state');
+    const store = await openLmdbStateStore(path, OPTIONS);
+    for (let round = 0; round < 10; round += 1) {
+      const value = round % 3 === 2 ? undefined : filled(5 * KiB + round, round);
+      await store.write(Array.from({ length: 20 }, (_, index) => ({ key: `d${(index + round) % 25}`, value })));
+      const expected = new Map(store.range('d', 'e', 100).map(({ key, value }) => [key, value]));
+      const copied = join(directory, `copy-${round}`);
+      await mkdir(copied);
+      for (const name of ['data.mdb', 'values']) await copyFile(join(path, name), join(copied, name));
+      const again = await openLmdbStateStore(copied, OPTIONS);
+      check(again, expected);
+      // What it takes to be free is: new values harm none that are there.
+      await again.write(Array.from({ length: 60 }, (_, index) => ({ key: `dn${index}`, value: filled(3 * KiB, 7) })));
+      for (const [key, value] of expected) ok(Buffer.compare(again.get(key)!, value) === 0);
+      await again.close();
+    }
+    await store.close();
+  }));
+
+test('bulky values: a file that is shorter than the index says is refused', () =>
+  withDirectory(async (directory) => {
+    const store = await openLmdbStateStore(directory, OPTIONS);
+    await store.write([{ key: 'd', value: filled(10 * KiB, 1) }]);
+    await store.close();
+    await truncate(join(directory, 'values'), 5 * KiB);
+    await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED', message: /values.*5120 bytes.*10240/s });
+    await rm(join(directory, 'values'));
+    await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED' });
+  }));

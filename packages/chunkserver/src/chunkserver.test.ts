@@ -98,7 +98,7 @@ test('§5.2: a chunkserver never returns corrupt data, and reports it to the mas
   const servers = await TestServers.start(6, ['one']);
   const bytes = servers.simulation.random.bytes(300 * KiB);
   await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
-  servers.simulation.host('one').disk.flipBit(`disk/chunks/0a/${HANDLE}`, 130 * KiB * 8);
+  servers.simulation.host('one').disk.flipBit(`disk/chunks/${HANDLE.slice(-2)}/${HANDLE}`, 130 * KiB * 8);
   const range = { handle: HANDLE, offset: 0, length: 300 * KiB, knownLength: bytes.length };
   await rejects(servers.read('one', range), kind('CHECKSUM_MISMATCH'));
   await servers.sleep(2_000);
@@ -168,7 +168,7 @@ test('clone: a damaged source is found, and nothing of it is kept', async () => 
   const servers = await TestServers.start(11, ['one', 'two']);
   const bytes = servers.simulation.random.bytes(300 * KiB);
   await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
-  servers.simulation.host('one').disk.flipBit(`disk/chunks/0a/${HANDLE}`, 130 * KiB * 8);
+  servers.simulation.host('one').disk.flipBit(`disk/chunks/${HANDLE.slice(-2)}/${HANDLE}`, 130 * KiB * 8);
   const order = { handle: HANDLE, version: 1, length: bytes.length, from: 'one' };
   await rejects(servers.clone('two', order), kind('CHECKSUM_MISMATCH'));
   const range = { handle: HANDLE, offset: 0, length: 10, knownLength: bytes.length };
@@ -185,8 +185,8 @@ test('disk: one that fails is taken out alone, and the master hears what is left
     await servers.sleep(1_100); // the next heartbeat looks at the room that is left
   }
   const { disk } = servers.simulation.host('one');
-  const onA = handles.filter((handle) => disk.files.has(`a/chunks/00/${handle}`));
-  const onB = handles.filter((handle) => disk.files.has(`b/chunks/00/${handle}`));
+  const onA = handles.filter((handle) => disk.files.has(`a/chunks/${handle.slice(-2)}/${handle}`));
+  const onB = handles.filter((handle) => disk.files.has(`b/chunks/${handle.slice(-2)}/${handle}`));
   equal(onA.length + onB.length, 4);
   disk.break({ prefix: 'a/', code: 'EIO' });
   for (const handle of onA) {
@@ -208,7 +208,7 @@ test('disk: one that is dead at the start is left out alone, and the master hear
   const bytes = new Uint8Array(128 * KiB).fill(5);
   await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
   const { disk } = servers.simulation.host('one');
-  const [dead, other] = disk.files.has(`a/chunks/0a/${HANDLE}`) ? ['b', 'a'] : ['a', 'b'];
+  const [dead, other] = disk.files.has(`a/chunks/${HANDLE.slice(-2)}/${HANDLE}`) ? ['b', 'a'] : ['a', 'b'];
   const idBefore = servers.disks.get(1)?.find(({ path }) => path === dead)?.diskId;
   servers.simulation.host('one').crash({ unsynced: 'lose' });
   disk.break({ prefix: `${dead}/`, code: 'EIO' });

@@ -146,7 +146,7 @@ test('index: a flipped bit is not summed again when an upload is cut', async () 
 test('chunk file: one that is missing costs its replica, not the disk', async () => {
   const disk = await twoChunks(6, 200 * KiB);
   for (const store of disk.replicas.stores) await disk.run(() => store.files.closeAll());
-  disk.host.disk.remove(`disk/chunks/0a/${HANDLE}`);
+  disk.host.disk.remove(`disk/chunks/${HANDLE.slice(-2)}/${HANDLE}`);
   await rejects(disk.content(disk.replicas.find(HANDLE)!), isCorrupt);
   ok(healthy(disk));
   equal((await disk.content(disk.replicas.find(OTHER)!)).length, 200 * KiB);
@@ -156,7 +156,7 @@ test('chunk file: one that is missing when a mutation is put in place costs its 
   const disk = await twoChunks(7, 128 * KiB);
   const replica = disk.replicas.find(HANDLE)!;
   for (const store of disk.replicas.stores) await disk.run(() => store.files.closeAll());
-  disk.host.disk.remove(`disk/chunks/0a/${HANDLE}`);
+  disk.host.disk.remove(`disk/chunks/${HANDLE.slice(-2)}/${HANDLE}`);
   stage(replica, 128 * KiB, new Uint8Array(64 * KiB));
   await disk.run(() => disk.simulation.clock.sleep(100));
   commitDurable(replica);

@@ -19,8 +19,6 @@ export type RecordKind = NonNullable<Record['kind']>;
 const FORMAT = { name: 'chunkserver', version: 3 } as const;
 const FAN_OUT = 256;
 const UUID_LENGTH = 36;
-/** Of the digit that says how a UUID was made (RFC 9562 §4.2). */
-const UUID_VERSION_AT = 14;
 
 export class DiskStore {
   readonly directory: string;
@@ -240,13 +238,9 @@ export class DiskStore {
   }
 }
 
-/**
- * Two hex digits that are random, so that no folder grows long: of a time-ordered handle the last ones, because the first
- * stay the same for years; of others the first.
- */
+/** The folder of a chunk file: by the end of its handle, which is random, for the beginning tells the time. */
 function folderOf(name: string): string {
-  const handle = name.slice(0, UUID_LENGTH); // `.copy` may follow
-  return handle[UUID_VERSION_AT] === '7' ? handle.slice(-2) : handle.slice(0, 2);
+  return name.slice(0, UUID_LENGTH).slice(-2); // `.copy` may follow
 }
 
 function hex(value: number): string {

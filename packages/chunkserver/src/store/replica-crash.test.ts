@@ -97,7 +97,7 @@ test('replica: a flipped bit in the chunk file is found by the next read', async
   await disk.run(() => disk.simulation.clock.sleep(100));
   commitDurable(replica);
   await disk.run(() => disk.simulation.clock.sleep(3_000));
-  disk.host.disk.flipBit(`disk/chunks/0a/${HANDLE}`, 70 * KiB * 8);
+  disk.host.disk.flipBit(`disk/chunks/${HANDLE.slice(-2)}/${HANDLE}`, 70 * KiB * 8);
   await disk.content(replica).then(
     () => ok(false, 'the damaged block was served'),
     (error) => equal(error.block, 1),

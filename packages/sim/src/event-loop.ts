@@ -2,7 +2,7 @@
  * Virtual time, and the driver that makes it pass: take the earliest event, run it, let every promise that it settled
  * run its course, repeat. Nothing here looks at real time, so a run depends on its seed alone.
  */
-import { EventQueue, type SimEvent } from './event-queue.ts';
+import { type EventOwner, EventQueue, type SimEvent } from './event-queue.ts';
 
 /**
  * Turns of the real event loop asked for at once. Between two of them all promise callbacks run, however deep the chain,
@@ -40,8 +40,8 @@ export class EventLoop {
     return this.#eventCount;
   }
 
-  /** Runs `callback` `delayMs` of virtual time from now, after all that is already due then. */
-  schedule(delayMs: number, callback: () => void, owner?: string): SimEvent {
+  /** Runs `callback` `delayMs` of virtual time from now, after all that is already due then, if its owner admits it. */
+  schedule(delayMs: number, callback: () => void, owner?: EventOwner): SimEvent {
     return this.#queue.push(this.#nowMs + Math.max(0, delayMs), callback, owner);
   }
 
@@ -125,7 +125,8 @@ export class EventLoop {
     if (event.atMs > endMs) throw new Error(`the work did not settle within ${limitMs} ms of virtual time`);
     this.#nowMs = event.atMs;
     this.#eventCount += 1;
-    this.observer?.began(event.owner);
-    event.run();
+    const { owner } = event;
+    this.observer?.began(owner?.hostName);
+    if (owner === undefined || owner.admits(event)) event.run();
   }
 }

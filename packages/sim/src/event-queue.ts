@@ -1,16 +1,23 @@
 /** Events by virtual time; those of one time run in the order in which they were added. A binary heap. */
 import type { Timer } from '@cairnfs/base';
 
+/** Whose event it is: asked when it is due. */
+export interface EventOwner {
+  readonly hostName: string;
+  /** False: the event does not run now. An owner that wants it later puts it in again. */
+  admits(event: SimEvent): boolean;
+}
+
 export class SimEvent implements Timer {
   atMs: number;
   /** Consecutive over the whole run: the tie-break. */
   order: number;
   /** Undefined once cancelled. */
   run: (() => void) | undefined;
-  /** The host on which it runs; undefined for what lies between hosts. */
-  readonly owner: string | undefined;
+  /** The process that runs it; undefined for what lies between hosts. */
+  readonly owner: EventOwner | undefined;
 
-  constructor(atMs: number, order: number, run: () => void, owner: string | undefined) {
+  constructor(atMs: number, order: number, run: () => void, owner: EventOwner | undefined) {
     this.atMs = atMs;
     this.order = order;
     this.run = run;
@@ -30,7 +37,7 @@ export class EventQueue {
     return this.#heap.length;
   }
 
-  push(atMs: number, run: () => void, owner?: string): SimEvent {
+  push(atMs: number, run: () => void, owner?: EventOwner): SimEvent {
     const event = new SimEvent(atMs, this.#nextOrder++, run, owner);
     this.#insert(event);
     return event;

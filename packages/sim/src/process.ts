@@ -4,6 +4,7 @@
  */
 import type { Timer } from '@cairnfs/base';
 import type { EventLoop } from './event-loop.ts';
+import type { EventOwner, SimEvent } from './event-queue.ts';
 
 /**
  * Points in the code at which a fault strikes that a moment drawn at random would hardly ever hit. `send`: bytes were
@@ -12,7 +13,7 @@ import type { EventLoop } from './event-loop.ts';
  */
 export type FaultPoint = 'send' | 'write' | 'sync' | 'synced';
 
-export class SimProcess {
+export class SimProcess implements EventOwner {
   readonly hostName: string;
   readonly #loop: EventLoop;
   #alive = true;
@@ -61,18 +62,15 @@ export class SimProcess {
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
-    const event = this.#loop.schedule(
-      delayMs,
-      () => {
-        if (!this.#alive) return;
-        // All that falls due during a stall runs at its end, in the order in which it fell due.
-        const leftMs = this.#stalledUntilMs - this.#loop.nowMs;
-        if (leftMs > 0) this.#loop.postpone(event, leftMs);
-        else callback();
-      },
-      this.hostName,
-    );
-    return event;
+    return this.#loop.schedule(delayMs, callback, this);
+  }
+
+  admits(event: SimEvent): boolean {
+    if (!this.#alive) return false;
+    // All that falls due during a stall runs at its end, in the order in which it fell due.
+    const leftMs = this.#stalledUntilMs - this.#loop.nowMs;
+    if (leftMs > 0) this.#loop.postpone(event, leftMs);
+    return leftMs <= 0;
   }
 
   /** Runs `callback` at once, or when the stall is over. */

@@ -6,6 +6,8 @@ const ZEROS = new Uint8Array(PAGE_BYTES);
 export class SparseBytes {
   /** By their number; absent ones are zeros. */
   readonly #pages: (Uint8Array | undefined)[] = [];
+  /** From here on there are zeros: behind the furthest byte that was ever another. */
+  #end = 0;
 
   read(position: number, target: Uint8Array): void {
     for (let at = 0; at < target.length; ) {
@@ -32,6 +34,7 @@ export class SparseBytes {
           this.#pages[page] = bytes;
         }
         bytes.set(piece, offset);
+        this.#end = Math.max(this.#end, position + at + length);
       }
       at += length;
     }
@@ -51,9 +54,10 @@ export class SparseBytes {
     }
   }
 
-  /** False only when there are zeros from `start` to `end`. */
+  /** False only when there are zeros from `start` to `end`: a journal is written into those that lie ahead. */
   hasContent(start: number, end: number): boolean {
-    const pages = Math.min(this.#pages.length, Math.ceil(end / PAGE_BYTES));
+    const pages = Math.min(this.#pages.length, Math.ceil(Math.min(end, this.#end) / PAGE_BYTES));
+    if (start >= this.#end) return false;
     for (let page = Math.floor(start / PAGE_BYTES); page < pages; page++) {
       if (this.#pages[page] !== undefined) return true;
     }

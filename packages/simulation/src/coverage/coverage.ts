@@ -4,7 +4,7 @@
  */
 import { ChunkserverDataMethods, ChunkserverPeerMethods, type ErrorDetail } from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
-import { requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
+import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
 
 type Fields = TraceEntry['fields'];
 
@@ -76,7 +76,7 @@ export class Coverage implements WireListener {
       this.#viewSent(frame);
       return;
     }
-    if (responseOf(frame, ChunkserverPeerMethods.getCommitPoint) !== undefined) this.#count(WIRE_STATES.dirtyRead);
+    if (answers(frame, ChunkserverPeerMethods.getCommitPoint)) this.#count(WIRE_STATES.dirtyRead);
     if (responseOf(frame, ChunkserverDataMethods.mutateChunk)?.repeatedOperation !== true) return;
     const isAppend = requestOf(frame, ChunkserverDataMethods.mutateChunk)?.kind?.$case === 'append';
     this.#count(isAppend ? WIRE_STATES.retriedAppend : WIRE_STATES.retriedWrite);

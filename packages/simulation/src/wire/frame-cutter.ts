@@ -13,51 +13,87 @@ export interface CutFrame {
   readonly end: number;
 }
 
+const NO_BYTES = new Uint8Array(0);
+const NO_FRAMES: readonly CutFrame[] = [];
+const COPIES_BYTES = 64 * 1024;
+
+/** Copies side by side in memory that is used once: for small ones an allocation each costs more than the bytes. */
+export class Copies {
+  #memory = NO_BYTES;
+  #end = 0;
+
+  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    const length = end - start;
+    if (length === 0) return NO_BYTES;
+    if (this.#end + length > this.#memory.length) {
+      this.#memory = new Uint8Array(Math.max(COPIES_BYTES, length));
+      this.#end = 0;
+    }
+    const copy = this.#memory.subarray(this.#end, this.#end + length);
+    copy.set(bytes.subarray(start, end));
+    this.#end += length;
+    return copy;
+  }
+}
+
 export class FrameCutter {
+  readonly #copies: Copies;
   readonly #header = emptyFrameHeader();
   /** Of a head that has not come whole. */
-  #head = new Uint8Array(0);
-  /** Raw data still to come. */
+  #head = NO_BYTES;
+  /** Raw data still to come; none while there is a head. */
   #skip = 0;
   /** Bytes of the stream before those in `#head`. */
   #position = 0;
 
+  /** @param copies where messages are kept; those of many connections may share it. */
+  constructor(copies = new Copies()) {
+    this.#copies = copies;
+  }
+
   /** Takes the next bytes of the stream. @returns the frames whose heads are whole now. */
-  push(bytes: Uint8Array): CutFrame[] {
+  push(bytes: Uint8Array): readonly CutFrame[] {
+    const unread = this.#position === 0 && this.#head.length === 0 ? this.#withoutPreface(bytes) : bytes;
+    const skipped = Math.min(this.#skip, unread.length);
+    this.#skip -= skipped;
+    this.#position += skipped;
+    if (skipped === unread.length) return NO_FRAMES;
+    if (this.#head.length === 0) return this.#cutAll(unread, skipped);
+    const joined = Buffer.concat([this.#head, unread]); // a head has no data before it that is to be skipped
+    this.#head = NO_BYTES;
+    return this.#cutAll(joined, 0);
+  }
+
+  /** Frames from `start` on; keeps what begins another one. */
+  #cutAll(bytes: Uint8Array, start: number): CutFrame[] {
     const frames: CutFrame[] = [];
-    let rest = this.#position === 0 && this.#head.length === 0 ? this.#withoutPreface(bytes) : bytes;
-    for (;;) {
-      const skipped = Math.min(this.#skip, rest.length);
-      this.#skip -= skipped;
-      this.#position += skipped;
-      rest = rest.subarray(skipped);
-      if (rest.length === 0) return frames;
-      if (this.#head.length > 0) {
-        rest = Buffer.concat([this.#head, rest]);
-        this.#head = new Uint8Array(0);
-      }
-      const frame = this.#cut(rest);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = start;
+    while (at < bytes.length) {
+      const frame = this.#cut(bytes, view, at);
       if (frame === undefined) {
-        this.#head = new Uint8Array(rest); // a copy: `slice` of a Buffer is not
+        this.#head = new Uint8Array(bytes.subarray(at)); // a copy: `slice` of a Buffer is not
         return frames;
       }
       frames.push(frame);
       const headBytes = FRAME_HEADER_BYTES + frame.message.length;
-      this.#position += headBytes;
-      this.#skip = frame.dataBytes;
-      rest = rest.subarray(headBytes);
+      const skipped = Math.min(frame.dataBytes, bytes.length - at - headBytes);
+      this.#skip = frame.dataBytes - skipped;
+      this.#position += headBytes + skipped;
+      at += headBytes + skipped;
     }
+    return frames;
   }
 
-  #cut(bytes: Uint8Array): CutFrame | undefined {
-    if (bytes.length < FRAME_HEADER_BYTES) return undefined;
+  #cut(bytes: Uint8Array, view: DataView, at: number): CutFrame | undefined {
+    if (bytes.length - at < FRAME_HEADER_BYTES) return undefined;
     const header = this.#header;
-    const fault = parseFrameHeader(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, header);
+    const fault = parseFrameHeader(view, at, header);
     assert(fault === undefined, () => `a process of the simulation sent a bad frame: ${fault}`);
     const { kind, requestId, method, messageBytes, dataBytes } = header;
     const headBytes = FRAME_HEADER_BYTES + messageBytes;
-    if (bytes.length < headBytes) return undefined;
-    const message = new Uint8Array(bytes.subarray(FRAME_HEADER_BYTES, headBytes));
+    if (bytes.length - at < headBytes) return undefined;
+    const message = this.#copies.copy(bytes, at + FRAME_HEADER_BYTES, at + headBytes);
     return { kind, requestId, method, message, dataBytes, end: this.#position + headBytes + dataBytes };
   }
 

@@ -14,7 +14,7 @@ import {
   type Method,
 } from '@cairnfs/protocol';
 import type { NetworkTap, TappedEnd } from '@cairnfs/sim';
-import { type CutFrame, FrameCutter } from './frame-cutter.ts';
+import { Copies, type CutFrame, FrameCutter } from './frame-cutter.ts';
 
 export type FrameRole = 'request' | 'response' | 'item' | 'end' | 'error' | 'cancel';
 
@@ -63,10 +63,14 @@ const ROLES: ReadonlyMap<number, FrameRole> = new Map([
 
 /** What one end of a connection has written. */
 class Outgoing {
-  readonly cutter = new FrameCutter();
+  readonly cutter: FrameCutter;
   /** Sent, and not yet arrived as a whole. */
   readonly underWay: { frame: WireFrame; end: number }[] = [];
   takenBytes = 0;
+
+  constructor(copies: Copies) {
+    this.cutter = new FrameCutter(copies);
+  }
 }
 
 interface Link {
@@ -81,6 +85,7 @@ export class WireTap implements NetworkTap {
   readonly #listeners: readonly WireListener[];
   readonly #links = new Map<number, Link>();
   readonly #followsArrivals: boolean;
+  readonly #copies = new Copies();
   #callCount = 0;
 
   constructor(nowMs: () => number, listeners: readonly WireListener[]) {
@@ -91,7 +96,7 @@ export class WireTap implements NetworkTap {
 
   wrote({ number, hostName, peerHostName }: TappedEnd, buffers: readonly Uint8Array[]): void {
     const link = this.#link(number);
-    const outgoing = outgoingOf(link, hostName);
+    const outgoing = this.#outgoing(link, hostName);
     for (const bytes of buffers) {
       for (const cut of outgoing.cutter.push(bytes)) {
         const frame = this.#frame(link, cut, { from: hostName, to: peerHostName });
@@ -104,7 +109,7 @@ export class WireTap implements NetworkTap {
 
   took({ number, peerHostName }: TappedEnd, bytes: number): void {
     if (!this.#followsArrivals) return;
-    const outgoing = outgoingOf(this.#link(number), peerHostName);
+    const outgoing = this.#outgoing(this.#link(number), peerHostName);
     outgoing.takenBytes += bytes;
     while (outgoing.underWay.length > 0 && outgoing.underWay[0]!.end <= outgoing.takenBytes) {
       const { frame } = outgoing.underWay.shift()!;
@@ -119,6 +124,15 @@ export class WireTap implements NetworkTap {
       this.#links.set(number, link);
     }
     return link;
+  }
+
+  #outgoing(link: Link, host: string): Outgoing {
+    let outgoing = link.outgoing.get(host);
+    if (outgoing === undefined) {
+      outgoing = new Outgoing(this.#copies);
+      link.outgoing.set(host, outgoing);
+    }
+    return outgoing;
   }
 
   /** Undefined for frames that are not part of a call. */
@@ -212,21 +226,17 @@ class Frame implements WireFrame {
   }
 }
 
-function outgoingOf(link: Link, host: string): Outgoing {
-  let outgoing = link.outgoing.get(host);
-  if (outgoing === undefined) {
-    outgoing = new Outgoing();
-    link.outgoing.set(host, outgoing);
-  }
-  return outgoing;
-}
-
 /** The request of the call that the frame belongs to, if it is a call of that method. */
 export function requestOf<Q, S>({ call }: WireFrame, method: Method<Q, S>): Q | undefined {
   return call.method.id === method.id ? (call.request.message as Q) : undefined;
 }
 
+/** Whether the frame is the answer to a call of that method; costs no decoding. */
+export function answers<Q, S>({ role, call }: WireFrame, method: Method<Q, S>): boolean {
+  return role === 'response' && call.method.id === method.id;
+}
+
 /** The answer, if the frame is one to a call of that method. */
 export function responseOf<Q, S>(frame: WireFrame, method: Method<Q, S>): S | undefined {
-  return frame.role === 'response' && frame.call.method.id === method.id ? (frame.message as S) : undefined;
+  return answers(frame, method) ? (frame.message as S) : undefined;
 }

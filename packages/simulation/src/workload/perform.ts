@@ -4,8 +4,11 @@ import { contentOf } from '../history/content.ts';
 import type { FileCall, FileResult } from '../history/file-calls.ts';
 import type { NamespaceCall, NamespaceResult } from '../history/namespace-calls.ts';
 import type { PlannedFileCall, PlannedNameCall } from '../schedule/schedule.ts';
+import { ReadBuffers } from './read-buffers.ts';
 
 type Patience = { readonly timeoutMs: number };
+
+const buffers = new ReadBuffers();
 
 /** As histories have it: what is written is told by a number, which is that of the operation. */
 export function fileCallOf(call: PlannedFileCall, writeId: number): FileCall {
@@ -43,9 +46,12 @@ export async function performFileCall(
       return {};
     case 'read': {
       const handle = await client.open(path, 'r', undefined, patience);
-      const buffer = new Uint8Array(call.length);
+      // After an error it is not given back: whatever still comes must not land in another read.
+      const buffer = buffers.take(call.length);
       const { bytesRead } = await handle.read(buffer, 0, call.length, call.offset, patience);
-      return { bytes: buffer.subarray(0, bytesRead) };
+      const bytes = buffer.slice(0, bytesRead);
+      buffers.giveBack(buffer);
+      return { bytes };
     }
     case 'size':
       return { size: (await client.stat(path, patience)).size };

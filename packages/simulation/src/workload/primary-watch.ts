@@ -7,7 +7,7 @@ import {
 } from '@cairnfs/protocol';
 import type { Observed } from '../checks/monotonic.ts';
 import type { Served } from '../checks/primaries.ts';
-import { requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
+import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
 
 export class PrimaryWatch implements WireListener {
   readonly observed: Observed[] = [];
@@ -75,10 +75,10 @@ function chunkServed(frame: WireFrame): string | undefined {
   if (mutated !== undefined && !mutated.repeatedOperation) {
     return requestOf(frame, ChunkserverDataMethods.mutateChunk)!.handle;
   }
-  if (responseOf(frame, ChunkserverPeerMethods.getCommitPoint) !== undefined) {
+  if (answers(frame, ChunkserverPeerMethods.getCommitPoint)) {
     return requestOf(frame, ChunkserverPeerMethods.getCommitPoint)!.handle;
   }
-  if (responseOf(frame, ChunkserverDataMethods.getChunkLength) !== undefined) {
+  if (answers(frame, ChunkserverDataMethods.getChunkLength)) {
     return requestOf(frame, ChunkserverDataMethods.getChunkLength)!.handle;
   }
   return undefined;

@@ -192,3 +192,23 @@ test('upload: one that was given up stays so, also when its chunk is forgotten b
   await rejects(confirmed, kind('UPLOAD_NOT_FOUND'));
   await master.simulation.run(aborted);
 });
+
+test('upload: what comes between a confirmation and its record being durable finds the upload confirmed', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId, chunks } = await master.beginUpload('/file', 1);
+  const [{ handle }] = chunks as [(typeof chunks)[0]];
+  const renewal = { uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [], operation: undefined };
+  const [confirmed, aborted, renewed] = await Promise.allSettled([
+    master.confirmUpload(uploadId, [{ handle, offset: 0, length: 10 }]),
+    master.call(MasterMethods.abortUpload, { uploadId }),
+    master.call(MasterMethods.extendUpload, renewal),
+  ]);
+  deepEqual([confirmed.status, aborted.status, renewed.status], ['fulfilled', 'fulfilled', 'rejected']);
+  equal(await garbageCount(master), 0);
+  await master.simulation.runFor(70_000);
+  const { extents } = await master.locate((await stat(master, '/file')).inode);
+  deepEqual(
+    extents.map(({ length, chunk }) => [length, chunk!.handle, chunk!.open]),
+    [[10, handle, false]],
+  );
+});

@@ -280,6 +280,18 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'confirm-applied-twice',
+    defect: 'the master does not know a retried confirmation of an upload',
+    profile: 'uploads',
+    edits: [
+      {
+        file: `${MASTER}/upload/upload-calls.ts`,
+        from: "import { once } from '../namespace/operations.ts';",
+        to: 'const once = <T>(_to: unknown, _of: unknown, apply: () => T): T => apply();',
+      },
+    ],
+  },
 
   // ---- The master ----
   {
@@ -301,28 +313,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${MASTER}/cluster/replica-reports.ts`,
         from: "return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
         to: "return isCurrent || !isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
-      },
-    ],
-  },
-  {
-    name: 'planned-chunk-an-orphan',
-    defect: 'what is stored of a plan kept in memory is reported and counts as needed by nobody',
-    edits: [
-      {
-        file: `${MASTER}/cluster/replica-reports.ts`,
-        from: 'const chunk = this.#context.plans.chunk(transaction, report.handle);',
-        to: 'const chunk = transaction.chunk(report.handle);',
-      },
-    ],
-  },
-  {
-    name: 'plan-found-though-confirmed',
-    defect: 'a plan kept in memory counts although its upload is confirmed by now',
-    edits: [
-      {
-        file: `${MASTER}/upload/upload-plans.ts`,
-        from: 'return plan === undefined || transaction.chunk(plan.handle) !== undefined ? undefined : plan;',
-        to: 'return plan;',
       },
     ],
   },

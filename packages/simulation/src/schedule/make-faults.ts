@@ -22,6 +22,14 @@ interface Hosts {
   readonly victim: HostName;
 }
 
+interface FaultToMake {
+  readonly kind: FaultKind;
+  readonly hosts: Hosts;
+  readonly shape: ClusterShape;
+  readonly profile: Profile;
+  readonly leftMs: number;
+}
+
 export function makeFaults(
   random: SimRandom,
   shape: ClusterShape,
@@ -37,18 +45,19 @@ export function makeFaults(
   times.sort((a, b) => a - b);
   return times.map((atMs, index) => {
     const kind = weighted(random, profile.weights as Record<FaultKind, number>);
-    return { id: index + 1, atMs, fault: makeFault(random, { kind, hosts, shape, leftMs: durationMs - atMs }) };
+    return {
+      id: index + 1,
+      atMs,
+      fault: makeFault(random, { kind, hosts, shape, profile, leftMs: durationMs - atMs }),
+    };
   });
 }
 
-function makeFault(
-  random: SimRandom,
-  { kind, hosts, shape, leftMs }: { kind: FaultKind; hosts: Hosts; shape: ClusterShape; leftMs: number },
-): Fault {
+function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: FaultToMake): Fault {
   const durationMs = Math.min(leftMs, drawDurationMs(random));
   switch (kind) {
     case 'crash': {
-      const host = drawHost(random, hosts);
+      const host = drawHost(random, hosts, profile);
       const unsynced = random.pick(['lose', 'keep', 'random', 'random'] as const);
       return { kind, host, unsynced, downMs: durationMs, ...drawPoint(random, ['send', 'write', 'sync', 'synced']) };
     }
@@ -59,7 +68,7 @@ function makeFault(
       return { kind, hosts: [one, ...others], downMs: durationMs, ...again };
     }
     case 'pause':
-      return { kind, host: drawHost(random, hosts), durationMs, ...drawPoint(random, ['send']) };
+      return { kind, host: drawHost(random, hosts, profile), durationMs, ...drawPoint(random, ['send']) };
     case 'clock':
       return {
         kind,
@@ -111,8 +120,8 @@ function drawDurationMs(random: SimRandom): number {
   }
 }
 
-function drawHost(random: SimRandom, hosts: Hosts): HostName {
-  switch (weighted(random, { master: 25, chunkserver: 60, client: 15 })) {
+function drawHost(random: SimRandom, hosts: Hosts, { struck }: Profile): HostName {
+  switch (weighted(random, struck)) {
     case 'master':
       return 'master';
     case 'chunkserver':

@@ -15,16 +15,19 @@ const LOG_FILE = 0;
 const BLOCK_BYTES = 64 * 1024; // one checksum
 /** A read of a whole file asks for so much; few are longer. */
 const READ_BYTES_MAX = 4 * CHUNK_BYTES;
+const SMALL_PUT_BYTES_MAX = 3000;
 /** Writes may begin up to here; appends make files longer. */
 const FILE_BYTES_USUAL = 3 * CHUNK_BYTES;
 const NAMES = ['/a', '/b', '/c', '/d', '/d/a', '/d/b', '/e', '/e/a'] as const;
+/** None is a folder, so that puts go through; enough that what became of most is still there at the end. */
+const PUT_NAMES = Array.from({ length: 40 }, (_, index) => `/put${index}`);
 /** Of a client's patience; the longer ones outlast most faults. */
 const TIMEOUTS_MS = [3000, 10_000, 30_000] as const;
 
 export function makeOperations(
   random: SimRandom,
   shape: ClusterShape,
-  { count, durationMs }: { count: number; durationMs: number },
+  { count, durationMs, puts = 0 }: { count: number; durationMs: number; puts?: number },
 ): PlannedOperation[] {
   const operations: PlannedOperation[] = [];
   for (let id = 1; id <= count; id++) {
@@ -34,13 +37,17 @@ export function makeOperations(
       // Evenly over the time, in order of id, with bursts: every third comes with the one before.
       atMs: Math.floor(((id - (id % 3)) / count) * durationMs * 0.97),
       timeoutMs: random.pick(TIMEOUTS_MS),
-      call: makeCall(random, shape),
+      call: makeCall(random, shape, puts),
     });
   }
   return operations;
 }
 
-function makeCall(random: SimRandom, shape: ClusterShape): PlannedCall {
+function makeCall(random: SimRandom, shape: ClusterShape, puts: number): PlannedCall {
+  if (puts > 0 && random.chance(puts)) {
+    const call = { kind: 'put', path: random.pick(PUT_NAMES), length: random.between(1, SMALL_PUT_BYTES_MAX) } as const;
+    return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call };
+  }
   if (random.chance(0.6)) {
     const file = random.between(0, shape.files - 1);
     return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeFileCall(random) };
@@ -97,7 +104,7 @@ function makeNameCall(random: SimRandom): PlannedNameCall {
     case 'rename':
       return { kind, from: random.pick(NAMES), to: random.pick(NAMES) };
     case 'put':
-      return { kind, path: random.pick(NAMES), length: random.between(0, 3000) };
+      return { kind, path: random.pick(NAMES), length: random.between(0, SMALL_PUT_BYTES_MAX) };
     case 'list':
       return { kind, path: random.pick(['', '', '/d', '/e']) };
     default:

@@ -8,13 +8,13 @@ import type { ClusterShape, Schedule } from './schedule.ts';
 /** @param seed an integer of 0 to 2^53-1. */
 export function makeSchedule(seed: number, { name, profile }: { name: string; profile: Profile }): Schedule {
   const shape = makeShape(new SimRandom(seed, 'shape'), profile);
-  const { durationMs } = profile;
+  const { durationMs, operations: count, puts } = profile;
   return {
     seed,
     profile: name,
     shape,
     durationMs,
-    operations: makeOperations(new SimRandom(seed, 'operations'), shape, { count: profile.operations, durationMs }),
+    operations: makeOperations(new SimRandom(seed, 'operations'), shape, { count, durationMs, puts }),
     faults: makeFaults(new SimRandom(seed, 'faults'), shape, { profile, durationMs }),
   };
 }

@@ -9,6 +9,10 @@ export interface Profile {
   readonly faults: readonly [low: number, high: number];
   /** How often each kind is drawn, relative to the others; a kind left out never is. */
   readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Whom crashes and pauses strike, relative to each other. */
+  readonly struck: Readonly<Record<'master' | 'chunkserver' | 'client', number>>;
+  /** The share of operations that put a small file, whatever else is drawn. */
+  readonly puts: number;
 }
 
 const NETWORK = {
@@ -28,6 +32,8 @@ const DEFAULT: Profile = {
   clients: [2, 6],
   faults: [4, 12],
   weights: { ...NETWORK, ...PROCESSES, ...DISKS },
+  struck: { master: 25, chunkserver: 60, client: 15 },
+  puts: 0,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -39,6 +45,15 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
   /** Servers lose power while they wait for their disks: one, or all at once. */
   power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
+  /** Small files are put while the master stalls, waits for its disk or restarts: between a plan and what comes of it. */
+  uploads: {
+    ...DEFAULT,
+    clients: [4, 6],
+    faults: [12, 24],
+    weights: { pause: 10, slowDisk: 4, crash: 4, powerLoss: 2, partition: 2 },
+    struck: { master: 70, chunkserver: 15, client: 15 },
+    puts: 0.6,
+  },
   /** Many at once, on few servers. */
   storm: { ...DEFAULT, chunkservers: [3, 4], faults: [15, 30] },
   /** For tests that need many runs rather than long ones. */

@@ -120,6 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'staged-out-of-order',
     defect: 'a secondary stages whatever comes',
+    profile: 'contended',
     edits: [
       {
         file: `${CHUNKSERVER}/mutation/secondary.ts`,
@@ -142,6 +143,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'departed-not-awaited',
     defect: 'a view changes without waiting for the lease of a member that cannot be told',
+    profile: 'contended',
     edits: [
       {
         file: `${MASTER}/views/view-change.ts`,
@@ -210,6 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'run-out-at-once',
     defect: 'the master believes a silent server without a lease before it ended',
+    profile: 'contended',
     edits: [
       {
         file: `${MASTER}/cluster/server-table.ts`,

@@ -77,7 +77,7 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
         wallOffsetMs: Math.floor(random.uniform(-WALL_JUMP_MS_MAX, WALL_JUMP_MS_MAX)),
       };
     case 'partition':
-      return { kind, ...drawSides(random, hosts), isOneWay: random.chance(0.35), durationMs };
+      return { kind, ...drawSides(random, hosts, profile), isOneWay: random.chance(0.35), durationMs };
     case 'slowLink': {
       const from = random.pick(hosts.all);
       const to = random.pick(hosts.servers.filter((host) => host !== from));
@@ -140,8 +140,8 @@ function drawDisk(random: SimRandom, { disksPerChunkserver }: ClusterShape): num
 }
 
 /** One host from all others, one from one other, or two halves. */
-function drawSides(random: SimRandom, hosts: Hosts): { from: HostName[]; to: HostName[] } {
-  const isSplit = random.chance(0.25);
+function drawSides(random: SimRandom, hosts: Hosts, { splits }: Profile): { from: HostName[]; to: HostName[] } {
+  const isSplit = random.chance(splits);
   if (isSplit) {
     const from = hosts.all.filter(() => random.chance(0.5));
     const to = hosts.all.filter((host) => !from.includes(host));

@@ -27,7 +27,12 @@ const TIMEOUTS_MS = [3000, 10_000, 30_000] as const;
 export function makeOperations(
   random: SimRandom,
   shape: ClusterShape,
-  { count, durationMs, puts = 0 }: { count: number; durationMs: number; puts?: number },
+  {
+    count,
+    durationMs,
+    puts = 0,
+    onFiles = 0.6,
+  }: { count: number; durationMs: number; puts?: number; onFiles?: number },
 ): PlannedOperation[] {
   const operations: PlannedOperation[] = [];
   for (let id = 1; id <= count; id++) {
@@ -37,18 +42,22 @@ export function makeOperations(
       // Evenly over the time, in order of id, with bursts: every third comes with the one before.
       atMs: Math.floor(((id - (id % 3)) / count) * durationMs * 0.97),
       timeoutMs: random.pick(TIMEOUTS_MS),
-      call: makeCall(random, shape, puts),
+      call: makeCall(random, shape, { puts, onFiles }),
     });
   }
   return operations;
 }
 
-function makeCall(random: SimRandom, shape: ClusterShape, puts: number): PlannedCall {
+function makeCall(
+  random: SimRandom,
+  shape: ClusterShape,
+  { puts, onFiles }: { puts: number; onFiles: number },
+): PlannedCall {
   if (puts > 0 && random.chance(puts)) {
     const call = { kind: 'put', path: random.pick(PUT_NAMES), length: random.between(1, SMALL_PUT_BYTES_MAX) } as const;
     return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call };
   }
-  if (random.chance(0.6)) {
+  if (random.chance(onFiles)) {
     const file = random.between(0, shape.files - 1);
     return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeFileCall(random) };
   }

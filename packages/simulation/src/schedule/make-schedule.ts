@@ -8,13 +8,18 @@ import type { ClusterShape, Schedule } from './schedule.ts';
 /** @param seed an integer of 0 to 2^53-1. */
 export function makeSchedule(seed: number, { name, profile }: { name: string; profile: Profile }): Schedule {
   const shape = makeShape(new SimRandom(seed, 'shape'), profile);
-  const { durationMs, operations: count, puts } = profile;
+  const { durationMs, operations: count, puts, onFiles } = profile;
   return {
     seed,
     profile: name,
     shape,
     durationMs,
-    operations: makeOperations(new SimRandom(seed, 'operations'), shape, { count, durationMs, puts }),
+    operations: makeOperations(new SimRandom(seed, 'operations'), shape, {
+      count,
+      durationMs,
+      puts,
+      onFiles,
+    }),
     faults: makeFaults(new SimRandom(seed, 'faults'), shape, { profile, durationMs }),
   };
 }
@@ -24,7 +29,7 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
     chunkservers: random.between(...profile.chunkservers),
     disksPerChunkserver: random.chance(0.3) ? 2 : 1,
     clients: random.between(...profile.clients),
-    files: random.between(2, 4),
+    files: random.between(...profile.files),
     subtrees: random.between(1, 3),
   };
 }

@@ -6,13 +6,18 @@ export interface Profile {
   readonly durationMs: number;
   readonly chunkservers: readonly [low: number, high: number];
   readonly clients: readonly [low: number, high: number];
+  readonly files: readonly [low: number, high: number];
   readonly faults: readonly [low: number, high: number];
   /** How often each kind is drawn, relative to the others; a kind left out never is. */
   readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
   /** Whom crashes and pauses strike, relative to each other. */
   readonly struck: Readonly<Record<'master' | 'chunkserver' | 'client', number>>;
+  /** The share of partitions that divide all hosts in two, clients as well. */
+  readonly splits: number;
   /** The share of operations that put a small file, whatever else is drawn. */
   readonly puts: number;
+  /** The share of the others that are on the files. */
+  readonly onFiles: number;
 }
 
 const NETWORK = {
@@ -30,10 +35,13 @@ const DEFAULT: Profile = {
   durationMs: 60_000,
   chunkservers: [3, 7],
   clients: [2, 6],
+  files: [2, 4],
   faults: [4, 12],
   weights: { ...NETWORK, ...PROCESSES, ...DISKS },
   struck: { master: 25, chunkserver: 60, client: 15 },
+  splits: 0.25,
   puts: 0,
+  onFiles: 0.6,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -45,6 +53,16 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
   /** Servers lose power while they wait for their disks: one, or all at once. */
   power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
+  /** All clients work on few chunks, whose servers lose sight of each other and of the master, but not of all clients. */
+  contended: {
+    ...DEFAULT,
+    clients: [5, 6],
+    files: [2, 2],
+    faults: [8, 16],
+    weights: { partition: 8, lossyNetwork: 4, resetConnections: 3, delays: 1, pause: 1 },
+    splits: 0.7,
+    onFiles: 0.95,
+  },
   /** Small files are put while the master stalls, waits for its disk or restarts: between a plan and what comes of it. */
   uploads: {
     ...DEFAULT,

@@ -89,7 +89,10 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       mayNotServe: () => lease.refusal(),
     });
     const reads = new Reads({ replicas, mutations, lease, pool: buffers });
-    const clones = new Clones({ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads });
+    const clones = new Clones({
+      ...{ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads },
+      serverId: ownId,
+    });
     registerCalls(rpc, { clones, mutations, reads, replicas, uploads });
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     const address = config.advertise ?? listener.address;

@@ -149,3 +149,11 @@ test('clone: committed bytes of the copy it replaces never reach its file', asyn
   }
   ok(keptCount > 0);
 });
+
+test('clone: one meant for a server that had this address before is refused, and what is here stays', async () => {
+  const to = await source(100);
+  const from = await source(100);
+  const copying = to.disk.run(() => to.clone(HANDLE, 2, 100, { serverId: 7 }));
+  await rejects(driveBoth(from, to, copying), (error) => isFsError(error, 'INVALID_ARGUMENT'));
+  equal(to.disk.replicas.find(HANDLE)!.log.committedLength, 100);
+});

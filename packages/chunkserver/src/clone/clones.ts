@@ -21,7 +21,7 @@ import {
   type ReplicaReport,
   type RpcPool,
 } from '@cairnfs/protocol';
-import type { Quarantine } from '../control/quarantine.ts';
+import { gone, type Quarantine } from '../control/quarantine.ts';
 import { CLONE_ITEM_TIMEOUT_MS, CLONES_MAX } from '../limits.ts';
 import { notFound } from '../mutation/secondary.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
@@ -42,6 +42,7 @@ export interface ClonesOptions {
   readonly replicas: Replicas;
   readonly uploads: Uploads;
   readonly report: (report: ReplicaReport) => void;
+  readonly serverId: () => number;
 }
 
 /** A copy on its way in. */
@@ -110,10 +111,19 @@ export class Clones {
     }
   }
 
-  /** Pulls a copy from another server; the same copy twice is answered at once. */
+  /**
+   * Pulls a copy from another server; the same copy twice is answered at once.
+   *
+   * @throws FsError INVALID_ARGUMENT  it was meant for a server that had this address before: this one may hold the sound
+   * replica that was to be copied.
+   */
   async receive(request: CloneReplicaRequest, { signal }: CallContext): Promise<Payload<CloneReplicaReply>> {
-    const { quarantine, replicas } = this.#options;
+    const { quarantine, replicas, serverId } = this.#options;
     const { handle, version, length } = request;
+    if (request.serverId !== serverId()) {
+      const message = `CloneReplica was meant for server ${request.serverId} and reached server ${serverId()}`;
+      throw new FsError('INVALID_ARGUMENT', message);
+    }
     if (this.#receiving.has(handle) || this.#receiving.size >= CLONES_MAX) {
       throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${CLONES_MAX} others, are being copied here; try again`);
     }
@@ -229,15 +239,30 @@ export class Clones {
     incoming: Incoming,
     { handle, reception }: { handle: string; reception: Reception },
   ): Promise<number> {
-    const { disk, quarantine, replicas, report, uploads } = this.#options;
+    const { quarantine, replicas, report, uploads } = this.#options;
     const record = incoming.finish();
     checkNotOutdated(handle, reception);
     const old = replicas.find(handle);
     const isBusy = (old !== undefined && old.uses > 0) || uploads.isActive(handle);
     if (isBusy) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
-    // The old copy, if any, goes first: a crash in between leaves none, and the master orders another. Nobody may settle
-    // mutations of the old one into the file of the new one.
-    await quarantine.makeRoom(handle, `a copy at version ${record.version} takes its place`);
+    const reason = `a copy at version ${record.version} takes its place`;
+    try {
+      // The old copy, if any, goes first: a crash in between leaves none, and the master orders another. Nobody may settle
+      // mutations of the old one into the file of the new one.
+      await quarantine.makeRoom(handle, reason);
+      return await this.#place(store, incoming, { handle, record, reception });
+    } catch (error) {
+      if (replicas.holderOf(handle) === undefined) report(gone(handle, reason));
+      throw error;
+    }
+  }
+
+  async #place(
+    store: DiskStore,
+    incoming: Incoming,
+    { handle, record, reception }: { handle: string; record: ReturnType<Incoming['finish']>; reception: Reception },
+  ): Promise<number> {
+    const { disk, replicas, report, uploads } = this.#options;
     uploads.forget(handle);
     if (record.isInFile) await incoming.moveInto(disk, store);
     checkNotOutdated(handle, reception);

@@ -8,6 +8,7 @@ import { Uploads } from '../upload/uploads.ts';
 import { TestDisk } from './test-disk.ts';
 
 const LONG_MS = 1e9;
+const SERVER_ID = 1;
 
 export interface Frame {
   readonly handle: string;
@@ -39,7 +40,10 @@ export class TestParts {
       moved: (handle) => this.uploads.forget(handle),
     });
     const { uploads, quarantine } = this;
-    this.clones = new Clones({ disk: seams.disk, lease, peers, pool, quarantine, replicas, report, uploads });
+    this.clones = new Clones({
+      ...{ disk: seams.disk, lease, peers, pool, quarantine, replicas, report, uploads },
+      serverId: () => SERVER_ID,
+    });
   }
 
   /** @param source what every peer is. */
@@ -61,9 +65,9 @@ export class TestParts {
     return this.uploads.frame(request, data, { deadlineMs: LONG_MS, signal });
   }
 
-  clone(handle: string, version: number, length: number, sequence = 0) {
+  clone(handle: string, version: number, length: number, { sequence = 0, serverId = SERVER_ID } = {}) {
     const { signal } = new AbortController();
-    const request = { handle, version, length, sequence, sourceAddress: 'source:1', serverId: 1 };
+    const request = { handle, version, length, sequence, sourceAddress: 'source:1', serverId };
     return this.clones.receive(request, { signal, deadlineMs: LONG_MS, peer: 'master:1', data: undefined });
   }
 }

@@ -100,7 +100,8 @@ export class TestServers {
     const { from, ...rest } = request;
     return this.run(async () => {
       const channel = this.peers!.channel(`${name}:8080`);
-      const order = { ...rest, sourceAddress: `${from}:8080`, serverId: 0, sequence: 0 };
+      const { serverId } = this.servers.get(name)!.health();
+      const order = { ...rest, sourceAddress: `${from}:8080`, serverId, sequence: 0 };
       const options = { timeoutMs: TIMEOUT_MS };
       return (await channel.call(ChunkserverControlMethods.cloneReplica, order, options)).message.length;
     });

@@ -214,3 +214,15 @@ test('view change: of a closed chunk the log knows that it is empty, whoever is 
   await cluster.run(cluster.parts.views.retire([HANDLE]));
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
 });
+
+test('view change: a member that answers without the replica it should have lost it, and the last one goes on alone', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0, members: [1, 2] });
+  cluster.server(1).replicas.get(HANDLE)!.lengthsAfter = [25];
+  cluster.server(2).replicas.delete(HANDLE);
+  const change = () => cluster.run(cluster.parts.views.retire([HANDLE]));
+  await change().catch(() => undefined); // it is known by then
+  await change();
+  const { members, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([members, length], [[1], 25]);
+});

@@ -137,13 +137,15 @@ export class ViewChanges {
       replies.length + held.length > 0 ||
       left.every(({ kind }) => kind !== 'runOut') ||
       absentCount >= minimumOf(this.#context.config, pending.goal);
-    if (isProven && isUntouched(pending, [...replies, ...held])) {
-      silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
-    }
+    const untouched = isUntouched(pending, [...replies, ...held]);
+    if (isProven && untouched) silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
     for (const { member, error } of silent) {
+      if (!pending.members.includes(member)) continue;
+      // It was asked, and the one who looks at its next inventory need not find it out again.
+      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
       // Made late, by a message of a view that ended before anything was acknowledged: it is replaced.
       const isStale = error.kind === 'STALE_VERSION' && Number(error.details.promisedVersion) < pending.version;
-      if (isStale && pending.members.includes(member)) this.#conditions.set(member, handle, 'stale');
+      if (isStale) this.#conditions.set(member, handle, 'stale');
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplicaCondition } from '@cairnfs/protocol';
+import { isFsError } from '@cairnfs/base';
+import { ChunkserverControlMethods, ReplicaCondition } from '@cairnfs/protocol';
 import { TestServers } from './testing/test-servers.ts';
 
 const KiB = 1024;
@@ -233,4 +234,25 @@ test('lease: a heartbeat answered without the lease does not extend it, and read
   servers.leaseWithheld = false;
   await servers.sleep(2_000);
   deepEqual(await servers.read('one', range), Buffer.from(bytes));
+});
+
+test('view: with a disk out of service a replica that is not found may be there, and the answer says so', async () => {
+  const servers = await TestServers.start(14, []);
+  await servers.launchWith('one', ['a', 'b']);
+  const prepare = async () => {
+    const request = { handle: HANDLE, oldVersion: 1, newVersion: 2, removed: false, masterSession: 1, serverId: 1 };
+    const channel = servers.peers!.channel('one:8080');
+    const answer = servers.run(() =>
+      channel.call(ChunkserverControlMethods.prepareView, request, { timeoutMs: 5_000 }),
+    );
+    return answer.then(
+      () => undefined,
+      (error: unknown) => isFsError(error) && [error.kind, error.details.hidden],
+    );
+  };
+  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', undefined]);
+  servers.simulation.host('one').crash({ unsynced: 'lose' });
+  servers.simulation.host('one').disk.break({ prefix: 'a/', code: 'EIO' });
+  await servers.launchWith('one', ['a', 'b']);
+  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', '1']);
 });

@@ -87,6 +87,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
       mayNotServe: () => lease.refusal(),
+      mayHide: (handle) => lost.length > 0 || replicas.mayHide(handle),
     });
     const reads = new Reads({ replicas, mutations, lease, pool: buffers });
     const clones = new Clones({

@@ -17,6 +17,8 @@ export interface MutationContext {
   chunkBytes(): number;
   /** Counted from when a request was sent. */
   chunkLeaseMs(): number;
+  /** A replica of the chunk may be here that cannot be seen: a disk is out of service, or an entry cannot be read. */
+  mayHide(handle: string): boolean;
   /** The server lease (docs/protocol.md, "A server's right to serve"). */
   mayServe(): boolean;
   /** The refusal when it may not: LEASE_EXPIRED. */

@@ -5,7 +5,7 @@
  * Invariants: a reply READY up to n means that all up to n of this version and term are durable here; a sequence number
  * of one term means one byte string, so a mutation that comes twice is acknowledged again.
  */
-import { FsError } from '@cairnfs/base';
+import { type ErrorDetails, FsError } from '@cairnfs/base';
 import {
   type CallContext,
   type CommitReply,
@@ -362,6 +362,7 @@ export function isUnmade({ log }: MutableReplica): boolean {
   return log.version === 0;
 }
 
-export function notFound(handle: string): FsError {
-  return new FsError('CHUNK_NOT_FOUND', `no replica of chunk ${handle} is on this server; look the chunk up again`);
+export function notFound(handle: string, details: ErrorDetails = {}): FsError {
+  const message = `no replica of chunk ${handle} is on this server; look the chunk up again`;
+  return new FsError('CHUNK_NOT_FOUND', message, { details });
 }

@@ -140,6 +140,12 @@ export class Replicas implements MutableReplicas {
     return this.stores.find(({ failure, ledger }) => failure === undefined && ledger.view().get(key) !== undefined);
   }
 
+  /** There may be a replica of the chunk though none is found. */
+  mayHide(handle: string): boolean {
+    if (this.stores.some(({ failure }) => failure !== undefined)) return true;
+    return this.find(handle) === undefined && this.holderOf(handle) !== undefined;
+  }
+
   /** The cluster's chunk size: how long a chunk may grow. */
   get chunkBytes(): number {
     return this.#options.chunkBytes();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { memberKey } from '../state/keys.ts';
-import { newReplica } from '../testing/scripted-chunkserver.ts';
+import { newReplica, ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
 const OTHER = '00000000-0000-4000-8000-000000000002';
@@ -39,6 +39,18 @@ test('server: out of touch for its lease and the margin, it is live no more', as
   await cluster.simulation.runFor(3000);
   assert.equal(cluster.parts.cluster.isLive(3), false);
   assert.equal(cluster.parts.cluster.isLive(2), true);
+});
+
+test('server: one that another has replaced at its address is live no more, before its lease has run out', async () => {
+  const cluster = await TestCluster.start(3);
+  const server = cluster.server(3);
+  server.isBeating = false;
+  const seams = cluster.simulation.host('server4').start();
+  const other = new ScriptedChunkserver('server4', seams, 'master:9000', () => server);
+  Object.assign(other, { address: server.address });
+  await cluster.run(other.register());
+  const { isLive } = cluster.parts.cluster;
+  assert.deepEqual([isLive(3), isLive(4)], [false, true]);
 });
 
 for (const isPacking of [true, false]) {

@@ -37,6 +37,8 @@ export interface ServerEntry extends ServerIdentity {
   inventoryCursor: string | undefined;
   /** Monotonic; when its last part came. */
   inventoryPartAtMs: number;
+  /** Another server has registered at its address since: whoever calls there reaches that one. */
+  isReplaced: boolean;
 }
 
 export class ServerTable {
@@ -90,13 +92,19 @@ export class ServerTable {
       inventoryComplete: false,
       inventoryCursor: undefined,
       mayServe,
+      isReplaced: false,
     });
+    for (const other of this.#byId.values()) {
+      if (other !== server && other.address === server.address) other.isReplaced = true;
+    }
     return server;
   }
 
+  /** It can be called, and answers as far as is known. */
   isLive(id: number): boolean {
     const server = this.#byId.get(id);
-    return server !== undefined && server.session !== 0 && server.mayServe && this.silentMs(server) <= this.#leaseMs;
+    if (server === undefined || server.session === 0 || !server.mayServe || server.isReplaced) return false;
+    return this.silentMs(server) <= this.#leaseMs;
   }
 
   /** The server can serve nobody any more: its lease ran out, by the master's own clock. */
@@ -173,6 +181,7 @@ export class ServerTable {
       inventoryCursor: undefined,
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       mayServe: false,
+      isReplaced: false,
     };
     this.#byId.set(identity.id, server);
     return server;

@@ -226,3 +226,21 @@ test('view change: a member that answers without the replica it should have lost
   const { members, length } = cluster.chunk(HANDLE)!;
   assert.deepEqual([members, length], [[1], 25]);
 });
+
+test('view change: members with a disk out of service prove nothing, however many have no replica', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });
+  cluster.server(3).replicas.get(HANDLE)!.lengthsAfter = [25];
+  cluster.server(3).isBeating = false;
+  cluster.cutOff(3);
+  for (const id of [1, 2]) {
+    cluster.server(id).failure = new FsError('CHUNK_NOT_FOUND', 'not found', { details: { hidden: 1 } });
+  }
+  await cluster.simulation.runFor(13_000);
+  const change = () => cluster.run(cluster.parts.views.retire([HANDLE]));
+  await assert.rejects(change(), { kind: 'VIEW_TOO_SMALL' });
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2, 3]);
+  for (const id of [1, 2]) cluster.server(id).failure = new FsError('CHUNK_NOT_FOUND', 'not found');
+  await change();
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+});

@@ -35,7 +35,7 @@ type Prepared =
 /** How a member left: it promised, it has no replica, or its lease ran out unheard. */
 type Leave =
   | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
-  | { readonly kind: 'absent' }
+  | { readonly kind: 'absent'; readonly error: FsError }
   | { readonly kind: 'runOut'; readonly departure: Departure };
 
 export class ViewChanges {
@@ -130,22 +130,26 @@ export class ViewChanges {
     const answered = staying.map((prepared) => checkHoldings(handle, known, prepared));
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
-    const absentCount = silent.filter(({ error }) => error.kind === 'CHUNK_NOT_FOUND').length;
+    const isAbsent = (error: FsError) => error.kind === 'CHUNK_NOT_FOUND' && !mayHide(error);
+    // Made late, by a message of a view that ended before anything was acknowledged.
+    const isLate = ({ kind, details }: FsError) =>
+      kind === 'STALE_VERSION' && Number(details.promisedVersion) < pending.version;
+    const isEveryoneHeard =
+      left.every((leave) => leave.kind === 'absent' && !mayHide(leave.error)) &&
+      silent.every(({ error }) => isAbsent(error) || isLate(error));
     // Of a chunk that is not open the log knows the end.
     const isProven =
       pending.state !== ChunkState.CHUNK_STATE_OPEN ||
       replies.length + held.length > 0 ||
-      left.every(({ kind }) => kind !== 'runOut') ||
-      absentCount >= minimumOf(this.#context.config, pending.goal);
+      isEveryoneHeard ||
+      silent.filter(({ error }) => isAbsent(error)).length >= minimumOf(this.#context.config, pending.goal);
     const untouched = isUntouched(pending, [...replies, ...held]);
     if (isProven && untouched) silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
     for (const { member, error } of silent) {
       if (!pending.members.includes(member)) continue;
-      // It was asked, and the one who looks at its next inventory need not find it out again.
-      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
-      // Made late, by a message of a view that ended before anything was acknowledged: it is replaced.
-      const isStale = error.kind === 'STALE_VERSION' && Number(error.details.promisedVersion) < pending.version;
-      if (isStale) this.#conditions.set(member, handle, 'stale');
+      // It has lost its replica. One that lies on a disk out of service may come back: it is waited for.
+      if (isAbsent(error) && !untouched) this.#conditions.set(member, handle, 'missing');
+      if (isLate(error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
@@ -226,7 +230,8 @@ export class ViewChanges {
         const prepared = await this.#prepare(handle, chunk, member, true);
         if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
         // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
-        if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION')) return { kind: 'absent' };
+        if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION'))
+          return { kind: 'absent', error: prepared.error };
         if (!isWithheld) this.#servers.withhold(member);
         isWithheld = true;
         const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
@@ -301,6 +306,9 @@ function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolea
   if (hasData(chunk)) return false;
   return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
 }
+
+/** The member says that it has no replica, and has a disk out of service that may hold one: that proves nothing. */
+const mayHide = ({ details }: FsError): boolean => Number(details.hidden ?? 0) > 0;
 
 /** Each of its members has a replica, or has lost it. */
 const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;

@@ -77,6 +77,7 @@ export class TestServer {
       chunkBytes: () => CHUNK_BYTES_MAX,
       chunkLeaseMs: () => CHUNK_LEASE_MS,
       mayServe: () => time.nowMs < this.leaseUntilMs,
+      mayHide: () => false,
       mayNotServe: () => new FsError('LEASE_EXPIRED', `server ${this.id} is out of touch`),
     };
     this.mutations = new Mutations(this.context);

@@ -1,6 +1,7 @@
 /**
  * Calls on the content of one file. The file has the same path for the whole run: it is made before the run begins and is
- * never renamed or deleted. Each call resolves the path itself, so that it meets the file that a `put` before it left.
+ * never renamed or deleted. Each call resolves the path itself, so that it meets the file that a `put` before it left; only
+ * reads of files that are never put may go through a handle that is kept.
  */
 import type { Operation } from './operation.ts';
 
@@ -14,7 +15,7 @@ export type FileCall =
   | { readonly kind: 'put'; readonly writeId: number; readonly length: number }
   | { readonly kind: 'truncate'; readonly length: number }
   /** Result: the bytes, fewer than asked for only at the end of the file. */
-  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'read'; readonly offset: number; readonly length: number; readonly isKept?: true }
   /** Result: the size. */
   | { readonly kind: 'size' };
 

@@ -59,7 +59,11 @@ function makeCall(
   }
   if (random.chance(onFiles)) {
     const file = random.between(0, shape.files - 1);
-    return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeFileCall(random) };
+    return {
+      on: 'file',
+      file,
+      call: file === LOG_FILE ? makeLogCall(random) : (shape.isKept ? makeKeptCall : makeFileCall)(random),
+    };
   }
   return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call: makeNameCall(random) };
 }
@@ -91,6 +95,12 @@ function makeFileCall(random: SimRandom): PlannedFileCall {
     case 'size':
       return { kind };
   }
+}
+
+/** Of a file of one chunk: so few writes that it is closed before most of them, and reads that stay within it. */
+function makeKeptCall(random: SimRandom): PlannedFileCall {
+  const [offset, length] = [random.between(0, CHUNK_BYTES / 2), random.between(1, CHUNK_BYTES / 4)];
+  return random.chance(0.06) ? { kind: 'write', offset, length } : { kind: 'read', offset, length, isKept: true };
 }
 
 function makeLogCall(random: SimRandom): PlannedFileCall {

@@ -30,6 +30,7 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
     disksPerChunkserver: random.chance(0.3) ? 2 : 1,
     clients: random.between(...profile.clients),
     files: random.between(...profile.files),
+    ...(profile.isKept ? { isKept: true } : {}),
     subtrees: random.between(1, 3),
   };
 }

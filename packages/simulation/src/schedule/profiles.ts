@@ -7,6 +7,8 @@ export interface Profile {
   readonly chunkservers: readonly [low: number, high: number];
   readonly clients: readonly [low: number, high: number];
   readonly files: readonly [low: number, high: number];
+  /** Files but the first are as `ClusterShape.isKept` says. */
+  readonly isKept: boolean;
   readonly faults: readonly [low: number, high: number];
   /** How often each kind is drawn, relative to the others; a kind left out never is. */
   readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
@@ -36,6 +38,7 @@ const DEFAULT: Profile = {
   chunkservers: [3, 7],
   clients: [2, 6],
   files: [2, 4],
+  isKept: false,
   faults: [4, 12],
   weights: { ...NETWORK, ...PROCESSES, ...DISKS },
   struck: { master: 25, chunkserver: 60, client: 15 },
@@ -53,6 +56,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
   /** Servers lose power while they wait for their disks: one, or all at once. */
   power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
+  /** Clients go on with what they know of chunks whose servers lose sight of each other and of the master, but not of all clients. */
+  kept: {
+    ...DEFAULT,
+    clients: [5, 6],
+    files: [6, 8],
+    isKept: true,
+    faults: [8, 16],
+    weights: { partition: 8, pause: 2, clock: 1 },
+    splits: 0.7,
+    onFiles: 0.95,
+  },
   /** All clients work on few chunks, whose servers lose sight of each other and of the master, but not of all clients. */
   contended: {
     ...DEFAULT,

@@ -24,6 +24,8 @@ export interface ClusterShape {
   readonly clients: number;
   /** Their number; each has one path for the whole run (`filePath`). */
   readonly files: number;
+  /** All files but the first begin as one closed chunk, are never replaced, and are mostly read, through handles that are kept. */
+  readonly isKept?: boolean;
   /** Their number; each has one folder for the whole run (`subtreePath`). */
   readonly subtrees: number;
 }
@@ -54,8 +56,16 @@ export type PlannedFileCall =
   | { readonly kind: 'appendRecord'; readonly length: number }
   | { readonly kind: 'put'; readonly length: number }
   | { readonly kind: 'truncate'; readonly length: number }
-  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  | KeptRead
   | { readonly kind: 'size' };
+
+/** `isKept`: through a handle that the client keeps open from one such read to the next, and with what it has learnt of the chunks. */
+interface KeptRead {
+  readonly kind: 'read';
+  readonly offset: number;
+  readonly length: number;
+  readonly isKept?: true;
+}
 
 /** Paths are relative to the subtree's folder: `/a`, `/d/b`; `''` is the folder itself. */
 export type PlannedNameCall =

@@ -1,5 +1,5 @@
 /** Runs one planned operation on the real SDK. */
-import type { CairnClient } from '@cairnfs/client';
+import type { CairnClient, FileHandle } from '@cairnfs/client';
 import { contentOf } from '../history/content.ts';
 import type { FileCall, FileResult } from '../history/file-calls.ts';
 import type { NamespaceCall, NamespaceResult } from '../history/namespace-calls.ts';
@@ -19,6 +19,17 @@ export function fileCallOf(call: PlannedFileCall, writeId: number): FileCall {
 
 export function namespaceCallOf(call: PlannedNameCall, writeId: number): NamespaceCall {
   return call.kind === 'put' ? { ...call, writeId } : call;
+}
+
+/** What each client keeps open, by path. */
+const keptHandles = new WeakMap<CairnClient, Map<string, FileHandle>>();
+
+async function keptHandle(client: CairnClient, path: string, patience: Patience): Promise<FileHandle> {
+  const handles = keptHandles.get(client) ?? new Map<string, FileHandle>();
+  keptHandles.set(client, handles);
+  const handle = handles.get(path) ?? (await client.open(path, 'r', undefined, patience));
+  handles.set(path, handle);
+  return handle;
 }
 
 export async function performFileCall(
@@ -45,7 +56,9 @@ export async function performFileCall(
       await client.truncate(path, call.length, patience);
       return {};
     case 'read': {
-      const handle = await client.open(path, 'r', undefined, patience);
+      const handle = await (call.isKept === true
+        ? keptHandle(client, path, patience)
+        : client.open(path, 'r', undefined, patience));
       // After an error it is not given back: whatever still comes must not land in another read.
       const buffer = buffers.take(call.length);
       const { bytesRead } = await handle.read(buffer, 0, call.length, call.offset, patience);

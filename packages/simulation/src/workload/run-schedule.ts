@@ -28,6 +28,8 @@ import { WorkloadClient } from './workload-client.ts';
 const HEAL_LIMIT_MS = 240_000;
 const FINAL_PATIENCE_MS = 60_000;
 const POLL_MS = 250;
+/** What kept files begin with; above the number of any planned operation. */
+const KEPT_WRITE_ID = 1_000_000;
 /** Until a heartbeat has told the master of a damaged copy. */
 const DAMAGE_REPORTED_MS = 3000;
 
@@ -161,6 +163,11 @@ class Run {
     for (let file = 0; file < files; file++) made.push(client.open(filePath(file), 'wx'));
     for (let subtree = 0; subtree < subtrees; subtree++) made.push(client.mkdir(subtreePath(subtree)));
     await Promise.all(made);
+    if (this.#schedule.shape.isKept !== true) return;
+    for (let file = 1; file < files; file++) {
+      const call = { kind: 'put', writeId: KEPT_WRITE_ID + file, length: CHUNK_BYTES } as const;
+      await this.#runner.file(client, file, { client: LAST_READER, call, timeoutMs: FINAL_PATIENCE_MS });
+    }
   }
 
   #clients(cluster: SimulatedCluster): Map<string, WorkloadClient> {

@@ -3,9 +3,20 @@
  * is nothing but writing them. One being appended is applied as it is, one of a replay is decoded first.
  */
 import { bytesToKey, type Key, keyToBytes } from '@cairnfs/base';
-import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
+import { decodeMessage, encodeMessage, MasterMethods } from '@cairnfs/protocol';
 import type { Ledger, StateTransaction } from '@cairnfs/storage';
 import { LogRecord } from './gen/cairn/master/v1/state.ts';
+
+/**
+ * Operations that a full disk still takes, from the journal's reserve: what deletes, what cutting a file needs of the views
+ * of its chunks, and what a start needs so that there is a cluster to delete in.
+ */
+const TAKEN_WHEN_FULL: ReadonlySet<string> = new Set([
+  MasterMethods.delete.name,
+  ...['expireTrash', 'reclaim', 'forgetOperations', 'garbageCollected', 'abortUpload', 'abandonUpload'],
+  ...['truncate', 'releaseLeases', 'chunkSealed', 'chunkClosed', 'viewPending', 'viewConfirmed'],
+  ...['beginIncarnation', 'serverRegistered', 'serverReadmitted'],
+]);
 
 type Changes = ReadonlyMap<Key, Uint8Array | undefined>;
 
@@ -28,7 +39,7 @@ export class LogRecords {
     });
     this.#appending = changes;
     try {
-      return ledger.append(encoded);
+      return ledger.append(encoded, undefined, TAKEN_WHEN_FULL.has(operation) ? 'reserve' : 'common');
     } finally {
       this.#appending = undefined;
     }

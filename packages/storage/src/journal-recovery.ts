@@ -2,7 +2,8 @@
  * Reads a journal after a start. The chain of records is followed from the first segment on: consecutive sequence numbers, each naming
  * the checksum of the one before. Where it ends, all that is left is searched for records: one that was written after
  * the missing record was durable proves damage, and the journal is refused; otherwise what is there was never
- * acknowledged, and is cut off durably before anything new is written (docs/spec/journal.md, Recovery).
+ * acknowledged, and is cut off durably before anything new is written (docs/spec/journal.md, Recovery). Segments with
+ * nothing but zeros behind the chain go on as they are: on a full disk no others could be made.
  */
 import { type Disk, FsError, type Log } from '@cairnfs/base';
 import {
@@ -35,9 +36,19 @@ export interface SealedSegment {
   lastSequence: Sequence;
 }
 
+/** A segment of full size with nothing but zeros behind `end`. */
+export interface ReusableSegment {
+  number: number;
+  seal: SegmentSeal;
+  /** Where the next record may go. */
+  end: number;
+}
+
 export interface RecoveredJournal {
   end: ChainPoint;
   segments: SealedSegment[];
+  /** The newest ones, behind `segments`; all but the first hold no record. */
+  reusable: ReusableSegment[];
 }
 
 export interface RecoveryOptions {
@@ -54,6 +65,7 @@ export interface RecoveryOptions {
 interface Scan {
   number: number;
   path: string;
+  seal: SegmentSeal;
   sizeBytes: number;
   /** End of the last record of the chain. */
   end: number;
@@ -90,6 +102,7 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
     scans.push({
       number,
       path,
+      seal,
       sizeBytes: bytes.length,
       end: walk.end,
       isTorn: !isBlank(bytes, walk.end),
@@ -101,11 +114,25 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
     const fault = `record ${point.sequence + 1} is missing, but the state beside it holds records up to ${applied.sequence}`;
     throw damaged(missingAt.path, missingAt.offset, fault);
   }
-  await settle(options, scans);
+  const reusable = findReusable(scans, files.segmentBytes);
+  await settle(options, scans, reusable);
+  const ended = scans.slice(0, scans.length - reusable.length);
   return {
     end: point ?? applied,
-    segments: scans.map(({ number, end, lastSequence }) => ({ number, bytes: end, lastSequence })),
+    segments: ended.map(({ number, end, lastSequence }) => ({ number, bytes: end, lastSequence })),
+    reusable,
   };
+}
+
+/** From the newest back to the one with the last record, as long as each is whole and blank behind the chain. */
+function findReusable(scans: readonly Scan[], segmentBytes: number): Scan[] {
+  let first = scans.length;
+  for (; first > 0; first--) {
+    const { isTorn, sizeBytes, end } = scans[first - 1]!;
+    if (isTorn || sizeBytes !== segmentBytes) break;
+    if (end > SEGMENT_HEADER_BYTES) return scans.slice(first - 1);
+  }
+  return scans.slice(first);
 }
 
 interface SegmentBytes {
@@ -169,22 +196,28 @@ function checkNoLaterRecord(
 
 /**
  * Makes what was found the truth for every later start: the last batch is written again, because pages that a failed
- * sync left in memory read well and may never reach the disk, and what follows the chain in a segment is cut off.
+ * sync left in memory read well and may never reach the disk, and what follows the chain in a segment that takes no more
+ * records is cut off.
  */
-async function settle({ disk, log }: RecoveryOptions, scans: readonly Scan[]): Promise<void> {
+async function settle(
+  { disk, log }: RecoveryOptions,
+  scans: readonly Scan[],
+  reusable: readonly Scan[],
+): Promise<void> {
   const last = scans.findLast(({ end }) => end > SEGMENT_HEADER_BYTES);
   for (const scan of scans) {
-    if (scan !== last && scan.sizeBytes <= scan.end) continue;
+    const isCut = !reusable.includes(scan) && scan.sizeBytes > scan.end;
+    if (scan !== last && !isCut) continue;
     const file = await disk.open(scan.path, 'readWrite');
     try {
       if (scan === last) await file.write(scan.lastBatch.position, [scan.lastBatch.bytes]);
-      await file.truncate(scan.end);
+      if (isCut) await file.truncate(scan.end);
       await file.sync();
     } finally {
       await file.close();
     }
     const { path, end, isTorn, sizeBytes } = scan;
-    log.debug('journal segment settled', { path, bytes: end, cutBytes: sizeBytes - end, isTorn });
+    log.debug('journal segment settled', { path, bytes: end, cutBytes: isCut ? sizeBytes - end : 0, isTorn });
   }
 }
 

@@ -1,15 +1,16 @@
 /**
  * The journal being written: group commit into prepared segments. Invariants: one write and one sync under way at a time,
  * in order; a batch is written only when the one before it is durable; a record never straddles segments; a record is
- * taken only when room for it is already on disk, so that a full disk refuses records instead of tearing them.
+ * taken only when room for it is already on disk, so that a full disk refuses records instead of tearing them; a common
+ * record is taken only when `RESERVED_SEGMENTS` whole segments are on disk behind it.
  */
 import { assert, type Clock, DiskError, FsError, type Log } from '@cairnfs/base';
 import type { ChainPoint, RecoveredJournal, SealedSegment } from './journal-recovery.ts';
-import { JOURNAL_QUEUE_BYTES_MAX, type JournalSizing, PREPARE_RETRY_MS } from './limits.ts';
+import { JOURNAL_QUEUE_BYTES_MAX, type JournalSizing, PREPARE_RETRY_MS, RESERVED_SEGMENTS } from './limits.ts';
 import { RecordBatch, Slab } from './record-batch.ts';
 import { recordSpace, SEGMENT_HEADER_BYTES } from './record-format.ts';
 import type { OpenSegment, SegmentFiles } from './segment-files.ts';
-import type { Sequence } from './types.ts';
+import type { JournalRoom, Sequence } from './types.ts';
 
 export interface JournalOptions {
   clock: Clock;
@@ -47,13 +48,26 @@ export class Journal {
     this.#options = options;
     this.#sealed = options.recovered.segments.map((segment) => ({ ...segment }));
     this.#end = options.recovered.end;
-    this.#nextNumber = (this.#sealed.at(-1)?.number ?? 0) + 1;
+    const last = options.recovered.reusable.at(-1) ?? this.#sealed.at(-1);
+    this.#nextNumber = (last?.number ?? 0) + 1;
   }
 
-  /** Prepares the first segment; a full disk is no failure, records are then refused until there is room. */
+  /**
+   * Goes on in the segments that recovery left, and prepares what is missing; a full disk is no failure, records are then
+   * refused until there is room.
+   */
   async start(): Promise<void> {
-    this.#prepareAhead();
-    await this.#preparing;
+    const { files, recovered } = this.#options;
+    for (const { number, seal, end } of recovered.reusable) {
+      const segment = await files.open(number, seal);
+      if (end === SEGMENT_HEADER_BYTES) {
+        this.#ready.push(segment);
+      } else {
+        this.#current = segment;
+        this.#position = end;
+      }
+    }
+    for (this.#prepareAhead(); this.#preparing !== undefined; this.#prepareAhead()) await this.#preparing;
   }
 
   get end(): ChainPoint {
@@ -74,13 +88,15 @@ export class Journal {
    * @throws FsError OVERLOADED  too much waits for the disk, or the next segment is not ready yet.
    * @throws FsError NO_SPACE  the disk has no room for the next segment.
    */
-  checkRoom(payloadBytes: number): void {
+  checkRoom(payloadBytes: number, room: JournalRoom): void {
     const space = recordSpace(payloadBytes);
     if (this.#queuedBytes + space > JOURNAL_QUEUE_BYTES_MAX) {
       const message = `The journal in ${this.#options.files.directory} has ${this.#queuedBytes} bytes waiting for the disk: try again shortly.`;
       throw new FsError('OVERLOADED', message);
     }
-    if (this.#fitsCurrent(space) || this.#ready.length > 0) return;
+    const kept = room === 'reserve' ? 0 : RESERVED_SEGMENTS;
+    const left = this.#ready.length - (this.#fitsCurrent(space) ? 0 : 1);
+    if (left >= kept) return;
     this.#prepareAhead();
     const { directory } = this.#options.files;
     if (this.#preparing !== undefined && this.#retryPrepareAtMs === undefined) {
@@ -191,9 +207,9 @@ export class Journal {
 
   #prepareAhead(): void {
     if (this.#preparing !== undefined || this.#isClosing || this.#hasFailed) return;
-    const roomInCurrent = this.#current === undefined ? 0 : this.#options.sizing.segmentBytes - this.#position;
-    if (roomInCurrent + this.#ready.length * this.#options.sizing.segmentBytes >= this.#options.sizing.roomAheadBytes)
-      return;
+    const { segmentBytes, roomAheadBytes } = this.#options.sizing;
+    const roomInCurrent = this.#current === undefined ? 0 : segmentBytes - this.#position;
+    if (roomInCurrent + (this.#ready.length - RESERVED_SEGMENTS) * segmentBytes >= roomAheadBytes) return;
     if (this.#retryPrepareAtMs !== undefined && this.#options.clock.nowMs() < this.#retryPrepareAtMs) return;
     this.#preparing = this.#prepare();
   }

@@ -14,7 +14,7 @@ import {
   sealOf,
 } from './record-format.ts';
 import { CrashDisk, ManualClock, seededRandom, silentLog } from './testing/crash-disk.ts';
-import type { Apply, Ledger } from './types.ts';
+import type { Apply, JournalRoom, Ledger } from './types.ts';
 
 const SIZING = { segmentBytes: 4096, roomAheadBytes: 1024 };
 const format = { name: 'test', version: 1 };
@@ -139,7 +139,7 @@ test('ledger: a broken last record that was folded is refused, one that was not 
   await cut.whenDurable(cut.append(bytes('c')));
   await cut.checkpoint();
   const folded = unfolded.crash(() => 0);
-  flip(folded, segmentPaths(folded).at(-1)!, 64 + 48 + 40);
+  flip(folded, segmentPaths(folded)[0]!, 64 + 48 + 40);
   await assert.rejects(openOn(folded), (error) => isFsError(error, 'DAMAGED'));
 });
 
@@ -262,6 +262,107 @@ test('ledger: a full disk refuses records before they are applied, and takes the
   await turns();
   assert.equal(ledger.append(bytes('x'.repeat(100))), lastSequence + 1);
   await ledger.close();
+});
+
+const FULL = { operation: 'write', path: /preparing$/, code: 'ENOSPC' } as const;
+
+/** The longest that `fill` appends. */
+const FILL_RECORD = recordSpace('name 10 of a file'.length);
+
+/** Appends until a record of the class is refused. @returns how many were taken. */
+async function fill(ledger: Ledger, room: JournalRoom): Promise<number> {
+  for (let count = 0; ; count++) {
+    try {
+      await ledger.whenDurable(ledger.append(bytes(`name ${count} of a file`), undefined, room));
+    } catch (error) {
+      assert.ok(isFsError(error, 'NO_SPACE'), String(error));
+      return count;
+    }
+  }
+}
+
+test('ledger: on a full disk the reserve takes what frees space, when nothing else is taken any more', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  disk.fault = FULL;
+  const common = await fill(ledger, 'common');
+  assert.ok(common > 0);
+  const frees = await fill(ledger, 'reserve');
+  assert.ok(frees * FILL_RECORD > SIZING.segmentBytes - HEADER - FILL_RECORD, `${frees}`);
+  assert.equal(await fill(ledger, 'common'), 0);
+  assert.equal(ledger.durableSequence, common + frees);
+  await ledger.close();
+});
+
+test('ledger: the reserve outlives any starts on the full disk, also when each takes a record of it', async () => {
+  let disk = new CrashDisk();
+  let ledger = await openOn(disk);
+  disk.fault = FULL;
+  let count = await fill(ledger, 'common');
+  for (let start = 0; start < 10; start++) {
+    disk = disk.crash(() => 0);
+    disk.fault = FULL;
+    ledger = await openOn(disk);
+    assert.equal(ledger.lastSequence, count);
+    assert.equal(await fill(ledger, 'common'), 0);
+    await ledger.whenDurable(ledger.append(bytes(`start ${start}`), undefined, 'reserve'));
+    count += 1;
+  }
+  const frees = await fill(ledger, 'reserve');
+  assert.ok(frees * FILL_RECORD + 10 * SMALL_RECORD > SIZING.segmentBytes - HEADER - FILL_RECORD, `${frees}`);
+  assert.equal(await fill(ledger, 'common'), 0);
+});
+
+test('ledger: power that fails while the last records are written takes no more of the reserve than their segment', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  disk.fault = FULL;
+  const count = await fill(ledger, 'common');
+  ledger.append(bytes('a record that is torn'), undefined, 'reserve');
+  await turns(3);
+  let turn = 0;
+  const torn = disk.crash(() => (turn++ === 0 ? 0 : turn % 2)); // of its pieces every other one
+  torn.fault = FULL;
+  const again = await openOn(torn);
+  assert.equal(again.lastSequence, count);
+  assert.ok((await fill(again, 'reserve')) > 10);
+});
+
+test('ledger: with room again, the reserve is filled up before anything else is taken', async () => {
+  const clock = new ManualClock();
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk, clock);
+  disk.fault = FULL;
+  await fill(ledger, 'common');
+  await fill(ledger, 'reserve');
+  disk.fault = undefined;
+  clock.advance(1000);
+  assert.throws(
+    () => ledger.append(bytes('a')),
+    (error) => isFsError(error, 'NO_SPACE'), // tried again from now on
+  );
+  await turns();
+  assert.throws(
+    () => ledger.append(bytes('a')),
+    (error) => isFsError(error, 'OVERLOADED'), // the one that is there is the reserve
+  );
+  await turns();
+  ledger.append(bytes('a'));
+  await ledger.close();
+});
+
+test('ledger: a start goes on where the journal ended, and writes no segment anew', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  await ledger.whenDurable(ledger.append(bytes('a')));
+  const after = disk.crash(() => 0);
+  const paths = segmentPaths(after);
+  const again = await openOn(after);
+  await again.whenDurable(again.append(bytes('b')));
+  assert.deepEqual(segmentPaths(after), paths);
+  const last = await openOn(after.crash(() => 0));
+  assert.equal(last.lastSequence, 2);
+  assert.ok(last.view().get('a') !== undefined && last.view().get('b') !== undefined);
 });
 
 test('ledger: a record too large is refused', async () => {
@@ -458,14 +559,14 @@ test('ledger: a torn tail that was cut refuses no later start, when the records 
   void again.checkpoint();
   await turns();
   const after = torn.crash(() => 0);
-  assert.equal(segmentPaths(after).length, 2);
+  assert.equal(segmentPaths(after).length, 3); // the reserve is the last
   assert.equal((await openOn(after)).lastSequence, 3);
 });
 
 test('ledger: a broken last record of a segment is refused when the next segment goes on after it', async () => {
   const disk = new CrashDisk();
   const ledger = await openOn(disk);
-  while (segmentPaths(disk).length < 3) await ledger.whenDurable(ledger.append(bytes('a file of this name')));
+  while (segmentPaths(disk).length < 4) await ledger.whenDurable(ledger.append(bytes('a file of this name')));
   const after = disk.crash(() => 0);
   const path = segmentPaths(after)[0]!;
   const segment = after.content(path);

@@ -24,7 +24,7 @@ import { Overlay } from './overlay.ts';
 import { recordSpace, SEGMENT_HEADER_BYTES } from './record-format.ts';
 import { SegmentFiles } from './segment-files.ts';
 import { appliedChange, OverlayTransaction, OverlayView, readApplied } from './state-view.ts';
-import type { Ledger, LedgerOptions, LedgerStatistics, Sequence, StateView } from './types.ts';
+import type { JournalRoom, Ledger, LedgerOptions, LedgerStatistics, Sequence, StateView } from './types.ts';
 
 export type LedgerSeams = Pick<Seams, 'clock' | 'disk' | 'openStateStore' | 'log' | 'random'>;
 
@@ -157,11 +157,11 @@ class JournaledLedger implements Ledger {
     return new OverlayView(this.#overlay, this.#store);
   }
 
-  append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array): Sequence {
+  append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array, room: JournalRoom = 'common'): Sequence {
     const isWhole = record instanceof Uint8Array;
     const whole = isWhole ? record : record.length === 1 ? record[0]! : concatBytes(record);
     const dataBytes = data === undefined ? 0 : data.length;
-    this.#checkAdmission(whole.length + dataBytes);
+    this.#checkAdmission(whole.length + dataBytes, room);
     const sequence = this.#lastSequence + 1;
     try {
       this.#apply(whole, sequence, data);
@@ -242,7 +242,7 @@ class JournaledLedger implements Ledger {
   }
 
   /** Everything that can refuse a record, before any of its effects. */
-  #checkAdmission(payloadBytes: number): void {
+  #checkAdmission(payloadBytes: number, room: JournalRoom): void {
     const { directory } = this.#options;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed) throw new FsError('UNAVAILABLE', `The ledger in ${directory} is closed.`);
@@ -257,7 +257,7 @@ class JournaledLedger implements Ledger {
       const message = `The ledger in ${directory} has ${this.#overlay.changeCount} changes (${this.#overlay.bytes} bytes) that its store does not hold yet: try again shortly.`;
       throw new FsError('OVERLOADED', message);
     }
-    this.#journal!.checkRoom(payloadBytes);
+    this.#journal!.checkRoom(payloadBytes, room);
   }
 
   #madeDurable(through: Sequence): void {

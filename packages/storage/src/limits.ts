@@ -9,14 +9,20 @@ export const MAX_RECORD_BYTES = 8 * MiB + 64 * KiB;
 
 /**
  * A segment file, written full of zeros before its first record, so that a sync need not commit file system metadata.
- * A server at rest takes one; a busy one has one or two ready and drops them as the store catches up.
+ * A server at rest takes two, one of them the reserve; a busy one has one or two more and drops them as the store catches up.
  */
 export const SEGMENT_BYTES = 16 * MiB;
+
+/**
+ * Prepared segments that only records of the class `reserve` may begin, so that a full disk takes deletions: 16 MiB are
+ * tens of thousands of them, and each segment that the store has taken over makes room for another.
+ */
+export const RESERVED_SEGMENTS = 1;
 
 /** Room written in one step while a segment is prepared: a few milliseconds of disk between two appends. */
 export const PREPARE_STEP_BYTES = 1 * MiB;
 
-/** The next segment is prepared when less room than this is left: more than a record, and 20 ms at 600 MB/s. */
+/** The next segment is prepared when less room than this is left before the reserve: more than a record, and 20 ms at 600 MB/s. */
 export const ROOM_AHEAD_BYTES = 12 * MiB;
 
 /** Pause before preparing a segment is tried again on a full disk. */

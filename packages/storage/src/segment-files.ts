@@ -86,10 +86,15 @@ export class SegmentFiles {
       throw error;
     }
     await preparing.close();
-    const path = this.path(number);
-    await this.#disk.rename(preparingPath, path);
+    await this.#disk.rename(preparingPath, this.path(number));
     await this.#disk.syncDirectory(this.directory);
-    return { number, path, file: await this.#disk.open(path, 'readWrite'), seal: sealOf(header) };
+    return this.open(number, sealOf(header));
+  }
+
+  /** One that a start found. */
+  async open(number: number, seal: SegmentSeal): Promise<OpenSegment> {
+    const path = this.path(number);
+    return { number, path, file: await this.#disk.open(path, 'readWrite'), seal };
   }
 
   /** Durably, so that a crash never leaves a gap between segments that stay. */

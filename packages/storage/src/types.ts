@@ -7,6 +7,13 @@ import type { FsError, Key } from '@cairnfs/base';
 /** Position in the journal: 1 for the first record, then consecutive. 0: before all. */
 export type Sequence = number;
 
+/**
+ * Which room of the journal a record may take. `common`: what lies before the reserve. `reserve`: that, and the reserve, which
+ * is on the disk before any common record is taken, and survives a restart: for records that free space, or without which
+ * none could be freed.
+ */
+export type JournalRoom = 'common' | 'reserve';
+
 /** What a transition reads and writes. Synchronous; reads see the overlay, then the store. */
 export interface StateView {
   /** The value; must not be changed, and copied if it is to outlive this tick. */
@@ -59,15 +66,16 @@ export interface Ledger {
   /**
    * Appends the record and applies it at once. Its effects are visible to every later view; the answer must wait for
    * `whenDurable` of the sequence returned. When it throws an `FsError`, nothing was applied: `OVERLOADED` when too much
-   * is waiting for the disk (see limits.ts), `NO_SPACE` when the journal cannot grow, `TOO_LARGE` past
+   * is waiting for the disk (see limits.ts), `NO_SPACE` when the journal has no such room and cannot grow, `TOO_LARGE` past
    * `MAX_RECORD_BYTES`, `DISK_FAILED` after a failure, `UNAVAILABLE` when closed.
    *
    * @param record one part, or several parts that are one record. `apply` gets them copied together, the journal does
    *   not copy them: leave them unchanged until the record is durable.
    * @param data bytes that go with the record and are never copied: `apply` and `onReplay` get them apart from the
    *   record. Leave them unchanged until the record is durable.
+   * @param room `common` unless told.
    */
-  append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array): Sequence;
+  append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array, room?: JournalRoom): Sequence;
   /**
    * Resolves once every record up to `sequence` is on stable storage. Never rejects, and after a failure never resolves: for
    * a server whose process ends with its disk (`failed`), so that nothing is answered in between.

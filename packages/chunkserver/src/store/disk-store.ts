@@ -16,6 +16,18 @@ import { ReadHistory } from './read-history.ts';
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
 
+/**
+ * Records that give a chunk bytes or a place: on a full disk they are refused while there is still room in the journal for the
+ * others, which move replicas aside, end views and put in place what was taken before.
+ */
+const GROWING: ReadonlySet<RecordKind['$case']> = new Set([
+  'created',
+  'uploadStored',
+  'staged',
+  'movedToFile',
+  'cloned',
+]);
+
 const FORMAT = { name: 'chunkserver', version: 3 } as const;
 const FAN_OUT = 256;
 const UUID_LENGTH = 36;
@@ -145,7 +157,7 @@ export class DiskStore {
     this.#appending = record;
     let sequence: number;
     try {
-      sequence = this.ledger.append(encoded, data);
+      sequence = this.ledger.append(encoded, data, GROWING.has(kind.$case) ? 'common' : 'reserve');
     } finally {
       this.#appending = undefined;
     }

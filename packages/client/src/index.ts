@@ -4,13 +4,13 @@ export {
   type ClusterPressure,
   type ClusterStatus,
   createClient,
-  type ListPage,
   type LocatedChunk,
   type LocatedReplica,
-  type WriteFileOptions,
 } from './client.ts';
 export { CairnError } from './errors.ts';
+export type { WriteFileOptions } from './file-calls.ts';
 export { FileHandle } from './file-handle.ts';
+export type { ListPage } from './namespace-calls.ts';
 export type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
 export { DirectoryEntry, Stats } from './stats.ts';
 export type { Content, ContentPiece } from './write/content.ts';

@@ -98,14 +98,16 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
     // An unused end is no end of the chain: it may go on in the next segment, so the place of the next record moves only with the chain.
     if (walk.point !== point || scans.length === 0) missingAt = { path, offset: walk.end };
     point = walk.point;
-    checkNoLaterRecord({ bytes, seal, path }, walk.end, { missing: (point ?? applied).sequence + 1, at: missingAt });
+    const isTorn = !isBlank(bytes, walk.end);
+    const missing = { missing: (point ?? applied).sequence + 1, at: missingAt };
+    if (isTorn) checkNoLaterRecord({ bytes, seal, path }, walk.end, missing);
     scans.push({
       number,
       path,
       seal,
       sizeBytes: bytes.length,
       end: walk.end,
-      isTorn: !isBlank(bytes, walk.end),
+      isTorn,
       lastSequence: (point ?? applied).sequence,
       lastBatch: { position: walk.batchStart, bytes: bytes.slice(walk.batchStart, walk.end) },
     });

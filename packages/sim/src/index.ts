@@ -1,4 +1,5 @@
 export { SimClock } from './clock.ts';
+export { Copies } from './copies.ts';
 export { type DiskFault, type DiskOperation, type DiskTiming, SimDisk } from './disk/sim-disk.ts';
 export { SECTOR_BYTES, type SimFile, type UnsyncedFate } from './disk/sim-file.ts';
 export type { EventObserver } from './event-loop.ts';

@@ -45,7 +45,7 @@ export class SimDisk {
   #entryChanges: EntryChange[] = [];
   #faults: DiskFault[] = [];
   readonly #capacities = new Map<string, number>();
-  /** Names in each directory; undefined when something changed since it was made. */
+  /** Names in each directory; undefined when much changed since it was made. */
   #names: Map<string, Set<string>> | undefined;
   /** Room was set by a test, and may run out. */
   #isLimited = false;
@@ -67,7 +67,7 @@ export class SimDisk {
 
   makeDirectory(path: string): void {
     this.directories.add(path);
-    this.#names = undefined;
+    this.#named(path);
   }
 
   /** Names of the files and directories in it, sorted. */
@@ -79,16 +79,19 @@ export class SimDisk {
   #namesByDirectory(): Map<string, Set<string>> {
     const names = new Map<string, Set<string>>();
     for (const paths of [this.files.keys(), this.directories.values()]) {
-      for (const path of paths) {
-        const directory = directoryOf(path);
-        const name = path.slice(directory.length).replace('/', '');
-        if (name === '') continue;
-        const others = names.get(directory);
-        if (others === undefined) names.set(directory, new Set([name]));
-        else others.add(name);
-      }
+      for (const path of paths) addName(names, path);
     }
     return names;
+  }
+
+  #named(path: string): void {
+    if (this.#names !== undefined) addName(this.#names, path);
+  }
+
+  #unnamed(path: string): void {
+    if (this.directories.has(path)) return;
+    const directory = directoryOf(path);
+    this.#names?.get(directory)?.delete(nameIn(directory, path));
   }
 
   break(fault: DiskFault): void {
@@ -168,7 +171,7 @@ export class SimDisk {
 
   create(path: string): SimFile {
     const file = new SimFile();
-    this.#names = undefined;
+    this.#named(path);
     this.files.set(path, file);
     this.#entryChanges.push({ from: undefined, to: path, file });
     return file;
@@ -178,17 +181,18 @@ export class SimDisk {
     const file = this.files.get(from);
     if (file === undefined) throw new DiskError('ENOENT', from, `rename of ${from}: there is no such file`);
     if (from === to) return;
-    this.#names = undefined;
     this.files.delete(from);
     this.files.set(to, file);
+    this.#unnamed(from);
+    this.#named(to);
     this.#entryChanges.push({ from, to, file });
   }
 
   remove(path: string): void {
     const file = this.files.get(path);
     if (file === undefined) throw new DiskError('ENOENT', path, `removal of ${path}: there is no such file`);
-    this.#names = undefined;
     this.files.delete(path);
+    this.#unnamed(path);
     this.#entryChanges.push({ from: path, to: undefined, file });
   }
 
@@ -232,6 +236,19 @@ export class SimDisk {
 function isWithin(path: string, prefix: string): boolean {
   if (prefix === '' || path === prefix) return true;
   return path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
+}
+
+function addName(names: Map<string, Set<string>>, path: string): void {
+  const directory = directoryOf(path);
+  const name = nameIn(directory, path);
+  if (name === '') return;
+  const others = names.get(directory);
+  if (others === undefined) names.set(directory, new Set([name]));
+  else others.add(name);
+}
+
+function nameIn(directory: string, path: string): string {
+  return path.slice(directory.length).replace('/', '');
 }
 
 export function directoryOf(path: string): string {

@@ -3,8 +3,10 @@
  * tens of megabytes in a run of a minute, and a collection of all garbage for every 64 MiB.
  */
 
+import { Copies } from '../copies.ts';
+
 export const SEGMENT_BYTES_MAX = 64 * 1024;
-/** Smaller ones lie side by side in memory that is used once: an allocation for each costs more than its bytes. */
+/** Smaller ones lie side by side. */
 const POOLED_BYTES_MIN = 2048;
 /** Kept for reuse: 2 MiB. What a broken connection held is left to the garbage collector. */
 const FREE_MAX = 32;
@@ -18,25 +20,13 @@ export interface Segment {
 
 export class SegmentPool {
   readonly #free: Uint8Array[] = [];
-  #small = new Uint8Array(0);
-  #smallEnd = 0;
+  readonly #small = new Copies();
 
   copy(bytes: Uint8Array): Segment {
-    if (bytes.length < POOLED_BYTES_MIN) return { bytes: this.#copySmall(bytes), memory: undefined };
+    if (bytes.length < POOLED_BYTES_MIN) return { bytes: this.#small.of(bytes), memory: undefined };
     const memory = this.#free.pop() ?? new Uint8Array(SEGMENT_BYTES_MAX);
     memory.set(bytes);
     return { bytes: memory.subarray(0, bytes.length), memory };
-  }
-
-  #copySmall(bytes: Uint8Array): Uint8Array {
-    if (this.#smallEnd + bytes.length > this.#small.length) {
-      this.#small = new Uint8Array(SEGMENT_BYTES_MAX);
-      this.#smallEnd = 0;
-    }
-    const copy = this.#small.subarray(this.#smallEnd, this.#smallEnd + bytes.length);
-    copy.set(bytes);
-    this.#smallEnd += bytes.length;
-    return copy;
   }
 
   giveBack(memory: Uint8Array): void {

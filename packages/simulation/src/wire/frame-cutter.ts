@@ -1,6 +1,7 @@
 /** Cuts what one end of a connection writes into frames again; their raw data is counted and not kept. */
 import { assert } from '@cairnfs/base';
 import { emptyFrameHeader, FRAME_HEADER_BYTES, PREFACE, parseFrameHeader } from '@cairnfs/protocol';
+import { Copies } from '@cairnfs/sim';
 
 export interface CutFrame {
   readonly kind: number;
@@ -15,26 +16,6 @@ export interface CutFrame {
 
 const NO_BYTES = new Uint8Array(0);
 const NO_FRAMES: readonly CutFrame[] = [];
-const COPIES_BYTES = 64 * 1024;
-
-/** Copies side by side in memory that is used once: for small ones an allocation each costs more than the bytes. */
-export class Copies {
-  #memory = NO_BYTES;
-  #end = 0;
-
-  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-    const length = end - start;
-    if (length === 0) return NO_BYTES;
-    if (this.#end + length > this.#memory.length) {
-      this.#memory = new Uint8Array(Math.max(COPIES_BYTES, length));
-      this.#end = 0;
-    }
-    const copy = this.#memory.subarray(this.#end, this.#end + length);
-    copy.set(bytes.subarray(start, end));
-    this.#end += length;
-    return copy;
-  }
-}
 
 export class FrameCutter {
   readonly #copies: Copies;
@@ -93,7 +74,7 @@ export class FrameCutter {
     const { kind, requestId, method, messageBytes, dataBytes } = header;
     const headBytes = FRAME_HEADER_BYTES + messageBytes;
     if (bytes.length - at < headBytes) return undefined;
-    const message = this.#copies.copy(bytes, at + FRAME_HEADER_BYTES, at + headBytes);
+    const message = this.#copies.of(bytes.subarray(at + FRAME_HEADER_BYTES, at + headBytes));
     return { kind, requestId, method, message, dataBytes, end: this.#position + headBytes + dataBytes };
   }
 

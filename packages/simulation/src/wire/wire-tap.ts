@@ -13,8 +13,8 @@ import {
   MasterMethods,
   type Method,
 } from '@cairnfs/protocol';
-import type { NetworkTap, TappedEnd } from '@cairnfs/sim';
-import { Copies, type CutFrame, FrameCutter } from './frame-cutter.ts';
+import { Copies, type NetworkTap, type TappedEnd } from '@cairnfs/sim';
+import { type CutFrame, FrameCutter } from './frame-cutter.ts';
 
 export type FrameRole = 'request' | 'response' | 'item' | 'end' | 'error' | 'cancel';
 

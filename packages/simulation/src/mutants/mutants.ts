@@ -168,6 +168,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'loss-not-noticed',
     defect: 'a member that lost committed data counts in the next view',
+    profile: 'disks',
     edits: [
       {
         file: `${MASTER}/views/view-change.ts`,
@@ -226,6 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'stale-replica-read',
     defect: 'a replica of an old version is read',
+    profile: 'kept',
     edits: [
       {
         file: `${CHUNKSERVER}/read/reads.ts`,

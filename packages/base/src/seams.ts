@@ -142,7 +142,11 @@ export type StateChange = { key: Key; value: Uint8Array | undefined };
 
 /** An ordered map on disk with atomic batches: LMDB in production, memory in the simulator. Reads are synchronous. */
 export interface StateStore {
-  /** The value: valid until the next call; copy what must live on. */
+  /**
+   * The value: valid until the next call; copy what must live on.
+   *
+   * @throws FsError DAMAGED  a bulky value that cannot be found where it was put; the others can.
+   */
   get(key: Key): Uint8Array | undefined;
   /** Entries with `start` <= key < `end` in byte order, at most `limit`; the values are copies. */
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[];

@@ -299,8 +299,17 @@ function quarantined(target: Target, { atMs, reason }: Value<'quarantined'>): vo
   const kept = encodeMessage(QuarantinedReplica, { atMs, reason, isInFile, version, length });
   const key = quarantineKey(atMs, handle);
   transaction.put(key, sealValue(key, kept));
-  if (!isInFile) transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
+  if (!isInFile) keepData(target, atMs);
   removeReplica(target);
+}
+
+/** What cannot be read is not kept. */
+function keepData({ transaction, handle }: Target, atMs: number): void {
+  try {
+    transaction.put(quarantineDataKey(atMs, handle), readData(transaction, handle));
+  } catch (error) {
+    if (!isFsError(error, 'DAMAGED')) throw error;
+  }
 }
 
 function corruptFound(target: Target, block: number): void {
@@ -317,7 +326,16 @@ function asFarAsReadable(target: Target): { isInFile: boolean; version: number; 
     return { isInFile, version, length: readCommitPoint(transaction, handle).length };
   } catch (error) {
     if (!isFsError(error, 'DAMAGED')) throw error;
-    return { isInFile: transaction.get(dataKey(handle)) === undefined, version: 0, length: 0 };
+    return { isInFile: !hasData(target), version: 0, length: 0 };
+  }
+}
+
+function hasData({ transaction, handle }: Target): boolean {
+  try {
+    return transaction.get(dataKey(handle)) !== undefined;
+  } catch (error) {
+    if (!isFsError(error, 'DAMAGED')) throw error;
+    return true;
   }
 }
 

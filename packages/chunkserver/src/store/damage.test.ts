@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c, isFsError, type Key } from '@cairnfs/base';
+import { crc32c, isFsError } from '@cairnfs/base';
 import { stageMutation } from '../mutation/commit.ts';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
 import { checksumsKey, commitPointKey, dataKey, mutationKey, replicaKey } from './keys.ts';
@@ -27,18 +27,19 @@ async function twoChunks(seed: number, length: number): Promise<TestDisk> {
 const isCorrupt = (error: unknown) => isFsError(error, 'CHECKSUM_MISMATCH');
 const healthy = (disk: TestDisk) => disk.replicas.stores.every(({ failure }) => failure === undefined);
 
-const ENTRIES: Record<string, Key> = {
-  replica: replicaKey(HANDLE),
-  'commit point': commitPointKey(HANDLE),
-  checksums: checksumsKey(HANDLE),
-  bytes: dataKey(HANDLE),
+const ENTRIES: Record<string, (disk: TestDisk) => void | Promise<void>> = {
+  replica: (disk) => disk.damage(replicaKey(HANDLE)),
+  'commit point': (disk) => disk.damage(commitPointKey(HANDLE)),
+  checksums: (disk) => disk.damage(checksumsKey(HANDLE)),
+  bytes: (disk) => disk.damage(dataKey(HANDLE)),
+  'place of the bytes': (disk) => disk.misplace(dataKey(HANDLE)),
 };
 
-for (const [name, key] of Object.entries(ENTRIES)) {
+for (const [name, damage] of Object.entries(ENTRIES)) {
   test(`index: a flipped bit in the ${name} of one replica costs that replica, not the disk`, async () => {
     const disk = await twoChunks(1, 100);
     const replica = disk.replicas.find(HANDLE)!;
-    await disk.damage(key);
+    await damage(disk);
     try {
       stage(replica, 50, new Uint8Array(4).fill(9));
     } catch (error) {
@@ -58,7 +59,7 @@ for (const [name, key] of Object.entries(ENTRIES)) {
 
   test(`index: a replica with a flipped bit in its ${name} can still be removed`, async () => {
     const disk = await twoChunks(2, 100);
-    await disk.damage(key);
+    await damage(disk);
     const store = disk.replicas.holderOf(HANDLE)!;
     await disk.run(() => store.journal(HANDLE, { $case: 'quarantined', value: { atMs: 5, reason: 'surplus' } }));
     equal(disk.replicas.holderOf(HANDLE), undefined);

@@ -135,7 +135,12 @@ async function readInto(replica: Replica, start: number, target: Uint8Array): Pr
       throw store.fault(error);
     }
   }
-  return copyData(store.ledger.view(), handle, start, target);
+  try {
+    return copyData(store.ledger.view(), handle, start, target);
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) throw new CorruptBlockError(handle, 0);
+    throw store.fault(error);
+  }
 }
 
 function touches({ offset, bytes, lengthBefore }: Unsettled, start: number, end: number): boolean {

@@ -213,8 +213,12 @@ export class Replicas implements MutableReplicas {
    */
   soundData(replica: Replica): Uint8Array {
     const { store, handle, checksums } = replica;
-    const bytes = readData(store.ledger.view(), handle);
-    if (crc32c(bytes) === checksums[0]) return bytes;
+    try {
+      const bytes = readData(store.ledger.view(), handle);
+      if (crc32c(bytes) === checksums[0]) return bytes;
+    } catch (error) {
+      if (!isFsError(error, 'DAMAGED')) throw store.fault(error);
+    }
     this.corrupt(replica, 0);
     throw new CorruptBlockError(handle, 0);
   }

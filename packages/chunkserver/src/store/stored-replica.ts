@@ -61,7 +61,11 @@ export function writeChecksums(transaction: StateTransaction, handle: string, ch
   transaction.put(key, encodeChecksums(key, checksums));
 }
 
-/** The value of a chunk in the index, in memory of its own; its block checksum protects it. */
+/**
+ * The value of a chunk in the index, in memory of its own; its block checksum protects it.
+ *
+ * @throws FsError DAMAGED  where it lies cannot be told.
+ */
 export function readData(state: StateView, handle: string): Uint8Array {
   const value = state.get(dataKey(handle));
   return new Uint8Array(value ?? []); // a copy; the `slice` of a Buffer would be the same memory

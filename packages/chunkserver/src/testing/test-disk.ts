@@ -1,6 +1,6 @@
 /** Replicas on one simulated disk, through crashes, without a master or a network. */
 import { ok } from 'node:assert/strict';
-import { crc32c, type Key, type Seams, type StateStore } from '@cairnfs/base';
+import { crc32c, FsError, type Key, type Seams, type StateStore } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
@@ -20,6 +20,8 @@ export class TestDisk {
   replicas!: Replicas;
   seams!: Seams;
   #index!: StateStore;
+  /** Bulky values that a damaged index does not find, until they are written anew. */
+  readonly #misplaced = new Set<Key>();
 
   private constructor(seed: number) {
     this.simulation = new Simulation({ seed });
@@ -47,7 +49,7 @@ export class TestDisk {
   async restart(): Promise<void> {
     const started = this.host.start();
     const openStateStore = async (directory: string): Promise<StateStore> => {
-      this.#index = await started.openStateStore(directory);
+      this.#index = this.#withMisplaced(await started.openStateStore(directory));
       return this.#index;
     };
     const seams = { ...started, openStateStore };
@@ -88,6 +90,30 @@ export class TestDisk {
     ok(value !== undefined && value.length > 2, 'there is nothing to damage');
     value[2]! ^= 1;
     await this.run(() => this.#index.write([{ key, value: how === 'lose' ? undefined : value }]));
+  }
+
+  /** The bytes of a bulky value are where they were, and the index does not say where. */
+  misplace(key: Key): void {
+    ok(this.#index.get(key) !== undefined, 'there is nothing to misplace');
+    this.#misplaced.add(key);
+  }
+
+  #withMisplaced(index: StateStore): StateStore {
+    return {
+      get: (key) => {
+        if (!this.#misplaced.has(key)) return index.get(key);
+        throw new FsError('DAMAGED', 'the index entry of a value does not match its checksum');
+      },
+      range: (start, end, limit) => index.range(start, end, limit),
+      write: async (changes) => {
+        const all = [...changes];
+        await index.write(all);
+        for (const { key } of all) this.#misplaced.delete(key);
+      },
+      flushed: () => index.flushed(),
+      sizeBytes: () => index.sizeBytes(),
+      close: () => index.close(),
+    };
   }
 
   /** What is under `from` in the index comes under `to` too, as when pages are mixed up. */

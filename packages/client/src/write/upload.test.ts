@@ -126,6 +126,26 @@ test('upload: one that the master lost is begun again while its bytes are at han
   await rejects(uploadFile(cluster.master, '/f', once(long), {}), { kind: 'UPLOAD_NOT_FOUND' });
 });
 
+test('upload: one that is begun again after its file has grown takes all of it from the beginning', async () => {
+  const bytes = pattern(3010);
+  let at = 0;
+  const growing = {
+    sizeBytes: 3000,
+    async next() {
+      const piece = at === 0 ? bytes.subarray(0, 3000) : bytes.subarray(at);
+      at += piece.length;
+      return piece.length === 0 ? undefined : piece;
+    },
+    async restart() {
+      at = 0;
+    },
+  };
+  const cluster = scriptedCluster();
+  cluster.forget(1);
+  await uploadFile(cluster.master, '/f', growing, {});
+  deepEqual(cluster.content(3010), bytes);
+});
+
 test('upload: a large file goes in frames, chunk by chunk, each durable to its end', async () => {
   const cluster = scriptedCluster();
   const bytes = pattern(65 * MiB + 123);

@@ -57,10 +57,10 @@ export async function uploadFile(
       return await new Upload(calls, path, options).run(new FrameQueue(source, [first]), sizeBytes);
     } catch (error) {
       if (!isFsError(error, 'UPLOAD_NOT_FOUND') || restarts === UPLOAD_RESTARTS_MAX) throw error;
-      if (first.length === sizeBytes) continue; // all there is
-      if (source.restart === undefined) throw error;
-      await source.restart();
-      first = await source.next(FRAME_BYTES);
+      if (source.restart !== undefined) {
+        await source.restart();
+        first = await source.next(FRAME_BYTES);
+      } else if (first.length !== sizeBytes) throw error; // otherwise it is all there is
     }
   }
   return createEmpty(calls, path, options);

@@ -143,7 +143,8 @@ export class ReplicaReports {
       if (this.#isNeeded(server.id, order.handle, transaction.chunk(order.handle))) queue.delete(order.handle);
       else orders.push(order);
     }
-    return orders;
+    // What made them unneeded may still be lost in a crash; then they are needed.
+    return this.#context.decisions.settled(transaction) === undefined ? orders : [];
   }
 
   /** The world has moved on since the order was given: the server is a member again, with a good copy. */

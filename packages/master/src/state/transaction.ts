@@ -37,6 +37,7 @@ export class Transaction {
   readonly #cache: StateCache;
   /** The last name that was looked for in vain: who makes it looks again. */
   #absent: { readonly parent: number; readonly name: string } | undefined;
+  readonly #afterAppend: (() => void)[] = [];
   /** Of what was read from the cache. */
   #cachedSequence = 0;
 
@@ -159,8 +160,14 @@ export class Transaction {
     return decoded;
   }
 
+  /** Runs `callback` when what is written here has become a record; not when that is refused, or nothing is written. */
+  afterAppend(callback: () => void): void {
+    this.#afterAppend.push(callback);
+  }
+
   /** What was written is in the state now, under this sequence number: the cache follows. */
   appended(sequence: number): void {
+    for (const callback of this.#afterAppend) callback();
     for (const [inode, value] of this.#inodes) this.#cache.keepInode(inode, { value, sequence });
     for (const [key, value] of this.#changes) {
       const isKept = value !== undefined && isInodeKey(key);

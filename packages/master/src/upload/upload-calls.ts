@@ -94,7 +94,7 @@ export class UploadCalls {
       const upload = this.#find(transaction, request.uploadId);
       this.#renewedAtMs.set(request.uploadId, seams.clock.nowMs());
       if (isRenewalOnly) {
-        plans.drop(request.uploadId);
+        transaction.afterAppend(() => plans.drop(request.uploadId));
         return { chunks: [] };
       }
       const dropped = new Set(request.droppedHandles);
@@ -107,7 +107,7 @@ export class UploadCalls {
       const { uploadId, chunkCount: count, avoidServers: avoid } = request;
       const planned = this.#plan({ uploadId, upload, count, avoid });
       log(transaction, uploadId, upload, planned);
-      plans.drop(uploadId);
+      transaction.afterAppend(() => plans.drop(uploadId));
       return { chunks: this.#located(planned) };
     });
     return { message };
@@ -152,8 +152,9 @@ export class UploadCalls {
       await decisions.perform('abandonUpload', (transaction) => {
         // Renewed while the ones before it were written down.
         if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
-        this.#giveUp(transaction, uploadId, seams.clock.wallMs());
-        this.#renewedAtMs.delete(uploadId);
+        const isKnown = this.#giveUp(transaction, uploadId, seams.clock.wallMs());
+        if (isKnown) transaction.afterAppend(() => this.#renewedAtMs.delete(uploadId));
+        else this.#renewedAtMs.delete(uploadId);
       });
     }
   }
@@ -247,21 +248,23 @@ export class UploadCalls {
       if (chunk !== undefined) discardChunk(transaction, handle, chunk, change.wallMs);
     }
     if (plan === undefined) transaction.remove(uploadKey(request.uploadId));
-    else plans.drop(request.uploadId);
+    else transaction.afterAppend(() => plans.drop(request.uploadId));
     return { attributes: attributesOf(made.id, made.inode) };
   }
 
-  #giveUp(transaction: Transaction, uploadId: string, dueMs: number): void {
+  /** @returns whether the upload was under way. */
+  #giveUp(transaction: Transaction, uploadId: string, dueMs: number): boolean {
     const { plans } = this.#context;
     const plan = plans.find(uploadId);
     const upload = plan?.upload ?? transaction.upload(uploadId);
-    if (upload === undefined) return;
+    if (upload === undefined) return false;
     for (const handle of upload.handles) {
       const chunk = plans.chunk(transaction, handle);
       if (chunk !== undefined) discardChunk(transaction, handle, chunk, dueMs);
     }
     if (plan === undefined) transaction.remove(uploadKey(uploadId));
-    else plans.drop(uploadId);
+    else transaction.afterAppend(() => plans.drop(uploadId));
+    return true;
   }
 
   #find(transaction: Transaction, uploadId: string): Upload {

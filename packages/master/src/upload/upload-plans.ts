@@ -3,7 +3,7 @@
  * written when they are confirmed, does not say again. A crash forgets such a plan: the client begins anew, and what was
  * stored by then is found to be an orphan. An upload that lasts, because it is renewed or gets another chunk, is logged then.
  *
- * A plan is dropped by the decision that writes its chunk: from then on the state alone says what became of the upload. To
+ * A plan is dropped with the record that writes its chunk: from then on the state alone says what became of the upload. To
  * lose one is never wrong, so nothing waits for that record to be durable.
  */
 import type { Chunk, Upload } from '../gen/cairn/master/v1/state.ts';
@@ -33,7 +33,7 @@ export class UploadPlans {
     return transaction.chunk(handle) ?? this.#byHandle.get(handle)?.chunk;
   }
 
-  /** The last thing a decision does that writes the chunk: one that is refused leaves the plan. */
+  /** Its chunk has been written. */
   drop(uploadId: string): void {
     const plan = this.#byUpload.get(uploadId);
     if (plan === undefined) return;

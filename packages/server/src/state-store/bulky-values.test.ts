@@ -1,10 +1,11 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { KiB, type StateChange, type StateStore } from '@cairnfs/base';
 import { stateStoreContract } from '@cairnfs/base/contract';
+import { open } from 'lmdb';
 import { createServerSeams } from '../server-seams.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 
@@ -113,4 +114,52 @@ test('bulky values: a file that is shorter than the index says is refused', () =
     await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED', message: /values.*5120 bytes.*10240/s });
     await rm(join(directory, 'values'));
     await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED' });
+  }));
+
+test('bulky values: a flipped bit in an entry costs that value alone', () =>
+  withDirectory(async (directory) => {
+    const store = await openLmdbStateStore(directory, OPTIONS);
+    const keys = ['da', 'db', 'dc', 'dd'];
+    await store.write(keys.map((key, index) => ({ key, value: filled(index === 3 ? 10 : 4 * KiB, index) })));
+    await store.close();
+    const database = open<Uint8Array, Buffer>({
+      path: directory,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      noSubdir: false,
+    });
+    const entries = keys.map((key) => Uint8Array.from(database.get(Buffer.from(key))!));
+    entries[0]![0]! ^= 2;
+    entries[1]![2]! ^= 4; // points to the next value
+    entries[3]![5]! ^= 1;
+    await Promise.all(keys.map((key, index) => database.put(Buffer.from(key), entries[index]!)));
+    await database.close();
+    const again = await openLmdbStateStore(directory, OPTIONS);
+    for (const key of ['da', 'db', 'dd']) throws(() => again.get(key), { kind: 'DAMAGED' });
+    await again.write(
+      ['da', 'db', 'dd', 'de'].map((key) => ({ key, value: key === 'dd' ? undefined : filled(4 * KiB, 9) })),
+    );
+    await again.write([{ key: 'df', value: filled(40 * KiB, 8) }]);
+    await again.write([{ key: 'dg', value: filled(4 * KiB, 7) }]);
+    deepEqual([again.get('da')![0], again.get('dc')![0], again.get('dd')], [9, 2, undefined]);
+    await again.close();
+  }));
+
+test('bulky values: a flipped bit in the space map is refused at the start', () =>
+  withDirectory(async (directory) => {
+    const store = await openLmdbStateStore(directory, OPTIONS);
+    await store.write([{ key: 'd', value: filled(4 * KiB, 1) }]);
+    await store.close();
+    const database = open<Uint8Array, Buffer>({
+      path: directory,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      noSubdir: false,
+    });
+    const key = Buffer.from('\xff\xff\xffspace\0\0\0\0', 'latin1');
+    const block = Uint8Array.from(database.get(key)!);
+    block[0]! ^= 1;
+    await database.put(key, block);
+    await database.close();
+    await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED', message: /space map/ });
   }));

@@ -10,20 +10,14 @@
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, DiskError, FsError, getU32LE, getU64LE, putU32LE, putU64LE } from '@cairnfs/base';
+import { DiskError, FsError, type Key } from '@cairnfs/base';
+import { APART_BYTES_MIN, isApart, openEntry, sealApart, sealBlock, sealHere } from './bulky-entry.ts';
 import { blockOf, type Run, SpaceMap } from './space-map.ts';
 
 const UNIT_BYTES = 1_024;
-/** Smaller ones stay in the tree. */
-const APART_BYTES_MIN = 512;
 /** Buffers that one system call takes: IOV_MAX of Linux. */
 const WRITEV_BUFFERS_MAX = 1_024;
-const ENTRY_BYTES = 13;
 const ZEROS = new Uint8Array(UNIT_BYTES);
-
-/** What stands first in an entry of the tree. */
-const HERE = 0;
-const APART = 1;
 
 export class BulkyValues {
   readonly #path: string;
@@ -31,6 +25,8 @@ export class BulkyValues {
   readonly #space: SpaceMap;
   /** Let go by the last two transactions, the older first. */
   #leaving: [readonly Run[], readonly Run[]] = [[], []];
+  /** Of a transaction of which nobody knows whether it came about: free when another one has. */
+  #doubtful: Run[] = [];
   #sizeBytes: number;
 
   private constructor(path: string, file: FileHandle, space: SpaceMap, sizeBytes: number) {
@@ -41,35 +37,42 @@ export class BulkyValues {
   }
 
   /**
-   * @param blocks of the space map, as the transactions stored them.
+   * @param blocks of the space map, by number.
    * @throws FsError DAMAGED  the file is shorter than the tree says.
    */
-  static async open(directory: string, blocks: readonly Uint8Array[]): Promise<BulkyValues> {
+  static async open(directory: string, blocks: ReadonlyMap<number, Uint8Array>): Promise<BulkyValues> {
     const path = join(directory, 'values');
-    const file = await openOrCreate(path, directory);
     const space = new SpaceMap(blocks);
-    const { size } = await file.stat();
     const wanted = space.endUnit * UNIT_BYTES;
-    if (size >= wanted) return new BulkyValues(path, file, space, size);
-    await file.close();
-    const message =
-      `The values of the index in ${path} are damaged: the file has ${size} bytes, the index speaks of ${wanted}. Nothing was ` +
-      'changed. Restore its folder from a backup, or, if other servers hold replicas of what it held, start with an empty one.';
-    throw new FsError('DAMAGED', message, { details: { path } });
+    const file = await openOrCreate(path, wanted > 0);
+    if (file === undefined) throw damaged(path, `it is gone, the index speaks of ${wanted} bytes`);
+    try {
+      await syncFolder(directory); // also when it was there: the start that made it may have ended before this
+      const { size } = await file.stat();
+      if (size >= wanted) return new BulkyValues(path, file, space, size);
+      throw damaged(path, `the file has ${size} bytes, the index speaks of ${wanted}`);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** The value that an entry stands for, in memory of its own. */
-  read(entry: Uint8Array): Uint8Array {
-    if (entry[0] === HERE) return entry.slice(1);
-    const { position, length } = placeOf(entry);
-    const value = Buffer.allocUnsafe(length);
-    const bytesRead = readSync(this.#file.fd, value, 0, length, position);
-    if (bytesRead === length) return value;
-    throw new DiskError('EIO', this.#path, `${this.#path} ends inside the value at ${position}, of ${length} bytes`);
+  /**
+   * The value that an entry stands for, in memory of its own.
+   *
+   * @throws FsError DAMAGED  the entry is not what was put there, or the file ends before it.
+   */
+  read(key: Key, entry: Uint8Array): Uint8Array {
+    const opened = openEntry(key, entry);
+    if (!isApart(opened)) return opened.value;
+    const { position, length } = opened;
+    const value = Buffer.allocUnsafeSlow(length);
+    if (readSync(this.#file.fd, value, 0, length, position) === length) return value;
+    throw new FsError('DAMAGED', `${this.#path} ends inside the value at ${position}, of ${length} bytes`);
   }
 
   /** The changes of one transaction. One at a time. */
@@ -83,7 +86,9 @@ export class BulkyValues {
       sync: () => this.#file.datasync(),
       committed: (leaving) => {
         this.#leaving = [last, leaving];
+        for (const run of this.#doubtful.splice(0)) this.#space.free(run);
       },
+      doubtful: (taken) => this.#doubtful.push(...taken),
     });
   }
 
@@ -109,6 +114,7 @@ interface ChangesShell {
   readonly write: (position: number, buffers: readonly Uint8Array[]) => Promise<void>;
   readonly sync: () => Promise<void>;
   readonly committed: (leaving: readonly Run[]) => void;
+  readonly doubtful: (taken: readonly Run[]) => void;
 }
 
 export class BulkyChanges {
@@ -123,28 +129,24 @@ export class BulkyChanges {
   }
 
   /** @returns the entry to be put in the tree. */
-  put(value: Uint8Array): Uint8Array {
-    if (value.length < APART_BYTES_MIN) {
-      const entry = new Uint8Array(1 + value.length);
-      entry[0] = HERE;
-      entry.set(value, 1);
-      return entry;
-    }
+  put(key: Key, value: Uint8Array): Uint8Array {
+    if (value.length < APART_BYTES_MIN) return sealHere(key, value);
     const count = unitsOf(value.length);
     const start = this.#space.take(count);
     this.#taken.push({ start, count, value });
-    const entry = new Uint8Array(ENTRY_BYTES);
-    entry[0] = APART;
-    putU64LE(entry, 1, start * UNIT_BYTES);
-    putU32LE(entry, 9, value.length);
-    return entry;
+    return sealApart(key, { position: start * UNIT_BYTES, length: value.length });
   }
 
-  /** The entry leaves the tree, or another takes its place. */
-  drop(entry: Uint8Array): void {
-    if (entry[0] === HERE) return;
-    const { position, length } = placeOf(entry);
-    this.#leaving.push({ start: position / UNIT_BYTES, count: unitsOf(length) });
+  /** The entry leaves the tree, or another takes its place. Where a damaged one points to nobody knows: that stays taken. */
+  drop(key: Key, entry: Uint8Array): void {
+    try {
+      const opened = openEntry(key, entry);
+      if (isApart(opened)) {
+        this.#leaving.push({ start: opened.position / UNIT_BYTES, count: unitsOf(opened.length) });
+      }
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+    }
   }
 
   /** Before the transaction: the bytes are on stable storage when it resolves. */
@@ -169,13 +171,14 @@ export class BulkyChanges {
     await this.#shell.sync();
   }
 
-  /** The blocks of the space map that the transaction changes, by number. */
+  /** The blocks of the space map that the transaction changes, sealed, by number. */
   blocks(): Map<number, Uint8Array> {
+    const without = new Map<number, Run[]>();
+    for (const { start } of this.#taken) without.set(blockOf(start), []);
+    for (const { start } of this.#leaving) without.set(blockOf(start), []);
+    for (const run of [...this.#shell.left, ...this.#leaving]) without.get(blockOf(run.start))?.push(run);
     const blocks = new Map<number, Uint8Array>();
-    for (const { start } of [...this.#taken, ...this.#leaving]) {
-      const index = blockOf(start);
-      if (!blocks.has(index)) blocks.set(index, this.#space.block(index, [...this.#shell.left, ...this.#leaving]));
-    }
+    for (const [number, runs] of without) blocks.set(number, sealBlock(number, this.#space.block(number, runs)));
     return blocks;
   }
 
@@ -183,38 +186,45 @@ export class BulkyChanges {
     this.#shell.committed(this.#leaving);
   }
 
-  /** The transaction did not come about: what it took is free again. */
-  failed(): void {
+  /** The transaction was not begun: what it took is free again. */
+  abandoned(): void {
     for (const run of this.#taken) this.#space.free(run);
   }
-}
 
-function placeOf(entry: Uint8Array): { position: number; length: number } {
-  assert(
-    entry[0] === APART && entry.length === ENTRY_BYTES,
-    () => `an entry of ${entry.length} bytes, kind ${entry[0]}`,
-  );
-  return { position: getU64LE(entry, 1), length: getU32LE(entry, 9) };
+  /** The transaction failed, and may have come about all the same. */
+  failed(): void {
+    this.#shell.doubtful(this.#taken);
+  }
 }
 
 function unitsOf(length: number): number {
   return Math.ceil(length / UNIT_BYTES);
 }
 
-async function openOrCreate(path: string, directory: string): Promise<FileHandle> {
+/** Undefined when it is not there and must be. */
+async function openOrCreate(path: string, mustExist: boolean): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r+');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const file = await open(path, 'wx+');
+  return mustExist ? undefined : open(path, 'wx+');
+}
+
+async function syncFolder(directory: string): Promise<void> {
   const folder = await open(directory, 'r');
   try {
     await folder.sync();
   } finally {
     await folder.close();
   }
-  return file;
+}
+
+function damaged(path: string, fault: string): FsError {
+  const message =
+    `The values of the index in ${path} are damaged: ${fault}. Nothing was changed. Restore its folder from a backup, or, ` +
+    'if other servers hold replicas of what it held, start with an empty one.';
+  return new FsError('DAMAGED', message, { details: { path } });
 }
 
 function withoutFirst(buffers: readonly Uint8Array[], length: number): Uint8Array[] {

@@ -14,6 +14,7 @@ import {
   DiskError,
   isFsError,
   type Key,
+  keyToU32,
   MiB,
   STATE_KEY_BYTES_MAX,
   type StateChange,
@@ -22,6 +23,7 @@ import {
   u32ToKey,
 } from '@cairnfs/base';
 import { open, type RootDatabase } from 'lmdb';
+import { openBlock } from './bulky-entry.ts';
 import { type BulkyChanges, BulkyValues } from './bulky-values.ts';
 import { checkLmdbFile } from './lmdb-meta.ts';
 
@@ -81,7 +83,11 @@ async function openBulky(
     start: Buffer.from(SPACE_KEYS, 'latin1'),
     end: Buffer.from(`${SPACE_KEYS}\xff\xff\xff\xff\xff`, 'latin1'),
   };
-  const blocks = [...database.getRange(range)].map(({ value }) => value);
+  const blocks = new Map<number, Uint8Array>();
+  for (const { key, value } of database.getRange(range)) {
+    const number = keyToU32(bytesToKey(key), SPACE_KEYS.length);
+    blocks.set(number, openBlock(number, value));
+  }
   const highest = bulkyPrefixes.map((prefix): [string, Key] => {
     const start = Buffer.from(afterPrefix(prefix) ?? OWN_KEYS, 'latin1');
     const [last] = database.getKeys({ start, end: Buffer.from(prefix, 'latin1'), reverse: true, limit: 1 });
@@ -110,7 +116,7 @@ class LmdbStateStore implements StateStore {
     this.#checkOpen();
     try {
       const value = this.#database.get(keyBuffer(key));
-      return value === undefined || !this.#isBulky(key) ? value : this.#bulky!.values.read(value);
+      return value === undefined || !this.#isBulky(key) ? value : this.#bulky!.values.read(key, value);
     } catch (error) {
       throw storeError(this.#directory, 'read', error);
     }
@@ -125,7 +131,7 @@ class LmdbStateStore implements StateStore {
     try {
       for (const { key: bytes, value } of this.#database.getRange(options)) {
         const key = bytesToKey(bytes);
-        entries.push({ key, value: this.#isBulky(key) ? this.#bulky!.values.read(value) : value });
+        entries.push({ key, value: this.#isBulky(key) ? this.#bulky!.values.read(key, value) : value });
       }
     } catch (error) {
       throw storeError(this.#directory, 'read', error);
@@ -135,17 +141,23 @@ class LmdbStateStore implements StateStore {
 
   async write(changes: Iterable<StateChange>): Promise<void> {
     this.#checkOpen();
-    const bulky = this.#bulky?.values.begin();
+    if (this.#bulky === undefined) return this.#commit(changes, []);
+    const bulky = this.#bulky.values.begin();
+    let entries: StateChange[];
     try {
-      const all = bulky === undefined ? changes : this.#withEntries(changes, bulky, this.#bulky!.highest);
-      await bulky?.flush();
-      await this.#commit(all, bulky?.blocks());
-      bulky?.committed();
+      entries = this.#withEntries(changes, bulky, this.#bulky.highest);
+      await bulky.flush();
     } catch (error) {
-      bulky?.failed();
-      const cause = await causeOf(error);
-      throw storeError(this.#directory, 'write', cause, await isDiskFull(this.#directory));
+      bulky.abandoned();
+      throw storeError(this.#directory, 'write', error);
     }
+    try {
+      await this.#commit(entries, bulky.blocks());
+    } catch (error) {
+      bulky.failed();
+      throw error;
+    }
+    bulky.committed();
   }
 
   /** The changes with entries in the place of bulky values. */
@@ -159,24 +171,29 @@ class LmdbStateStore implements StateStore {
     const highestBefore = new Map(highest);
     for (const { key, value } of last.values()) {
       const before = key > highestBefore.get(key[0]!)! ? undefined : this.#database.get(keyBuffer(key));
-      if (before !== undefined) bulky.drop(before);
+      if (before !== undefined) bulky.drop(key, before);
       if (key > highest.get(key[0]!)!) highest.set(key[0]!, key);
-      if (value !== undefined) others.push({ key, value: bulky.put(value) });
+      if (value !== undefined) others.push({ key, value: bulky.put(key, value) });
       else if (before !== undefined) others.push({ key, value });
     }
     return others;
   }
 
-  async #commit(changes: Iterable<StateChange>, blocks: ReadonlyMap<number, Uint8Array> | undefined): Promise<void> {
+  async #commit(changes: Iterable<StateChange>, blocks: Iterable<[number, Uint8Array]>): Promise<void> {
     const database = this.#database;
     const outcomes = new Set<Promise<boolean>>(); // the binding shares one promise among many changes
-    const all = database.batch(() => {
-      for (const { key, value } of changes) {
-        outcomes.add(value === undefined ? database.remove(keyBuffer(key)) : database.put(keyBuffer(key), value));
-      }
-      for (const [block, bits] of blocks ?? []) outcomes.add(database.put(keyBuffer(spaceKey(block)), bits));
-    });
-    await Promise.all([all, ...outcomes]);
+    try {
+      const all = database.batch(() => {
+        for (const { key, value } of changes) {
+          outcomes.add(value === undefined ? database.remove(keyBuffer(key)) : database.put(keyBuffer(key), value));
+        }
+        for (const [number, bits] of blocks) outcomes.add(database.put(keyBuffer(spaceKey(number)), bits));
+      });
+      await Promise.all([all, ...outcomes]);
+    } catch (error) {
+      const cause = await causeOf(error);
+      throw storeError(this.#directory, 'write', cause, await isDiskFull(this.#directory));
+    }
   }
 
   #isBulky(key: Key): boolean {
@@ -231,6 +248,6 @@ async function isDiskFull(directory: string): Promise<boolean> {
 /** LMDB reports the system's errors by number or text; all that is not a full disk is treated as a failed one. */
 function storeError(directory: string, operation: string, error: unknown, isFull = false): Error {
   if (!(error instanceof Error) || error.name === 'AssertionError' || isFsError(error)) return error as Error;
-  const code = isFull || /no space left|ENOSPC|MDB_MAP_FULL/i.test(error.message) ? 'ENOSPC' : 'EIO';
+  const code = isFull || /no space left|ENOSPC|EDQUOT|MDB_MAP_FULL/i.test(error.message) ? 'ENOSPC' : 'EIO';
   return new DiskError(code, directory, `${operation} of the state store ${directory}: ${error.message}`, error);
 }

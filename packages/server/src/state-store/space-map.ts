@@ -6,7 +6,7 @@ import { assert } from '@cairnfs/base';
 
 /** Units of one block: its bits are 1 KiB. */
 export const BLOCK_UNITS = 8_192;
-/** Blocks looked at for one run before the file grows: each is at most 10 µs. The next search goes on behind them. */
+/** Blocks searched for one run before the file grows, 10 µs each at most; full ones are passed over. */
 const BLOCKS_SEARCHED_MAX = 8;
 
 export interface Run {
@@ -16,18 +16,21 @@ export interface Run {
 }
 
 export class SpaceMap {
-  readonly #blocks: Uint8Array[];
-  readonly #freeCounts: number[];
-  /** Where the next search begins. */
+  readonly #blocks: Uint8Array[] = [];
+  readonly #freeCounts: number[] = [];
+  /** Behind the run that was taken last. */
   #next = 0;
+  /** The block at which the search begins when there is no room where the last run was taken. */
+  #searchFrom = 0;
 
-  /** @param blocks as `block` gave them, in order. */
-  constructor(blocks: readonly Uint8Array[]) {
-    this.#blocks = blocks.map((bits) => {
-      assert(bits.length * 8 === BLOCK_UNITS, () => `a block of the space map has ${bits.length} bytes`);
-      return Uint8Array.from(bits);
-    });
-    this.#freeCounts = this.#blocks.map((bits) => BLOCK_UNITS - bits.reduce((sum, byte) => sum + bitCount(byte), 0));
+  /** @param blocks as `block` gave them, by number; those that are missing are free. */
+  constructor(blocks: ReadonlyMap<number, Uint8Array>) {
+    for (const [number, bits] of blocks) {
+      assert(bits.length * 8 === BLOCK_UNITS, () => `block ${number} of the space map has ${bits.length} bytes`);
+      while (this.#blocks.length <= number) this.#grow();
+      this.#blocks[number] = Uint8Array.from(bits);
+      this.#freeCounts[number] = BLOCK_UNITS - bits.reduce((sum, byte) => sum + bitCount(byte), 0);
+    }
   }
 
   /** Behind the last unit that is taken. */
@@ -39,16 +42,17 @@ export class SpaceMap {
   /** Takes `count` units that lie together. */
   take(count: number): number {
     assert(count > 0 && count <= BLOCK_UNITS, () => `a run of ${count} units`);
-    for (let tries = 0; tries < Math.min(BLOCKS_SEARCHED_MAX, this.#blocks.length); tries += 1) {
-      const index = Math.floor(this.#next / BLOCK_UNITS) % this.#blocks.length;
-      const from = this.#next % BLOCK_UNITS;
-      const start = this.#search(index, count, from) ?? (from === 0 ? undefined : this.#search(index, count, 0));
-      if (start !== undefined) return this.#give(start, count);
-      this.#next = ((index + 1) % this.#blocks.length) * BLOCK_UNITS;
+    const last = blockOf(this.#next);
+    const start =
+      (last < this.#blocks.length ? this.#search(last, count, this.#next % BLOCK_UNITS) : undefined) ??
+      this.#searchAll(count) ??
+      this.#grow() * BLOCK_UNITS;
+    for (let unit = start; unit < start + count; unit += 1) {
+      this.#blocks[blockOf(unit)]![(unit % BLOCK_UNITS) >> 3]! |= 1 << (unit & 7);
     }
-    this.#blocks.push(new Uint8Array(BLOCK_UNITS / 8));
-    this.#freeCounts.push(BLOCK_UNITS);
-    return this.#give((this.#blocks.length - 1) * BLOCK_UNITS, count);
+    this.#freeCounts[blockOf(start)]! -= count;
+    this.#next = start + count;
+    return start;
   }
 
   free({ start, count }: Run): void {
@@ -69,13 +73,26 @@ export class SpaceMap {
     return bits;
   }
 
-  #give(start: number, count: number): number {
-    for (let unit = start; unit < start + count; unit += 1) {
-      this.#blocks[blockOf(unit)]![(unit % BLOCK_UNITS) >> 3]! |= 1 << (unit & 7);
+  /** A bounded search, which goes on behind the blocks of the one before when that was in vain. */
+  #searchAll(count: number): number | undefined {
+    const blockCount = this.#blocks.length;
+    let searched = 0;
+    for (let step = 0; step < blockCount && searched < BLOCKS_SEARCHED_MAX; step += 1) {
+      const index = this.#searchFrom % blockCount;
+      if (this.#freeCounts[index]! >= count) {
+        const start = this.#search(index, count, 0);
+        if (start !== undefined) return start;
+        searched += 1;
+      }
+      this.#searchFrom = index + 1;
     }
-    this.#freeCounts[blockOf(start)]! -= count;
-    this.#next = start + count;
-    return start;
+    return undefined;
+  }
+
+  /** @returns the number of the new block. */
+  #grow(): number {
+    this.#freeCounts.push(BLOCK_UNITS);
+    return this.#blocks.push(new Uint8Array(BLOCK_UNITS / 8)) - 1;
   }
 
   #search(index: number, count: number, from: number): number | undefined {

@@ -42,6 +42,8 @@ export class ReplicaReports {
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
   isAwaited: (server: number, handle: string) => boolean = () => false;
+  /** How many members have a sound copy in reach. */
+  soundCount: (handle: string, chunk: Chunk) => number = (_handle, { members }) => members.length;
 
   constructor(
     context: MasterContext,
@@ -140,11 +142,18 @@ export class ReplicaReports {
     const transaction = this.#context.decisions.read();
     for (const order of queue.values()) {
       if (orders.length === QUARANTINE_ORDERS_MAX) break;
-      if (this.#isNeeded(server.id, order.handle, transaction.chunk(order.handle))) queue.delete(order.handle);
-      else orders.push(order);
+      const chunk = transaction.chunk(order.handle);
+      if (this.#isNeeded(server.id, order.handle, chunk)) queue.delete(order.handle);
+      else if (!this.#isKept(order, chunk)) orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
     return this.#context.decisions.settled(transaction) === undefined ? orders : [];
+  }
+
+  /** No copy is too many while no member has a sound one: it may be the last that is. */
+  #isKept({ handle, reason }: QuarantineOrder, chunk: Chunk | undefined): boolean {
+    if (reason !== 'surplus' || chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+    return this.soundCount(handle, chunk) === 0;
   }
 
   /** The world has moved on since the order was given: the server is a member again, with a good copy. */

@@ -62,6 +62,7 @@ export class Repair {
     this.#parts = parts;
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
     parts.reports.isAwaited = (server, handle) => this.#copying.get(handle) === server;
+    parts.reports.soundCount = (handle, chunk) => this.#sound(handle, chunk).length;
   }
 
   start(): void {

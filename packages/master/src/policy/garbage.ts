@@ -3,7 +3,7 @@
  * when every member has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
  */
 import type { Timer } from '@cairnfs/base';
-import { ChunkserverControlMethods, type QuarantineOrder } from '@cairnfs/protocol';
+import { ChunkserverControlMethods } from '@cairnfs/protocol';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
@@ -73,11 +73,9 @@ export class GarbageCollection {
     }
   }
 
-  /** Nobody is told to put anything away before it is durable that no file needs it. */
   async #step(): Promise<void> {
     const { decisions, seams } = this.#context;
-    const orders = await decisions.perform('garbageCollected', (transaction) => {
-      const wanted: { readonly member: number; readonly order: QuarantineOrder }[] = [];
+    await decisions.perform('garbageCollected', (transaction) => {
       for (const { key } of transaction.range(garbageRange(seams.clock.wallMs()), GARBAGE_STEP)) {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
@@ -86,7 +84,7 @@ export class GarbageCollection {
         if (left.length > 0) {
           this.#gone.set(handle, gone);
           const order = { handle, versionAtMost: chunk!.highestVersion, reason: 'deleted' };
-          for (const member of left) wanted.push({ member, order });
+          for (const member of left) this.#reports.order(member, order);
           continue;
         }
         for (const member of chunk?.members ?? []) {
@@ -100,8 +98,6 @@ export class GarbageCollection {
         transaction.removeChunk(handle);
         transaction.add(META.garbageCount, -1);
       }
-      return wanted;
     });
-    for (const { member, order } of orders) this.#reports.order(member, order);
   }
 }

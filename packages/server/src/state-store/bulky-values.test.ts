@@ -37,6 +37,16 @@ function filled(length: number, byte: number): Uint8Array {
   return new Uint8Array(length).fill(byte);
 }
 
+/** What the store keeps, as LMDB has it. */
+function rawIndex(directory: string) {
+  return open<Uint8Array, Buffer>({
+    path: directory,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    noSubdir: false,
+  });
+}
+
 function check(store: StateStore, model: ReadonlyMap<string, Uint8Array>): void {
   for (const [key, value] of model) ok(Buffer.compare(store.get(key)!, value) === 0, `the value of ${key}`);
   const listed = store.range('d', 'e', model.size + 1);
@@ -122,12 +132,7 @@ test('bulky values: a flipped bit in an entry costs that value alone', () =>
     const keys = ['da', 'db', 'dc', 'dd'];
     await store.write(keys.map((key, index) => ({ key, value: filled(index === 3 ? 10 : 4 * KiB, index) })));
     await store.close();
-    const database = open<Uint8Array, Buffer>({
-      path: directory,
-      keyEncoding: 'binary',
-      encoding: 'binary',
-      noSubdir: false,
-    });
+    const database = rawIndex(directory);
     const entries = keys.map((key) => Uint8Array.from(database.get(Buffer.from(key))!));
     entries[0]![0]! ^= 2;
     entries[1]![2]! ^= 4; // points to the next value
@@ -150,12 +155,7 @@ test('bulky values: a flipped bit in the space map is refused at the start', () 
     const store = await openLmdbStateStore(directory, OPTIONS);
     await store.write([{ key: 'd', value: filled(4 * KiB, 1) }]);
     await store.close();
-    const database = open<Uint8Array, Buffer>({
-      path: directory,
-      keyEncoding: 'binary',
-      encoding: 'binary',
-      noSubdir: false,
-    });
+    const database = rawIndex(directory);
     const key = Buffer.from('\xff\xff\xffspace\0\0\0\0', 'latin1');
     const block = Uint8Array.from(database.get(key)!);
     block[0]! ^= 1;

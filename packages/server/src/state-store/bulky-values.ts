@@ -7,21 +7,21 @@
  * transaction speaks of them. What a transaction lets go is given out again two transactions later: until then a read may
  * still hold an entry from before.
  */
-import { readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { DiskError, FsError, type Key } from '@cairnfs/base';
+import { type DiskFile, FsError, type Key } from '@cairnfs/base';
+import { RuntimeDisk } from '@cairnfs/runtime';
 import { APART_BYTES_MIN, isApart, openEntry, sealApart, sealBlock, sealHere } from './bulky-entry.ts';
 import { blockOf, type Run, SpaceMap } from './space-map.ts';
 
 const UNIT_BYTES = 1_024;
-/** Buffers that one system call takes: IOV_MAX of Linux. */
-const WRITEV_BUFFERS_MAX = 1_024;
 const ZEROS = new Uint8Array(UNIT_BYTES);
 
 export class BulkyValues {
   readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #file: DiskFile;
+  /** Reads are synchronous, as those of the tree are. */
+  readonly #readDescriptor: number;
   readonly #space: SpaceMap;
   /** Let go by the last two transactions, the older first. */
   #leaving: [readonly Run[], readonly Run[]] = [[], []];
@@ -29,8 +29,9 @@ export class BulkyValues {
   #doubtful: Run[] = [];
   #sizeBytes: number;
 
-  private constructor(path: string, file: FileHandle, space: SpaceMap, sizeBytes: number) {
+  private constructor(path: string, file: DiskFile, space: SpaceMap, sizeBytes: number) {
     this.#path = path;
+    this.#readDescriptor = openSync(path, 'r');
     this.#file = file;
     this.#space = space;
     this.#sizeBytes = sizeBytes;
@@ -44,11 +45,14 @@ export class BulkyValues {
     const path = join(directory, 'values');
     const space = new SpaceMap(blocks);
     const wanted = space.endUnit * UNIT_BYTES;
-    const file = await openOrCreate(path, wanted > 0);
-    if (file === undefined) throw damaged(path, `it is gone, the index speaks of ${wanted} bytes`);
+    const disk = new RuntimeDisk();
+    if (wanted > 0 && (await disk.stat(path)) === undefined) {
+      throw damaged(path, `it is gone, the index speaks of ${wanted} bytes`);
+    }
+    const file = await disk.open(path, 'openOrCreate');
     try {
-      await syncFolder(directory); // also when it was there: the start that made it may have ended before this
-      const { size } = await file.stat();
+      await disk.syncDirectory(directory); // also when it was there: the start that made it may have ended before this
+      const size = await file.size();
       if (size >= wanted) return new BulkyValues(path, file, space, size);
       throw damaged(path, `the file has ${size} bytes, the index speaks of ${wanted}`);
     } catch (error) {
@@ -71,7 +75,7 @@ export class BulkyValues {
     if (!isApart(opened)) return opened.value;
     const { position, length } = opened;
     const value = Buffer.allocUnsafeSlow(length);
-    if (readSync(this.#file.fd, value, 0, length, position) === length) return value;
+    if (readSync(this.#readDescriptor, value, 0, length, position) === length) return value;
     throw new FsError('DAMAGED', `${this.#path} ends inside the value at ${position}, of ${length} bytes`);
   }
 
@@ -83,7 +87,7 @@ export class BulkyValues {
     return new BulkyChanges(this.#space, {
       left: last,
       write: (position, buffers) => this.#write(position, buffers),
-      sync: () => this.#file.datasync(),
+      sync: () => this.#file.sync(),
       committed: (leaving) => {
         this.#leaving = [last, leaving];
         for (const run of this.#doubtful.splice(0)) this.#space.free(run);
@@ -93,18 +97,14 @@ export class BulkyValues {
   }
 
   close(): Promise<void> {
+    closeSync(this.#readDescriptor);
     return this.#file.close();
   }
 
   async #write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
-    let at = position;
-    for (let rest = [...buffers]; rest.length > 0; ) {
-      const { bytesWritten } = await this.#file.writev(rest, at);
-      if (bytesWritten === 0) throw new DiskError('EIO', this.#path, `write to ${this.#path}: the system took no byte`);
-      at += bytesWritten;
-      rest = withoutFirst(rest, bytesWritten);
-    }
-    this.#sizeBytes = Math.max(this.#sizeBytes, at);
+    await this.#file.write(position, buffers);
+    const end = buffers.reduce((at, { length }) => at + length, position);
+    this.#sizeBytes = Math.max(this.#sizeBytes, end);
   }
 }
 
@@ -157,7 +157,7 @@ export class BulkyChanges {
     let first = 0;
     let end = 0;
     for (const { start, count, value } of this.#taken) {
-      if (buffers.length > 0 && (start !== end || buffers.length + 2 > WRITEV_BUFFERS_MAX)) {
+      if (buffers.length > 0 && start !== end) {
         await this.#shell.write(first * UNIT_BYTES, buffers);
         buffers = [];
       }
@@ -201,37 +201,9 @@ function unitsOf(length: number): number {
   return Math.ceil(length / UNIT_BYTES);
 }
 
-/** Undefined when it is not there and must be. */
-async function openOrCreate(path: string, mustExist: boolean): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  return mustExist ? undefined : open(path, 'wx+');
-}
-
-async function syncFolder(directory: string): Promise<void> {
-  const folder = await open(directory, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 function damaged(path: string, fault: string): FsError {
   const message =
     `The values of the index in ${path} are damaged: ${fault}. Nothing was changed. Restore its folder from a backup, or, ` +
     'if other servers hold replicas of what it held, start with an empty one.';
   return new FsError('DAMAGED', message, { details: { path } });
-}
-
-function withoutFirst(buffers: readonly Uint8Array[], length: number): Uint8Array[] {
-  let index = 0;
-  let rest = length;
-  while (index < buffers.length && rest >= buffers[index]!.length) rest -= buffers[index++]!.length;
-  const left = buffers.slice(index);
-  if (rest > 0) left[0] = left[0]!.subarray(rest);
-  return left;
 }

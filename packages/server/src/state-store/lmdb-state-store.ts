@@ -248,6 +248,7 @@ async function isDiskFull(directory: string): Promise<boolean> {
 /** LMDB reports the system's errors by number or text; all that is not a full disk is treated as a failed one. */
 function storeError(directory: string, operation: string, error: unknown, isFull = false): Error {
   if (!(error instanceof Error) || error.name === 'AssertionError' || isFsError(error)) return error as Error;
+  if (error instanceof DiskError && error.code !== 'EDQUOT') return error;
   const code = isFull || /no space left|ENOSPC|EDQUOT|MDB_MAP_FULL/i.test(error.message) ? 'ENOSPC' : 'EIO';
   return new DiskError(code, directory, `${operation} of the state store ${directory}: ${error.message}`, error);
 }

@@ -29,6 +29,11 @@ const FOUND_SCHEDULES = [
   { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },
   { profile: 'disks', seed: 930015, was: 'a server that came back under a new number was taken for two' },
   { profile: 'disks', seed: 930021, was: 'disks out of service on all members made a chunk empty' },
+  {
+    profile: 'default',
+    seed: 1200076,
+    was: 'a primary back without its disk counted as a copy of what it had just written',
+  },
 ];
 
 const LAYERS = {

@@ -36,7 +36,7 @@ export function createParts(context: MasterContext): RunningParts {
   const conditions = new ReplicaConditions();
   const problems = new Problems(clock);
   const safeMode = new StartSafeMode(context, servers);
-  const reports = new ReplicaReports(context, { conditions, problems, safeMode });
+  const reports = new ReplicaReports(context, { servers, conditions, problems, safeMode });
   const placement = new ClusterPlacement(context, servers);
   const { incarnation, config } = context;
   const leases = new LeaseTable(clock, { durationMs: config.chunkLeaseMs + config.leaseMarginMs, incarnation });
@@ -49,7 +49,7 @@ export function createParts(context: MasterContext): RunningParts {
   const readmission = new Readmission(context, { servers, departures });
   const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls, readmission });
   const registration = new Registration(context, servers, departures);
-  const recovery = new ViewRecovery(context, { servers, leases, changes, views });
+  const recovery = new ViewRecovery(context, { servers, leases, changes, views, reports });
   const repair = new Repair(context, { servers, conditions, reports, problems, placement, safeMode, changes, views });
   const garbage = new GarbageCollection(context, { servers, reports, departures, safeMode });
   const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));
@@ -57,7 +57,12 @@ export function createParts(context: MasterContext): RunningParts {
   const cluster: Cluster = {
     address: (server) => servers.get(server)?.address ?? '',
     isLive: (server) => servers.isLive(server),
-    replica: (server, handle) => conditions.get(server, handle) ?? (servers.isLive(server) ? 'live' : 'unreachable'),
+    replica: (server, handle) => {
+      const condition = conditions.get(server, handle);
+      if (condition !== undefined) return condition;
+      const isShown = servers.isShown(server, handle) && !conditions.isUnshown(server, handle);
+      return isShown && servers.isLive(server) ? 'live' : 'unreachable';
+    },
   };
   return {
     placement,

@@ -52,10 +52,12 @@ export class Registration {
       // What it was told just now may be all that it missed; otherwise its inventory comes before its lease.
       const mayServe = !hasMissed || known === undefined || !this.#departures.isUnlisted(known.id);
       // The others count once they are compared.
+      const isWithoutOne = counted.some((disk) => !inService.includes(disk)) || hasLostDisk(request.disks);
+      const registered = { mayServe, hasLostDisk: isWithoutOne };
       const diskIds = mayServe ? inService : counted.filter((disk) => inService.includes(disk));
       const next = { uuid, address, host, rack, changedWhileAway: !mayServe, diskIds };
       if (known !== undefined && record !== undefined && isSameRecord(record, next)) {
-        return this.#servers.registered({ id: known.id, uuid, address, host, rack }, mayServe);
+        return this.#servers.registered({ id: known.id, uuid, address, host, rack }, registered);
       }
       const id = known?.id ?? transaction.counter(META.nextServer);
       if (id > SERVERS_MAX)
@@ -63,7 +65,7 @@ export class Registration {
       if (known === undefined) transaction.setCounter(META.nextServer, id + 1);
       transaction.putServer(id, next);
       // At once, so that a second registration that comes before this one is durable finds it.
-      return this.#servers.registered({ id, uuid, address, host, rack }, mayServe);
+      return this.#servers.registered({ id, uuid, address, host, rack }, registered);
     });
     server.answeredAtMs = seams.clock.nowMs();
     server.disks = request.disks;

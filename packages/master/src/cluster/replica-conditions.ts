@@ -8,11 +8,44 @@ export type Exception = 'missing' | 'corrupt' | 'stale';
 
 export class ReplicaConditions {
   readonly #byServer = new Map<number, Map<string, Exception>>();
-  /** Runs when a replica stops being as it should be. */
+  /**
+   * Replicas that their servers did not show, of chunks of which the log cannot say yet whether they were ever written:
+   * one that was has lost a copy.
+   */
+  readonly #unshown = new Map<number, Set<string>>();
+  /** Runs when a replica stops being as it should be, or nobody can tell. */
   onWorse: (handle: string) => void = () => {};
+  /** Whether the log says that the chunk has bytes. */
+  isWritten: (handle: string) => boolean = () => false;
 
   get(server: number, handle: string): Exception | undefined {
-    return this.#byServer.get(server)?.get(handle);
+    const known = this.#byServer.get(server)?.get(handle);
+    if (known !== undefined || !this.isUnshown(server, handle)) return known;
+    return this.isWritten(handle) ? 'missing' : undefined;
+  }
+
+  isUnshown(server: number, handle: string): boolean {
+    return this.#unshown.get(server)?.has(handle) ?? false;
+  }
+
+  /** Something is noted of the replica, whatever it comes to. */
+  isMarked(server: number, handle: string): boolean {
+    return (this.#byServer.get(server)?.has(handle) ?? false) || this.isUnshown(server, handle);
+  }
+
+  notShown(server: number, handle: string): void {
+    let unshown = this.#unshown.get(server);
+    if (unshown === undefined) {
+      unshown = new Set();
+      this.#unshown.set(server, unshown);
+    }
+    if (unshown.size >= EXCEPTIONS_MAX || unshown.has(handle)) return;
+    unshown.add(handle);
+    this.onWorse(handle);
+  }
+
+  *unshown(): Generator<{ server: number; handle: string }> {
+    for (const [server, handles] of this.#unshown) for (const handle of handles) yield { server, handle };
   }
 
   set(server: number, handle: string, exception: Exception): void {
@@ -25,16 +58,18 @@ export class ReplicaConditions {
     if (known.size >= EXCEPTIONS_MAX && !known.has(handle)) return;
     const before = known.get(handle);
     known.set(handle, exception);
+    this.#unshown.get(server)?.delete(handle);
     if (before !== exception) this.onWorse(handle);
   }
 
   clear(server: number, handle: string): void {
     this.#byServer.get(server)?.delete(handle);
+    this.#unshown.get(server)?.delete(handle);
   }
 
-  /** Nothing is wrong on the server. */
+  /** Nothing is noted of the server's replicas. */
   isEmpty(server: number): boolean {
-    return (this.#byServer.get(server)?.size ?? 0) === 0;
+    return (this.#byServer.get(server)?.size ?? 0) === 0 && (this.#unshown.get(server)?.size ?? 0) === 0;
   }
 
   /** Chunks with something wrong on a server. */
@@ -42,10 +77,17 @@ export class ReplicaConditions {
     return this.#byServer.get(server)?.keys() ?? [];
   }
 
-  /** A new inventory begins: what it finds replaces what was known, except rot, which it may not have met again. */
-  restart(server: number): void {
-    const known = this.#byServer.get(server);
-    if (known === undefined) return;
-    for (const [handle, exception] of known) if (exception !== 'corrupt') known.delete(handle);
+  /**
+   * An inventory has come to the handles behind `after` and up to `through`, or to the last: what it finds there replaces
+   * what was known, except rot, which it may not have met again.
+   */
+  reviewed(server: number, after: string, through: string | undefined): void {
+    const isReviewed = (handle: string) => handle > after && (through === undefined || handle <= through);
+    for (const [handle, exception] of this.#byServer.get(server) ?? []) {
+      if (exception !== 'corrupt' && isReviewed(handle)) this.#byServer.get(server)?.delete(handle);
+    }
+    for (const handle of this.#unshown.get(server) ?? []) {
+      if (isReviewed(handle)) this.#unshown.get(server)?.delete(handle);
+    }
   }
 }

@@ -23,7 +23,7 @@ import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfM
 import type { Transaction } from '../state/transaction.ts';
 import type { Problems } from './problems.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
-import type { ServerEntry } from './server-table.ts';
+import type { ServerEntry, ServerTable } from './server-table.ts';
 
 /** What a report means for the chunk. */
 type Verdict =
@@ -34,6 +34,7 @@ type Verdict =
 
 export class ReplicaReports {
   readonly #context: MasterContext;
+  readonly #servers: ServerTable;
   readonly #conditions: ReplicaConditions;
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
@@ -47,10 +48,15 @@ export class ReplicaReports {
 
   constructor(
     context: MasterContext,
-    parts: { conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
+    parts: { servers: ServerTable; conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
   ) {
     this.#context = context;
+    this.#servers = parts.servers;
     this.#conditions = parts.conditions;
+    this.#conditions.isWritten = (handle) => {
+      const chunk = context.decisions.read().chunk(handle);
+      return chunk !== undefined && isExpectedOnDisk(chunk);
+    };
     this.#problems = parts.problems;
     this.#safeMode = parts.safeMode;
   }
@@ -77,23 +83,27 @@ export class ReplicaReports {
     }
     if (after === '') {
       server.inventoryComplete = false;
-      this.#conditions.restart(server.id);
     } else if (server.inventoryCursor !== after) {
       const message = `an inventory part continues behind '${after}', the one before ended at '${server.inventoryCursor ?? ''}'`;
       throw new FsError('INVALID_ARGUMENT', `${message}: send the inventory from the beginning`);
     }
     const end = endOfPart(replicas, plain, after);
     const transaction = this.#context.decisions.read();
+    this.#conditions.reviewed(server.id, after, last ? undefined : end);
     const { unusual, absent } = this.#compare(server.id, {
       expected: this.#expected(transaction, server.id, after, last ? undefined : end),
       replicas,
       plain,
     });
+    for (const { handle, chunk } of this.#context.plans.behind(after, last ? undefined : end)) {
+      if (chunk.members.includes(server.id)) this.#conditions.notShown(server.id, handle);
+    }
     for (const report of unusual) this.#take(transaction, server, report);
-    for (const handle of absent) this.#missing(transaction, server, handle);
+    for (const handle of absent) this.#missing(server, handle, transaction.chunk(handle));
     server.inventoryCursor = end;
     server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
+    if (last) server.hasLostDisk = false;
     return unusual;
   }
 
@@ -130,7 +140,7 @@ export class ReplicaReports {
   }
 
   #isUnmarked(server: number, handle: string): boolean {
-    return this.#conditions.get(server, handle) === undefined && !this.isOrdered(server, handle);
+    return !this.#conditions.isMarked(server, handle) && !this.isOrdered(server, handle);
   }
 
   /** Orders for the answer to a heartbeat. They stay until the server reports the replica gone. */
@@ -194,7 +204,7 @@ export class ReplicaReports {
         break;
       case 'gone':
         if (chunk?.members.includes(server.id) && chunk.state !== ChunkState.CHUNK_STATE_GARBAGE) {
-          this.#missing(transaction, server, report.handle);
+          this.#missing(server, report.handle, chunk);
         } else this.#conditions.clear(server.id, report.handle);
         this.onGone(server.id, report.handle);
         break;
@@ -211,10 +221,36 @@ export class ReplicaReports {
     }
   }
 
-  #missing(transaction: Transaction, server: ServerEntry, handle: string): void {
-    const chunk = transaction.chunk(handle);
-    // An upload's replica appears with its first frame, a fresh chunk's with its first mutation.
-    if (chunk === undefined || !isExpectedOnDisk(chunk)) return;
+  /** An upload's replica appears with its first frame, a fresh chunk's with its first mutation: nobody can tell before. */
+  #missing(server: ServerEntry, handle: string, chunk: Readonly<Chunk> | undefined): void {
+    if (chunk === undefined) return;
+    if (isExpectedOnDisk(chunk)) this.#lost(server, handle);
+    else if (mayBeWritten(chunk)) this.#conditions.notShown(server.id, handle);
+  }
+
+  /**
+   * What was not shown and can be judged by now is: a copy is lost, or there never was one.
+   *
+   * @returns open chunks whose length the log has to learn first.
+   */
+  judgeUnshown(): string[] {
+    const { decisions, plans } = this.#context;
+    // Before the others have shown what they hold, nothing can be settled.
+    if (this.#safeMode.isActive) return [];
+    const transaction = decisions.read();
+    const unsettled: string[] = [];
+    for (const { server: id, handle } of this.#conditions.unshown()) {
+      const chunk = plans.chunk(transaction, handle);
+      const server = this.#servers.get(id);
+      if (chunk === undefined || server === undefined || !isMember(chunk, id)) this.#conditions.clear(id, handle);
+      else if (isExpectedOnDisk(chunk)) this.#lost(server, handle);
+      else if (!mayBeWritten(chunk)) this.#conditions.clear(id, handle);
+      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
+    }
+    return unsettled;
+  }
+
+  #lost(server: ServerEntry, handle: string): void {
     this.#conditions.set(server.id, handle, 'missing');
     this.#report(
       'missing',
@@ -292,6 +328,15 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
 }
 
+/** It may have bytes that the log does not know of. */
+function mayBeWritten({ state }: Chunk): boolean {
+  return state === ChunkState.CHUNK_STATE_UPLOADING || state === ChunkState.CHUNK_STATE_OPEN;
+}
+
+const isMember = ({ members, pendingMembers }: Chunk, server: number): boolean =>
+  members.includes(server) || pendingMembers.includes(server);
+
+/** Each of its members has a replica, or has lost it. */
 function isExpectedOnDisk(chunk: Chunk): boolean {
   if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
   return chunk.length > 0 || chunk.sequence > 0;

@@ -31,6 +31,8 @@ export interface ServerEntry extends ServerIdentity {
   disks: DiskStatus[];
   /** All that it holds has been compared with what it should hold. */
   inventoryComplete: boolean;
+  /** It registered without a disk it had before, and its inventory is not whole: what that has not shown may be gone. */
+  hasLostDisk: boolean;
   /** It gets the lease; false while it may hold replicas that serve old versions (readmission.ts). */
   mayServe: boolean;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
@@ -39,6 +41,12 @@ export interface ServerEntry extends ServerIdentity {
   inventoryPartAtMs: number;
   /** Another server has registered at its address since: whoever calls there reaches that one. */
   isReplaced: boolean;
+}
+
+/** How a server registered. */
+export interface Registered {
+  readonly mayServe: boolean;
+  readonly hasLostDisk: boolean;
 }
 
 export class ServerTable {
@@ -79,7 +87,7 @@ export class ServerTable {
   }
 
   /** A registration was logged: the server is in touch from now on, and must show its inventory. */
-  registered(identity: ServerIdentity, mayServe: boolean): ServerEntry {
+  registered(identity: ServerIdentity, { mayServe, hasLostDisk }: Registered): ServerEntry {
     const server = this.#byId.get(identity.id) ?? this.#insert(identity);
     this.#sessionCount += 1;
     Object.assign(server, {
@@ -91,6 +99,8 @@ export class ServerTable {
       answeredAtMs: this.#context.seams.clock.nowMs(),
       inventoryComplete: false,
       inventoryCursor: undefined,
+      // Until it has shown what is left, whichever registration said so.
+      hasLostDisk: hasLostDisk || server.hasLostDisk,
       mayServe,
       isReplaced: false,
     });
@@ -105,6 +115,18 @@ export class ServerTable {
     const server = this.#byId.get(id);
     if (server === undefined || server.session === 0 || !server.mayServe || server.isReplaced) return false;
     return this.silentMs(server) <= this.#leaseMs;
+  }
+
+  /** What it holds of the chunk is as its last inventory and its reports say; false where a lost disk may have had it. */
+  isShown(id: number, handle: string): boolean {
+    const server = this.#byId.get(id);
+    if (server === undefined || !server.hasLostDisk) return true;
+    return server.inventoryCursor !== undefined && handle <= server.inventoryCursor;
+  }
+
+  /** It does not come back as it was, as far as anyone knows: its copies are replaced. */
+  isGone(id: number): boolean {
+    return (this.#byId.get(id)?.isReplaced ?? false) || this.isDead(id);
   }
 
   /** The server can serve nobody any more: its lease ran out, by the master's own clock. */
@@ -180,6 +202,7 @@ export class ServerTable {
       inventoryComplete: false,
       inventoryCursor: undefined,
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
+      hasLostDisk: false,
       mayServe: false,
       isReplaced: false,
     };

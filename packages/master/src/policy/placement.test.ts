@@ -86,6 +86,7 @@ test('placement: servers to avoid are taken only when there are too few others',
 const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   ...{ id, uuid: `uuid ${id}`, address: '', host: `host ${id}`, rack, session: 1, answeredAtMs: 0, usage: undefined },
   ...{ disks: [], inventoryComplete: true, mayServe: true, inventoryCursor: undefined, inventoryPartAtMs: 0 },
+  hasLostDisk: false,
   isReplaced: false,
 });
 

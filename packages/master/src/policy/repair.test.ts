@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
-import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
 import { garbageKey, META } from '../state/keys.ts';
-import { newReplica } from '../testing/scripted-chunkserver.ts';
+import { newReplica, ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
+/** At the end of a mutation that the log does not know of. */
+const WRITTEN = { version: 1, length: 7, sequence: 1 };
 const OPEN = ChunkState.CHUNK_STATE_OPEN;
 const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
 
@@ -63,6 +65,102 @@ test('repair: the last copy of an open chunk is closed and multiplied', async ()
   await cluster.simulation.runFor(60_000);
   const settled = cluster.chunk(HANDLE)!;
   assert.deepEqual([settled.state, settled.length, [...settled.members].sort()], [CLOSED, 7, [3, 4, 5]]);
+});
+
+for (const loser of [1, 3]) {
+  const role = loser === 1 ? 'primary' : 'secondary';
+
+  test(`repair: a ${role} that is back without its disk has lost what was written since the chunk was opened`, async () => {
+    const cluster = await TestCluster.start(4);
+    cluster.parts.start();
+    await cluster.putChunk(HANDLE, { state: OPEN, length: 0 });
+    for (const id of [1, 2, 3]) cluster.server(id).replicas.set(HANDLE, newReplica(WRITTEN));
+    const server = cluster.server(loser);
+    server.replicas.delete(HANDLE);
+    server.diskIds = ['another disk'];
+    await cluster.run(server.register());
+    assert.equal(cluster.parts.cluster.replica(loser, HANDLE), 'unreachable');
+    await cluster.run(server.sendInventory());
+    assert.notEqual(cluster.parts.cluster.replica(loser, HANDLE), 'live');
+    await cluster.simulation.runFor(10_000);
+    const { state, length, members } = cluster.chunk(HANDLE)!;
+    const others = [1, 2, 3, 4].filter((id) => id !== loser);
+    assert.deepEqual([state, length, [...members].sort()], [CLOSED, 7, others]);
+  });
+}
+
+test('repair: a disk that fails with a copy of an open chunk has lost it, whatever the log knows', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.set(HANDLE, newReplica(WRITTEN));
+  const server = cluster.server(3);
+  const report = server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE);
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.heartbeat({ changes: [report] }));
+  await cluster.simulation.runFor(10_000);
+  const { state, length, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, length, [...members].sort()], [CLOSED, 7, [1, 2, 4]]);
+});
+
+test('repair: an open chunk that was never written to keeps members that have no replica', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0 });
+  for (const id of [1, 2, 3]) {
+    cluster.server(id).replicas.delete(HANDLE);
+    await cluster.run(cluster.server(id).register());
+    await cluster.run(cluster.server(id).sendInventory());
+  }
+  await cluster.simulation.runFor(10_000);
+  const { state, length, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, length, [...members].sort()], [CLOSED, 0, [1, 2, 3]]);
+  assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
+});
+
+test('repair: a copy lost while its file was uploaded is replaced when the file is there', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  const { decisions, plans } = cluster.context;
+  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_UPLOADING, length: 0 });
+  const chunk = cluster.chunk(HANDLE)!;
+  await cluster.run(decisions.perform('test', (transaction) => transaction.removeChunk(HANDLE)));
+  plans.add('upload', { upload: Upload.create(), handle: HANDLE, chunk });
+  for (const id of [1, 3]) cluster.server(id).replicas.set(HANDLE, newReplica({ version: 1, length: 7 }));
+  const server = cluster.server(2);
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.register());
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(5000);
+  assert.deepEqual(plans.chunk(decisions.read(), HANDLE)?.members, [1, 2, 3]);
+  await cluster.run(
+    decisions.perform('test', (transaction) => {
+      transaction.addChunk(HANDLE, { ...chunk, state: CLOSED, length: 7 });
+      transaction.afterAppend(() => plans.drop('upload'));
+    }),
+  );
+  assert.equal(cluster.parts.cluster.replica(2, HANDLE), 'missing');
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 3, 4]);
+});
+
+test('repair: the copies of a server that another replaced at its address are replaced before it counts as dead', async () => {
+  const cluster = await TestCluster.start(4, { deadAfterMs: 600_000 });
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  server.isBeating = false;
+  const successor = new ScriptedChunkserver(
+    'server5',
+    cluster.simulation.host('server5').start(),
+    'master:9000',
+    () => server,
+  );
+  Object.assign(successor, { address: server.address, freeBytes: 0 });
+  await cluster.run(successor.register());
+  await cluster.run(successor.sendInventory());
+  await cluster.simulation.runFor(20_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
 });
 
 test('repair: a view given up half way does not keep the last copy from being repaired', async () => {

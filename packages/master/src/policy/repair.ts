@@ -159,7 +159,7 @@ export class Repair {
   }
 
   #isToScan(server: number): boolean {
-    if (this.#parts.servers.isDead(server)) return true;
+    if (this.#parts.servers.isGone(server)) return true;
     this.#deadCursors.delete(server);
     return false;
   }
@@ -199,15 +199,22 @@ export class Repair {
   #needsCopy(handle: string, chunk: Chunk): boolean {
     const isOfFile = chunk.state === ChunkState.CHUNK_STATE_CLOSED || chunk.state === ChunkState.CHUNK_STATE_OPEN;
     if (!isOfFile) return false;
-    const counted = chunk.members.filter(
-      (member) => !this.#parts.servers.isDead(member) && this.#parts.conditions.get(member, handle) === undefined,
-    );
+    const { servers, conditions } = this.#parts;
+    const counted = chunk.members.filter((member) => !servers.isGone(member) && !conditions.isMarked(member, handle));
     return counted.length < chunk.goal;
+  }
+
+  /** Whether a member has lost its copy is known when the chunk is closed (views/recovery.ts). */
+  #isUndecided(handle: string, { members }: Chunk): boolean {
+    const { conditions } = this.#parts;
+    return members.some((member) => conditions.isUnshown(member, handle));
   }
 
   #sound(handle: string, chunk: Chunk): number[] {
     const { servers, conditions } = this.#parts;
-    return chunk.members.filter((member) => servers.isLive(member) && conditions.get(member, handle) === undefined);
+    const isSound = (member: number) =>
+      servers.isLive(member) && servers.isShown(member, handle) && conditions.get(member, handle) === undefined;
+    return chunk.members.filter(isSound);
   }
 
   #begin(handle: string): void {
@@ -217,6 +224,7 @@ export class Repair {
       this.#queue.delete(handle);
       return;
     }
+    if (this.#isUndecided(handle, chunk)) return;
     const source = this.#sound(handle, chunk).find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
     const target = this.#target(chunk) ?? this.#targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
@@ -271,7 +279,7 @@ export class Repair {
     }
     this.#parts.conditions.clear(target, handle);
     const lost = chunk.members.filter(
-      (member) => servers.isDead(member) || this.#parts.conditions.get(member, handle) !== undefined,
+      (member) => servers.isGone(member) || this.#parts.conditions.get(member, handle) !== undefined,
     );
     await changes.change(handle, { joining: target, without: lost });
     this.#copiedCount += 1;

@@ -33,6 +33,13 @@ export class UploadPlans {
     return transaction.chunk(handle) ?? this.#byHandle.get(handle)?.chunk;
   }
 
+  /** Those whose handles lie behind `after` and up to `through`, or behind `after` alone. */
+  *behind(after: string, through: string | undefined): Generator<UploadPlan> {
+    for (const plan of this.#byHandle.values()) {
+      if (plan.handle > after && (through === undefined || plan.handle <= through)) yield plan;
+    }
+  }
+
   /** Its chunk has been written. */
   drop(uploadId: string): void {
     const plan = this.#byUpload.get(uploadId);

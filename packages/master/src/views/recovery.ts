@@ -1,8 +1,10 @@
 /**
  * Looks after chunks that are open or have a view pending: what a crash of the master or of a primary leaves behind. A
- * pending view is tried anew; an open chunk that nobody leads is closed at the length its members agree on.
+ * pending view is tried anew; an open chunk that nobody leads is closed at the length its members agree on, and so is one of
+ * which a member that registered anew did not show a replica.
  */
 import type { Timer } from '@cairnfs/base';
+import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -17,19 +19,27 @@ export class ViewRecovery {
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
   readonly #views: Views;
+  readonly #reports: Pick<ReplicaReports, 'judgeUnshown'>;
   readonly #underWay = new Set<string>();
   #cursor: string = unsettledRange.start;
   #timer: Timer | undefined;
 
   constructor(
     context: MasterContext,
-    parts: { servers: ServerTable; leases: LeaseTable; changes: ViewChanges; views: Views },
+    parts: {
+      servers: ServerTable;
+      leases: LeaseTable;
+      changes: ViewChanges;
+      views: Views;
+      reports: Pick<ReplicaReports, 'judgeUnshown'>;
+    },
   ) {
     this.#context = context;
     this.#servers = parts.servers;
     this.#leases = parts.leases;
     this.#changes = parts.changes;
     this.#views = parts.views;
+    this.#reports = parts.reports;
   }
 
   start(): void {
@@ -45,6 +55,7 @@ export class ViewRecovery {
 
   #step(): void {
     this.#servers.noteTime();
+    this.#closeUnshown();
     const { decisions } = this.#context;
     const transaction = decisions.read();
     const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, RECOVERY_STEP);
@@ -59,6 +70,15 @@ export class ViewRecovery {
       if (isOpen && this.#isAbandoned(handle, chunk.members[0] ?? 0))
         this.#run(handle, () => this.#views.close(handle, { seal: false }));
       else if (chunk.pendingVersion !== 0) this.#run(handle, async () => void (await this.#changes.change(handle)));
+    }
+  }
+
+  /** Where they end tells whether who did not show a replica has lost one. */
+  #closeUnshown(): void {
+    for (const handle of new Set(this.#reports.judgeUnshown())) {
+      if (this.#underWay.size >= RECOVERED_AT_ONCE) return;
+      if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
+      this.#run(handle, () => this.#views.close(handle, { seal: false }));
     }
   }
 

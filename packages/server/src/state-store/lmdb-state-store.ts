@@ -8,7 +8,6 @@
  */
 import { mkdir } from 'node:fs/promises';
 import {
-  afterPrefix,
   assert,
   bytesToKey,
   type Key,
@@ -22,6 +21,7 @@ import {
 import { open, type RootDatabase } from 'lmdb';
 import { openBlock } from './bulky-entry.ts';
 import { type BulkyChanges, BulkyValues } from './bulky-values.ts';
+import { HighestKeys } from './highest-keys.ts';
 import { commitError, storeError } from './lmdb-failure.ts';
 import { checkLmdbFile } from './lmdb-meta.ts';
 
@@ -62,8 +62,8 @@ export async function openLmdbStateStore(directory: string, options: StateStoreO
 }
 
 interface Bulky {
-  /** For each prefix a key above which there is none: what is made last is put at the end, and need not be looked for. */
-  readonly highest: Map<string, Key>;
+  /** First bytes of the keys that hold them. */
+  readonly prefixes: ReadonlySet<string>;
   readonly values: BulkyValues;
 }
 
@@ -87,23 +87,20 @@ async function openBulky(
     const number = keyToU32(bytesToKey(key), SPACE_KEYS.length);
     blocks.set(number, openBlock(number, value));
   }
-  const highest = bulkyPrefixes.map((prefix): [string, Key] => {
-    const start = Buffer.from(afterPrefix(prefix) ?? OWN_KEYS, 'latin1');
-    const [last] = database.getKeys({ start, end: Buffer.from(prefix, 'latin1'), reverse: true, limit: 1 });
-    return [prefix, last === undefined ? prefix : bytesToKey(last)];
-  });
-  return { highest: new Map(highest), values: await BulkyValues.open(directory, blocks) };
+  return { prefixes: new Set(bulkyPrefixes), values: await BulkyValues.open(directory, blocks) };
 }
 
 class LmdbStateStore implements StateStore {
   readonly #directory: string;
   readonly #database: RootDatabase<Uint8Array, Buffer>;
+  readonly #highest: HighestKeys;
   readonly #bulky: Bulky | undefined;
   #isOpen = true;
 
   constructor(directory: string, database: RootDatabase<Uint8Array, Buffer>, bulky: Bulky | undefined) {
     this.#directory = directory;
     this.#database = database;
+    this.#highest = new HighestKeys(database);
     this.#bulky = bulky;
   }
 
@@ -113,6 +110,7 @@ class LmdbStateStore implements StateStore {
    */
   get(key: Key): Uint8Array | undefined {
     this.#checkOpen();
+    if (this.#highest.isBeyond(key)) return undefined;
     try {
       const value = this.#database.get(keyBuffer(key));
       return value === undefined || !this.#isBulky(key) ? value : this.#bulky!.values.read(key, value);
@@ -144,7 +142,7 @@ class LmdbStateStore implements StateStore {
     const bulky = this.#bulky.values.begin();
     let entries: StateChange[];
     try {
-      entries = this.#withEntries(changes, bulky, this.#bulky.highest);
+      entries = this.#withEntries(changes, bulky);
       await bulky.flush();
     } catch (error) {
       bulky.abandoned();
@@ -160,18 +158,16 @@ class LmdbStateStore implements StateStore {
   }
 
   /** The changes with entries in the place of bulky values. */
-  #withEntries(changes: Iterable<StateChange>, bulky: BulkyChanges, highest: Map<string, Key>): StateChange[] {
+  #withEntries(changes: Iterable<StateChange>, bulky: BulkyChanges): StateChange[] {
     const others: StateChange[] = [];
     const last = new Map<Key, StateChange>();
     for (const change of changes) {
       if (this.#isBulky(change.key)) last.set(change.key, change);
       else others.push(change);
     }
-    const highestBefore = new Map(highest);
     for (const { key, value } of last.values()) {
-      const before = key > highestBefore.get(key[0]!)! ? undefined : this.#database.get(keyBuffer(key));
+      const before = this.#highest.isBeyond(key) ? undefined : this.#database.get(keyBuffer(key));
       if (before !== undefined) bulky.drop(key, before);
-      if (key > highest.get(key[0]!)!) highest.set(key[0]!, key);
       if (value !== undefined) others.push({ key, value: bulky.put(key, value) });
       else if (before !== undefined) others.push({ key, value });
     }
@@ -185,6 +181,7 @@ class LmdbStateStore implements StateStore {
     try {
       const all = database.batch(() => {
         for (const { key, value } of changes) {
+          if (value !== undefined) this.#highest.note(key);
           outcomes.add(value === undefined ? database.remove(keyBuffer(key)) : database.put(keyBuffer(key), value));
         }
         for (const [number, bits] of blocks) outcomes.add(database.put(keyBuffer(spaceKey(number)), bits));
@@ -210,7 +207,7 @@ class LmdbStateStore implements StateStore {
   }
 
   #isBulky(key: Key): boolean {
-    return this.#bulky?.highest.has(key[0]!) === true;
+    return this.#bulky?.prefixes.has(key[0]!) === true;
   }
 
   /** Nothing is left to flush after a commit. */

@@ -28,6 +28,10 @@ export const UPLOAD_CHUNKS_AHEAD = 4;
 /** Crashes of the master that one upload of known bytes outlives. */
 export const UPLOAD_RESTARTS_MAX = 8;
 export const UPLOAD_RENEWAL_MS = 20_000;
+/** Small files that begin so soon after each other come in a row: worth a spare upload for the next. */
+export const SPARE_WITHIN_MS = 1000;
+/** As many as files may be under way at once with profit. */
+export const SPARE_UPLOADS_MAX = 64;
 /** Replacements of chunks in one upload before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;
 

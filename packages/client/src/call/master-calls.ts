@@ -5,11 +5,13 @@ import { MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';
 import { OperationIds } from './operation-ids.ts';
+import { SpareUploads } from './spare-uploads.ts';
 
 export class MasterCalls {
   readonly seams: ClientSeams;
   readonly pool: RpcPool;
   readonly operations: OperationIds;
+  readonly spareUploads: SpareUploads;
   readonly #options: ClientOptions;
   /** The cluster's chunk size; unknown until the master told it with a plan or an extent. */
   chunkBytes: number | undefined;
@@ -20,6 +22,7 @@ export class MasterCalls {
     this.seams = seams;
     this.pool = pool;
     this.operations = new OperationIds(seams.random);
+    this.spareUploads = new SpareUploads(seams.clock);
     this.#options = options;
   }
 

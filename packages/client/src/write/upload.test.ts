@@ -1,6 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
+import { CreateMode } from '@cairnfs/protocol';
 import { UPLOAD_RESTARTS_MAX } from '../limits.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
 import { uploadFile } from './upload.ts';
@@ -23,6 +24,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
   let planned = 0;
   let frames = 0;
   let losses = 0;
+  let spares = 0;
   let confirmed: { handle: string; length: number; offset: number }[] = [];
   const plan = (count: number) =>
     Array.from({ length: count }, () => {
@@ -40,7 +42,10 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
       losses -= 1;
       if (losses >= 0) throw new FsError('UPLOAD_NOT_FOUND', 'the master knows no such upload');
       confirmed = request.chunks as typeof confirmed;
-      return { attributes: { inode: 20, type: 1, size: 0, mode: 0, xattrs: {} } };
+      const attributes = { inode: 20, type: 1, size: 0, mode: 0, xattrs: {} };
+      if (request.wantsSpare !== true) return { attributes };
+      spares += 1;
+      return { attributes, spare: { uploadId: `spare${spares}`, chunks: plan(1), leaseMs: 60_000, chunkBytes: 0 } };
     }
     if (method === 'Master.Create')
       return { attributes: { inode: 21, type: 1, size: 0, mode: 0, xattrs: {} }, created: true };
@@ -144,6 +149,58 @@ test('upload: one that is begun again after its file has grown takes all of it f
   cluster.forget(1);
   await uploadFile(cluster.master, '/f', growing, {});
   deepEqual(cluster.content(3010), bytes);
+});
+
+/** What the master was asked, and of which upload. */
+function askedOf(calls: readonly ScriptedCall[]): string[] {
+  const asked = calls.filter(({ method }) => method.startsWith('Master.'));
+  return asked.map(({ method, request }) => {
+    const { path } = (request.target ?? request) as { path?: string };
+    return [method.slice('Master.'.length), request.uploadId, path].filter((part) => part !== undefined).join(' ');
+  });
+}
+
+test('upload: small files in a row need no plan of their own from the third on', async () => {
+  const cluster = scriptedCluster();
+  const put = (path: string, options = {}) => uploadFile(cluster.master, path, bufferSource(pattern(3000)), options);
+  for (const path of ['/1', '/2', '/3', '/4']) await put(path);
+  deepEqual(askedOf(cluster.calls), [
+    ...['BeginUpload /1', 'ConfirmUpload u', 'BeginUpload /2', 'ConfirmUpload u'],
+    ...['ConfirmUpload spare1 /3', 'ConfirmUpload spare2 /4'],
+  ]);
+  deepEqual(cluster.content(3000), pattern(3000));
+  const { target } = cluster.calls.at(-1)!.request as { target: object };
+  deepEqual(target, {
+    path: '/4',
+    create: CreateMode.CREATE_MODE_REPLACE,
+    mode: 0,
+    owner: '',
+    group: '',
+    makeParents: false,
+  });
+
+  cluster.calls.length = 0;
+  await put('/copies', { replication: 2 }); // the spare at hand has another number of copies
+  await uploadFile(cluster.master, '/large', bufferSource(pattern(65 * 1024)), {}); // more than a small one
+  await cluster.master.seams.clock.sleep(30_000); // half of the lease
+  await put('/late');
+  deepEqual(
+    askedOf(cluster.calls).filter((asked) => asked.startsWith('Begin')),
+    ['BeginUpload /copies', 'BeginUpload /large', 'BeginUpload /late'],
+  );
+});
+
+test('upload: spare ones that the master has forgotten are not used again', async () => {
+  const cluster = scriptedCluster();
+  const put = (path: string) => uploadFile(cluster.master, path, bufferSource(pattern(3000)), {});
+  await Promise.all(['/1', '/2', '/3'].map(put));
+  cluster.calls.length = 0;
+  cluster.forget(1);
+  await put('/4');
+  const begun = askedOf(cluster.calls).filter((asked) => !asked.startsWith('Abort'));
+  deepEqual(begun, ['ConfirmUpload spare1 /4', 'BeginUpload /4', 'ConfirmUpload u']);
+  await put('/5');
+  deepEqual(askedOf(cluster.calls).at(-1), 'ConfirmUpload spare4 /5');
 });
 
 test('upload: a large file goes in frames, chunk by chunk, each durable to its end', async () => {

@@ -5,6 +5,7 @@
 import { FsError, isFsError, type Timer } from '@cairnfs/base';
 import {
   type Attributes,
+  type BeginUploadReply,
   BLOCK_BYTES,
   CHUNK_BYTES_MAX,
   type ChunkLocation,
@@ -12,6 +13,7 @@ import {
   MasterMethods,
   readChunkBytes,
   type UploadedChunk,
+  type UploadTarget,
 } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import {
@@ -57,6 +59,7 @@ export async function uploadFile(
       return await new Upload(calls, path, options).run(new FrameQueue(source, [first]), sizeBytes);
     } catch (error) {
       if (!isFsError(error, 'UPLOAD_NOT_FOUND') || restarts === UPLOAD_RESTARTS_MAX) throw error;
+      calls.spareUploads.forgetAll();
       if (source.restart !== undefined) {
         await source.restart();
         first = await source.next(FRAME_BYTES);
@@ -68,7 +71,7 @@ export async function uploadFile(
 
 async function createEmpty(calls: MasterCalls, path: string, options: UploadOptions): Promise<Attributes> {
   const deadline = calls.deadline(options);
-  const request = { path, create: createMode(options), ...wish(options), makeParents: options.makeParents === true };
+  const request = { ...target(path, options), replication: options.replication ?? 0 };
   const { attributes } = await calls.change(MasterMethods.create, request, deadline);
   if (options.modifiedMs === undefined) return attributes!;
   const change = {
@@ -90,6 +93,8 @@ class Upload {
   readonly #path: string;
   readonly #options: UploadOptions;
   #uploadId = '';
+  /** Of a spare upload, for its confirmation. */
+  #target: UploadTarget | undefined;
   #plan: ChunkLocation[] = [];
   #chunkBytes = CHUNK_BYTES_MAX;
   readonly #stored: UploadedChunk[] = [];
@@ -106,32 +111,40 @@ class Upload {
 
   async run(frames: FrameQueue, sizeBytes: number | undefined): Promise<Attributes> {
     const calls = this.#calls;
-    // Before the first answer the size is a guess: with smaller chunks the plan is extended.
-    const planned = calls.chunkBytes ?? CHUNK_BYTES_MAX;
-    const chunkCount = sizeBytes === undefined ? UPLOAD_CHUNKS_AHEAD : Math.ceil(sizeBytes / planned);
-    const request = {
-      path: this.#path,
-      create: createMode(this.#options),
-      ...wish(this.#options),
-      chunkCount: Math.min(chunkCount, PLAN_CHUNKS_MAX),
-      makeParents: this.#options.makeParents === true,
-    };
-    const begun = await calls.change(MasterMethods.beginUpload, request, calls.deadline(this.#options));
+    const isSmall = sizeBytes !== undefined && sizeBytes <= Math.min(BLOCK_BYTES, calls.chunkBytes ?? CHUNK_BYTES_MAX);
+    const begun = (isSmall ? this.#takeSpare() : undefined) ?? (await this.#begin(sizeBytes));
     this.#uploadId = begun.uploadId;
     this.#plan = begun.chunks;
     this.#chunkBytes = readChunkBytes(begun.chunkBytes);
     calls.chunkBytes = this.#chunkBytes;
     this.#renewLater();
     try {
-      const isSmall = sizeBytes !== undefined && sizeBytes <= BLOCK_BYTES;
       await this.#store(0, frames, isSmall);
-      return await this.#confirm();
+      return await this.#confirm(isSmall && calls.spareUploads.isWanted());
     } catch (error) {
       this.#abort();
       throw error;
     } finally {
       this.#renewal?.cancel();
     }
+  }
+
+  #takeSpare(): BeginUploadReply | undefined {
+    const spare = this.#calls.spareUploads.take(this.#options.replication ?? 0);
+    if (spare !== undefined) this.#target = target(this.#path, this.#options);
+    return spare;
+  }
+
+  #begin(sizeBytes: number | undefined): Promise<BeginUploadReply> {
+    // Before the first answer the size is a guess: with smaller chunks the plan is extended.
+    const planned = this.#calls.chunkBytes ?? CHUNK_BYTES_MAX;
+    const chunkCount = sizeBytes === undefined ? UPLOAD_CHUNKS_AHEAD : Math.ceil(sizeBytes / planned);
+    const request = {
+      ...target(this.#path, this.#options),
+      replication: this.#options.replication ?? 0,
+      chunkCount: Math.min(chunkCount, PLAN_CHUNKS_MAX),
+    };
+    return this.#calls.change(MasterMethods.beginUpload, request, this.#calls.deadline(this.#options));
   }
 
   /** Stores all frames from `start` of the file on. */
@@ -241,15 +254,20 @@ class Upload {
     });
   }
 
-  async #confirm(): Promise<Attributes> {
+  async #confirm(wantsSpare: boolean): Promise<Attributes> {
+    const { seams, spareUploads } = this.#calls;
     const request = {
       uploadId: this.#uploadId,
       chunks: [...this.#stored].sort((a, b) => a.offset - b.offset),
       modifiedMs: Math.max(0, Math.round(this.#options.modifiedMs ?? 0)),
       xattrs: {},
       size: 0,
+      target: this.#target,
+      wantsSpare,
     };
+    const askedAtMs = seams.clock.nowMs();
     const reply = await this.#calls.change(MasterMethods.confirmUpload, request, this.#calls.deadline(this.#options));
+    if (reply.spare !== undefined) spareUploads.keep(reply.spare, this.#options.replication ?? 0, askedAtMs);
     return reply.attributes!;
   }
 
@@ -288,10 +306,18 @@ function culpritOf(chunk: ChunkLocation, failure: FsError): number | undefined {
   return isFsError(failure, 'CANCELLED') ? undefined : chunk.replicas[0]?.serverId;
 }
 
-function createMode({ exclusive }: UploadOptions): CreateMode {
-  return exclusive === true ? CreateMode.CREATE_MODE_EXCLUSIVE : CreateMode.CREATE_MODE_REPLACE;
+function target(path: string, options: UploadOptions): UploadTarget {
+  const { mode, owner, group, makeParents } = options;
+  return {
+    path,
+    create: createMode(options),
+    mode: mode ?? 0,
+    owner: owner ?? '',
+    group: group ?? '',
+    makeParents: makeParents === true,
+  };
 }
 
-function wish({ mode, owner, group, replication }: UploadOptions) {
-  return { mode: mode ?? 0, owner: owner ?? '', group: group ?? '', replication: replication ?? 0 };
+function createMode({ exclusive }: UploadOptions): CreateMode {
+  return exclusive === true ? CreateMode.CREATE_MODE_EXCLUSIVE : CreateMode.CREATE_MODE_REPLACE;
 }

@@ -40,14 +40,16 @@ export function resolveFile(transaction: Transaction, ref: FileRef | undefined):
 /** @throws FsError NOT_FOUND, NOT_A_DIRECTORY, INVALID_ARGUMENT, NAME_TOO_LONG */
 export function resolvePath(transaction: Transaction, path: string): Found {
   const found = findPath(transaction, path);
-  if (found === undefined)
-    throw new FsError('NOT_FOUND', `no such file or directory: '${path}'`, { details: { path } });
+  if (found === undefined) throw notFound(path);
   return found;
 }
 
 export function findPath(transaction: Transaction, path: string): Found | undefined {
+  return findNames(transaction, checkPath(path));
+}
+
+function findNames(transaction: Transaction, names: readonly string[]): Found | undefined {
   let id = ROOT_INODE;
-  const names = checkPath(path);
   for (const [index, name] of names.entries()) {
     const dirent = transaction.dirent(id, name);
     if (dirent === undefined) return undefined;
@@ -61,10 +63,15 @@ export function findPath(transaction: Transaction, path: string): Found | undefi
 export function resolvePlace(transaction: Transaction, path: string): Place {
   const names = checkPath(path);
   if (names.length === 0) throw new FsError('INVALID_ARGUMENT', `'/' is always there: this needs a path below it`);
-  const parentPath = `/${names.slice(0, -1).join('/')}`;
-  const parent = resolvePath(transaction, parentPath);
-  if (!parent.inode.isDirectory) throw notADirectory(names.slice(0, -1));
-  return { parent, name: names.at(-1)!, path: `/${names.join('/')}` };
+  const name = names.pop()!;
+  const parent = findNames(transaction, names);
+  if (parent === undefined) throw notFound(`/${names.join('/')}`);
+  if (!parent.inode.isDirectory) throw notADirectory(names);
+  return { parent, name, path };
+}
+
+function notFound(path: string): FsError {
+  return new FsError('NOT_FOUND', `no such file or directory: '${path}'`, { details: { path } });
 }
 
 export function inodeOf(transaction: Transaction, id: number): Inode {

@@ -1,5 +1,6 @@
 /** A whole master as it is started in production, with scripted chunkservers, and a client that calls it. */
 import {
+  type ConfirmUploadRequest,
   CreateMode,
   createRpcPool,
   type Extent,
@@ -176,9 +177,9 @@ export class TestMaster {
   confirmUpload(
     uploadId: string,
     chunks: UploadedChunk[],
-    { size = 0, operation }: { size?: number; operation?: OperationId | undefined } = {},
+    more: Partial<Pick<ConfirmUploadRequest, 'size' | 'operation' | 'target' | 'wantsSpare'>> = {},
   ) {
-    const request = { uploadId, chunks, modifiedMs: 0, xattrs: {}, size, operation };
-    return this.call(MasterMethods.confirmUpload, request);
+    const silent = { modifiedMs: 0, xattrs: {}, size: 0, operation: undefined, target: undefined, wantsSpare: false };
+    return this.call(MasterMethods.confirmUpload, { uploadId, chunks, ...silent, ...more });
   }
 }

@@ -212,3 +212,73 @@ test('upload: what comes between a confirmation and its record being durable fin
     [[10, handle, false]],
   );
 });
+
+function target(path: string, create: CreateMode = CreateMode.CREATE_MODE_REPLACE) {
+  return { path, create, mode: 0o600, owner: 'ann', group: '', makeParents: false };
+}
+
+test('spare upload: begun with a confirmation, it becomes what its own confirmation names', async () => {
+  const master = await TestMaster.start(3);
+  const first = await master.beginUpload('/a/first', 1);
+  const placed = (chunks: readonly { handle: string }[]) => [{ handle: chunks[0]!.handle, offset: 0, length: 10 }];
+  const elsewhere = master.confirmUpload(first.uploadId, placed(first.chunks), { target: target('/a/other') });
+  await rejects(elsewhere, kind('INVALID_ARGUMENT'));
+  const { spare } = await master.confirmUpload(first.uploadId, placed(first.chunks), { wantsSpare: true });
+  const { uploadId, chunks, leaseMs } = spare!;
+  deepEqual([chunks.length, chunks[0]!.replicas.length, leaseMs], [1, 3, 60_000]);
+  const confirm = (more: Parameters<TestMaster['confirmUpload']>[2]) =>
+    master.confirmUpload(uploadId, placed(chunks), more);
+  await rejects(confirm({}), kind('INVALID_ARGUMENT'));
+  await rejects(confirm({ target: target('/missing/second') }), kind('NOT_FOUND'));
+  await rejects(confirm({ target: target('') }), kind('INVALID_ARGUMENT'));
+  await rejects(confirm({ target: target('/.trash/second') }), kind('INVALID_ARGUMENT'));
+  await rejects(confirm({ target: target('/a/first', CreateMode.CREATE_MODE_EXCLUSIVE) }), kind('ALREADY_EXISTS'));
+  const made = await confirm({ target: target('/a/second', CreateMode.CREATE_MODE_EXCLUSIVE) });
+  equal(made.spare, undefined);
+  const { size, mode, owner, replication } = await stat(master, '/a/second');
+  deepEqual([size, mode, owner, replication], [10, 0o600, 'ann', 3]);
+  equal(await garbageCount(master), 0);
+});
+
+test('spare upload: a confirmation that is repeated answers the same, and another spare one', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId } = await master.beginUpload('/file', 1);
+  const operation = master.operation();
+  const [first, second] = [
+    await master.confirmUpload(uploadId, [], { operation, wantsSpare: true }),
+    await master.confirmUpload(uploadId, [], { operation, wantsSpare: true }),
+  ];
+  deepEqual(second.attributes, first.attributes);
+  ok(second.spare!.uploadId !== first.spare!.uploadId);
+  await master.crash();
+  const third = await master.confirmUpload(uploadId, [], { operation });
+  deepEqual(third, { attributes: first.attributes, spare: undefined });
+  const lost = master.confirmUpload(first.spare!.uploadId, [], { target: target('/lost') });
+  await rejects(lost, kind('UPLOAD_NOT_FOUND'));
+});
+
+test('spare upload: one that is renewed outlives a crash without a target, and is abandoned like any other', async () => {
+  const master = await TestMaster.start(3);
+  const { uploadId } = await master.beginUpload('/file', 1);
+  const { spare } = await master.confirmUpload(uploadId, [], { wantsSpare: true });
+  const renewal = { uploadId: spare!.uploadId, chunkCount: 0, avoidServers: [], droppedHandles: [] };
+  await master.call(MasterMethods.extendUpload, { ...renewal, operation: undefined });
+  await master.crash();
+  await rejects(master.confirmUpload(spare!.uploadId, []), kind('INVALID_ARGUMENT'));
+  const { spare: next } = await master.confirmUpload(spare!.uploadId, [], {
+    target: target('/kept'),
+    wantsSpare: true,
+  });
+  equal((await stat(master, '/kept')).size, 0);
+  await master.simulation.runFor(70_000);
+  await rejects(master.confirmUpload(next!.uploadId, [], { target: target('/late') }), kind('UPLOAD_NOT_FOUND'));
+});
+
+test('spare upload: where none can be begun the file is confirmed all the same', async () => {
+  const master = await TestMaster.start(3, { deadAfterMs: 15_000 });
+  const { uploadId } = await master.beginUpload('/file', 1);
+  for (const server of master.servers) server.isBeating = false;
+  await master.simulation.runFor(30_000);
+  const { attributes, spare } = await master.confirmUpload(uploadId, [], { wantsSpare: true });
+  deepEqual([attributes!.size, spare], [0, undefined]);
+});

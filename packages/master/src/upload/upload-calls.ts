@@ -2,8 +2,11 @@
  * Whole-file puts (docs/protocol.md, "Uploads"): a plan of chunks that nobody sees, and one record that turns them into
  * a file. A plan of several chunks is durable before it is answered, one of a single chunk is kept in memory alone
  * (upload-plans.ts). Renewals are not durable by themselves: a restarted master gives every upload it knows a full lease again.
+ *
+ * A confirmation may begin a spare upload: one of a single chunk, without a target. A client that writes many small files
+ * has the plan for the next one when it needs it.
  */
-import { FsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
+import { FsError, isFsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
 import {
   type AbortUploadReply,
   type AbortUploadRequest,
@@ -12,7 +15,6 @@ import {
   type ChunkLocation,
   ConfirmUploadReply,
   type ConfirmUploadRequest,
-  CreateMode,
   type ExtendUploadReply,
   type ExtendUploadRequest,
   MasterMethods,
@@ -24,16 +26,17 @@ import type { MasterContext, MasterParts } from '../context.ts';
 import { type Chunk, ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
 import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
 import { attributesOf } from '../namespace/attributes.ts';
-import { alreadyExists, type ChangeContext, isADirectory, makeParents } from '../namespace/change-calls.ts';
+import { type ChangeContext, makeParents } from '../namespace/change-calls.ts';
 import { destroy, discardChunk } from '../namespace/destroy.ts';
 import { checkFileOffset } from '../namespace/file-layout.ts';
 import { make, unlink, wishedInode } from '../namespace/links.ts';
 import { toLocation } from '../namespace/locate.ts';
 import { once } from '../namespace/operations.ts';
-import { checkNotInTrash, inodeOf, resolvePlace } from '../namespace/resolve.ts';
+import { inodeOf } from '../namespace/resolve.ts';
 import { checkXattrs } from '../namespace/xattrs.ts';
 import { idOfUploadKey, uploadKey, uploadRange } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { checkTarget, findTarget, NO_TARGET, withTarget } from './upload-target.ts';
 
 export class UploadCalls {
   readonly #context: MasterContext;
@@ -50,38 +53,49 @@ export class UploadCalls {
   }
 
   async begin(request: BeginUploadRequest): Promise<{ message: BeginUploadReply }> {
-    const { config, decisions, plans, seams } = this.#context;
+    const { config, decisions, seams } = this.#context;
     checkPlanSize(request.chunkCount);
-    if (this.#renewedAtMs.size >= UPLOADS_MAX) {
-      throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
-    }
+    this.#checkRoom();
     const decide = (transaction: Transaction): BeginUploadReply => {
       const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
       checkTarget(transaction, request);
-      const uploadId = timeOrderedUuid(seams);
-      const upload: Upload = {
-        path: request.path,
-        create: request.create,
-        mode: request.mode,
-        owner: request.owner,
-        group: request.group,
-        replication: wanted.replication,
-        makeParents: request.makeParents,
-        startedMs: wanted.wallMs,
-        handles: [],
-      };
-      const planned = this.#plan({ uploadId, upload, count: request.chunkCount, avoid: [] });
-      const [only] = planned;
-      if (only !== undefined && planned.length === 1) plans.add(uploadId, { upload, ...only });
-      else log(transaction, uploadId, upload, planned);
-      this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
-      const chunks = this.#located(planned);
-      return { uploadId, chunks, leaseMs: config.uploadLeaseMs, chunkBytes: writeChunkBytes(config.chunkBytes) };
+      const { path, create, mode, owner, group, makeParents: isMaking } = request;
+      const target = { path, create, mode, owner, group, makeParents: isMaking };
+      return this.#begin(transaction, { ...target, replication: wanted.replication }, request.chunkCount);
     };
     const message = await (request.chunkCount === 1
       ? decisions.propose('beginUpload', decide)
       : decisions.perform('beginUpload', decide));
     return { message };
+  }
+
+  #checkRoom(): void {
+    if (this.#renewedAtMs.size < UPLOADS_MAX) return;
+    throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
+  }
+
+  #begin(transaction: Transaction, wanted: Omit<Upload, 'startedMs' | 'handles'>, count: number): BeginUploadReply {
+    const { config, plans, seams } = this.#context;
+    const uploadId = timeOrderedUuid(seams);
+    const upload: Upload = { ...wanted, startedMs: seams.clock.wallMs(), handles: [] };
+    const planned = this.#plan({ uploadId, upload, count, avoid: [] });
+    const [only] = planned;
+    if (only !== undefined && planned.length === 1) plans.add(uploadId, { upload, ...only });
+    else log(transaction, uploadId, upload, planned);
+    this.#renewedAtMs.set(uploadId, seams.clock.nowMs());
+    const chunks = this.#located(planned);
+    return { uploadId, chunks, leaseMs: config.uploadLeaseMs, chunkBytes: writeChunkBytes(config.chunkBytes) };
+  }
+
+  /** None when there is no room for another: a file is confirmed all the same. */
+  #beginSpare(transaction: Transaction, replication: number): BeginUploadReply | undefined {
+    try {
+      this.#checkRoom();
+      return this.#begin(transaction, { ...NO_TARGET, replication }, 1);
+    } catch (error) {
+      if (isFsError(error, 'OVERLOADED', 'NO_SPACE', 'NOT_ENOUGH_SERVERS')) return undefined;
+      throw error;
+    }
   }
 
   async extend(request: ExtendUploadRequest): Promise<{ message: ExtendUploadReply }> {
@@ -117,18 +131,18 @@ export class UploadCalls {
   async confirm(request: ConfirmUploadRequest, change: ChangeContext): Promise<{ message: ConfirmUploadReply }> {
     const { decisions } = this.#context;
     const client = keyToBytes(uuidToKey(checkUploadId(request.uploadId)));
-    const message = await decisions.perform('confirmUpload', (transaction) =>
-      once(
-        transaction,
-        {
-          operation: request.operation ?? { client, number: 1, settledBelow: 0 },
-          method: MasterMethods.confirmUpload.id,
-          reply: ConfirmUploadReply,
-          wallMs: change.wallMs,
-        },
-        () => this.#makeVisible(transaction, request, change),
-      ),
-    );
+    const identity = {
+      operation: request.operation ?? { client, number: 1, settledBelow: 0 },
+      method: MasterMethods.confirmUpload.id,
+      reply: ConfirmUploadReply,
+      wallMs: change.wallMs,
+    };
+    const message = await decisions.perform('confirmUpload', (transaction) => {
+      const reply = once(transaction, identity, () => this.#makeVisible(transaction, request, change));
+      if (!request.wantsSpare) return reply;
+      // Not part of what is done once: it is another one each time, and whoever is answered twice uses one of them.
+      return { ...reply, spare: this.#beginSpare(transaction, reply.attributes!.replication) };
+    });
     this.#renewedAtMs.delete(request.uploadId);
     return { message };
   }
@@ -199,7 +213,7 @@ export class UploadCalls {
   #makeVisible(transaction: Transaction, request: ConfirmUploadRequest, change: ChangeContext): ConfirmUploadReply {
     const { plans, config } = this.#context;
     const plan = plans.find(request.uploadId);
-    const upload = plan?.upload ?? this.#find(transaction, request.uploadId);
+    const upload = withTarget(plan?.upload ?? this.#find(transaction, request.uploadId), request.target);
     const { chunkBytes } = config;
     const end = checkChunks(upload, request.chunks, chunkBytes);
     const size = request.size || end;
@@ -209,14 +223,13 @@ export class UploadCalls {
     checkFileOffset(size);
     checkXattrs(request.xattrs);
     if (upload.makeParents) makeParents(transaction, upload.path, upload, change);
-    const place = resolvePlace(transaction, upload.path);
-    const existing = checkTarget(transaction, upload);
-    if (existing !== undefined) {
-      const replaced = { id: existing, inode: inodeOf(transaction, existing) };
+    const target = findTarget(transaction, upload);
+    if (target.replaced !== undefined) {
+      const replaced = { id: target.replaced, inode: inodeOf(transaction, target.replaced) };
       unlink(transaction, replaced, change.wallMs);
       destroy(transaction, replaced, change.garbageDueMs);
     }
-    const made = make(transaction, place, wishedInode(upload, false, change));
+    const made = make(transaction, target.place, wishedInode(upload, false, change));
     made.inode.size = size;
     made.inode.xattrs = request.xattrs;
     if (request.modifiedMs !== 0) made.inode.modifiedMs = request.modifiedMs;
@@ -249,7 +262,7 @@ export class UploadCalls {
     }
     if (plan === undefined) transaction.remove(uploadKey(request.uploadId));
     else transaction.afterAppend(() => plans.drop(request.uploadId));
-    return { attributes: attributesOf(made.id, made.inode) };
+    return { attributes: attributesOf(made.id, made.inode), spare: undefined };
   }
 
   /** @returns whether the upload was under way. */
@@ -291,32 +304,6 @@ interface PlannedChunk {
 function log(transaction: Transaction, uploadId: string, upload: Upload, planned: readonly PlannedChunk[]): void {
   for (const { handle, chunk } of planned) transaction.addChunk(handle, chunk);
   transaction.putUpload(uploadId, upload);
-}
-
-/** @returns the inode that the file will replace. */
-function checkTarget(
-  transaction: Transaction,
-  { path, create, makeParents: isMaking }: { path: string; create: number; makeParents: boolean },
-): number | undefined {
-  if (create === CreateMode.CREATE_MODE_OPEN) {
-    throw new FsError(
-      'INVALID_ARGUMENT',
-      'an upload makes a new file or replaces one: CREATE_MODE_OPEN has no meaning',
-    );
-  }
-  checkNotInTrash(path);
-  let place: ReturnType<typeof resolvePlace>;
-  try {
-    place = resolvePlace(transaction, path);
-  } catch (error) {
-    if (isMaking && error instanceof FsError && error.kind === 'NOT_FOUND') return undefined;
-    throw error;
-  }
-  const existing = transaction.dirent(place.parent.id, place.name);
-  if (existing === undefined) return undefined;
-  if (create === CreateMode.CREATE_MODE_EXCLUSIVE) throw alreadyExists(place.path);
-  if (existing.isDirectory) throw isADirectory(place.path);
-  return existing.inode;
 }
 
 /** @returns where the last chunk ends. */

@@ -138,7 +138,8 @@ export class ScaleCluster {
       this.handles.push(handle);
     }
     const placed = chunks.map(({ handle }, index) => ({ handle, length, offset: index * length }));
-    const confirm = { uploadId, chunks: placed, modifiedMs: 0, xattrs: {}, size: 0, operation: undefined };
+    const once = { operation: undefined, target: undefined, wantsSpare: false };
+    const confirm = { uploadId, chunks: placed, modifiedMs: 0, xattrs: {}, size: 0, ...once };
     await this.#call(channel, MasterMethods.confirmUpload, confirm);
   }
 

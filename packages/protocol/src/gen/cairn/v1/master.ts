@@ -259,6 +259,17 @@ export interface UploadedChunk {
   offset: number;
 }
 
+/** The file that an upload becomes, as BeginUploadRequest has it. */
+export interface UploadTarget {
+  path: string;
+  /** EXCLUSIVE or REPLACE */
+  create: CreateMode;
+  mode: number;
+  owner: string;
+  group: string;
+  makeParents: boolean;
+}
+
 export interface ConfirmUploadRequest {
   uploadId: string;
   chunks: UploadedChunk[];
@@ -267,7 +278,15 @@ export interface ConfirmUploadRequest {
   xattrs: { [key: string]: Uint8Array };
   /** At least the end of the last chunk; 0 means that end. */
   size: number;
-  operation: OperationId | undefined;
+  operation:
+    | OperationId
+    | undefined;
+  /** Of a spare upload, and of no other. */
+  target:
+    | UploadTarget
+    | undefined;
+  /** Whoever writes one small file after the other spares itself a call for each: the reply begins another upload. */
+  wantsSpare: boolean;
 }
 
 export interface ConfirmUploadRequest_XattrsEntry {
@@ -276,7 +295,14 @@ export interface ConfirmUploadRequest_XattrsEntry {
 }
 
 export interface ConfirmUploadReply {
-  attributes: Attributes | undefined;
+  attributes:
+    | Attributes
+    | undefined;
+  /**
+   * An upload of one chunk, with as many copies as this one, whose target is named when it is confirmed.
+   * Absent when none was asked for, or none could be begun just now.
+   */
+  spare: BeginUploadReply | undefined;
 }
 
 export interface AbortUploadRequest {
@@ -2852,8 +2878,132 @@ export const UploadedChunk: MessageFns<UploadedChunk> = {
   },
 };
 
+function createBaseUploadTarget(): UploadTarget {
+  return { path: "", create: 0, mode: 0, owner: "", group: "", makeParents: false };
+}
+
+export const UploadTarget: MessageFns<UploadTarget> = {
+  encode(message: UploadTarget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.create !== 0) {
+      writer.uint32(16).int32(message.create);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(24).uint32(message.mode);
+    }
+    if (message.owner !== "") {
+      writer.uint32(34).string(message.owner);
+    }
+    if (message.group !== "") {
+      writer.uint32(42).string(message.group);
+    }
+    if (message.makeParents !== false) {
+      writer.uint32(48).bool(message.makeParents);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadTarget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.create = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mode = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.makeParents = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadTarget>): UploadTarget {
+    return UploadTarget.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadTarget>): UploadTarget {
+    const message = createBaseUploadTarget();
+    message.path = object.path ?? "";
+    message.create = object.create ?? 0;
+    message.mode = object.mode ?? 0;
+    message.owner = object.owner ?? "";
+    message.group = object.group ?? "";
+    message.makeParents = object.makeParents ?? false;
+    return message;
+  },
+};
+
 function createBaseConfirmUploadRequest(): ConfirmUploadRequest {
-  return { uploadId: "", chunks: [], modifiedMs: 0, xattrs: {}, size: 0, operation: undefined };
+  return {
+    uploadId: "",
+    chunks: [],
+    modifiedMs: 0,
+    xattrs: {},
+    size: 0,
+    operation: undefined,
+    target: undefined,
+    wantsSpare: false,
+  };
 }
 
 export const ConfirmUploadRequest: MessageFns<ConfirmUploadRequest> = {
@@ -2875,6 +3025,12 @@ export const ConfirmUploadRequest: MessageFns<ConfirmUploadRequest> = {
     }
     if (message.operation !== undefined) {
       OperationId.encode(message.operation, writer.uint32(50).fork()).join();
+    }
+    if (message.target !== undefined) {
+      UploadTarget.encode(message.target, writer.uint32(58).fork()).join();
+    }
+    if (message.wantsSpare !== false) {
+      writer.uint32(64).bool(message.wantsSpare);
     }
     return writer;
   },
@@ -2943,6 +3099,22 @@ export const ConfirmUploadRequest: MessageFns<ConfirmUploadRequest> = {
             message.operation = OperationId.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.target = UploadTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.wantsSpare = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2976,6 +3148,10 @@ export const ConfirmUploadRequest: MessageFns<ConfirmUploadRequest> = {
     message.operation = (object.operation !== undefined && object.operation !== null)
       ? OperationId.fromPartial(object.operation)
       : undefined;
+    message.target = (object.target !== undefined && object.target !== null)
+      ? UploadTarget.fromPartial(object.target)
+      : undefined;
+    message.wantsSpare = object.wantsSpare ?? false;
     return message;
   },
 };
@@ -3048,13 +3224,16 @@ export const ConfirmUploadRequest_XattrsEntry: MessageFns<ConfirmUploadRequest_X
 };
 
 function createBaseConfirmUploadReply(): ConfirmUploadReply {
-  return { attributes: undefined };
+  return { attributes: undefined, spare: undefined };
 }
 
 export const ConfirmUploadReply: MessageFns<ConfirmUploadReply> = {
   encode(message: ConfirmUploadReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.attributes !== undefined) {
       Attributes.encode(message.attributes, writer.uint32(10).fork()).join();
+    }
+    if (message.spare !== undefined) {
+      BeginUploadReply.encode(message.spare, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -3080,6 +3259,14 @@ export const ConfirmUploadReply: MessageFns<ConfirmUploadReply> = {
             message.attributes = Attributes.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spare = BeginUploadReply.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3099,6 +3286,9 @@ export const ConfirmUploadReply: MessageFns<ConfirmUploadReply> = {
     const message = createBaseConfirmUploadReply();
     message.attributes = (object.attributes !== undefined && object.attributes !== null)
       ? Attributes.fromPartial(object.attributes)
+      : undefined;
+    message.spare = (object.spare !== undefined && object.spare !== null)
+      ? BeginUploadReply.fromPartial(object.spare)
       : undefined;
     return message;
   },

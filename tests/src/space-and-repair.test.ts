@@ -70,6 +70,49 @@ test('repair: one of four chunkservers is gone for good, and every chunk comes b
   }
 });
 
+test('forget: a dead chunkserver leaves the list when nothing counts on it, and is taken in again when it returns', {
+  timeout: 240_000,
+}, async () => {
+  const cluster = await TestCluster.start({ chunkservers: 4 });
+  try {
+    const source = join(cluster.directory, 'source');
+    writeRandomFile(source, MIB);
+    for (let index = 0; index < 12; index += 1) await cluster.run(['put', source, `/file-${index}`]);
+    const { serverId, address } = (await servers(cluster)).sort((a, b) => b.replicaCount - a.replicaCount)[0]!;
+    const name = cluster.chunkserverNames.find((one) => cluster.log(one).includes(address))!;
+    match((await cluster.cairn(['forget', String(serverId)])).stderr, / is live: stop it for good first/);
+    await cluster.signal(name, 'SIGKILL');
+    const dead = async () => (await servers(cluster)).find((server) => server.serverId === serverId);
+    await cluster.until('dead', async () => (await dead())!.deadSinceMs > 0);
+    await cluster.until('needed no more', async () => (await dead())!.replicaCount === 0, 120_000);
+    const status = (await cluster.run(['status'])).toString();
+    match(status, /dead since \d{4}-\d\d-\d\d \d\d:\d\d/);
+    match(status, new RegExp(`"cairn forget ${serverId}" takes`));
+    equal((await cluster.run(['forget', address, '--json'])).toString(), `{"serverId":${serverId}}\n`);
+    equal(await dead(), undefined);
+    match((await cluster.run(['status'])).toString(), /^healthy$/m);
+
+    cluster.launch(name);
+    await cluster.until('taken in again', async () => (await dead())?.live === true);
+    await cluster.until('rid of what nobody needs', async () => (await dead())!.replicaCount === 0);
+    match((await cluster.run(['fsck'])).toString(), /healthy/);
+  } finally {
+    await cluster.close();
+  }
+});
+
+interface ServerView {
+  serverId: number;
+  address: string;
+  live: boolean;
+  deadSinceMs: number;
+  replicaCount: number;
+}
+
+async function servers(cluster: TestCluster): Promise<ServerView[]> {
+  return (JSON.parse((await cluster.run(['status', '--json'])).toString()) as { servers: ServerView[] }).servers;
+}
+
 async function liveCount(cluster: TestCluster): Promise<number> {
   const status = JSON.parse((await cluster.run(['status', '--json'])).toString()) as { servers: { live: boolean }[] };
   return status.servers.filter((server) => server.live).length;

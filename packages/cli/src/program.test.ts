@@ -60,6 +60,7 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['ls', '--master', 'nowhere'], /^cairn: [^\n]*"nowhere" is not an address: [^\n]*[^.]; see "cairn ls --help"\n$/],
     [['head', '-n', '1', '-c', '1', '/a'], /^cairn: [^\n]* cannot be used with [^\n]*\n$/],
     [['cat', '--json', '/a'], /^cairn: unknown option '--json'; see "cairn cat --help"\n$/],
+    [['forget', 'four'], /^cairn: 'four' is neither the id nor the address of a chunkserver[^\n]*\n$/],
     [['chunks', '/a', '--from', '127.0.0.1:9001'], /^cairn: --from needs --read HANDLE\n$/],
   ] as const) {
     const { code, err } = await run(...args);

@@ -86,6 +86,16 @@ export class CairnClient extends FileCalls {
     return this.#calls.call(MasterMethods.getClusterPressure, {}, this.#calls.deadline(options));
   }
 
+  /**
+   * Takes a chunkserver that will not come back off the list. Not an error when it is off it already.
+   *
+   * @param serverId as `clusterStatus` names it.
+   * @throws FsError EINVAL  it is not dead, chunks of files count on it still, or it never was a server of the cluster.
+   */
+  async forgetServer(serverId: number, options: CallOptions = {}): Promise<void> {
+    await this.#calls.call(MasterMethods.forgetServer, { serverId }, this.#calls.deadline(options));
+  }
+
   /** A read-only verdict over everything below `path`, page by page. */
   async *check(path: string, options: CallOptions = {}): AsyncGenerator<CheckPage> {
     let cursor = '';

@@ -84,7 +84,9 @@ export const INVENTORY_PART_MAX = 10_000;
 export const INVENTORY_COMPARED_AT_ONCE = 1000;
 /** Between two parts of an inventory: past this it was broken off, and is asked for again from the beginning. */
 export const INVENTORY_PART_MS_MAX = 10_000;
-/** Replicas counted one by one for the status of a server that reports none. */
+/** Servers that have died since are looked for so often; when they were last heard of is told to within a second. */
+export const DEAD_NOTED_INTERVAL_MS = 5_000;
+/** Replicas counted one by one: for the status of a server that reports none, or that is to be forgotten. */
 export const REPLICAS_COUNTED_MAX = 1000;
 /**
  * Servers drawn at random among which a chunk's are chosen: the best of so many are almost the best of all (the power of

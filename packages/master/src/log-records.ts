@@ -15,7 +15,7 @@ const TAKEN_WHEN_FULL: ReadonlySet<string> = new Set([
   MasterMethods.delete.name,
   ...['expireTrash', 'reclaim', 'forgetOperations', 'garbageCollected', 'abortUpload', 'abandonUpload'],
   ...['truncate', 'releaseLeases', 'chunkSealed', 'chunkClosed', 'viewPending', 'viewConfirmed'],
-  ...['beginIncarnation', 'serverRegistered', 'serverReadmitted'],
+  ...['beginIncarnation', 'serverRegistered', 'serverReadmitted', 'serverForgotten'],
 ]);
 
 type Changes = ReadonlyMap<Key, Uint8Array | undefined>;

@@ -1,5 +1,6 @@
 /** The parts of a master that look after chunkservers and chunks, put together. */
 import { MasterControlMethods, MasterMethods, type RpcRouter, type RpcServer } from '@cairnfs/protocol';
+import { DeadServers } from './cluster/dead-servers.ts';
 import { Heartbeats } from './cluster/heartbeat.ts';
 import { Problems } from './cluster/problems.ts';
 import { Readmission } from './cluster/readmission.ts';
@@ -54,6 +55,11 @@ export function createParts(context: MasterContext): RunningParts {
   const garbage = new GarbageCollection(context, { servers, reports, departures, safeMode });
   const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));
   const status = new StatusCalls(context, { servers, problems, safeMode, repair: repairStatus });
+  const dead = new DeadServers(context, servers);
+  dead.onForgotten = (server) => {
+    reports.forget(server);
+    departures.forget(server);
+  };
   const cluster: Cluster = {
     address: (server) => servers.get(server)?.address ?? '',
     isLive: (server) => servers.isLive(server),
@@ -80,16 +86,19 @@ export function createParts(context: MasterContext): RunningParts {
       rpc.handle(MasterControlMethods.reportFailedMembers, (request) => leaseCalls.reportFailed(request));
       rpc.handle(MasterMethods.getClusterStatus, () => status.status());
       rpc.handle(MasterMethods.getClusterPressure, () => status.pressure());
+      rpc.handle(MasterMethods.forgetServer, (request) => dead.forget(request));
     },
     start() {
       recovery.start();
       repair.start();
       garbage.start();
+      dead.start();
     },
     async stop() {
       recovery.stop();
       repair.stop();
       await garbage.stop();
+      await dead.stop();
     },
   };
 }

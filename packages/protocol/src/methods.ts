@@ -46,6 +46,7 @@ export const MasterMethods = {
   getClusterStatus: unary(15, 'Master', Master.methods.getClusterStatus),
   getClusterPressure: unary(16, 'Master', Master.methods.getClusterPressure),
   check: unary(17, 'Master', Master.methods.check),
+  forgetServer: unary(18, 'Master', Master.methods.forgetServer),
 } as const;
 
 export const MasterControlMethods = {

@@ -62,7 +62,9 @@ function describeStatus(status: ClusterStatus): string {
         ? failures.length === 0
           ? 'live'
           : failures.join(', ')
-        : `silent ${formatDuration(server.silentMs)}`;
+        : server.deadSinceMs === 0
+          ? `silent ${formatDuration(server.silentMs)}`
+          : `dead since ${formatTime(server.deadSinceMs)}`;
       return [
         String(server.serverId),
         server.address,
@@ -81,7 +83,15 @@ function describeStatus(status: ClusterStatus): string {
     .slice(-PROBLEMS_SHOWN)
     .map((problem) => `  ${formatTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
   const heading = problems.length === 0 ? '' : `\nLast problems:\n`;
-  return `${lines.join('\n')}\n${servers}${heading}${problems.join('')}`;
+  return `${lines.join('\n')}\n${servers}${forgettable(status)}${heading}${problems.join('')}`;
+}
+
+function forgettable({ servers, safeMode }: ClusterStatus): string {
+  const ids = servers
+    .filter((server) => server.deadSinceMs > 0 && server.replicaCount === 0)
+    .map((server) => server.serverId);
+  if (safeMode || ids.length === 0) return '';
+  return `\n"cairn forget ${ids.join(' ')}" takes the dead on which nothing counts any more off the list.\n`;
 }
 
 function verdict(status: ClusterStatus): string {

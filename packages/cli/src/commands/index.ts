@@ -50,6 +50,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('fsck', 'Check that every chunk of every file has its copies (changes nothing)', async () =>
     (await cluster()).fsckCommand(),
   ),
+  entry('forget', 'Take dead chunkservers that hold nothing any more off the list', async () =>
+    (await import('./forget.ts')).forgetCommand(),
+  ),
   entry('up', 'Run a whole cluster on this machine, in the foreground', async () => (await servers()).upCommand()),
   entry('master', 'Run one master', async () => (await servers()).masterCommand()),
   entry('chunkserver', 'Run one chunkserver', async () => (await servers()).chunkserverCommand()),

@@ -5,6 +5,7 @@ import type { MasterContext } from '../context.ts';
 import type { Server } from '../gen/cairn/master/v1/state.ts';
 import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
 import type { Departures } from '../views/departures.ts';
 import { disksInService, hasLostDisk, type ServerTable } from './server-table.ts';
 
@@ -36,7 +37,9 @@ export class Registration {
         this.#servers.checkMayExtend(known.id);
         this.#departures.checkSettled(known.id);
       }
-      if (known === undefined && request.serverId !== 0) {
+      // It was taken off the list since: nobody has told it what changed, and no list says what that is.
+      const isForgotten = known === undefined && request.serverId !== 0 && this.#wasForgotten(transaction, request);
+      if (known === undefined && request.serverId !== 0 && !isForgotten) {
         const message = `the chunkserver at ${address} says it is server ${request.serverId} of this cluster, which does not know it`;
         throw new FsError('CLUSTER_MISMATCH', message, { details: { serverId: request.serverId, uuid } });
       }
@@ -45,24 +48,26 @@ export class Registration {
       const counted = record?.diskIds ?? [];
       // One that was away meanwhile: what changed was told to a server that could not find it there.
       const isBack = counted.length > 0 && inService.some((disk) => !counted.includes(disk));
-      const hasMissed = isBack || (record?.changedWhileAway ?? false);
+      const hasMissed = isBack || isForgotten || (record?.changedWhileAway ?? false);
+      if (isForgotten) this.#departures.concealed(request.serverId);
       if (known !== undefined && (isBack || (hasMissed && hasLostDisk(request.disks)))) {
         this.#departures.concealed(known.id);
       }
       // What it was told just now may be all that it missed; otherwise its inventory comes before its lease.
-      const mayServe = !hasMissed || known === undefined || !this.#departures.isUnlisted(known.id);
+      const number = known?.id ?? (isForgotten ? request.serverId : undefined);
+      const mayServe = !hasMissed || number === undefined || !this.#departures.isUnlisted(number);
       // The others count once they are compared.
       const isWithoutOne = counted.some((disk) => !inService.includes(disk)) || hasLostDisk(request.disks);
       const registered = { mayServe, hasLostDisk: isWithoutOne };
       const diskIds = mayServe ? inService : counted.filter((disk) => inService.includes(disk));
-      const next = { uuid, address, host, rack, changedWhileAway: !mayServe, diskIds };
+      const next = { uuid, address, host, rack, changedWhileAway: !mayServe, diskIds, deadSinceMs: 0 };
       if (known !== undefined && record !== undefined && isSameRecord(record, next)) {
         return this.#servers.registered({ id: known.id, uuid, address, host, rack }, registered);
       }
-      const id = known?.id ?? transaction.counter(META.nextServer);
+      const id = number ?? transaction.counter(META.nextServer);
       if (id > SERVERS_MAX)
         throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
-      if (known === undefined) transaction.setCounter(META.nextServer, id + 1);
+      if (number === undefined) transaction.setCounter(META.nextServer, id + 1);
       transaction.putServer(id, next);
       // At once, so that a second registration that comes before this one is durable finds it.
       return this.#servers.registered({ id, uuid, address, host, rack }, registered);
@@ -83,10 +88,15 @@ export class Registration {
       },
     };
   }
+
+  /** Numbers are given once, and only a server that was forgotten has one without a record. */
+  #wasForgotten(transaction: Transaction, { serverId }: RegisterRequest): boolean {
+    return serverId < transaction.counter(META.nextServer) && transaction.server(serverId) === undefined;
+  }
 }
 
 function isSameRecord(one: Server, other: Server): boolean {
   const isSamePlace = one.address === other.address && one.host === other.host && one.rack === other.rack;
   const isSameDisks = one.diskIds.join() === other.diskIds.join();
-  return isSamePlace && isSameDisks && one.changedWhileAway === other.changedWhileAway;
+  return isSamePlace && isSameDisks && one.changedWhileAway === other.changedWhileAway && one.deadSinceMs === 0;
 }

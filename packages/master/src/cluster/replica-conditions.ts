@@ -67,6 +67,11 @@ export class ReplicaConditions {
     this.#unshown.get(server)?.delete(handle);
   }
 
+  forget(server: number): void {
+    this.#byServer.delete(server);
+    this.#unshown.delete(server);
+  }
+
   /** Nothing is noted of the server's replicas. */
   isEmpty(server: number): boolean {
     return (this.#byServer.get(server)?.size ?? 0) === 0 && (this.#unshown.get(server)?.size ?? 0) === 0;

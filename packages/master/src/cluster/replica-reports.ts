@@ -189,6 +189,12 @@ export class ReplicaReports {
     this.onGone(server, handle);
   }
 
+  /** The server is off the list. */
+  forget(server: number): void {
+    this.#orders.delete(server);
+    this.#conditions.forget(server);
+  }
+
   /** An order to quarantine the chunk waits for the server's report. */
   isOrdered(server: number, handle: string): boolean {
     return this.#orders.get(server)?.has(handle) ?? false;

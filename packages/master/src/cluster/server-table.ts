@@ -39,6 +39,8 @@ export interface ServerEntry extends ServerIdentity {
   inventoryCursor: string | undefined;
   /** Monotonic; when its last part came. */
   inventoryPartAtMs: number;
+  /** Calendar; when it was last heard of, as the log has it. 0 unless it counted as dead. */
+  deadSinceMs: number;
   /** Another server has registered at its address since: whoever calls there reaches that one. */
   isReplaced: boolean;
 }
@@ -64,8 +66,8 @@ export class ServerTable {
     this.#notedAtMs = context.startedAtMs;
     this.#awakeSinceMs = context.startedAtMs;
     for (const { key, value } of context.decisions.read().range(serverRange, SERVERS_MAX)) {
-      const { uuid, address, host, rack } = decodeMessage(Server, value);
-      this.#insert({ id: idOfServerKey(key), uuid, address, host, rack });
+      const { uuid, address, host, rack, deadSinceMs } = decodeMessage(Server, value);
+      this.#insert({ id: idOfServerKey(key), uuid, address, host, rack }).deadSinceMs = deadSinceMs;
     }
   }
 
@@ -102,12 +104,18 @@ export class ServerTable {
       // Until it has shown what is left, whichever registration said so.
       hasLostDisk: hasLostDisk || server.hasLostDisk,
       mayServe,
+      deadSinceMs: 0,
       isReplaced: false,
     });
     for (const other of this.#byId.values()) {
       if (other !== server && other.address === server.address) other.isReplaced = true;
     }
     return server;
+  }
+
+  /** That it was ever there is logged no more. */
+  forget(id: number): void {
+    this.#byId.delete(id);
   }
 
   /** It can be called, and answers as far as is known. */
@@ -204,6 +212,7 @@ export class ServerTable {
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       hasLostDisk: false,
       mayServe: false,
+      deadSinceMs: 0,
       isReplaced: false,
     };
     this.#byId.set(identity.id, server);

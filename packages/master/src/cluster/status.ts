@@ -79,7 +79,9 @@ export class StatusCalls {
   }
 
   #serverStatus(server: ServerEntry): ServerStatus {
-    const counted = server.disks.reduce((sum, { replicaCount }) => sum + replicaCount, 0);
+    // What a dead server held is of no interest, only what is not replaced yet.
+    const disks = this.#servers.isGone(server.id) ? [] : server.disks;
+    const counted = disks.reduce((sum, { replicaCount }) => sum + replicaCount, 0);
     return {
       serverId: server.id,
       address: server.address,
@@ -91,7 +93,14 @@ export class StatusCalls {
       disks: server.disks,
       replicaCount: counted > 0 ? counted : this.#membershipCount(server.id),
       inventoryComplete: server.inventoryComplete,
+      deadSinceMs: this.#deadSinceMs(server),
     };
+  }
+
+  #deadSinceMs(server: ServerEntry): number {
+    if (!this.#servers.isGone(server.id)) return 0;
+    const nowMs = this.#context.seams.clock.wallMs();
+    return server.deadSinceMs || Math.round(nowMs - this.#servers.silentMs(server));
   }
 
   /** Of a server that has told nothing yet: what the log places on it, counted up to a bound. */

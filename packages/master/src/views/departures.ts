@@ -84,6 +84,12 @@ export class Departures {
     this.#unlisted.delete(server);
   }
 
+  /** The server is off the list; should it come back, what it missed is found by its inventory. */
+  forget(server: number): void {
+    this.#byServer.delete(server);
+    this.#unlisted.delete(server);
+  }
+
   /** What the server is still to be told. */
   count(server: number): number {
     return this.#byServer.get(server)?.size ?? 0;

@@ -350,8 +350,11 @@ export interface ServerStatus {
   silentMs: number;
   usage: Usage | undefined;
   disks: DiskStatus[];
+  /** Of a dead server: the chunks that still count on it. */
   replicaCount: number;
   inventoryComplete: boolean;
+  /** Since when nothing was heard of a server that is dead; 0 of others. */
+  deadSinceMs: number;
 }
 
 export interface Usage {
@@ -400,6 +403,13 @@ export interface GetClusterPressureRequest {
 
 export interface GetClusterPressureReply {
   servers: ServerStatus[];
+}
+
+export interface ForgetServerRequest {
+  serverId: number;
+}
+
+export interface ForgetServerReply {
 }
 
 export interface CheckRequest {
@@ -3688,6 +3698,7 @@ function createBaseServerStatus(): ServerStatus {
     disks: [],
     replicaCount: 0,
     inventoryComplete: false,
+    deadSinceMs: 0,
   };
 }
 
@@ -3722,6 +3733,9 @@ export const ServerStatus: MessageFns<ServerStatus> = {
     }
     if (message.inventoryComplete !== false) {
       writer.uint32(80).bool(message.inventoryComplete);
+    }
+    if (message.deadSinceMs !== 0) {
+      writer.uint32(88).uint64(message.deadSinceMs);
     }
     return writer;
   },
@@ -3819,6 +3833,14 @@ export const ServerStatus: MessageFns<ServerStatus> = {
             message.inventoryComplete = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.deadSinceMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3846,6 +3868,7 @@ export const ServerStatus: MessageFns<ServerStatus> = {
     message.disks = object.disks?.map((e) => DiskStatus.fromPartial(e)) || [];
     message.replicaCount = object.replicaCount ?? 0;
     message.inventoryComplete = object.inventoryComplete ?? false;
+    message.deadSinceMs = object.deadSinceMs ?? 0;
     return message;
   },
 };
@@ -4391,6 +4414,104 @@ export const GetClusterPressureReply: MessageFns<GetClusterPressureReply> = {
   },
 };
 
+function createBaseForgetServerRequest(): ForgetServerRequest {
+  return { serverId: 0 };
+}
+
+export const ForgetServerRequest: MessageFns<ForgetServerRequest> = {
+  encode(message: ForgetServerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serverId !== 0) {
+      writer.uint32(8).uint32(message.serverId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetServerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetServerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.serverId = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForgetServerRequest>): ForgetServerRequest {
+    return ForgetServerRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForgetServerRequest>): ForgetServerRequest {
+    const message = createBaseForgetServerRequest();
+    message.serverId = object.serverId ?? 0;
+    return message;
+  },
+};
+
+function createBaseForgetServerReply(): ForgetServerReply {
+  return {};
+}
+
+export const ForgetServerReply: MessageFns<ForgetServerReply> = {
+  encode(_: ForgetServerReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetServerReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetServerReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForgetServerReply>): ForgetServerReply {
+    return ForgetServerReply.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ForgetServerReply>): ForgetServerReply {
+    const message = createBaseForgetServerReply();
+    return message;
+  },
+};
+
 function createBaseCheckRequest(): CheckRequest {
   return { path: "", cursor: "", limit: 0 };
 }
@@ -4729,6 +4850,15 @@ export const MasterDefinition = {
       requestType: CheckRequest as typeof CheckRequest,
       requestStream: false,
       responseType: CheckReply as typeof CheckReply,
+      responseStream: false,
+      options: {},
+    },
+    /** Takes a dead chunkserver that holds nothing any file needs off the list. One that is not on it any more is no error. */
+    forgetServer: {
+      name: "ForgetServer",
+      requestType: ForgetServerRequest as typeof ForgetServerRequest,
+      requestStream: false,
+      responseType: ForgetServerReply as typeof ForgetServerReply,
       responseStream: false,
       options: {},
     },

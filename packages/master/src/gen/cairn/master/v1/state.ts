@@ -121,6 +121,8 @@ export interface Server {
    * away meanwhile may hold anything. Empty in records of before.
    */
   diskIds: string[];
+  /** Calendar; since when nothing was heard of it, written down when it counted as dead. 0: it has registered since. */
+  deadSinceMs: number;
 }
 
 export interface Upload {
@@ -1032,7 +1034,7 @@ export const Chunk: MessageFns<Chunk> = {
 };
 
 function createBaseServer(): Server {
-  return { uuid: "", address: "", host: "", rack: "", changedWhileAway: false, diskIds: [] };
+  return { uuid: "", address: "", host: "", rack: "", changedWhileAway: false, diskIds: [], deadSinceMs: 0 };
 }
 
 export const Server: MessageFns<Server> = {
@@ -1054,6 +1056,9 @@ export const Server: MessageFns<Server> = {
     }
     for (const v of message.diskIds) {
       writer.uint32(50).string(v!);
+    }
+    if (message.deadSinceMs !== 0) {
+      writer.uint32(56).uint64(message.deadSinceMs);
     }
     return writer;
   },
@@ -1119,6 +1124,14 @@ export const Server: MessageFns<Server> = {
             message.diskIds.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deadSinceMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1142,6 +1155,7 @@ export const Server: MessageFns<Server> = {
     message.rack = object.rack ?? "";
     message.changedWhileAway = object.changedWhileAway ?? false;
     message.diskIds = object.diskIds?.map((e) => e) || [];
+    message.deadSinceMs = object.deadSinceMs ?? 0;
     return message;
   },
 };

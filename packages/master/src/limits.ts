@@ -86,6 +86,8 @@ export const INVENTORY_COMPARED_AT_ONCE = 1000;
 export const INVENTORY_PART_MS_MAX = 10_000;
 /** Servers that have died since are looked for so often; when they were last heard of is told to within a second. */
 export const DEAD_NOTED_INTERVAL_MS = 5_000;
+/** Replicas of one server that it did not show, judged at once. */
+export const UNSHOWN_STEP = 1000;
 /** Replicas counted one by one: for the status of a server that reports none, or that is to be forgotten. */
 export const REPLICAS_COUNTED_MAX = 1000;
 /**

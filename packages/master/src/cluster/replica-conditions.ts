@@ -10,9 +10,9 @@ export class ReplicaConditions {
   readonly #byServer = new Map<number, Map<string, Exception>>();
   /**
    * Replicas that their servers did not show, of chunks of which the log cannot say yet whether they were ever written:
-   * one that was has lost a copy.
+   * one that was has lost a copy. With the (monotonic) time from which the log can, infinite so far; those looked at longest ago first.
    */
-  readonly #unshown = new Map<number, Set<string>>();
+  readonly #unshown = new Map<number, Map<string, number>>();
   /** Runs when a replica stops being as it should be, or nobody can tell. */
   onWorse: (handle: string) => void = () => {};
   /** Whether the log says that the chunk has bytes. */
@@ -36,16 +36,32 @@ export class ReplicaConditions {
   notShown(server: number, handle: string): void {
     let unshown = this.#unshown.get(server);
     if (unshown === undefined) {
-      unshown = new Set();
+      unshown = new Map();
       this.#unshown.set(server, unshown);
     }
     if (unshown.size >= EXCEPTIONS_MAX || unshown.has(handle)) return;
-    unshown.add(handle);
+    unshown.set(handle, Number.POSITIVE_INFINITY);
     this.onWorse(handle);
   }
 
-  *unshown(): Generator<{ server: number; handle: string }> {
-    for (const [server, handles] of this.#unshown) for (const handle of handles) yield { server, handle };
+  /** Up to `count` of each server. */
+  unshown(count: number): { server: number; handle: string }[] {
+    return [...this.#unshown].flatMap(([server, handles]) => {
+      const first: { server: number; handle: string }[] = [];
+      for (const handle of handles.keys()) {
+        if (first.length === count) break;
+        first.push({ server, handle });
+      }
+      return first;
+    });
+  }
+
+  /** The replica is looked at again later. @param nowMs where the log says now that the chunk has bytes. @returns since when. */
+  leftUnshown(server: number, handle: string, nowMs = Number.POSITIVE_INFINITY): number {
+    const unshown = this.#unshown.get(server);
+    const sinceMs = Math.min(unshown?.get(handle) ?? nowMs, nowMs);
+    if (unshown?.delete(handle)) unshown.set(handle, sinceMs);
+    return sinceMs;
   }
 
   set(server: number, handle: string, exception: Exception): void {
@@ -91,7 +107,7 @@ export class ReplicaConditions {
     for (const [handle, exception] of this.#byServer.get(server) ?? []) {
       if (exception !== 'corrupt' && isReviewed(handle)) this.#byServer.get(server)?.delete(handle);
     }
-    for (const handle of this.#unshown.get(server) ?? []) {
+    for (const handle of this.#unshown.get(server)?.keys() ?? []) {
       if (isReviewed(handle)) this.#unshown.get(server)?.delete(handle);
     }
   }

@@ -18,6 +18,7 @@ import {
   INVENTORY_PART_MAX,
   QUARANTINE_ORDERS_MAX,
   QUARANTINE_QUEUE_MAX,
+  UNSHOWN_STEP,
 } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -235,23 +236,28 @@ export class ReplicaReports {
   }
 
   /**
-   * What was not shown and can be judged by now is: a copy is lost, or there never was one.
+   * What was not shown and can be judged by now is: a copy is lost, or there never was one. A replica may have come into being
+   * since, just before its chunk was closed: the server's next heartbeat tells of it.
    *
    * @returns open chunks whose length the log has to learn first.
    */
   judgeUnshown(): string[] {
-    const { decisions, plans } = this.#context;
+    const { decisions, plans, seams } = this.#context;
     // Before the others have shown what they hold, nothing can be settled.
     if (this.#safeMode.isActive) return [];
     const transaction = decisions.read();
     const unsettled: string[] = [];
-    for (const { server: id, handle } of this.#conditions.unshown()) {
+    for (const { server: id, handle } of this.#conditions.unshown(UNSHOWN_STEP)) {
       const chunk = plans.chunk(transaction, handle);
       const server = this.#servers.get(id);
       if (chunk === undefined || server === undefined || !isMember(chunk, id)) this.#conditions.clear(id, handle);
-      else if (isExpectedOnDisk(chunk)) this.#lost(server, handle);
-      else if (!mayBeWritten(chunk)) this.#conditions.clear(id, handle);
-      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
+      else if (isExpectedOnDisk(chunk)) {
+        const sinceMs = this.#conditions.leftUnshown(id, handle, seams.clock.nowMs());
+        if (server.answeredAtMs > sinceMs || !this.#servers.isLive(id)) this.#lost(server, handle);
+      } else if (mayBeWritten(chunk)) {
+        this.#conditions.leftUnshown(id, handle);
+        if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
+      } else this.#conditions.clear(id, handle);
     }
     return unsettled;
   }

@@ -118,7 +118,8 @@ test('repair: an open chunk that was never written to keeps members that have no
   assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
 });
 
-test('repair: a copy lost while its file was uploaded is replaced when the file is there', async () => {
+/** The chunk is being uploaded, by a plan in memory; server 2 has registered anew and shown no replica. */
+async function withUpload(): Promise<{ cluster: TestCluster; confirm(): Promise<void> }> {
   const cluster = await TestCluster.start(4);
   cluster.parts.start();
   const { decisions, plans } = cluster.context;
@@ -133,15 +134,35 @@ test('repair: a copy lost while its file was uploaded is replaced when the file 
   await cluster.run(server.sendInventory());
   await cluster.simulation.runFor(5000);
   assert.deepEqual(plans.chunk(decisions.read(), HANDLE)?.members, [1, 2, 3]);
-  await cluster.run(
-    decisions.perform('test', (transaction) => {
-      transaction.addChunk(HANDLE, { ...chunk, state: CLOSED, length: 7 });
-      transaction.afterAppend(() => plans.drop('upload'));
-    }),
-  );
+  const confirm = () =>
+    cluster.run(
+      decisions.perform('test', (transaction) => {
+        transaction.addChunk(HANDLE, { ...chunk, state: CLOSED, length: 7 });
+        transaction.afterAppend(() => plans.drop('upload'));
+      }),
+    );
+  return { cluster, confirm };
+}
+
+test('repair: a copy lost while its file was uploaded is replaced when the file is there', async () => {
+  const { cluster, confirm } = await withUpload();
+  await confirm();
   assert.equal(cluster.parts.cluster.replica(2, HANDLE), 'missing');
   await cluster.simulation.runFor(10_000);
   assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 3, 4]);
+});
+
+test('repair: a copy that was uploaded just before its file is there is not taken for lost', async () => {
+  const { cluster, confirm } = await withUpload();
+  const server = cluster.server(2);
+  server.isBeating = false;
+  await confirm();
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 7 }));
+  await cluster.simulation.runFor(3000);
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  await cluster.simulation.runFor(5000);
+  assert.equal(cluster.parts.cluster.replica(2, HANDLE), 'live');
+  assert.deepEqual([cluster.chunk(HANDLE)!.version, cluster.chunk(HANDLE)!.members], [1, [1, 2, 3]]);
 });
 
 test('repair: the copies of a server that another replaced at its address are replaced before it counts as dead', async () => {

@@ -189,20 +189,21 @@ class LmdbStateStore implements StateStore {
       await Promise.all([all, ...outcomes]);
     } catch (error) {
       const cause = await causeOf(error);
-      throw commitError(this.#directory, cause, this.#isFlushedSince(flushesBefore));
+      const flushesNow = this.#flushCount();
+      const isFlushed = flushesBefore === undefined || flushesNow === undefined || flushesNow > flushesBefore;
+      throw commitError(this.#directory, cause, isFlushed);
     }
   }
 
-  /** Transactions whose pages were all written, synced or not. A batch is too small for its pages to be written in parts. */
-  #flushCount(): number {
-    return (this.#database.getStats() as { pageFlushes: number }).pageFlushes;
-  }
-
-  #isFlushedSince(before: number): boolean {
+  /**
+   * Transactions whose pages were all written, synced or not: a batch is too small for its pages to be written in parts.
+   * Undefined after a root page that could not be written; then LMDB says nothing more.
+   */
+  #flushCount(): number | undefined {
     try {
-      return this.#flushCount() > before;
+      return (this.#database.getStats() as { pageFlushes: number }).pageFlushes;
     } catch {
-      return true; // nothing is told any more after a root page that could not be written
+      return undefined;
     }
   }
 

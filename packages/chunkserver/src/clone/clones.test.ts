@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError } from '@cairnfs/base';
+import { OPERATION_MEMORY_MS } from '@cairnfs/protocol';
 import { replicaKey } from '../store/keys.ts';
 import { commitDurable, stage } from '../testing/test-disk.ts';
 import { TestParts } from '../testing/test-parts.ts';
@@ -90,6 +91,23 @@ test('clone: an operation that its client called settled is refused there too, a
   check();
   await to.disk.crash('lose');
   check();
+});
+
+test('clone: operations are known there too when the calendars of both servers are far apart', async () => {
+  const from = await source(100);
+  from.disk.host.adjustClock({ wallOffsetMs: -20 * 3_600_000 });
+  await from.disk.crash('keep');
+  const again = TestParts.over(from.disk);
+  const client = 'c'.repeat(16);
+  stage(again.disk.replicas.find(HANDLE)!, 0, new Uint8Array(10), { client, number: 1, settledBelow: 1 });
+  await again.disk.run(() => again.disk.simulation.clock.sleep(100));
+  commitDurable(again.disk.replicas.find(HANDLE)!);
+  const to = await TestParts.start(7, again);
+  await to.disk.run(() => to.disk.simulation.clock.sleep(OPERATION_MEMORY_MS));
+  await clone(again, to, 100);
+  const { operations } = to.disk.replicas.find(HANDLE)!;
+  equal(operations.hasRoom('another', to.disk.simulation.nowMs), true); // forgets by time
+  equal(operations.lookup({ client, number: 1, settledBelow: 0 })?.sequence, 1);
 });
 
 /** Steps both until the copy is whole at `to` and takes its place. */

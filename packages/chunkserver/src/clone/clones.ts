@@ -240,7 +240,7 @@ export class Clones {
     { handle, reception }: { handle: string; reception: Reception },
   ): Promise<number> {
     const { quarantine, replicas, report, uploads } = this.#options;
-    const record = incoming.finish();
+    const record = incoming.finish(replicas.calendar.nowMs());
     checkNotOutdated(handle, reception);
     const old = replicas.find(handle);
     const isBusy = (old !== undefined && old.uses > 0) || uploads.isActive(handle);
@@ -347,8 +347,11 @@ class Incoming {
     this.#received += bytes.length;
   }
 
-  /** @throws FsError CONNECTION_LOST  the stream ended early. */
-  finish() {
+  /**
+   * @param atMs since when operations are remembered here: when they were applied elsewhere says nothing on this calendar.
+   * @throws FsError CONNECTION_LOST  the stream ended early.
+   */
+  finish(atMs: number) {
     const { version, length, sequence, blockChecksums, operations, clients } = this.#description;
     if (this.#received !== length) {
       throw new FsError(
@@ -356,9 +359,14 @@ class Incoming {
         `chunk ${this.#handle}: ${this.#received} of ${length} bytes came; copy it again`,
       );
     }
-    const records = operations.map(({ client, number, ...result }) => ({ client, number, result }));
+    const records = operations.map(({ client, number, ...result }) => ({
+      client,
+      number,
+      result: { ...result, atMs },
+    }));
+    const windows = clients.map((window) => ({ ...window, atMs }));
     const isInFile = this.smallBytes === undefined;
-    return { version, length, sequence, blockChecksums, isInFile, operations: records, clients };
+    return { version, length, sequence, blockChecksums, isInFile, operations: records, clients: windows };
   }
 
   /** Puts what has arrived on stable storage. */

@@ -1,7 +1,7 @@
 import { equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError } from '@cairnfs/base';
-import { OPERATION_WINDOW } from '@cairnfs/protocol';
+import { OPERATION_MEMORY_MS, OPERATION_WINDOW } from '@cairnfs/protocol';
 import { commitDurable, stage, TestDisk } from '../testing/test-disk.ts';
 import { readOperations } from './stored-replica.ts';
 
@@ -65,4 +65,25 @@ test('operations: of a client that is forgotten nothing stays in the index', asy
     false,
   );
   equal(windows.map(({ client }) => client).join(), other);
+});
+
+test('operations: what a client may ask again for is known after a restart, whatever became of the calendar', async () => {
+  const hour = 3_600_000;
+  for (const jumpMs of [20 * hour, -20 * hour]) {
+    const disk = await TestDisk.start(3);
+    await disk.create(HANDLE);
+    await overwrite(disk, 1, 1);
+    const mutation = { client: CLIENT, number: 1, settledBelow: 0 };
+    const isKnown = () => {
+      const { operations } = disk.replicas.find(HANDLE)!;
+      equal(operations.hasRoom('another', disk.simulation.nowMs), true); // forgets by time
+      return operations.lookup(mutation) !== undefined;
+    };
+    disk.host.adjustClock({ wallOffsetMs: jumpMs });
+    equal(isKnown(), true);
+    await disk.crash('lose');
+    equal(isKnown(), true, `the calendar was set by ${jumpMs} ms`);
+    await disk.run(() => disk.simulation.clock.sleep(OPERATION_MEMORY_MS + 1000));
+    equal(isKnown(), false);
+  }
 });

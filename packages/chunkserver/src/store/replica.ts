@@ -18,6 +18,7 @@ import {
 } from '../mutation/operation-table.ts';
 import type { Failed, MutableReplica } from '../mutation/replica-port.ts';
 import type { DiskStore, RecordKind } from './disk-store.ts';
+import type { ProcessCalendar } from './process-calendar.ts';
 import { readChecksums, readCommitPoint, readMutations, readOperations, readReplica } from './stored-replica.ts';
 
 /** A committed mutation whose bytes are not in place on stable storage yet. */
@@ -32,6 +33,7 @@ export interface Unsettled {
 
 export interface ReplicaShell {
   readonly clock: Clock;
+  readonly calendar: ProcessCalendar;
   /** Committed bytes wait to be put in place. */
   readonly unsettled: (replica: Replica) => void;
   /** What a master knows of the replica changed. */
@@ -120,9 +122,8 @@ export class Replica implements MutableReplica {
       const { entries, windows } = readOperations(view, handle);
       this.storedOperations = entries.length;
       // Times in the index are the calendar's, those of the table are this process's.
-      const processStartMs = shell.clock.wallMs() - shell.clock.nowMs();
       const onProcessClock = <T extends { readonly atMs: number }>(stored: T): T => {
-        return { ...stored, atMs: stored.atMs - processStartMs };
+        return { ...stored, atMs: shell.calendar.onProcessClock(stored.atMs) };
       };
       const loaded = { entries: entries.map(onProcessClock), windows: windows.map(onProcessClock) };
       this.operations.load(loaded, shell.clock.nowMs());
@@ -156,9 +157,8 @@ export class Replica implements MutableReplica {
   }
 
   #onCalendar<T extends { readonly atMs: number }>(items: readonly T[]): T[] {
-    const { clock } = this.#shell;
-    const processStartMs = clock.wallMs() - clock.nowMs();
-    return items.map((item) => ({ ...item, atMs: Math.max(0, Math.floor(item.atMs + processStartMs)) }));
+    const { calendar } = this.#shell;
+    return items.map((item) => ({ ...item, atMs: calendar.of(item.atMs) }));
   }
 
   /** May not be forgotten: a second object of the same replica would decide on its own. */
@@ -196,7 +196,7 @@ export class Replica implements MutableReplica {
       client: operation === undefined ? new Uint8Array(0) : Buffer.from(operation.client, 'latin1'),
       number: operation?.number ?? 0,
       settledBelow: operation?.settledBelow ?? 0,
-      atMs: Math.floor(this.#shell.clock.wallMs()),
+      atMs: this.#shell.calendar.nowMs(),
     };
     this.#append({ $case: 'staged', value: { mutation: stored, committedSequence } }, { durable, failed }, bytes);
     if (operation !== undefined) this.storedOperations += 1;

@@ -8,6 +8,7 @@ import { REPLICAS_CACHED_MAX, UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { replicaKey } from './keys.ts';
+import { ProcessCalendar } from './process-calendar.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
 import { CorruptBlockError } from './replica-bytes.ts';
 import { describeReplica, describeStored, unreadable } from './replica-reports.ts';
@@ -46,6 +47,8 @@ export interface DiskUse {
 export class Replicas implements MutableReplicas {
   readonly #options: ReplicasOptions;
   readonly #settler: Settler;
+  /** Of what is remembered for a time, across restarts. */
+  readonly calendar: ProcessCalendar;
   readonly #shell: ReplicaShell;
   /** Least recently used first. */
   readonly #cache = new Map<string, Replica>();
@@ -58,8 +61,10 @@ export class Replicas implements MutableReplicas {
     const { clock, log, pool, unsettledBytesMax: bytesMax = UNSETTLED_BYTES_TOTAL_MAX } = options;
     const corrupt = (replica: Replica, block: number): void => this.corrupt(replica, block);
     this.#settler = new Settler({ clock, log, pool, corrupt, bytesMax });
+    this.calendar = new ProcessCalendar(clock);
     this.#shell = {
       clock,
+      calendar: this.calendar,
       unsettled: (replica) => this.#settler.note(replica),
       changed: (replica) => options.report(this.describe(replica)),
       checkRoom: (store, bytes) => {

@@ -6,6 +6,7 @@ import { checkAppends, isOnlyAppendedTo } from './appends.ts';
 import { checkMonotonic } from './monotonic.ts';
 import { checkPrimaries, type Served } from './primaries.ts';
 import { type ChunkAtEnd, checkReplicas } from './replicas.ts';
+import { checkRetries, type RetriedMutation } from './retries.ts';
 import type { Violation } from './violation.ts';
 
 const summaries = (violations: readonly Violation[]) => violations.map(({ summary }) => summary);
@@ -149,4 +150,16 @@ test('primaries: one after the other, under rising views and terms', () => {
     'chunk c: s1 and s2 held the same term',
   ]);
   assert.deepEqual(checkPrimaries([served('s1', 1, 1, 0, 10), { ...served('s2', 1, 1, 5, 20), chunk: 'd' }]), []);
+});
+
+test('retries: a copy that knows the operation, or that it has forgotten, is in order; one that does not is found', () => {
+  const asked = { chunk: 'c', server: 's', number: 7, offset: 100 };
+  const answers = (answer: RetriedMutation['answer']) => summaries(checkRetries([{ ...asked, answer }]));
+  assert.deepEqual(answers({ offset: 100 }), []);
+  assert.deepEqual(answers('OUTCOME_EXPIRED'), []);
+  const unknown = 'chunk c: s does not know operation 7, acknowledged at 100: it answers ';
+  assert.deepEqual(answers({ offset: 50 }), [`${unknown}that it is at 50`]);
+  for (const answer of ['applied', 'CHUNK_SEALED', 'NOT_PRIMARY'] as const) {
+    assert.deepEqual(answers(answer), [unknown + answer]);
+  }
 });

@@ -19,6 +19,7 @@ export interface AuditedChunk {
   readonly length: number;
   readonly handle: string;
   readonly version: number;
+  readonly isOpen: boolean;
   readonly replicas: readonly AuditedReplica[];
 }
 
@@ -32,9 +33,9 @@ export async function auditReplicas(client: AuditClient, paths: readonly string[
   for (const path of paths) {
     const { chunks } = await client.locate(path, { timeoutMs: CALL_TIMEOUT_MS });
     for (const chunk of chunks) {
-      const { offset, length, handle, version } = chunk;
+      const { offset, length, handle, version, open: isOpen } = chunk;
       const replicas = await Promise.all(chunk.replicas.map(({ address }) => readOne(client, chunk, address)));
-      audited.push({ path, offset, length, handle, version, replicas: chunk.open ? orEmpty(replicas) : replicas });
+      audited.push({ path, offset, length, handle, version, isOpen, replicas: isOpen ? orEmpty(replicas) : replicas });
     }
   }
   return audited;

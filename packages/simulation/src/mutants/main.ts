@@ -10,26 +10,34 @@ import { MutatedCopy } from './mutated-copy.ts';
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const SCHEDULES_MAX = 20_000;
 const NAME_WIDTH = 34;
+const PROFILE_WIDTH = 12;
 const USAGE = `usage: npm run simulate:mutants -- [--only TEXT] [--schedules N] [--seed S] [--workers N] [--list]
 
 Puts small defects into a copy of the code, one at a time, and runs the simulator until it finds each.
 
   --only TEXT     mutants whose name has the text
-  --schedules N   give up after so many (${SCHEDULES_MAX})
+  --profile NAME  run the schedules of this profile instead of the one that each mutant names
+  --schedules N   give up on a mutant after so many (${SCHEDULES_MAX})
+  --minutes M     or when none was begun for so long (no limit)
   --seed S        of the first schedule (1)
   --workers N     threads (2)
   --list          print the mutants and run none`;
 
-interface Caught {
+interface Outcome {
+  /** As many as there are seeds up to the one that failed; all that were run when none did. */
   readonly schedules: number;
-  /** The check that found it, and what it said in one line. */
-  readonly by: string;
+  /** Of real time, for these schedules. */
+  readonly seconds: number;
+  /** The check that found it, and what it said in one line. Undefined: no schedule failed. */
+  readonly by: string | undefined;
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: '' },
+      profile: { type: 'string' },
+      minutes: { type: 'string' },
       schedules: { type: 'string', default: String(SCHEDULES_MAX) },
       seed: { type: 'string', default: '1' },
       workers: { type: 'string', default: '2' },
@@ -43,37 +51,31 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   if (values.list) {
-    for (const { name, defect } of mutants) console.log(`${name.padEnd(NAME_WIDTH)} ${defect}`);
+    for (const { name, profile = 'default', defect } of mutants) {
+      console.log(`${name.padEnd(NAME_WIDTH)} ${profile.padEnd(PROFILE_WIDTH)} ${defect}`);
+    }
     return 0;
   }
   const copy = new MutatedCopy(ROOT);
   const survivors: string[] = [];
   try {
     for (const mutant of mutants) {
-      const { profile = 'default' } = mutant;
-      const args = [
-        '--profile',
-        profile,
-        '--shrink-seconds',
-        '0',
-        '--schedules',
-        values.schedules,
-        '--seed',
-        values.seed,
-        '--workers',
-        values.workers,
-      ];
-      let result = 'NOT CAUGHT';
+      const profile = values.profile ?? mutant.profile ?? 'default';
+      const { schedules, seed, workers, minutes } = values;
+      const args = ['--profile', profile, '--schedules', schedules, '--seed', seed, '--workers', workers];
+      if (minutes !== undefined) args.push('--minutes', minutes);
+      let result: string;
       try {
-        const caught = await copy.with(mutant, () => untilCaught(copy.root, args, Number(values.seed)));
-        if (caught !== undefined) result = `caught within ${caught.schedules} schedules by ${caught.by}`;
-        else survivors.push(mutant.name);
+        const run = await copy.with(mutant, () => untilCaught(copy.root, args, Number(seed)));
+        const cost = `${run.schedules} schedules in ${run.seconds} s`;
+        result = run.by === undefined ? `NOT CAUGHT by ${cost}` : `caught by ${cost}: ${run.by}`;
+        if (run.by === undefined) survivors.push(mutant.name);
       } catch (error) {
         // The others are no worse for it.
         result = `NOT RUN: ${error instanceof Error ? error.message : error}`;
         survivors.push(mutant.name);
       }
-      console.log(`${mutant.name.padEnd(NAME_WIDTH)} ${mutant.defect}: ${result}`);
+      console.log(`${mutant.name.padEnd(NAME_WIDTH)} ${profile.padEnd(PROFILE_WIDTH)} ${result}`);
     }
   } finally {
     copy.remove();
@@ -84,20 +86,26 @@ async function main(): Promise<number> {
 }
 
 /** Runs the simulator of the copy up to its first violation. */
-async function untilCaught(root: string, args: readonly string[], firstSeed: number): Promise<Caught | undefined> {
+async function untilCaught(root: string, args: readonly string[], firstSeed: number): Promise<Outcome> {
   const runner = join(root, 'packages', 'simulation', 'dist', 'runner', 'main.js');
-  const child = spawn(process.execPath, [runner, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const startMs = performance.now();
+  const child = spawn(process.execPath, [runner, ...args, '--shrink-seconds', '0'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  let caught: Caught | undefined;
+  let schedules = 0;
+  let by: string | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
     const violation = /^VIOLATION, seed (\d+), (.*)$/.exec(line);
-    if (violation === null || caught !== undefined) continue;
-    caught = { schedules: Number(violation[1]) - firstSeed + 1, by: violation[2]! };
-    child.kill('SIGKILL');
+    const all = /^schedules +(\d+) in /.exec(line);
+    if (by !== undefined || (violation === null && all === null)) continue;
+    schedules = violation === null ? Number(all![1]) : Number(violation[1]) - firstSeed + 1;
+    by = violation?.[2];
+    if (by !== undefined) child.kill('SIGKILL');
   }
   const code = await exited;
-  if (caught === undefined && code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
-  return caught;
+  if (by === undefined && code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
+  return { schedules, seconds: Math.round((performance.now() - startMs) / 1000), by };
 }
 
 try {

@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'staged-out-of-order',
     defect: 'a secondary stages whatever comes',
-    profile: 'contended',
+    profile: 'slow',
     edits: [
       {
         file: `${CHUNKSERVER}/mutation/secondary.ts`,
@@ -157,6 +157,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'base-too-high',
     defect: 'a new view begins at the most that a member has, not the least',
+    profile: 'contended',
     edits: [
       {
         file: `${MASTER}/views/view-change.ts`,
@@ -193,6 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'server-lease-for-ever',
     defect: 'a chunkserver serves after its lease has ended',
+    profile: 'kept',
     edits: [
       {
         file: `${CHUNKSERVER}/serve/server-lease.ts`,
@@ -279,6 +281,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'change-applied-twice',
     defect: 'the master does not know a retried change',
+    profile: 'names',
     edits: [
       {
         file: `${MASTER}/namespace/operations.ts`,
@@ -292,6 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-safe-mode',
     defect: 'the master acts before the chunkservers reported',
+    profile: 'storm',
     edits: [
       {
         file: `${MASTER}/policy/start-safe-mode.ts`,
@@ -314,6 +318,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'truncated-chunk-not-retired',
     defect: 'a truncation leaves the version of the chunks that it cuts',
+    profile: 'cut',
     edits: [
       {
         file: `${MASTER}/namespace/truncate.ts`,

@@ -1,6 +1,7 @@
 /** Draws what the clients ask. Sizes and offsets lean towards the places where code goes wrong: ends of chunks and blocks. */
 import type { SimRandom } from '@cairnfs/sim';
 import { weighted } from './draw.ts';
+import type { Profile } from './profiles.ts';
 import {
   CHUNK_BYTES,
   type ClusterShape,
@@ -24,6 +25,11 @@ const PUT_NAMES = Array.from({ length: 40 }, (_, index) => `/put${index}`);
 /** Of a client's patience; the longer ones outlast most faults. */
 const TIMEOUTS_MS = [3000, 10_000, 30_000] as const;
 
+const KEPT_WRITES = 0.06;
+
+/** As profiles have them. */
+type Shares = Pick<Profile, 'puts' | 'onFiles' | 'truncates'>;
+
 export function makeOperations(
   random: SimRandom,
   shape: ClusterShape,
@@ -32,7 +38,8 @@ export function makeOperations(
     durationMs,
     puts = 0,
     onFiles = 0.6,
-  }: { count: number; durationMs: number; puts?: number; onFiles?: number },
+    truncates = 0,
+  }: { count: number; durationMs: number } & Partial<Shares>,
 ): PlannedOperation[] {
   const operations: PlannedOperation[] = [];
   for (let id = 1; id <= count; id++) {
@@ -42,28 +49,21 @@ export function makeOperations(
       // Evenly over the time, in order of id, with bursts: every third comes with the one before.
       atMs: Math.floor(((id - (id % 3)) / count) * durationMs * 0.97),
       timeoutMs: random.pick(TIMEOUTS_MS),
-      call: makeCall(random, shape, { puts, onFiles }),
+      call: makeCall(random, shape, { puts, onFiles, truncates }),
     });
   }
   return operations;
 }
 
-function makeCall(
-  random: SimRandom,
-  shape: ClusterShape,
-  { puts, onFiles }: { puts: number; onFiles: number },
-): PlannedCall {
+function makeCall(random: SimRandom, shape: ClusterShape, { puts, onFiles, truncates }: Shares): PlannedCall {
   if (puts > 0 && random.chance(puts)) {
     const call = { kind: 'put', path: random.pick(PUT_NAMES), length: random.between(1, SMALL_PUT_BYTES_MAX) } as const;
     return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call };
   }
   if (random.chance(onFiles)) {
     const file = random.between(0, shape.files - 1);
-    return {
-      on: 'file',
-      file,
-      call: file === LOG_FILE ? makeLogCall(random) : (shape.isKept ? makeKeptCall : makeFileCall)(random),
-    };
+    const makeOther = () => (shape.isKept ? makeKeptCall(random, truncates) : makeFileCall(random));
+    return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeOther() };
   }
   return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call: makeNameCall(random) };
 }
@@ -98,9 +98,12 @@ function makeFileCall(random: SimRandom): PlannedFileCall {
 }
 
 /** Of a file of one chunk: so few writes that it is closed before most of them, and reads that stay within it. */
-function makeKeptCall(random: SimRandom): PlannedFileCall {
+function makeKeptCall(random: SimRandom, truncates: number): PlannedFileCall {
   const [offset, length] = [random.between(0, CHUNK_BYTES / 2), random.between(1, CHUNK_BYTES / 4)];
-  return random.chance(0.06) ? { kind: 'write', offset, length } : { kind: 'read', offset, length, isKept: true };
+  if (truncates > 0 && random.chance(truncates)) return { kind: 'truncate', length: offset };
+  return random.chance(truncates > 0 ? truncates : KEPT_WRITES)
+    ? { kind: 'write', offset, length }
+    : { kind: 'read', offset, length, isKept: true };
 }
 
 function makeLogCall(random: SimRandom): PlannedFileCall {

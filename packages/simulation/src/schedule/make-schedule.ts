@@ -8,7 +8,7 @@ import type { ClusterShape, Schedule } from './schedule.ts';
 /** @param seed an integer of 0 to 2^53-1. */
 export function makeSchedule(seed: number, { name, profile }: { name: string; profile: Profile }): Schedule {
   const shape = makeShape(new SimRandom(seed, 'shape'), profile);
-  const { durationMs, operations: count, puts, onFiles } = profile;
+  const { durationMs, operations: count, puts, onFiles, truncates } = profile;
   return {
     seed,
     profile: name,
@@ -19,6 +19,7 @@ export function makeSchedule(seed: number, { name, profile }: { name: string; pr
       durationMs,
       puts,
       onFiles,
+      truncates,
     }),
     faults: makeFaults(new SimRandom(seed, 'faults'), shape, { profile, durationMs }),
   };

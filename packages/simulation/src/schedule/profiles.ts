@@ -20,6 +20,8 @@ export interface Profile {
   readonly puts: number;
   /** The share of the others that are on the files. */
   readonly onFiles: number;
+  /** The share of the operations on kept files that cut them, and as many write to them. */
+  readonly truncates: number;
 }
 
 const NETWORK = {
@@ -45,6 +47,7 @@ const DEFAULT: Profile = {
   splits: 0.25,
   puts: 0,
   onFiles: 0.6,
+  truncates: 0,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -65,6 +68,35 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faults: [8, 16],
     weights: { partition: 8, pause: 2, clock: 1 },
     splits: 0.7,
+    onFiles: 0.95,
+  },
+  /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
+  cut: {
+    ...DEFAULT,
+    clients: [5, 6],
+    files: [3, 4],
+    isKept: true,
+    faults: [2, 8],
+    onFiles: 0.95,
+    truncates: 0.1,
+  },
+  /** Names change while answers are lost: clients ask again for what has happened. */
+  names: {
+    ...DEFAULT,
+    clients: [4, 6],
+    faults: [8, 16],
+    weights: { lossyNetwork: 6, resetConnections: 6, partition: 4, crash: 4, pause: 2 },
+    struck: { master: 70, chunkserver: 15, client: 15 },
+    onFiles: 0.05,
+  },
+  /** All clients write to few chunks, on servers whose journals do not keep up. */
+  slow: {
+    ...DEFAULT,
+    chunkservers: [3, 4],
+    clients: [5, 6],
+    files: [2, 2],
+    faults: [6, 12],
+    weights: { slowDisk: 10, pause: 1 },
     onFiles: 0.95,
   },
   /** All clients work on few chunks, whose servers lose sight of each other and of the master, but not of all clients. */

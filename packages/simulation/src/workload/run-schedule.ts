@@ -3,12 +3,15 @@
  * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
  */
 import type { CairnClient } from '@cairnfs/client';
+import { MASTER_DEFAULTS } from '@cairnfs/master';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
+import { checkRetries } from '../checks/retries.ts';
 import type { Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
+import { auditRetries } from '../cluster/retry-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
@@ -17,11 +20,14 @@ import type { NamespaceCall } from '../history/namespace-calls.ts';
 import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
+import { AcknowledgedWatch } from './acknowledged-watch.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { judgeError, judgeHang } from './liveness.ts';
 import { OperationRunner } from './operation-runner.ts';
 import { PrimaryWatch } from './primary-watch.ts';
+import { SafeModeWatch } from './safe-mode-watch.ts';
+import { ServingWatch } from './serving-watch.ts';
 import { WorkloadClient } from './workload-client.ts';
 
 /** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
@@ -40,6 +46,8 @@ const MASTER_SETTINGS = {
   garbageGraceMs: 10_000,
   safeModeMs: 5000,
 } as const;
+/** Asks for everything once more. */
+const AUDITOR = 'auditor';
 const QUARANTINE_GRACE_MS = 30_000;
 /** Stories are told elsewhere; entries count for the hash when they come. */
 const TRACE_ENTRIES_MAX = 100;
@@ -77,8 +85,10 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #coverage = new Coverage();
   readonly #watch = new PrimaryWatch();
+  readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
   readonly #violations: Violation[] = [];
+  readonly #told: readonly Story[];
   #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
 
@@ -100,15 +110,20 @@ class Run {
         this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, schedule.durationMs)),
     );
     const told = story === undefined ? [] : [story];
-    const journals = new JournalWatch(
-      (host) => this.#cluster.server(host).host.disk,
-      (violation) => this.#note(violation),
-    );
-    const logged = [this.#coverage, journals, ...told];
+    this.#told = told;
+    const note = (violation: Violation) => this.#note(violation);
+    const journals = new JournalWatch((host) => this.#cluster.server(host).host.disk, note);
+    const { serverLeaseMs, leaseMarginMs } = MASTER_DEFAULTS;
+    const serving = new ServingWatch(serverLeaseMs, note);
+    const safeMode = new SafeModeWatch(serverLeaseMs + leaseMarginMs, note);
+    const logged = [this.#coverage, journals, serving, safeMode, ...told];
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
-    simulation.network.tap = new WireTap(() => simulation.nowMs, [this.#coverage, this.#watch, ...told]);
+    simulation.network.tap = new WireTap(
+      () => simulation.nowMs,
+      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, ...told],
+    );
     observe?.(this.#cluster);
   }
 
@@ -209,6 +224,12 @@ class Run {
     }
     await this.#readAll(admin);
     this.#audit = await auditReplicas(admin, paths);
+    // What is asked only to see whether it is known is no part of the run.
+    simulation.network.tap = new WireTap(() => simulation.nowMs, this.#told);
+    const retried = await auditRetries(simulation.host(AUDITOR), this.#audit, (handle) =>
+      this.#acknowledged.of(handle),
+    );
+    this.#violations.push(...checkRetries(retried));
   }
 
   #judgeHang({ underWay, host }: WorkloadClient, nowMs: number, injector: FaultInjector): void {

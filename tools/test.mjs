@@ -34,6 +34,12 @@ const FOUND_SCHEDULES = [
     seed: 1200076,
     was: 'a primary back without its disk counted as a copy of what it had just written',
   },
+  { profile: 'storm', seed: 950230, was: 'the last member was lost while a left out one came back with all the bytes' },
+  {
+    profile: 'default',
+    seed: 1000320,
+    was: 'the last member was rotten while a left out one came back with all the bytes',
+  },
 ];
 
 const LAYERS = {

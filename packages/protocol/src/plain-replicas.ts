@@ -66,6 +66,8 @@ export class PlainReplicas {
       message: '',
       pendingVersion: 0,
       removed: false,
+      keptVersion: 0,
+      sequence: 0,
     };
   }
 

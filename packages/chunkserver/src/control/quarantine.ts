@@ -174,5 +174,15 @@ export class Quarantine {
 /** That no replica of the chunk is here any more. */
 export function gone(handle: string, reason: string): ReplicaReport {
   const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
-  return { handle, version: 0, length: 0, condition, message: reason, pendingVersion: 0, removed: false };
+  return {
+    handle,
+    version: 0,
+    length: 0,
+    condition,
+    message: reason,
+    pendingVersion: 0,
+    removed: false,
+    keptVersion: 0,
+    sequence: 0,
+  };
 }

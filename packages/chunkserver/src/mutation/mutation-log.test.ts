@@ -7,7 +7,7 @@ const stale = (error: unknown) => isFsError(error, 'STALE_VERSION');
 
 function logWith(staged: number, version = 3): MutationLog {
   const log = new MutationLog('chunk', {
-    ...{ version, term: 1, promisedVersion: version, isRemoved: false, isSealed: false },
+    ...{ version, term: 1, promisedVersion: version, isRemoved: false, keptVersion: 0, isSealed: false },
     ...{ committedSequence: 0, committedLength: 0, staged: [] },
   });
   for (let sequence = 1; sequence <= staged; sequence += 1) log.markDurable(stage(log));
@@ -129,4 +129,17 @@ test('mutation log: a replica that promised to leave a version is in sync with n
   assert.throws(() => log.promise({ oldVersion: 4, newVersion: 5, removed: false }), stale);
   assert.ok(log.promise({ oldVersion: 3, newVersion: 5, removed: false })); // version 4 was never confirmed
   assert.ok(log.promise({ oldVersion: 5, newVersion: 6, removed: false }));
+});
+
+test('mutation log: a replica that left knows the last version it was in sync at', () => {
+  const log = logWith(1);
+  assert.equal(log.keptVersion, 3);
+  log.promise({ oldVersion: 3, newVersion: 4, removed: false });
+  assert.equal(log.keptVersion, 4, 'the promise to stay counts');
+  log.promise({ oldVersion: 4, newVersion: 6, removed: true });
+  log.promise({ oldVersion: 4, newVersion: 8, removed: true });
+  assert.equal(log.keptVersion, 4);
+  assert.throws(() => log.promise({ oldVersion: 5, newVersion: 9, removed: false }), stale);
+  assert.ok(log.promise({ oldVersion: 4, newVersion: 9, removed: false }));
+  assert.equal(log.keptVersion, 9);
 });

@@ -46,6 +46,8 @@ export interface MutationLogState {
   readonly promisedVersion: number;
   /** Promised to leave: no view names this replica any more. */
   readonly isRemoved: boolean;
+  /** Of a removed one, what it was in sync at before; 0 when that is not known to be above `version`. */
+  readonly keptVersion: number;
   readonly isSealed: boolean;
   readonly committedSequence: number;
   readonly committedLength: number;
@@ -64,6 +66,7 @@ export class MutationLog {
   #term: number;
   #promisedVersion: number;
   #isRemoved: boolean;
+  #keptVersion: number;
   #isSealed: boolean;
   #committedSequence: number;
   #committedLength: number;
@@ -76,6 +79,7 @@ export class MutationLog {
     this.#term = state.term;
     this.#promisedVersion = Math.max(state.promisedVersion, state.version);
     this.#isRemoved = state.isRemoved;
+    this.#keptVersion = Math.max(state.keptVersion, state.version);
     this.#isSealed = state.isSealed;
     this.#committedSequence = state.committedSequence;
     this.#committedLength = state.committedLength;
@@ -99,6 +103,10 @@ export class MutationLog {
   }
   get isRemoved(): boolean {
     return this.#isRemoved;
+  }
+  /** The last version that this replica was in sync at: installed, or promised as one that stays. */
+  get keptVersion(): number {
+    return this.#isRemoved ? this.#keptVersion : this.#promisedVersion;
   }
   get isSealed(): boolean {
     return this.#isSealed;
@@ -189,7 +197,8 @@ export class MutationLog {
   /**
    * Promises `newVersion`: from now on nothing of an older version counts.
    *
-   * @param oldVersion confirmed, and this replica is in sync at it: installed, or promised.
+   * @param oldVersion confirmed, and this replica is in sync at it: installed, or promised. One that promised to leave may
+   * be taken back at a version it was in sync at before, when the chunk was closed since.
    * @returns false when the same was promised before.
    * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
    */
@@ -198,7 +207,9 @@ export class MutationLog {
     if (oldVersion > this.#promisedVersion || oldVersion < this.#version) throw this.#staleVersion(oldVersion);
     // The version it promised to leave was confirmed, and so without it.
     if (this.#isRemoved && oldVersion === this.#promisedVersion) throw this.#staleVersion(oldVersion);
+    if (!removed && oldVersion > this.keptVersion) throw this.#staleVersion(oldVersion);
     if (newVersion === this.#promisedVersion && removed === this.#isRemoved) return false;
+    this.#keptVersion = this.keptVersion;
     this.#promisedVersion = newVersion;
     this.#isRemoved = removed;
     return true;

@@ -80,7 +80,7 @@ function applyKind(target: Target, kind: RecordKind, data: Uint8Array | undefine
       commit(target, kind.value.committedSequence);
       break;
     case 'promised':
-      change(target, { promisedVersion: kind.value.promisedVersion, isRemoved: kind.value.isRemoved });
+      promised(target, kind.value);
       break;
     case 'viewTaken':
       viewTaken(target, kind.value);
@@ -137,6 +137,12 @@ function change(target: Target, changes: Partial<ReplicaState>): void {
   writeReplica(target.transaction, target.handle, Object.assign(existing(target), changes));
 }
 
+function promised(target: Target, { promisedVersion, isRemoved }: Value<'promised'>): void {
+  const before = existing(target);
+  const keptVersion = before.isRemoved ? before.keptVersion : Math.max(before.promisedVersion, before.version);
+  change(target, { promisedVersion, isRemoved, keptVersion: isRemoved ? keptVersion : 0 });
+}
+
 function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8Array | undefined): void {
   const { transaction, handle } = target;
   const { version, members, uploadId, length, firstBlock, blockChecksums, isInFile } = value;
@@ -183,7 +189,7 @@ function commit({ transaction, handle }: Target, sequence: number): void {
 function viewTaken(target: Target, value: Value<'viewTaken'>): void {
   const { version, term, view, committedSequence, isSealed, keepsStaged } = value;
   commit(target, committedSequence);
-  change(target, { version, term, view, isSealed, promisedVersion: version, isRemoved: false });
+  change(target, { version, term, view, isSealed, promisedVersion: version, isRemoved: false, keptVersion: 0 });
   if (keepsStaged) return;
   const { transaction, handle } = target;
   const dropped = [...readMutations(transaction, handle, committedSequence)].map(({ mutation }) => mutation);

@@ -6,26 +6,25 @@ import type { SoundReplica } from './stored-pages.ts';
 const BLOCKS_NAMED_MAX = 8;
 
 export function describeReplica({ handle, log, corruptBlocks, view, members }: Replica): ReplicaReport {
-  const { version, promisedVersion, committedLength: length } = log;
+  const { version, promisedVersion, committedLength: length, committedSequence: sequence } = log;
   const isUploading = view === undefined && version === 1 && members.length > 0;
-  const { isRemoved: removed } = log;
+  const { isRemoved: removed, keptVersion } = log;
+  const corrupt = [...corruptBlocks];
   return reportOf({
-    handle,
-    version,
-    promisedVersion,
-    length,
-    isUploading,
-    removed,
-    corruptBlocks: [...corruptBlocks],
+    ...{ handle, version, promisedVersion, length, sequence },
+    ...{ isUploading, removed, keptVersion, corruptBlocks: corrupt },
   });
 }
 
 /** As `describeReplica` of the object that would be made of it. */
 export function describeStored({ handle, state, point }: SoundReplica): ReplicaReport {
-  const { version, corruptBlocks, members, view, isRemoved: removed } = state;
+  const { version, corruptBlocks, members, view, isRemoved: removed, keptVersion } = state;
   const promisedVersion = Math.max(state.promisedVersion, version);
   const isUploading = view.length === 0 && version === 1 && members.length > 0;
-  return reportOf({ handle, version, promisedVersion, length: point.length, isUploading, removed, corruptBlocks });
+  return reportOf({
+    ...{ handle, version, promisedVersion, length: point.length, sequence: point.sequence },
+    ...{ isUploading, removed, keptVersion, corruptBlocks },
+  });
 }
 
 export function unreadable(handle: string): ReplicaReport {
@@ -37,6 +36,8 @@ export function unreadable(handle: string): ReplicaReport {
     message: 'its entry in the index is damaged',
     pendingVersion: 0,
     removed: false,
+    keptVersion: 0,
+    sequence: 0,
   };
 }
 
@@ -45,11 +46,14 @@ function reportOf(facts: {
   version: number;
   promisedVersion: number;
   length: number;
+  sequence: number;
   isUploading: boolean;
   removed: boolean;
+  keptVersion: number;
   corruptBlocks: readonly number[];
 }): ReplicaReport {
-  const { handle, version, promisedVersion, length, isUploading, removed, corruptBlocks } = facts;
+  const { handle, version, promisedVersion, length, sequence, isUploading, removed, corruptBlocks } = facts;
+  const keptVersion = removed ? Math.max(facts.keptVersion, version) : 0;
   const isCorrupt = corruptBlocks.length > 0;
   const condition = isCorrupt
     ? ReplicaCondition.REPLICA_CONDITION_CORRUPT
@@ -59,5 +63,5 @@ function reportOf(facts: {
   const named = corruptBlocks.slice(0, BLOCKS_NAMED_MAX).join(', ');
   const message = isCorrupt ? `blocks ${named} do not match their checksums` : '';
   const pendingVersion = promisedVersion > version ? promisedVersion : 0;
-  return { handle, version, length, condition, message, pendingVersion, removed };
+  return { handle, version, length, condition, message, pendingVersion, removed, keptVersion, sequence };
 }

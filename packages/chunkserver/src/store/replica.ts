@@ -113,9 +113,9 @@ export class Replica implements MutableReplica {
       else staged.push(loadStaged(mutation, bytes));
     }
     this.#visibleLength = point.length;
-    const { version, term, promisedVersion, isRemoved, isSealed } = state;
+    const { version, term, promisedVersion, isRemoved, keptVersion, isSealed } = state;
     this.log = new MutationLog(handle, {
-      ...{ version, term, promisedVersion, isRemoved, isSealed, staged },
+      ...{ version, term, promisedVersion, isRemoved, keptVersion, isSealed, staged },
       ...{ committedSequence: point.sequence, committedLength: point.length },
     });
     if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {

@@ -13,16 +13,11 @@ import {
 } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  INVENTORY_COMPARED_AT_ONCE,
-  INVENTORY_PART_MAX,
-  QUARANTINE_ORDERS_MAX,
-  QUARANTINE_QUEUE_MAX,
-  UNSHOWN_STEP,
-} from '../limits.ts';
+import { INVENTORY_COMPARED_AT_ONCE, INVENTORY_PART_MAX, QUARANTINE_ORDERS_MAX, UNSHOWN_STEP } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Problems } from './problems.ts';
+import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
 
@@ -39,7 +34,7 @@ export class ReplicaReports {
   readonly #conditions: ReplicaConditions;
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
-  readonly #orders = new Map<number, Map<string, QuarantineOrder>>();
+  readonly #orders = new QuarantineOrders();
   /** Runs when a server says that a chunk is not there. */
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
@@ -116,8 +111,7 @@ export class ReplicaReports {
     const unusual = [...replicas];
     const absent: string[] = [];
     const others = new Set(replicas.map(({ handle }) => handle));
-    const orders = this.#orders.get(server);
-    const isUnmarked = this.#conditions.isEmpty(server) && (orders === undefined || orders.size === 0);
+    const isUnmarked = this.#conditions.isEmpty(server) && this.#orders.isEmpty(server);
     let index = 0;
     for (const { key, value } of expected) {
       let order = 1;
@@ -148,23 +142,26 @@ export class ReplicaReports {
   ordersFor(server: ServerEntry): QuarantineOrder[] {
     if (this.#safeMode.isActive || !server.inventoryComplete) return [];
     const orders: QuarantineOrder[] = [];
-    const queue = this.#orders.get(server.id);
-    if (queue === undefined) return orders;
     const transaction = this.#context.decisions.read();
-    for (const order of queue.values()) {
+    for (const waiting of this.#orders.of(server.id)) {
       if (orders.length === QUARANTINE_ORDERS_MAX) break;
+      const { order } = waiting;
       const chunk = transaction.chunk(order.handle);
-      if (this.#isNeeded(server.id, order.handle, chunk)) queue.delete(order.handle);
-      else if (!this.#isKept(order, chunk)) orders.push(order);
+      if (this.#isNeeded(server.id, order.handle, chunk)) this.#orders.delete(server.id, order.handle);
+      else if (!this.#isKept(waiting, chunk)) orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
     return this.#context.decisions.settled(transaction) === undefined ? orders : [];
   }
 
-  /** No copy is too many while no member has a sound one: it may be the last that is. */
-  #isKept({ handle, reason }: QuarantineOrder, chunk: Chunk | undefined): boolean {
+  /**
+   * No copy is too many while fewer of the members' are sound than there should be. One that another is to replace goes
+   * before that, but none while it may be the last that is.
+   */
+  #isKept({ order: { handle, reason }, isInTheWay }: WaitingOrder, chunk: Chunk | undefined): boolean {
     if (reason !== 'surplus' || chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
-    return this.soundCount(handle, chunk) === 0;
+    const count = this.soundCount(handle, chunk);
+    return chunk.pendingVersion !== 0 || count === 0 || (count < chunk.goal && !isInTheWay);
   }
 
   /** The world has moved on since the order was given: the server is a member again, with a good copy. */
@@ -175,36 +172,53 @@ export class ReplicaReports {
   }
 
   order(server: number, order: QuarantineOrder): void {
-    let queue = this.#orders.get(server);
-    if (queue === undefined) {
-      queue = new Map();
-      this.#orders.set(server, queue);
-    }
-    if (queue.size < QUARANTINE_QUEUE_MAX && !this.isAwaited(server, order.handle)) queue.set(order.handle, order);
+    if (!this.isAwaited(server, order.handle)) this.#orders.add(server, order);
   }
 
   /** The server was asked and does not have the chunk: as if it had reported it gone. */
   absent(server: number, handle: string): void {
-    this.#orders.get(server)?.delete(handle);
+    this.#orders.delete(server, handle);
     if (this.#conditions.get(server, handle) !== undefined) this.#conditions.set(server, handle, 'missing');
     this.onGone(server, handle);
   }
 
   /** The server is off the list. */
   forget(server: number): void {
-    this.#orders.delete(server);
+    this.#orders.forget(server);
     this.#conditions.forget(server);
   }
 
   /** An order to quarantine the chunk waits for the server's report. */
   isOrdered(server: number, handle: string): boolean {
-    return this.#orders.get(server)?.has(handle) ?? false;
+    return this.#orders.get(server, handle) !== undefined;
+  }
+
+  /** Servers that have a copy of the chunk beside its members. */
+  surplusOf(handle: string): readonly number[] {
+    return this.#orders.holdersOf(handle);
+  }
+
+  /** Of those, the ones whose copies may hold what the chunk holds. */
+  sparesOf(handle: string): number[] {
+    return this.surplusOf(handle).filter((server) => !this.#orders.get(server, handle)!.isRefused);
+  }
+
+  /** The copy beside the members does not hold, or cannot be shown to hold, what the chunk holds. */
+  refuseSpare(server: number, handle: string): void {
+    const waiting = this.#orders.get(server, handle);
+    if (waiting !== undefined) waiting.isRefused = true;
+  }
+
+  /** Another copy is to take the place of the one ordered away, if that is not the last. */
+  makeWay(server: number, handle: string): void {
+    const waiting = this.#orders.get(server, handle);
+    if (waiting !== undefined) waiting.isInTheWay = true;
   }
 
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
     const chunk = this.#context.plans.chunk(transaction, report.handle);
     const verdict = judge(server.id, chunk, report);
-    this.#orders.get(server.id)?.delete(report.handle);
+    this.#orders.delete(server.id, report.handle);
     switch (verdict.kind) {
       case 'fine':
         this.#conditions.clear(server.id, report.handle);
@@ -332,9 +346,11 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   if (chunk === undefined) return unneeded('orphan', highest);
   if (chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return { kind: 'fine' }; // garbage collection orders it away
   if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return { kind: 'fine' };
-  if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
-  if (!chunk.members.includes(server)) return unneeded('surplus', highest);
+  // Kept until the view is decided.
+  const isListed = chunk.members.includes(server) || chunk.pendingMembers.includes(server);
+  if (!isListed) return unneeded('surplus', highest);
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
+  if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
   // A promise to leave the version is no promise to hold it.
   const isCurrent = version === chunk.version || (pendingVersion === chunk.version && !report.removed);
   return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };

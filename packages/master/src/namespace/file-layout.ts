@@ -75,6 +75,8 @@ export class FileLayout {
       fileOffset: offset,
       uploadId: '',
       baseSequence: 0,
+      settledVersion: 1,
+      beganVersion: 1,
     });
     transaction.putExtent(id, { offset, handle, length: 0, limit });
     const isTail = transaction.extents(id, offset + 1, Number.MAX_SAFE_INTEGER, 1).length === 0;

@@ -294,23 +294,3 @@ test('garbage: nobody is told to put a chunk away before that is durable', async
   await cluster.simulation.runFor(40_000);
   assert.equal(await ordered(), 1);
 });
-
-test('surplus: a copy beside the members goes, unless none of theirs is sound', async () => {
-  const cluster = await TestCluster.start(3);
-  cluster.parts.start();
-  await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });
-  for (const id of [1, 2]) cluster.server(id).replicas.set(HANDLE, newReplica({ version: 2, length: 10 }));
-  const beside = cluster.server(3);
-  beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(beside.sendInventory());
-  const orders = async () => (await cluster.run(beside.heartbeat())).quarantine.map(({ reason }) => reason);
-  assert.deepEqual(await orders(), ['surplus']);
-  for (const id of [1, 2]) {
-    const member = cluster.server(id);
-    const report = member.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
-    await cluster.run(member.heartbeat({ changes: [report] }));
-  }
-  assert.deepEqual(await orders(), []);
-  await cluster.run(cluster.server(1).heartbeat({ changes: [cluster.server(1).report(HANDLE)] }));
-  assert.deepEqual(await orders(), ['surplus']);
-});

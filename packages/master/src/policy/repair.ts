@@ -1,8 +1,9 @@
 /**
  * Re-replication (GFS §4.3): a chunk with fewer sound copies than its goal is cloned from a sound one, fewest copies
- * first, a bounded number at a time. The clone joins by a view change and counts only from then on.
+ * first, a bounded number at a time. The clone joins by a view change and counts only from then on. A copy beside the
+ * members that holds all of the chunk is taken back instead, also when none of theirs is sound.
  */
-import { isFsError, type Timer } from '@cairnfs/base';
+import { FsError, isFsError, type Timer } from '@cairnfs/base';
 import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
 import type { Problems } from '../cluster/problems.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
@@ -11,6 +12,7 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import {
+  CHUNKSERVER_CALL_TIMEOUT_MS,
   CLONE_TIMEOUT_MS,
   CLONES_AT_ONCE,
   CLONES_AT_ONCE_MAX,
@@ -23,6 +25,7 @@ import {
   SERVERS_PER_CLONE,
 } from '../limits.ts';
 import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
+import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 
 interface RepairParts {
@@ -225,16 +228,30 @@ export class Repair {
       return;
     }
     if (this.#isUndecided(handle, chunk)) return;
-    const source = this.#sound(handle, chunk).find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
-    const target = this.#target(chunk) ?? this.#targetInPlace(handle, chunk);
+    const sound = this.#sound(handle, chunk);
+    const spare = this.#spare(handle, chunk);
+    // An open chunk is closed first, by its members.
+    if (spare !== undefined && (sound.length > 0 || chunk.state === ChunkState.CHUNK_STATE_CLOSED)) {
+      this.#run(handle, spare, { target: spare, work: () => this.#takeBack(handle, spare) });
+      return;
+    }
+    const source = sound.find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
+    const target = this.#target(handle, chunk) ?? this.#targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
-    if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) return;
+    if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) {
+      this.#parts.reports.makeWay(target, handle);
+      return;
+    }
     if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
+    this.#run(handle, source, { target, work: () => this.#copy(handle, source, target) });
+  }
+
+  #run(handle: string, source: number, { target, work }: { target: number; work: () => Promise<void> }): void {
     this.#queue.delete(handle);
     this.#copying.set(handle, target);
-    this.#addLoad(source, 1);
-    this.#addLoad(target, 1);
-    this.#copy(handle, source, target)
+    const servers = new Set([source, target]);
+    for (const server of servers) this.#addLoad(server, 1);
+    work()
       .catch((error: unknown) => {
         this.#failedCount += 1;
         this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
@@ -243,11 +260,50 @@ export class Repair {
       })
       .finally(() => {
         this.#copying.delete(handle);
-        this.#addLoad(source, -1);
-        this.#addLoad(target, -1);
+        for (const server of servers) this.#addLoad(server, -1);
         this.#enqueue(handle);
         this.#beginSoon();
       });
+  }
+
+  /** A server in reach with a copy beside the members that may hold all of the chunk. */
+  #spare(handle: string, { members }: Chunk): number | undefined {
+    const spares = this.#parts.reports.sparesOf(handle);
+    return spares.find((server) => this.#parts.servers.isLive(server) && !members.includes(server));
+  }
+
+  /** The copy becomes a member's again if it holds all of the chunk. */
+  async #takeBack(handle: string, server: number): Promise<void> {
+    const { decisions, pool, seams } = this.#context;
+    const { servers, views, changes, reports, conditions } = this.#parts;
+    await views.close(handle, { seal: false });
+    const channel = pool.channel(servers.get(server)?.address ?? '');
+    const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
+    const reply = await channel.call(ChunkserverControlMethods.describeReplicas, { handles: [handle] }, options);
+    const [report] = reply.message.replicas;
+    if (report === undefined) {
+      reports.absent(server, handle);
+      return;
+    }
+    await changes.whenIdle(handle);
+    const chunk = decisions.read().chunk(handle);
+    if (chunk === undefined || chunk.members.includes(server) || !this.#needsCopy(handle, chunk)) return;
+    if (chunk.state === ChunkState.CHUNK_STATE_OPEN) {
+      throw new FsError('UNAVAILABLE', `chunk ${handle} was opened again meanwhile`);
+    }
+    const rejoins = asSpare(chunk, report);
+    if (rejoins === undefined) {
+      reports.refuseSpare(server, handle);
+      return;
+    }
+    conditions.clear(server, handle);
+    try {
+      await changes.change(handle, { joining: server, rejoins, without: this.#lost(handle, chunk) });
+    } catch (error) {
+      if (isFsError(error, 'STALE_VERSION', 'CHUNK_NOT_FOUND')) reports.refuseSpare(server, handle);
+      throw error;
+    }
+    seams.log.info('a copy was taken back', { handle, server });
   }
 
   async #copy(handle: string, source: number, target: number): Promise<void> {
@@ -278,18 +334,28 @@ export class Repair {
       if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
     }
     this.#parts.conditions.clear(target, handle);
-    const lost = chunk.members.filter(
-      (member) => servers.isGone(member) || this.#parts.conditions.get(member, handle) !== undefined,
-    );
-    await changes.change(handle, { joining: target, without: lost });
+    await changes.change(handle, { joining: target, without: this.#lost(handle, chunk) });
     this.#copiedCount += 1;
     this.#copiedBytes += length;
     seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
   }
 
-  #target(chunk: Chunk): number | undefined {
+  /** Members that have no copy that counts, for as long as can be told. */
+  #lost(handle: string, chunk: Chunk): number[] {
+    const { servers, conditions } = this.#parts;
+    return chunk.members.filter((member) => servers.isGone(member) || conditions.get(member, handle) !== undefined);
+  }
+
+  /** Rather one that has no old copy to put away first. */
+  #target(handle: string, chunk: Chunk): number | undefined {
+    const holders = new Set(this.#parts.reports.surplusOf(handle));
+    const target = this.#place(chunk, holders);
+    return target === undefined && holders.size > 0 ? this.#place(chunk, new Set()) : target;
+  }
+
+  #place(chunk: Chunk, avoid: ReadonlySet<number>): number | undefined {
     try {
-      const request = { count: 1, replicas: 1, minimum: 1, avoid: new Set<number>(), besides: chunk.members };
+      const request = { count: 1, replicas: 1, minimum: 1, avoid, besides: chunk.members };
       return this.#parts.placement.place(request)[0]?.[0];
     } catch (error) {
       if (isFsError(error, 'NOT_ENOUGH_SERVERS', 'NO_SPACE')) return undefined; // until a server comes or space is made

@@ -22,6 +22,9 @@ export interface ScriptedReplica {
   version: number;
   promisedVersion: number;
   isRemoved: boolean;
+  /** In sync at this version before it promised to leave. */
+  keptVersion: number;
+  isCorrupt: boolean;
   /** Committed length and sequence. */
   length: number;
   sequence: number;
@@ -156,11 +159,27 @@ export class ScriptedChunkserver {
     }
   }
 
-  report(handle: string, condition: ReplicaCondition = ReplicaCondition.REPLICA_CONDITION_PRESENT): ReplicaReport {
+  report(handle: string, condition = this.#condition(handle)): ReplicaReport {
     const replica = this.replicas.get(handle);
-    const { version, length, promisedVersion, isRemoved } = replica ?? newReplica({ version: 0, length: 0 });
+    const { version, length, promisedVersion, isRemoved, keptVersion, sequence } =
+      replica ?? newReplica({ version: 0, length: 0 });
     const pendingVersion = promisedVersion > version ? promisedVersion : 0;
-    return { handle, version, length, condition, message: '', pendingVersion, removed: isRemoved };
+    return {
+      handle,
+      version,
+      length,
+      condition,
+      message: '',
+      pendingVersion,
+      removed: isRemoved,
+      keptVersion,
+      sequence,
+    };
+  }
+
+  #condition(handle: string): ReplicaCondition {
+    const { REPLICA_CONDITION_CORRUPT: corrupt, REPLICA_CONDITION_PRESENT: present } = ReplicaCondition;
+    return this.replicas.get(handle)?.isCorrupt ? corrupt : present;
   }
 
   #promise({ handle, oldVersion, newVersion, removed }: PrepareViewRequest) {
@@ -168,7 +187,8 @@ export class ScriptedChunkserver {
     const replica = this.replicas.get(handle);
     if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
     const isOld = newVersion < replica.promisedVersion || newVersion <= replica.version;
-    const hasLeft = replica.isRemoved && oldVersion === replica.promisedVersion;
+    const inSyncAt = replica.isRemoved ? replica.keptVersion : replica.promisedVersion;
+    const hasLeft = removed ? replica.isRemoved && oldVersion === replica.promisedVersion : oldVersion > inSyncAt;
     if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
       const { version, promisedVersion } = replica;
       const details = { version, promisedVersion };
@@ -176,6 +196,7 @@ export class ScriptedChunkserver {
     }
     replica.promisedVersion = newVersion;
     replica.isRemoved = removed;
+    replica.keptVersion = removed ? inSyncAt : 0;
     const { length, sequence, lengthsAfter } = replica;
     return {
       ...{ stagedSequence: sequence + lengthsAfter.length, committedSequence: sequence, committedLength: length },
@@ -208,5 +229,13 @@ export class ScriptedChunkserver {
 }
 
 export function newReplica(replica: Partial<ScriptedReplica> & { version: number; length: number }): ScriptedReplica {
-  return { promisedVersion: replica.version, isRemoved: false, sequence: 0, lengthsAfter: [], ...replica };
+  return {
+    promisedVersion: replica.version,
+    isRemoved: false,
+    keptVersion: 0,
+    isCorrupt: false,
+    sequence: 0,
+    lengthsAfter: [],
+    ...replica,
+  };
 }

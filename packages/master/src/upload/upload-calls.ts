@@ -200,6 +200,8 @@ export class UploadCalls {
         fileOffset: 0,
         uploadId,
         baseSequence: 0,
+        settledVersion: 1,
+        beganVersion: 1,
       };
       upload.handles.push(handle);
       return { handle, chunk };

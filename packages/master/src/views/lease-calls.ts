@@ -105,7 +105,8 @@ export class LeaseCalls implements LeaseRenewals {
     const isLed = isLedBy(changed, server.id, changed.version);
     const grant = isLed ? this.#leases.grant(handle, server.id, changed.version) : undefined;
     if (grant === undefined) {
-      throw new FsError('NOT_PRIMARY', `chunk ${handle} has another primary since version ${changed.version}`);
+      const since = changed.state === ChunkState.CHUNK_STATE_OPEN ? 'has another primary' : 'is closed';
+      throw new FsError('NOT_PRIMARY', `chunk ${handle} ${since} since version ${changed.version}`);
     }
     return { message: { view: this.#view(handle, changed, grant) } };
   }

@@ -14,15 +14,20 @@ import { minimumOf } from '../config.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, PATIENCE_WITH_SEVERAL, VIEW_ATTEMPTS_MAX } from '../limits.ts';
+import { closeChunk } from '../state/close-chunk.ts';
+import type { Transaction } from '../state/transaction.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departure, Departures } from './departures.ts';
 import type { LeaseTable } from './lease-table.ts';
+import { checkUnchanged, endsAs, type Rejoins } from './spare-copy.ts';
 
 export interface ViewWish {
   /** Members that must not stay, whatever they answer. */
   readonly without?: readonly number[];
   /** A server that holds a clone at the current version and joins. */
   readonly joining?: number;
+  /** The one that joins is no clone, but is taken back. */
+  readonly rejoins?: Rejoins;
   /** All members leave: the chunk is garbage. */
   readonly retire?: boolean;
 }
@@ -37,6 +42,16 @@ type Leave =
   | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
   | { readonly kind: 'absent'; readonly error: FsError }
   | { readonly kind: 'runOut'; readonly departure: Departure };
+
+type Outcome =
+  | { readonly kind: 'confirmed'; readonly chunk: Chunk }
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly failed: readonly number[];
+      /** The copy that was to be taken back is none that can be. */
+      readonly refused: FsError | undefined;
+    };
 
 export class ViewChanges {
   readonly #context: MasterContext;
@@ -80,6 +95,8 @@ export class ViewChanges {
    * Changes the view; one change of a chunk at a time. Resolves with the chunk as confirmed.
    *
    * @throws FsError VIEW_TOO_SMALL  too few members are in reach; CHUNK_NOT_FOUND  it is gone.
+   * @throws FsError STALE_VERSION  the copy that was to be taken back is not what the chunk is; UNAVAILABLE  the chunk was
+   * opened again meanwhile.
    */
   async change(handle: string, wish: ViewWish = {}): Promise<Chunk> {
     // The check and the start are one step: of several callers that waited, one starts and the others wait again.
@@ -97,23 +114,21 @@ export class ViewChanges {
       if (outcome.kind === 'confirmed') return outcome.chunk;
       reason = outcome.reason;
       for (const member of outcome.failed) failed.add(member);
+      if (outcome.refused !== undefined) throw outcome.refused;
     }
     throw new FsError('VIEW_TOO_SMALL', `the view of chunk ${handle} could not be changed: ${reason}`, {
       details: { handle },
     });
   }
 
-  async #attempt(
-    handle: string,
-    wish: ViewWish,
-    failed: ReadonlySet<number>,
-  ): Promise<{ kind: 'confirmed'; chunk: Chunk } | { kind: 'failed'; reason: string; failed: number[] }> {
+  async #attempt(handle: string, wish: ViewWish, failed: ReadonlySet<number>): Promise<Outcome> {
     const before = this.#chunk(handle);
     assert(before.state !== ChunkState.CHUNK_STATE_UPLOADING, () => `${handle}: a view change while it is uploaded`);
     const members = wish.retire ? [] : this.#propose(handle, before, wish, failed);
     const pending = await this.#context.decisions.perform('viewPending', (transaction) => {
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) throw gone(handle);
+      if (wish.rejoins !== undefined) checkUnchanged(handle, chunk, wish.rejoins);
       const version = chunk.highestVersion + 1;
       const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: members };
       transaction.putChunk(handle, logged);
@@ -122,11 +137,13 @@ export class ViewChanges {
     const version = pending.pendingVersion;
     const leaving = pending.members.filter((member) => !members.includes(member));
     const [staying, left] = await Promise.all([
-      Promise.all(members.map((member) => this.#prepare(handle, pending, member, false))),
+      Promise.all(members.map((member) => this.#stay(handle, pending, member, wish))),
       Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
     ]);
     const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
-    const known = mostCommitted(pending, [...staying.flatMap((one) => ('reply' in one ? [one.reply] : [])), ...held]);
+    // One that is taken back tells nothing of the others.
+    const inSync = staying.filter(({ member }) => wish.rejoins === undefined || member !== wish.joining);
+    const known = mostCommitted(pending, [...inSync.flatMap((one) => ('reply' in one ? [one.reply] : [])), ...held]);
     const answered = staying.map((prepared) => checkHoldings(handle, known, prepared));
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
@@ -153,21 +170,27 @@ export class ViewChanges {
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
-      return { kind: 'failed', reason, failed: silent.map(({ member }) => member) };
+      return { kind: 'failed', reason, failed: silent.map(({ member }) => member), refused: refusalOf(wish, silent) };
     }
     const chunk = await this.#context.decisions.perform('viewConfirmed', (transaction) => {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
       const base = baseOf(current, replies);
-      const confirmed = { ...current, version, members, pendingVersion: 0, pendingMembers: [], ...base };
+      const settledVersion = base.sequence > current.sequence ? version : current.settledVersion;
+      // Should a replica turn up after all, with something in it, it has no part in what comes now.
+      const isTakenForEmpty = current.state === ChunkState.CHUNK_STATE_OPEN && replies.length === 0;
+      const beganVersion = isTakenForEmpty ? version : current.beganVersion;
+      const decided = { version, members, settledVersion, beganVersion, ...base };
+      const confirmed = { ...current, ...decided, pendingVersion: 0, pendingMembers: [] };
       transaction.putChunk(handle, confirmed);
+      this.#closeIfTooSmall(transaction, handle, confirmed);
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
         if (leave.kind === 'absent' && hasData(confirmed)) this.#departures.confirmLost(transaction, member);
       }
-      return confirmed;
+      return transaction.chunk(handle)!;
     });
     this.#leases.free(handle);
     for (const [index, member] of leaving.entries()) {
@@ -176,6 +199,15 @@ export class ViewChanges {
     }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };
+  }
+
+  /** A view below the minimum acknowledges nothing: the chunk ends at its base, and the log knows that from the start. */
+  #closeIfTooSmall(transaction: Transaction, handle: string, chunk: Chunk): void {
+    const { config, seams } = this.#context;
+    if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return;
+    if (chunk.members.length >= minimumOf(config, chunk.goal)) return;
+    const { length, sequence, sealed } = chunk;
+    closeChunk(transaction, handle, chunk, { length, sequence, sealed }, seams.clock.wallMs());
   }
 
   /** Who is in the new view: all in reach and sound, the primary first. */
@@ -197,11 +229,27 @@ export class ViewChanges {
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });
   }
 
-  async #prepare(handle: string, chunk: Chunk, member: number, removed: boolean): Promise<Prepared> {
+  async #stay(handle: string, chunk: Chunk, member: number, { joining, rejoins }: ViewWish): Promise<Prepared> {
+    if (member !== joining || rejoins === undefined) {
+      return this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: false });
+    }
+    const prepared = await this.#prepare(handle, chunk, member, { oldVersion: rejoins.inSyncAt, removed: false });
+    if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;
+    const { stagedSequence, committedLength } = prepared.reply;
+    const message = `chunk ${handle}: a copy that ends at sequence ${stagedSequence} and ${committedLength} bytes is not what the log knows`;
+    return { member, error: new FsError('STALE_VERSION', message, { details: { handle } }) };
+  }
+
+  async #prepare(
+    handle: string,
+    chunk: Chunk,
+    member: number,
+    { oldVersion, removed }: { oldVersion: number; removed: boolean },
+  ): Promise<Prepared> {
     const { pool } = this.#context;
     const request = {
       handle,
-      oldVersion: chunk.version,
+      oldVersion,
       newVersion: chunk.pendingVersion,
       removed,
       masterSession: this.#context.incarnation,
@@ -227,7 +275,7 @@ export class ViewChanges {
     let isWithheld = false;
     try {
       while (!this.#servers.hasRunOut(member)) {
-        const prepared = await this.#prepare(handle, chunk, member, true);
+        const prepared = await this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: true });
         if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
         // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
         if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION'))
@@ -250,6 +298,15 @@ export class ViewChanges {
     if (chunk === undefined) throw gone(handle);
     return chunk;
   }
+}
+
+/** Why the copy that was to be taken back is none that can be; undefined when it may be another time, or nobody was. */
+function refusalOf(
+  { joining, rejoins }: ViewWish,
+  silent: readonly { readonly member: number; readonly error: FsError }[],
+): FsError | undefined {
+  const error = rejoins === undefined ? undefined : silent.find(({ member }) => member === joining)?.error;
+  return isFsError(error, 'STALE_VERSION', 'CHUNK_NOT_FOUND') ? error : undefined;
 }
 
 /**

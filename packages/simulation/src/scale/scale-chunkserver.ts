@@ -259,10 +259,20 @@ export class ScaleChunkserver {
 function reportOf(handle: string, held: Held | undefined, length = 0): ReplicaReport {
   if (held === undefined) {
     const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
-    return { handle, version: 0, length: 0, condition, message: '', pendingVersion: 0, removed: false };
+    return {
+      handle,
+      version: 0,
+      length: 0,
+      condition,
+      message: '',
+      pendingVersion: 0,
+      removed: false,
+      keptVersion: 0,
+      sequence: 0,
+    };
   }
   const { version, promisedVersion, isRemoved: removed } = held;
   const pendingVersion = promisedVersion > version ? promisedVersion : 0;
   const condition = ReplicaCondition.REPLICA_CONDITION_PRESENT;
-  return { handle, version, length, condition, message: '', pendingVersion, removed };
+  return { handle, version, length, condition, message: '', pendingVersion, removed, keptVersion: 0, sequence: 0 };
 }

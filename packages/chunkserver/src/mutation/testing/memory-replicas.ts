@@ -103,7 +103,7 @@ export class MemoryReplica implements MutableReplica {
     this.#journal = journal;
     this.#time = time;
     this.log = new MutationLog(handle, {
-      ...{ version: 0, term: 0, promisedVersion: 0, isRemoved: false, isSealed: false },
+      ...{ version: 0, term: 0, promisedVersion: 0, isRemoved: false, keptVersion: 0, isSealed: false },
       ...{ committedSequence: 0, committedLength: 0, staged: [] },
     });
   }
@@ -182,7 +182,10 @@ export class MemoryReplica implements MutableReplica {
         this.#commit(record.committedSequence);
         return;
       case 'promised':
-        this.#restore({ promisedVersion: record.promisedVersion, isRemoved: record.isRemoved });
+        this.#restore({
+          ...{ promisedVersion: record.promisedVersion, isRemoved: record.isRemoved },
+          keptVersion: log.keptVersion,
+        });
         return;
       case 'viewed': {
         const { version, term, base, isSealed } = record;
@@ -209,9 +212,10 @@ export class MemoryReplica implements MutableReplica {
   }
 
   #restore(changes: Partial<MutationLog>): void {
-    const { version, term, promisedVersion, isRemoved, isSealed, committedSequence, committedLength, staged } =
-      this.log;
-    const state = { version, term, promisedVersion, isRemoved, isSealed, committedSequence, committedLength, staged };
+    const { version, term, promisedVersion, isRemoved, keptVersion, isSealed } = this.log;
+    const { committedSequence, committedLength, staged } = this.log;
+    const versions = { version, term, promisedVersion, isRemoved, keptVersion, isSealed };
+    const state = { ...versions, committedSequence, committedLength, staged };
     this.log = new MutationLog(this.handle, { ...state, ...changes });
   }
 }

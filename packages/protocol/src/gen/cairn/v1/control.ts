@@ -68,6 +68,10 @@ export interface ReplicaReport {
   pendingVersion: number;
   /** What is pending is the promise to leave: the replica serves no version. */
   removed: boolean;
+  /** With `removed`: the last version that it was in sync at before; 0: `version`. */
+  keptVersion: number;
+  /** The last mutation that is known here to be committed; 0 also in an inventory's plain replicas. */
+  sequence: number;
 }
 
 export interface HeartbeatRequest {
@@ -544,7 +548,17 @@ export const RegisterReply: MessageFns<RegisterReply> = {
 };
 
 function createBaseReplicaReport(): ReplicaReport {
-  return { handle: "", version: 0, length: 0, condition: 0, message: "", pendingVersion: 0, removed: false };
+  return {
+    handle: "",
+    version: 0,
+    length: 0,
+    condition: 0,
+    message: "",
+    pendingVersion: 0,
+    removed: false,
+    keptVersion: 0,
+    sequence: 0,
+  };
 }
 
 export const ReplicaReport: MessageFns<ReplicaReport> = {
@@ -569,6 +583,12 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     }
     if (message.removed !== false) {
       writer.uint32(56).bool(message.removed);
+    }
+    if (message.keptVersion !== 0) {
+      writer.uint32(64).uint64(message.keptVersion);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(72).uint64(message.sequence);
     }
     return writer;
   },
@@ -642,6 +662,22 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
             message.removed = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.keptVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -666,6 +702,8 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     message.message = object.message ?? "";
     message.pendingVersion = object.pendingVersion ?? 0;
     message.removed = object.removed ?? false;
+    message.keptVersion = object.keptVersion ?? 0;
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };

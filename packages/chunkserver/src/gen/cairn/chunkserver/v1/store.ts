@@ -50,6 +50,8 @@ export interface ReplicaState {
   settledSequence: number;
   /** Blocks whose checksum did not match. */
   corruptBlocks: number[];
+  /** With `is_removed`: the last version it was in sync at before, installed or promised; 0 in entries of before: `version`. */
+  keptVersion: number;
 }
 
 /** One mutation, staged or committed, that the chunk's bytes do not hold yet. Its data follows it. */
@@ -430,6 +432,7 @@ function createBaseReplicaState(): ReplicaState {
     summedSequence: 0,
     settledSequence: 0,
     corruptBlocks: [],
+    keptVersion: 0,
   };
 }
 
@@ -481,6 +484,9 @@ export const ReplicaState: MessageFns<ReplicaState> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.keptVersion !== 0) {
+      writer.uint32(112).uint64(message.keptVersion);
     }
     return writer;
   },
@@ -622,6 +628,14 @@ export const ReplicaState: MessageFns<ReplicaState> = {
 
             break;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.keptVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -652,6 +666,7 @@ export const ReplicaState: MessageFns<ReplicaState> = {
     message.summedSequence = object.summedSequence ?? 0;
     message.settledSequence = object.settledSequence ?? 0;
     message.corruptBlocks = object.corruptBlocks?.map((e) => e) || [];
+    message.keptVersion = object.keptVersion ?? 0;
     return message;
   },
 };

@@ -104,6 +104,16 @@ export interface Chunk {
   uploadId: string;
   /** Everything staged up to here is committed under the current view; `length` is the length there until the chunk closes. */
   baseSequence: number;
+  /**
+   * Whatever replica was in sync at this version, or at one after it, holds all that is committed up to `sequence`: when
+   * the chunk is closed, all of it. 0 in records of before: `version`.
+   */
+  settledVersion: number;
+  /**
+   * Since this version, what is committed anywhere is committed everywhere. Above 1 when the chunk was taken for empty
+   * because members had lost what they may have held. 0 in records of before: `settled_version`.
+   */
+  beganVersion: number;
 }
 
 export interface Server {
@@ -795,6 +805,8 @@ function createBaseChunk(): Chunk {
     fileOffset: 0,
     uploadId: "",
     baseSequence: 0,
+    settledVersion: 0,
+    beganVersion: 0,
   };
 }
 
@@ -849,6 +861,12 @@ export const Chunk: MessageFns<Chunk> = {
     }
     if (message.baseSequence !== 0) {
       writer.uint32(112).uint64(message.baseSequence);
+    }
+    if (message.settledVersion !== 0) {
+      writer.uint32(120).uint64(message.settledVersion);
+    }
+    if (message.beganVersion !== 0) {
+      writer.uint32(128).uint64(message.beganVersion);
     }
     return writer;
   },
@@ -998,6 +1016,22 @@ export const Chunk: MessageFns<Chunk> = {
             message.baseSequence = longToNumber(reader.uint64());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.settledVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.beganVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1029,6 +1063,8 @@ export const Chunk: MessageFns<Chunk> = {
     message.fileOffset = object.fileOffset ?? 0;
     message.uploadId = object.uploadId ?? "";
     message.baseSequence = object.baseSequence ?? 0;
+    message.settledVersion = object.settledVersion ?? 0;
+    message.beganVersion = object.beganVersion ?? 0;
     return message;
   },
 };

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { newReplica, type ScriptedReplica } from '../testing/scripted-chunkserver.ts';
+import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+
+const OPEN = ChunkState.CHUNK_STATE_OPEN;
+const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
+const CORRUPT = ReplicaCondition.REPLICA_CONDITION_CORRUPT;
+
+/** At version 4 server 1 alone is left of the members, and its copy is rotten. Server 2 has left at version 3 and has one. */
+async function withRottenMember({
+  chunk = {},
+  beside = {},
+}: {
+  chunk?: Partial<Chunk>;
+  beside?: Partial<ScriptedReplica>;
+}) {
+  const cluster = await TestCluster.start(4);
+  const versions = { version: 4, highestVersion: 4, settledVersion: 2, beganVersion: 1 };
+  await cluster.putChunk(HANDLE, { length: 30, sequence: 3, goal: 2, members: [1], ...versions, ...chunk });
+  const [rotten, back] = [cluster.server(1), cluster.server(2)];
+  const left = { version: 2, promisedVersion: 4, isRemoved: true, keptVersion: 3, length: 30, sequence: 3, ...beside };
+  back.replicas.set(HANDLE, newReplica(left));
+  rotten.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(rotten.heartbeat({ changes: [rotten.report(HANDLE)] }));
+  await cluster.run(back.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(20_000);
+  return { cluster, ordered: await reasons(cluster, 2), members: [...cluster.chunk(HANDLE)!.members].sort() };
+}
+
+async function reasons(cluster: TestCluster, server: number): Promise<string[]> {
+  const { quarantine } = await cluster.run(cluster.server(server).heartbeat());
+  return quarantine.map(({ reason }) => reason);
+}
+
+test('take back: a copy in sync since the last mutation becomes a member when no member has a sound one', async () => {
+  const { cluster, members, ordered } = await withRottenMember({});
+  assert.ok(members.includes(2) && !members.includes(1), `members ${members}`);
+  assert.deepEqual(ordered, []);
+  const { version, isRemoved, promisedVersion } = cluster.server(2).replicas.get(HANDLE)!;
+  assert.deepEqual([isRemoved, promisedVersion > 4], [false, true], `at version ${version}`);
+  assert.equal(members.length, 2, 'copied from there');
+});
+
+test('take back: so does one that knows the last mutation as committed, though it left before that was logged', async () => {
+  const { members } = await withRottenMember({ chunk: { settledVersion: 4 } });
+  assert.ok(members.includes(2), `members ${members}`);
+});
+
+test('take back: not one whose last mutation may have been dropped, nor does it go while it may be the last', async () => {
+  const beside = { sequence: 2, length: 20, lengthsAfter: [30] };
+  const { members, ordered } = await withRottenMember({ chunk: { settledVersion: 4 }, beside });
+  assert.deepEqual([members, ordered], [[1], []]);
+  // In sync when that mutation came, it would have been told to drop it.
+  const other = await withRottenMember({ beside });
+  assert.ok(other.members.includes(2), `members ${other.members}`);
+});
+
+test('take back: not one that ends elsewhere than the log knows', async () => {
+  for (const beside of [
+    { sequence: 2, length: 20 },
+    { sequence: 4, length: 30 },
+    { sequence: 3, length: 29 },
+  ]) {
+    const { members } = await withRottenMember({ beside });
+    assert.deepEqual(members, [1], JSON.stringify(beside));
+  }
+});
+
+test('take back: not one of before the chunk was taken for empty', async () => {
+  const { members } = await withRottenMember({ chunk: { settledVersion: 4, beganVersion: 4 } });
+  assert.deepEqual(members, [1]);
+});
+
+test('take back: of records of before, only a copy in sync at the version of the chunk', async () => {
+  const old = { settledVersion: 0, beganVersion: 0 };
+  assert.deepEqual((await withRottenMember({ chunk: old })).members, [1]);
+  const { members } = await withRottenMember({ chunk: old, beside: { keptVersion: 4, promisedVersion: 5 } });
+  assert.ok(members.includes(2), `members ${members}`);
+});
+
+test('take back: a member that missed nothing returns to a chunk below its goal, and nothing is copied', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], version: 2, highestVersion: 2, settledVersion: 1 });
+  cluster.server(3).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(cluster.server(3).sendInventory());
+  assert.deepEqual(await reasons(cluster, 3), [], 'the chunk is below its goal');
+  cluster.parts.start();
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  assert.equal(cluster.server(3).replicas.get(HANDLE)!.version, 1, 'not a clone');
+  assert.deepEqual(await reasons(cluster, 3), []);
+});
+
+test('take back: not while the chunk is written to, nor into one that was', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, {
+    state: OPEN,
+    length: 10,
+    sequence: 1,
+    members: [1, 2],
+    version: 2,
+    highestVersion: 2,
+  });
+  for (const id of [1, 2]) Object.assign(cluster.server(id).replicas.get(HANDLE)!, { length: 20, sequence: 2 });
+  const beside = cluster.server(3);
+  beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10, sequence: 1 }));
+  await cluster.run(beside.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000);
+  assert.deepEqual(await reasons(cluster, 3), ['surplus'], 'a copy that is of use is to take its place');
+  beside.replicas.delete(HANDLE);
+  await cluster.run(beside.heartbeat({ changes: [beside.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  await cluster.simulation.runFor(20_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+});
+
+test('surplus: a copy beside the members goes when enough of theirs are sound', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });
+  const [member, beside] = [cluster.server(1), cluster.server(3)];
+  beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(beside.sendInventory());
+  assert.deepEqual(await reasons(cluster, 3), ['surplus']);
+  await cluster.run(member.heartbeat({ changes: [member.report(HANDLE, CORRUPT)] }));
+  assert.deepEqual(await reasons(cluster, 3), []);
+  await cluster.run(member.heartbeat({ changes: [member.report(HANDLE)] }));
+  assert.deepEqual(await reasons(cluster, 3), ['surplus']);
+});
+
+test('view: one below the minimum ends the chunk where it begins, so that copies that return can be compared', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, baseSequence: 1, beganVersion: 1 });
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = [25];
+  for (const id of [1, 2]) cluster.cutOff(id);
+  cluster.parts.start();
+  await cluster.simulation.runUntil(() => cluster.chunk(HANDLE)!.members.length === 1);
+  const { state, length, sequence, settledVersion, version } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, length, sequence, settledVersion], [CLOSED, 25, 2, version]);
+});
+
+test('view: a copy is as rotten while a view is pending as it was before', async () => {
+  const cluster = await TestCluster.start(3);
+  const pending = { pendingVersion: 2, pendingMembers: [1, 2], highestVersion: 2 };
+  await cluster.putChunk(HANDLE, { length: 10, ...pending });
+  const member = cluster.server(3);
+  member.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(member.heartbeat({ changes: [member.report(HANDLE)] }));
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'corrupt');
+  cluster.cutOff(2);
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+});

@@ -32,8 +32,10 @@ export class ClientConnection implements FrameSink {
   #lastRequestId = 0;
   #welcomed = false;
   #refusal: FsError | undefined;
-  /** When silence began: the last arrival, or the first call after none was open. */
+  /** When silence began: the last arrival, or the first call after it when none was open. */
   #silentSinceMs: number;
+  /** A request left after the last arrival. It is awaited also when its caller is not there any more. */
+  #isAwaiting = false;
   #pingedAtMs: number | undefined;
 
   constructor(options: ClientConnectionOptions) {
@@ -64,7 +66,8 @@ export class ClientConnection implements FrameSink {
 
   /** Sends the request. The connection has been welcomed. */
   start(call: ClientCall, nowMs: number): void {
-    if (this.#calls.size === 0) this.#silentSinceMs = Math.max(this.#silentSinceMs, nowMs);
+    if (this.#calls.size === 0 && !this.#isAwaiting) this.#silentSinceMs = Math.max(this.#silentSinceMs, nowMs);
+    this.#isAwaiting = true;
     const requestId = this.#nextRequestId();
     call.requestId = requestId;
     this.#calls.set(requestId, call);
@@ -101,12 +104,14 @@ export class ClientConnection implements FrameSink {
       this.cancel(call);
       call.failed(new FsError('DEADLINE_EXCEEDED', `${call.method.name} at ${this.#peer} did not answer in time`));
     }
-    return this.#calls.size === 0 ? earliestMs : Math.min(earliestMs, this.#checkLiveness(nowMs));
+    // Calls may all be given up sooner than silence is noticed; the next ones would wait for nothing as well.
+    const isSilent = this.#calls.size > 0 || this.#isAwaiting;
+    return isSilent ? Math.min(earliestMs, this.#checkLiveness(nowMs)) : earliestMs;
   }
 
   /** When `expire` has to look at the connection itself, at the latest, given that a call was just started. */
-  watchMs(nowMs: number): number {
-    return nowMs + PING_AFTER_SILENCE_MS;
+  get watchMs(): number {
+    return this.#silentSinceMs + PING_AFTER_SILENCE_MS;
   }
 
   close(reason?: string): void {
@@ -140,6 +145,7 @@ export class ClientConnection implements FrameSink {
   alive(): void {
     this.#silentSinceMs = this.#clock.nowMs();
     this.#pingedAtMs = undefined;
+    this.#isAwaiting = false;
   }
 
   drained(): void {

@@ -178,7 +178,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     const state = this.#state;
     if (state.kind === 'open') {
       state.connection.start(call, nowMs);
-      this.#sweep.note(Math.min(call.deadlineMs, state.connection.watchMs(nowMs)));
+      this.#sweep.note(Math.min(call.deadlineMs, state.connection.watchMs));
       return;
     }
     if (state.kind === 'pausing' && call.deadlineMs <= state.untilMs) throw state.error;
@@ -238,7 +238,7 @@ export class Channel implements RpcChannel, StreamCarrier {
     this.#waiting.clear();
     this.#waitingBytes = 0;
     for (const call of waiting) connection.start(call, nowMs);
-    this.#sweep.note(connection.watchMs(nowMs));
+    this.#sweep.note(connection.watchMs);
   }
 
   #ended(error: FsError): void {

@@ -372,6 +372,25 @@ test('channel: silence with calls open is answered by a ping, and by closing whe
   assert.match(error.message, /pong/);
 });
 
+test('channel: a silent connection is given up though no call on it lasts as long as silence may', async () => {
+  const { clock, channel, network } = await makeFixture({
+    register: (server) => server.handle(Master.stat, () => STAT_REPLY),
+  });
+  const first = channel.call(Master.stat, STAT, TIMEOUT);
+  await clock.settle();
+  await first;
+  network.connections[0]!.other!.isMute = true;
+  for (let count = 0; count < 3; count += 1) {
+    const call = failure(channel.call(Master.stat, STAT, { timeoutMs: 9000 }));
+    await clock.advance(10_000);
+    assert.match((await call).kind, /^(DEADLINE_EXCEEDED|CONNECTION_LOST)$/);
+  }
+  assert.equal(network.connections[0]!.isClosed, true);
+  const last = channel.call(Master.stat, STAT, TIMEOUT);
+  await clock.settle();
+  await last;
+});
+
 test('channel: an idle connection is closed and made again when needed', async () => {
   const { clock, channel, network, server } = await makeFixture({
     register: (server) => server.handle(Master.stat, () => STAT_REPLY),

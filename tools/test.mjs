@@ -41,6 +41,7 @@ const FOUND_SCHEDULES = [
     seed: 1000320,
     was: 'the last member was rotten while a left out one came back with all the bytes',
   },
+  { profile: 'disks', seed: 1100078, was: 'a chunk never written waited for ever for a member whose disk was lost' },
 ];
 
 const LAYERS = {

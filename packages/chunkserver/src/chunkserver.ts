@@ -49,7 +49,7 @@ export interface Chunkserver {
  */
 export async function startChunkserver(seams: Seams, config: ChunkserverConfig): Promise<Chunkserver> {
   const { clock, disk, log, network, random } = seams;
-  const { stores, lost } = await openDisks(seams, config.disks, config.journal);
+  const { stores, lost, isWhole } = await openDisks(seams, config.disks, config.journal);
   try {
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
@@ -87,6 +87,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
       mayNotServe: () => lease.refusal(),
+      isWhole: () => isWhole,
       mayHide: (handle) => lost.length > 0 || replicas.mayHide(handle),
     });
     const reads = new Reads({ replicas, mutations, lease, pool: buffers });

@@ -19,6 +19,8 @@ export interface MutationContext {
   chunkLeaseMs(): number;
   /** A replica of the chunk may be here that cannot be seen: a disk is out of service, or an entry cannot be read. */
   mayHide(handle: string): boolean;
+  /** No disk of the server was ever given up: what is not here now never was, unless it was ordered away. */
+  isWhole(): boolean;
   /** The server lease (docs/protocol.md, "A server's right to serve"). */
   mayServe(): boolean;
   /** The refusal when it may not: LEASE_EXPIRED. */

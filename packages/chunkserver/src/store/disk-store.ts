@@ -63,13 +63,17 @@ export class DiskStore {
   }
 
   /**
-   * @param serverUuid for a folder that has no identity yet.
+   * @param serverUuid and `hasKeptAll` for a folder that has no identity yet.
    * @throws DiskError EBUSY  another process uses the folder. @throws FsError DAMAGED
    */
   static async open(
     seams: StoreSeams,
     directory: string,
-    { serverUuid, journal }: { serverUuid: string; journal?: JournalSizing | undefined },
+    {
+      serverUuid,
+      hasKeptAll,
+      journal,
+    }: { serverUuid: string; hasKeptAll: boolean; journal?: JournalSizing | undefined },
   ): Promise<DiskStore> {
     const { disk, random } = seams;
     await disk.makeDirectory(directory);
@@ -82,7 +86,7 @@ export class DiskStore {
         await disk.makeDirectory(`${directory}/quarantine`);
         await disk.syncDirectory(`${directory}/chunks`);
         const fresh = { diskId: randomUuid(random), serverUuid, serverId: 0, clusterId: '' };
-        identity = await writeIdentity(disk, directory, { ...fresh, disks: [], disksRevision: 0 });
+        identity = await writeIdentity(disk, directory, { ...fresh, disks: [], disksRevision: 0, hasKeptAll });
       }
       const space = await disk.space(directory);
       // Damage met in the replay is found again when the replica is loaded.

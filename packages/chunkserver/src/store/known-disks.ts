@@ -32,13 +32,19 @@ export interface Judgement {
   readonly disks: ReadonlyMap<string, string>;
   /** One for each folder, in their order. */
   readonly verdicts: readonly Verdict[];
+  /** No disk was ever given up for a new one, now included. */
+  readonly hasKeptAll: boolean;
+  /** The same of disks that begin now, before the others know of them: true only where no other can have been served. */
+  readonly beginsWithAll: boolean;
 }
 
 /** @throws FsError CLUSTER_MISMATCH  the folders are of several servers, and nothing tells which one this is. */
 export function judgeFolders(folders: readonly FoundFolder[]): Judgement {
   const serverUuid = decideServer(folders);
   const identities = folders.flatMap(({ identity }) => (identity === undefined ? [] : [identity]));
-  const disks = latestDisks(identities.filter((identity) => identity.serverUuid === serverUuid));
+  const own = latestOf(identities.filter((identity) => identity.serverUuid === serverUuid));
+  const disks = new Map(own.flatMap((identity) => identity.disks.map(({ path, diskId }) => [path, diskId] as const)));
+  let hasKeptAll = own.every((identity) => identity.hasKeptAll);
   // Whoever is not readable might know the folders that have no identity.
   const isBlind = serverUuid === undefined && folders.some(({ failure }) => failure !== undefined);
   const taken = new Map<string, string>();
@@ -51,7 +57,9 @@ export function judgeFolders(folders: readonly FoundFolder[]): Judgement {
     if (failure !== undefined) return refused(failure);
     if (identity === undefined) {
       const refusal = refusalOfEmpty(folder, expected, isBlind);
-      return refusal === undefined ? { kind: 'new' } : refused(refusal);
+      if (refusal !== undefined) return refused(refusal);
+      if (expected !== undefined) hasKeptAll = false;
+      return { kind: 'new' };
     }
     const { diskId } = identity;
     if (identity.serverUuid !== serverUuid) return refused(strange(directory, expected, 'a disk of another server'));
@@ -64,11 +72,13 @@ export function judgeFolders(folders: readonly FoundFolder[]): Judgement {
       // One of this server's disks was mounted elsewhere: the other one is now missing where this one was.
       disks.set(before, expected);
     }
+    if (expected !== undefined && expected !== diskId && hasMarker) hasKeptAll = false;
     disks.set(directory, diskId);
     taken.set(diskId, directory);
     return { kind: 'known' };
   });
-  return { serverUuid, disks, verdicts };
+  const beginsWithAll = hasKeptAll && own.every(({ disksRevision }) => disksRevision === 0);
+  return { serverUuid, disks, verdicts, hasKeptAll, beginsWithAll };
 }
 
 export function listDisks(disks: ReadonlyMap<string, string>): KnownDisk[] {
@@ -108,11 +118,10 @@ function decideServer(folders: readonly FoundFolder[]): string | undefined {
   return ranked[0]?.[0];
 }
 
-/** The lists of the highest revision; a disk that was away has an older one. */
-function latestDisks(identities: readonly DiskIdentity[]): Map<string, string> {
+/** Those of the highest revision; a disk that was away has an older one. */
+function latestOf(identities: readonly DiskIdentity[]): DiskIdentity[] {
   const revision = Math.max(0, ...identities.map(({ disksRevision }) => disksRevision));
-  const latest = identities.filter(({ disksRevision }) => disksRevision === revision);
-  return new Map(latest.flatMap(({ disks }) => disks.map(({ path, diskId }) => [path, diskId] as const)));
+  return identities.filter(({ disksRevision }) => disksRevision === revision);
 }
 
 function refusalOfEmpty(

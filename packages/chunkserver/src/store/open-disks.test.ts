@@ -13,7 +13,7 @@ const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
 class Folders {
   readonly simulation: Simulation;
   seams!: Seams;
-  opened: OpenedDisks = { stores: [], lost: [] };
+  opened: OpenedDisks = { stores: [], lost: [], isWhole: false };
 
   constructor(seed: number) {
     this.simulation = new Simulation({ seed });
@@ -28,7 +28,7 @@ class Folders {
     if (host.isRunning) host.crash({ unsynced: 'lose' });
     this.seams = host.start();
     const { seams } = this;
-    this.opened = { stores: [], lost: [] };
+    this.opened = { stores: [], lost: [], isWhole: false };
     this.opened = await this.simulation.run(() => openDisks(seams, directories));
     return this.opened;
   }
@@ -125,9 +125,66 @@ test('disks: the marker is enough for a new disk that a crash kept from the list
     const starting = openDisks(host.start(), ['a', 'b']).catch(() => {});
     await folders.simulation.run(() => folders.simulation.clock.sleep(afterMs));
     void starting;
-    await folders.start('a', 'b');
+    const { isWhole } = await folders.start('a', 'b');
     deepEqual(folders.served, ['a', 'b']);
+    equal(isWhole, false, `${afterMs} ms`);
   }
+});
+
+test('disks: a server is whole while all that it ever had are in service, and new ones take nothing from that', async () => {
+  const folders = new Folders(13);
+  const isWhole = async (...directories: string[]) => (await folders.start(...directories)).isWhole;
+  equal(await isWhole('a', 'b'), true);
+  equal(await isWhole('a', 'b', 'c'), true);
+  equal(await isWhole('a', 'b'), false, 'one is not configured');
+  folders.mount('c', 'elsewhere');
+  equal(await isWhole('a', 'b', 'c'), false, 'one is not mounted');
+  folders.mount('elsewhere', 'c');
+  equal(await isWhole('a', 'b', 'c'), true);
+});
+
+test('disks: a server that gave up a disk for a new one is never whole again', async () => {
+  const folders = new Folders(14);
+  await folders.start('a', 'b');
+  folders.mount('b', 'elsewhere');
+  await folders.mark('b');
+  equal((await folders.start('a', 'b')).isWhole, false);
+  equal((await folders.start('a', 'b')).isWhole, false);
+  // Nor does the new disk say otherwise, once the others are gone too.
+  folders.mount('a', 'gone');
+  await folders.mark('a');
+  equal((await folders.start('a', 'b')).isWhole, false);
+});
+
+test('disks: a crash at its first start does not keep a server from being whole', async () => {
+  for (let afterMs = 1; afterMs < 80; afterMs += 1) {
+    const folders = new Folders(15);
+    const host = folders.simulation.host('one');
+    const starting = openDisks(host.start(), ['a', 'b']).catch(() => {});
+    await folders.simulation.run(() => folders.simulation.clock.sleep(afterMs));
+    void starting;
+    equal((await folders.start('a', 'b')).isWhole, true, `${afterMs} ms`);
+  }
+});
+
+test('disks: one begun beside others that are lost before they know of it says nothing of what they held', async () => {
+  let begunCount = 0;
+  for (let afterMs = 1; afterMs < 80; afterMs += 1) {
+    const folders = new Folders(16);
+    await folders.start('a');
+    const host = folders.simulation.host('one');
+    host.crash({ unsynced: 'lose' });
+    const starting = openDisks(host.start(), ['a', 'b']).catch(() => {});
+    await folders.simulation.run(() => folders.simulation.clock.sleep(afterMs));
+    void starting;
+    host.crash({ unsynced: 'lose' });
+    const hasBegun = folders.disk.files.has('b/identity');
+    folders.mount('a', 'gone');
+    const { isWhole } = await folders.start('b');
+    if (hasBegun) equal(isWhole, false, `${afterMs} ms`);
+    begunCount += hasBegun ? 1 : 0;
+  }
+  equal(begunCount > 0, true);
 });
 
 test('disks: a folder that holds another disk than before is left out', async () => {

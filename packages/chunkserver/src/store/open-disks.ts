@@ -29,6 +29,8 @@ export interface OpenedDisks {
   /** At least one. */
   readonly stores: DiskStore[];
   readonly lost: readonly LostDisk[];
+  /** All that the server ever held is on `stores`, as long as none of them fails. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -57,14 +59,17 @@ export async function openDisks(
     const isNew = (store: DiskStore) => judgement.disks.get(store.directory) !== store.identity.diskId;
     const disks = new Map(judgement.disks);
     for (const store of stores.filter(isNew)) disks.set(store.directory, store.identity.diskId);
-    await tellAll(stores, listDisks(disks));
+    const { hasKeptAll } = judgement;
+    await tellAll(stores, { disks: listDisks(disks), hasKeptAll });
     for (const store of stores.filter(({ failure }) => failure !== undefined)) {
       lose({ directory: store.directory, diskId: store.identity.diskId, failure: store.failure! });
       stores.splice(stores.indexOf(store), 1);
       await store.close();
     }
     if (stores.length === 0) throw noneLeft(lost);
-    return { stores, lost };
+    const served = new Set(stores.map(({ identity }) => identity.diskId));
+    const isWhole = hasKeptAll && lost.length === 0 && [...disks.values()].every((diskId) => served.has(diskId));
+    return { stores, lost, isWhole };
   } catch (error) {
     for (const store of stores) await store.close();
     throw error;
@@ -99,7 +104,7 @@ async function openAll(seams: StoreSeams, { folders, judgement, stores, lose, jo
       continue;
     }
     try {
-      stores.push(await DiskStore.open(seams, directory, { serverUuid, journal }));
+      stores.push(await DiskStore.open(seams, directory, { serverUuid, hasKeptAll: judgement.beginsWithAll, journal }));
     } catch (error) {
       // Two processes on one folder are no fault of the disk.
       if (error instanceof DiskError && error.code === 'EBUSY') throw error;
@@ -109,11 +114,15 @@ async function openAll(seams: StoreSeams, { folders, judgement, stores, lose, jo
 }
 
 /** A disk on which this cannot be written fails. The markers go when all others know of the new disks. */
-async function tellAll(stores: readonly DiskStore[], disks: KnownDisk[]): Promise<void> {
+async function tellAll(
+  stores: readonly DiskStore[],
+  { disks, hasKeptAll }: { disks: KnownDisk[]; hasKeptAll: boolean },
+): Promise<void> {
   const revision = Math.max(0, ...stores.map(({ identity }) => identity.disksRevision));
-  const isTold = ({ identity }: DiskStore) => identity.disksRevision === revision && isSameList(identity.disks, disks);
+  const isTold = ({ identity }: DiskStore) =>
+    identity.disksRevision === revision && isSameList(identity.disks, disks) && identity.hasKeptAll === hasKeptAll;
   if (!stores.every(isTold)) {
-    const change = { disks, disksRevision: revision + 1 };
+    const change = { disks, disksRevision: revision + 1, hasKeptAll };
     for (const store of stores) await orFail(store, () => store.writeIdentity(change));
   }
   for (const store of stores) await orFail(store, () => store.removeFile(NEW_DISK_MARKER));

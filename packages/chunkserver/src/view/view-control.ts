@@ -15,7 +15,8 @@ import { isUnmade, notFound, type Secondaries } from '../mutation/secondary.ts';
  * with it all staged before, is on stable storage.
  *
  * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
- * @throws FsError CHUNK_NOT_FOUND  no replica is here; with `hidden` in the details, none that can be seen.
+ * @throws FsError CHUNK_NOT_FOUND  no replica is here; with `hidden` in the details, none that can be seen; with `whole`,
+ * there never was one that was not ordered away.
  * @throws FsError DISK_FAILED  it may have become durable or not.
  */
 export async function prepareView(
@@ -33,7 +34,7 @@ export async function prepareView(
   if (replica === undefined || isUnmade(replica)) {
     // There is nothing here to promise with, and a primary that is about to make the replica would not be stopped by it.
     primaries.promised(handle);
-    throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : {});
+    throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});
   }
   const { log } = replica;
   log.promise({ oldVersion, newVersion, removed });

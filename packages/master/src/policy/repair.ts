@@ -236,7 +236,12 @@ export class Repair {
       return;
     }
     const source = sound.find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
-    const target = this.#target(handle, chunk) ?? this.#targetInPlace(handle, chunk);
+    const elsewhere = this.#target(handle, chunk);
+    if (elsewhere === undefined && source !== undefined && this.#isToClose(handle, chunk)) {
+      this.#run(handle, source, { target: source, work: () => this.#closeInPlace(handle) });
+      return;
+    }
+    const target = elsewhere ?? this.#targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
     if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) {
       this.#parts.reports.makeWay(target, handle);
@@ -376,6 +381,25 @@ export class Repair {
       if (condition !== undefined) reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
     }
     return undefined;
+  }
+
+  /**
+   * Of an open chunk no member's copy is ordered away: that a member has none may prove that it never had one
+   * (views/view-change.ts).
+   */
+  #isToClose(handle: string, { state, members }: Chunk): boolean {
+    if (state !== ChunkState.CHUNK_STATE_OPEN) return false;
+    const { servers, conditions } = this.#parts;
+    const conditionsOfLive = members
+      .filter((member) => servers.isLive(member))
+      .map((one) => conditions.get(one, handle));
+    return conditionsOfLive.some((condition) => condition === 'corrupt' || condition === 'stale');
+  }
+
+  async #closeInPlace(handle: string): Promise<void> {
+    await this.#parts.views.close(handle, { seal: false });
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk?.state === ChunkState.CHUNK_STATE_CLOSED) this.#targetInPlace(handle, chunk);
   }
 
   #loadOf(server: number): number {

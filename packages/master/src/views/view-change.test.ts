@@ -244,3 +244,18 @@ test('view change: members with a disk out of service prove nothing, however man
   await change();
   assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
 });
+
+test('view change: a member without a replica that never lost a disk proves that nothing was ever written', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0, members: [1, 2] });
+  cluster.server(2).isBeating = false;
+  cluster.cutOff(2);
+  await cluster.simulation.runFor(13_000);
+  const change = () => cluster.run(cluster.parts.views.retire([HANDLE]));
+  cluster.server(1).failure = new FsError('CHUNK_NOT_FOUND', 'not found');
+  await assert.rejects(change(), { kind: 'VIEW_TOO_SMALL' });
+  cluster.server(1).failure = new FsError('CHUNK_NOT_FOUND', 'not found', { details: { whole: 1 } });
+  await change();
+  const { state, members, length, beganVersion, version } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members, length, beganVersion], [CLOSED, [1], 0, version]);
+});

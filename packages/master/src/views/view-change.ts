@@ -154,11 +154,16 @@ export class ViewChanges {
     const isEveryoneHeard =
       left.every((leave) => leave.kind === 'absent' && !mayHide(leave.error)) &&
       silent.every(({ error }) => isAbsent(error) || isLate(error));
+    // Nothing is acknowledged without each of its members. A member's copy is ordered away only of a closed chunk.
+    const hasNeverStaged =
+      left.some((leave) => leave.kind === 'absent' && isWhole(leave.error)) ||
+      silent.some(({ member, error }) => pending.members.includes(member) && isAbsent(error) && isWhole(error));
     // Of a chunk that is not open the log knows the end.
     const isProven =
       pending.state !== ChunkState.CHUNK_STATE_OPEN ||
       replies.length + held.length > 0 ||
       isEveryoneHeard ||
+      hasNeverStaged ||
       silent.filter(({ error }) => isAbsent(error)).length >= minimumOf(this.#context.config, pending.goal);
     const untouched = isUntouched(pending, [...replies, ...held]);
     if (isProven && untouched) silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
@@ -356,8 +361,8 @@ function checkHoldings(handle: string, { sequence, length }: CommittedEnd, prepa
 /**
  * No mutation ever reached the chunk, as far as those who answered know: then members without a replica are as good as
  * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
- * Of an open chunk one empty replica proves it, and so do as many members without one as never lose theirs together; a
- * single one that has none proves nothing while another, unheard, may hold it all.
+ * Of an open chunk one empty replica proves it, so does one member without a replica that never lost a disk, and so do as
+ * many without one as never lose theirs together; another single one proves nothing while one that is unheard may hold it all.
  */
 function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
   if (hasData(chunk)) return false;
@@ -366,6 +371,9 @@ function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolea
 
 /** The member says that it has no replica, and has a disk out of service that may hold one: that proves nothing. */
 const mayHide = ({ details }: FsError): boolean => Number(details.hidden ?? 0) > 0;
+
+/** The member says that it has no replica, and never lost a disk: it never had one. */
+const isWhole = ({ kind, details }: FsError): boolean => kind === 'CHUNK_NOT_FOUND' && Number(details.whole ?? 0) > 0;
 
 /** Each of its members has a replica, or has lost it. */
 const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;

@@ -78,6 +78,7 @@ export class TestServer {
       chunkLeaseMs: () => CHUNK_LEASE_MS,
       mayServe: () => time.nowMs < this.leaseUntilMs,
       mayHide: () => false,
+      isWhole: () => true,
       mayNotServe: () => new FsError('LEASE_EXPIRED', `server ${this.id} is out of touch`),
     };
     this.mutations = new Mutations(this.context);

@@ -19,6 +19,11 @@ export interface DiskIdentity {
   disks: KnownDisk[];
   /** Goes up by one each time the server's list changes: the highest one counts. */
   disksRevision: number;
+  /**
+   * No disk of the server was ever given up for a new one: all it ever held is on those of the list. Told with the list; a
+   * new disk of a server that has others says no until then.
+   */
+  hasKeptAll: boolean;
 }
 
 /** Where a disk of the server is mounted. */
@@ -224,7 +229,16 @@ export interface QuarantinedReplica {
 }
 
 function createBaseDiskIdentity(): DiskIdentity {
-  return { formatVersion: 0, diskId: "", serverUuid: "", serverId: 0, clusterId: "", disks: [], disksRevision: 0 };
+  return {
+    formatVersion: 0,
+    diskId: "",
+    serverUuid: "",
+    serverId: 0,
+    clusterId: "",
+    disks: [],
+    disksRevision: 0,
+    hasKeptAll: false,
+  };
 }
 
 export const DiskIdentity: MessageFns<DiskIdentity> = {
@@ -249,6 +263,9 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
     }
     if (message.disksRevision !== 0) {
       writer.uint32(56).uint64(message.disksRevision);
+    }
+    if (message.hasKeptAll !== false) {
+      writer.uint32(64).bool(message.hasKeptAll);
     }
     return writer;
   },
@@ -322,6 +339,14 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
             message.disksRevision = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.hasKeptAll = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -346,6 +371,7 @@ export const DiskIdentity: MessageFns<DiskIdentity> = {
     message.clusterId = object.clusterId ?? "";
     message.disks = object.disks?.map((e) => KnownDisk.fromPartial(e)) || [];
     message.disksRevision = object.disksRevision ?? 0;
+    message.hasKeptAll = object.hasKeptAll ?? false;
     return message;
   },
 };

@@ -238,6 +238,10 @@ export class Mutations {
     const { extent, chunkBytes } = await this.#calls.call(MasterMethods.openExtent, request, deadline);
     if (extent?.chunk === undefined) throw new FsError('BAD_FRAME', 'the master opened an extent without a chunk');
     this.#calls.chunkBytes = readChunkBytes(chunkBytes);
+    const { offset, limit } = extent;
+    if (at.$case === 'offset' && !covers(extent, at.value)) {
+      throw new FsError('BAD_FRAME', `the master opened bytes ${offset} to ${limit} for a write at ${at.value}`);
+    }
     return extent;
   }
 }

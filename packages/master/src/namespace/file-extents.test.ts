@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import { CHUNK_BYTES_MAX, type Extent, MasterMethods } from '@cairnfs/protocol';
+import { CHUNK_BYTES_MAX, type Extent, MasterMethods, type OpenExtentRequest } from '@cairnfs/protocol';
 import { FILE_BYTES_MAX } from '../limits.ts';
 import { TestMaster } from '../testing/test-master.ts';
 
@@ -63,6 +63,34 @@ test('write: sequential small writes stay in one chunk; one behind the end leave
     [0, 100, 3 * CHUNK_BYTES_MAX],
   );
   await rejects(master.openExtent(inode, at(FILE_BYTES_MAX + 1)), kind('TOO_LARGE'));
+});
+
+test('write: one whose chunk is sealed empty while it is opened gets the chunk that came in its place', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  const empty = await master.openExtent(inode, at(0));
+  const open = (offset: number) =>
+    master.send(MasterMethods.openExtent, {
+      ...{ inode, at: at(offset), fullHandle: '', suspectedServers: [], operation: undefined },
+    });
+  const [behind, inside] = await master.simulation.run(Promise.all([open(2 * CHUNK_BYTES_MAX), open(985)]));
+  equal(behind.extent!.offset, 2 * CHUNK_BYTES_MAX);
+  const { offset, limit, chunk } = inside.extent!;
+  deepEqual([offset, limit, chunk!.handle === empty.chunk!.handle], [0, CHUNK_BYTES_MAX, false]);
+});
+
+test('append: one whose chunk is sealed while it is opened goes to the next', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/log');
+  const first = await master.append(inode, 1000);
+  const open = (offer: Partial<OpenExtentRequest>) =>
+    master.send(MasterMethods.openExtent, {
+      ...{ inode, at: APPEND, fullHandle: '', suspectedServers: [], operation: undefined, ...offer },
+    });
+  const opened = Promise.all([open({ fullHandle: first.chunk!.handle }), open({})]);
+  const [next, other] = await master.simulation.run(opened);
+  equal(next.extent!.offset, 1000);
+  equal(other.extent!.chunk!.handle, next.extent!.chunk!.handle);
 });
 
 test('locate: pages cover all extents once, also where thousands of small ones lie in one chunk of file', async () => {

@@ -3,7 +3,7 @@ import { FsError, isFsError } from '@cairnfs/base';
 import { type OpenExtentReply, type OpenExtentRequest, writeChunkBytes } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
-import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { OPEN_EXTENT_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { checkFileOffset } from './file-layout.ts';
@@ -52,7 +52,7 @@ export class OpenExtentCall {
       const extent = transaction.extentAt(inode, offset);
       const chunk = transaction.chunk(handle);
       const isOpen = chunk?.state === ChunkState.CHUNK_STATE_OPEN && chunk.pendingVersion === 0;
-      if (extent?.handle === handle && isOpen) {
+      if (extent?.handle === handle && isOpen && mayTake(extent, chunk, request.at)) {
         const message = { extent: toExtent(transaction, cluster, extent), chunkBytes };
         await decisions.settled(transaction);
         return { message };
@@ -142,6 +142,13 @@ export class OpenExtentCall {
     if (chunk === undefined || chunk.inode !== inode || chunk.sealed) return;
     await this.#parts.views.close(handle, { seal: true });
   }
+}
+
+/** A chunk that was sealed while it was opened may have no room left for what is to be written. */
+function mayTake({ offset, limit }: FileExtent, { sealed }: Chunk, at: OpenExtentRequest['at']): boolean {
+  if (at?.$case === 'offset') return offset <= at.value && at.value < limit;
+  // One that is named by its handle is to tell what became of an operation, sealed or not.
+  return at?.$case === 'handle' || !sealed;
 }
 
 /** While its chunk is open, the size of the file is asked of its primary. */

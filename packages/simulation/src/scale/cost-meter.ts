@@ -12,6 +12,12 @@ export interface RealCounters {
   cpuMs(): number;
 }
 
+/** On the real machine's clock, milliseconds. */
+export interface Interval {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 export interface Cost {
   readonly cpuMs: number;
   /** Of the state store's threads while the simulation stood still. */
@@ -22,10 +28,10 @@ export interface Cost {
   /** The longest single event by the clock: other processes on the machine make it longer. */
   readonly longestMs: number;
   /** Events above the limit, by processor time. */
-  readonly blockedCount: number;
+  readonly blocked: readonly Interval[];
 }
 
-const FREE: Cost = { cpuMs: 0, storeCpuMs: 0, eventCount: 0, longestCpuMs: 0, longestMs: 0, blockedCount: 0 };
+const FREE: Cost = { cpuMs: 0, storeCpuMs: 0, eventCount: 0, longestCpuMs: 0, longestMs: 0, blocked: [] };
 
 /** By which the cost of reading the counters is known. */
 const READINGS = 10_000;
@@ -65,7 +71,8 @@ export class CostMeter implements EventObserver {
   ended(): void {
     if (this.#began === undefined) return;
     const cpuMs = Math.max(0, this.#counters.cpuMs() - this.#began.cpuMs - this.#readingMs);
-    const durationMs = this.#counters.nowMs() - this.#began.nowMs;
+    const event = { startMs: this.#began.nowMs, endMs: this.#counters.nowMs() };
+    const durationMs = event.endMs - event.startMs;
     this.#began = undefined;
     const before = this.#cost;
     this.#cost = {
@@ -75,7 +82,7 @@ export class CostMeter implements EventObserver {
       longestCpuMs: Math.max(before.longestCpuMs, cpuMs),
       longestMs: Math.max(before.longestMs, durationMs),
       // One that was put aside by other processes did not compute for so long.
-      blockedCount: before.blockedCount + (Math.min(cpuMs, durationMs) > this.#blockedMs ? 1 : 0),
+      blocked: Math.min(cpuMs, durationMs) > this.#blockedMs ? [...before.blocked, event] : before.blocked,
     };
   }
 

@@ -5,7 +5,7 @@ import { BLOCKED_MS, type Phase, type ScaleReport } from './run-scale.ts';
 const MB = 1e6;
 
 export function formatReport(report: ScaleReport): string {
-  const { servers, chunks, replicas, phases, masterBytes, readyVirtualMs, readyCost, repairs } = report;
+  const { servers, chunks, replicas, phases, masterBytes, readyVirtualMs, readyCost, repairs, blocks } = report;
   const lines = [
     `${servers} chunkservers, ${chunks} chunks, ${replicas} replicas`,
     '',
@@ -21,8 +21,12 @@ export function formatReport(report: ScaleReport): string {
       endangeredCount === 0 ? '' : `; ${endangeredCount} with one copy left had two after ${seconds(endangeredMs)} s`;
     lines.push(`${index + 1} lost      ${lostReplicas} replicas, ${whole} of virtual time${twice}`);
   }
-  const blocked = phases.reduce((sum, { cost }) => sum + cost.blockedCount, 0);
-  lines.push(`event loop  blocked for more than ${BLOCKED_MS} ms ${blocked} times`);
+  lines.push(`event loop  blocked for more than ${BLOCKED_MS} ms ${blocks.length} times`);
+  for (const { phase, tookMs, collectorMs } of blocks) {
+    lines.push(
+      `            ${phase}: ${tookMs.toFixed(0)} ms, of which garbage collection ${collectorMs.toFixed(0)} ms`,
+    );
+  }
   return lines.join('\n');
 }
 
@@ -35,7 +39,7 @@ function formatPhase({ name, virtualMs, cost }: Phase): string {
     seconds(totalMs(cost)).padStart(11),
     rate.toFixed(1).padStart(20),
     longest.padStart(28),
-    String(cost.blockedCount).padStart(9),
+    String(cost.blocked.length).padStart(9),
   ].join(' ');
 }
 

@@ -2,10 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { openLmdbStateStore } from '@cairnfs/server';
+import type { Interval } from './cost-meter.ts';
 import { formatReport } from './format-report.ts';
 import { runScale, type ScaleMeasures } from './run-scale.ts';
 
@@ -15,6 +16,8 @@ const CHUNKS = Number(process.env.SCALE_CHUNKS ?? 1_000_000);
 /** One gigabit a second. */
 const COPY_BYTES_PER_SECOND = 125e6;
 const INVENTORY_PART_MAX = 10_000;
+/** Shorter ones do not block anything, and there are tens of thousands. */
+const COLLECTION_MS_MIN = 5;
 
 /** @returns the exit code: 0 when everything was repaired. */
 export async function runScaleProfile(seed: number): Promise<number> {
@@ -39,7 +42,14 @@ export async function runScaleProfile(seed: number): Promise<number> {
 function realMeasures(): ScaleMeasures {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
+  const collections: Interval[] = [];
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) {
+      if (duration >= COLLECTION_MS_MIN) collections.push({ startMs: startTime, endMs: startTime + duration });
+    }
+  }).observe({ entryTypes: ['gc'] });
   return {
+    collections: () => collections,
     nowMs: () => performance.now(),
     cpuMs() {
       const { user, system } = process.cpuUsage();

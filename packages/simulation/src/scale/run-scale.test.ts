@@ -5,7 +5,7 @@ import { formatReport } from './format-report.ts';
 import { runScale } from './run-scale.ts';
 
 /** Counters that stand for a real machine: the same in every run. */
-const NO_MEASURES = { nowMs: () => 0, cpuMs: () => 0, usedBytes: () => 0 };
+const NO_MEASURES = { nowMs: () => 0, cpuMs: () => 0, usedBytes: () => 0, collections: () => [] };
 
 test('scale: after servers are lost every chunk is back at three copies, and the counts agree', async () => {
   const options = { seed: 1, servers: 50, chunks: 5000, copyBytesPerSecond: 125e6, inventoryPartMax: 100 };
@@ -40,7 +40,33 @@ test('cost meter: counts the events of its host, and the store while time stands
   meter.stood(true);
   cpuMs += 7;
   meter.stood(false);
-  const expected = { cpuMs: 70, storeCpuMs: 7, eventCount: 2, longestCpuMs: 60, longestMs: 120, blockedCount: 1 };
+  const expected = {
+    cpuMs: 70,
+    storeCpuMs: 7,
+    eventCount: 2,
+    longestCpuMs: 60,
+    longestMs: 120,
+    blocked: [{ startMs: 4020, endMs: 4140 }],
+  };
   deepEqual(meter.take(), expected);
   equal(meter.take().eventCount, 0);
+});
+
+test('scale: of an event that blocked the loop it is said how much the garbage collector took', async () => {
+  let nowMs = 0;
+  let cpuMs = 0;
+  let readings = 0;
+  const slow = {
+    nowMs: () => (nowMs += 60),
+    // Slower with every reading: the meter learns their cost at the beginning and leaves it out.
+    cpuMs: () => (cpuMs += ++readings),
+    usedBytes: () => 0,
+  };
+  const collections = () => [{ startMs: 0, endMs: 1e9 }];
+  const options = { seed: 1, servers: 8, chunks: 100, copyBytesPerSecond: 125e6, inventoryPartMax: 100 };
+  const report = await runScale(options, { measures: { ...slow, collections } });
+  ok(report.blocks.length > 0);
+  for (const { tookMs, collectorMs } of report.blocks) equal(collectorMs, tookMs);
+  const [{ phase, tookMs }] = report.blocks as [(typeof report.blocks)[0]];
+  ok(formatReport(report).includes(`${phase}: ${tookMs} ms, of which garbage collection ${tookMs} ms`));
 });

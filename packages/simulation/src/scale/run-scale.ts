@@ -2,7 +2,7 @@
  * The scale profile: what heartbeats and inventories of many chunkservers cost the master, how much memory it takes, how
  * long it needs after a restart, and how long until everything is whole again after servers were lost.
  */
-import { type Cost, CostMeter, type RealCounters } from './cost-meter.ts';
+import { type Cost, CostMeter, type Interval, type RealCounters } from './cost-meter.ts';
 import type { ScaleChunkserver } from './scale-chunkserver.ts';
 import { MASTER_HOST, ScaleCluster, type ScaleOptions } from './scale-cluster.ts';
 
@@ -20,12 +20,22 @@ const FORGOTTEN_MS = 11 * 60_000;
 export interface ScaleMeasures extends RealCounters {
   /** Heap and buffers in use, garbage collected. */
   usedBytes(): number;
+  /** When the garbage collector had stopped the process so far, its short runs left out. */
+  collections(): readonly Interval[];
 }
 
 export interface Phase {
   readonly name: string;
   readonly virtualMs: number;
   readonly cost: Cost;
+}
+
+/** An event that took longer than `BLOCKED_MS`. */
+export interface Block {
+  readonly phase: string;
+  readonly tookMs: number;
+  /** Of this the garbage collector had. It collects what 1,000 simulated servers hold, not the master's memory alone. */
+  readonly collectorMs: number;
 }
 
 export interface Repair {
@@ -47,6 +57,7 @@ export interface ScaleReport {
   readonly readyVirtualMs: number;
   readonly readyCost: Cost;
   readonly repairs: readonly Repair[];
+  readonly blocks: readonly Block[];
 }
 
 export const BLOCKED_MS = 50;
@@ -93,7 +104,9 @@ class ScaleRun {
     const one = await this.#repair('one server lost', 1);
     const two = await this.#repair('two servers lost', 2);
     const masterBytes = await this.#masterBytes();
-    return { servers, chunks, replicas, phases: this.#phases, masterBytes, ...restart, repairs: [one, two] };
+    const repairs = [one, two];
+    const blocks = blocksOf(this.#phases, this.#measures.collections());
+    return { servers, chunks, replicas, phases: this.#phases, masterBytes, ...restart, repairs, blocks };
   }
 
   async #phase(name: string, work: () => Promise<void>): Promise<Phase> {
@@ -184,4 +197,18 @@ class ScaleRun {
     for (const server of this.#cluster.servers) if (server.versionOf(handle) !== undefined) count += 1;
     return count;
   }
+}
+
+function blocksOf(phases: readonly Phase[], collections: readonly Interval[]): Block[] {
+  return phases.flatMap(({ name, cost }) =>
+    cost.blocked.map((event) => ({
+      phase: name,
+      tookMs: event.endMs - event.startMs,
+      collectorMs: collections.reduce((sum, collection) => sum + overlapMs(event, collection), 0),
+    })),
+  );
+}
+
+function overlapMs(a: Interval, b: Interval): number {
+  return Math.max(0, Math.min(a.endMs, b.endMs) - Math.max(a.startMs, b.startMs));
 }

@@ -6,6 +6,7 @@ import { SimDisk } from './disk/sim-disk.ts';
 import type { UnsyncedFate } from './disk/sim-file.ts';
 import type { EventLoop } from './event-loop.ts';
 import { SimMachine } from './machine.ts';
+import type { Memory } from './memory.ts';
 import { ProcessNetwork } from './network/process-network.ts';
 import type { SimNetwork } from './network/sim-network.ts';
 import { type FaultPoint, SimProcess } from './process.ts';
@@ -46,13 +47,16 @@ export class SimHost {
   #clock: SimClock | undefined;
   #lifeCount = 0;
 
-  constructor(name: string, parts: { loop: EventLoop; network: SimNetwork; trace: Trace; seed: number }) {
+  constructor(
+    name: string,
+    parts: { loop: EventLoop; network: SimNetwork; trace: Trace; memory: Memory; seed: number },
+  ) {
     this.name = name;
     this.#loop = parts.loop;
     this.#network = parts.network;
     this.#trace = parts.trace;
     this.#seed = parts.seed;
-    this.disk = new SimDisk(new SimRandom(parts.seed, `${name} disk`));
+    this.disk = new SimDisk(new SimRandom(parts.seed, `${name} disk`), parts.memory);
   }
 
   get isRunning(): boolean {

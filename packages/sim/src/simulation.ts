@@ -10,6 +10,7 @@ import type { Clock } from '@cairnfs/base';
 import { SimClock } from './clock.ts';
 import { EventLoop, type EventObserver } from './event-loop.ts';
 import { SimHost } from './host.ts';
+import { Memory } from './memory.ts';
 import { SimNetwork } from './network/sim-network.ts';
 import { SimProcess } from './process.ts';
 import { SimRandom } from './random.ts';
@@ -32,13 +33,14 @@ export class Simulation {
   readonly trace: Trace;
   /** True virtual time, for the scenario itself; no crash touches it. */
   readonly clock: Clock;
+  readonly #memory = new Memory();
   readonly #loop = new EventLoop();
   readonly #hosts = new Map<string, SimHost>();
 
   constructor({ seed, traceEntriesMax = TRACE_ENTRIES_MAX }: SimulationOptions) {
     this.seed = seed;
     this.random = new SimRandom(seed, 'scenario');
-    this.network = new SimNetwork(this.#loop, new SimRandom(seed, 'network'));
+    this.network = new SimNetwork(this.#loop, new SimRandom(seed, 'network'), this.#memory);
     this.trace = new Trace(() => this.#loop.nowMs, { entriesMax: traceEntriesMax });
     this.clock = new SimClock(new SimProcess('scenario', this.#loop));
   }
@@ -47,10 +49,21 @@ export class Simulation {
   host(name: string): SimHost {
     let host = this.#hosts.get(name);
     if (host === undefined) {
-      host = new SimHost(name, { loop: this.#loop, network: this.network, trace: this.trace, seed: this.seed });
+      host = new SimHost(name, {
+        loop: this.#loop,
+        network: this.network,
+        trace: this.trace,
+        memory: this.#memory,
+        seed: this.seed,
+      });
       this.#hosts.set(name, host);
     }
     return host;
+  }
+
+  /** Nothing of it runs any more and no disk is looked at: another simulation may use its memory. */
+  end(): void {
+    this.#memory.end();
   }
 
   get hosts(): SimHost[] {

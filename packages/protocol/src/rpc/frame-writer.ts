@@ -1,6 +1,6 @@
 /**
  * Gathers the frames of one tick and hands them to the connection as one write. Headers, messages and small data of
- * many frames lie one after another in a slab of 64 KiB; large messages and bulk data go out from where they are.
+ * many frames lie one after another in a slab; large messages and bulk data go out from where they are.
  *
  * Invariant: a slab is written again only after every write that showed part of it to the connection was sent.
  */
@@ -18,8 +18,10 @@ export interface OutgoingFrame {
 }
 
 const SLAB_BYTES = 64 * 1024;
+/** Of a connection's first slab: most connections never have more than that in one tick. */
+const FIRST_SLAB_BYTES = 8 * 1024;
 /** Messages and data up to this are copied into the slab: cheaper than sending them as a buffer of their own. */
-const COPIED_BYTES_MAX = 8 * 1024;
+const COPIED_BYTES_MAX = FIRST_SLAB_BYTES;
 /** Slabs kept for reuse by one connection. */
 const FREE_SLABS_MAX = 4;
 
@@ -28,7 +30,7 @@ const NO_MESSAGE = new Uint8Array(0);
 export class FrameWriter {
   readonly #clock: Clock;
   readonly #connection: Connection;
-  #slab = new Slab();
+  #slab = new Slab(FIRST_SLAB_BYTES);
   /** Where the part of the slab begins that is not yet in #buffers. */
   #runStart = 0;
   readonly #freeSlabs: Slab[] = [];
@@ -153,9 +155,9 @@ export class FrameWriter {
   }
 
   #makeRoom(byteCount: number): void {
-    if (this.#slab.end + byteCount <= SLAB_BYTES) return;
+    if (this.#slab.end + byteCount <= this.#slab.bytes.length) return;
     this.#endRun();
-    this.#slab = this.#freeSlabs.pop() ?? new Slab();
+    this.#slab = this.#freeSlabs.pop() ?? new Slab(SLAB_BYTES);
     this.#runStart = 0;
   }
 
@@ -167,7 +169,7 @@ export class FrameWriter {
       if (this.#runStart !== slab.end) return; // frames of this tick lie in it
       slab.end = 0;
       this.#runStart = 0;
-    } else if (this.#freeSlabs.length < FREE_SLABS_MAX) {
+    } else if (slab.bytes.length === SLAB_BYTES && this.#freeSlabs.length < FREE_SLABS_MAX) {
       slab.end = 0;
       this.#freeSlabs.push(slab);
     }
@@ -175,11 +177,16 @@ export class FrameWriter {
 }
 
 class Slab {
-  readonly bytes: Uint8Array = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  readonly view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
   end = 0;
   /** Writes under way that show part of it. */
   unsentWrites = 0;
+
+  constructor(length: number) {
+    this.bytes = Buffer.allocUnsafeSlow(length);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
 }
 
 export function lengthOf(buffers: readonly Uint8Array[]): number {

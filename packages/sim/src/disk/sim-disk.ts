@@ -4,6 +4,7 @@
  * durable at once.
  */
 import { assert, DiskError, GiB } from '@cairnfs/base';
+import { Memory } from '../memory.ts';
 import type { SimRandom } from '../random.ts';
 import { StorePlatter } from '../state/store-platter.ts';
 import { SimFile, type UnsyncedFate } from './sim-file.ts';
@@ -40,6 +41,7 @@ export class SimDisk {
   readonly directories = new Set<string>(['/', '']);
   /** Lock files and what holds them; the holder says whether it still lives. */
   readonly locks = new Map<string, { alive: boolean }>();
+  readonly #memory: Memory;
   readonly #stores = new Map<string, StorePlatter>();
   readonly #durableEntries = new Map<string, SimFile>();
   #entryChanges: EntryChange[] = [];
@@ -50,8 +52,9 @@ export class SimDisk {
   /** Room was set by a test, and may run out. */
   #isLimited = false;
 
-  constructor(random: SimRandom) {
+  constructor(random: SimRandom, memory = new Memory()) {
     this.random = random;
+    this.#memory = memory;
     this.#capacities.set('', GiB);
   }
 
@@ -170,7 +173,7 @@ export class SimDisk {
   }
 
   create(path: string): SimFile {
-    const file = new SimFile();
+    const file = new SimFile(this.#memory);
     this.#named(path);
     this.files.set(path, file);
     this.#entryChanges.push({ from: undefined, to: path, file });
@@ -217,7 +220,7 @@ export class SimDisk {
   store(directory: string): StorePlatter {
     let platter = this.#stores.get(directory);
     if (platter === undefined) {
-      platter = new StorePlatter();
+      platter = new StorePlatter(this.#memory);
       this.#stores.set(directory, platter);
       this.makeDirectory(directory);
     }

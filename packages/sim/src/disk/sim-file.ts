@@ -4,6 +4,7 @@
  * old content and cost nothing.
  */
 import { assert } from '@cairnfs/base';
+import type { Memory } from '../memory.ts';
 import type { SimRandom } from '../random.ts';
 import { SparseBytes } from './sparse-bytes.ts';
 
@@ -29,13 +30,17 @@ interface Change {
 }
 
 export class SimFile {
-  readonly #content = new SparseBytes();
+  readonly #content: SparseBytes;
   #sizeBytes = 0;
   #unsynced: Change[] = [];
   /** Changes ever made, so that a sync can name how far it reaches. */
   #changeCount = 0;
   #syncBroken = false;
   modifiedWallMs = 0;
+
+  constructor(memory: Memory) {
+    this.#content = new SparseBytes(memory);
+  }
 
   get sizeBytes(): number {
     return this.#sizeBytes;

@@ -1,4 +1,5 @@
 /** Bytes at any position, zero where nothing was written. Pages of zeros take no memory: journals are full of them. */
+import type { Memory } from '../memory.ts';
 
 const PAGE_BYTES = 4096;
 const ZEROS = new Uint8Array(PAGE_BYTES);
@@ -6,8 +7,13 @@ const ZEROS = new Uint8Array(PAGE_BYTES);
 export class SparseBytes {
   /** By their number; absent ones are zeros. */
   readonly #pages: (Uint8Array | undefined)[] = [];
+  readonly #memory: Memory;
   /** From here on there are zeros: behind the furthest byte that was ever another. */
   #end = 0;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
 
   read(position: number, target: Uint8Array): void {
     for (let at = 0; at < target.length; ) {
@@ -29,7 +35,8 @@ export class SparseBytes {
       let bytes = this.#pages[page];
       if (bytes !== undefined || !isZeros(piece)) {
         if (bytes === undefined) {
-          bytes = new Uint8Array(PAGE_BYTES);
+          bytes = this.#memory.take(PAGE_BYTES);
+          if (length < PAGE_BYTES) bytes.fill(0);
           while (this.#pages.length < page) this.#pages.push(undefined);
           this.#pages[page] = bytes;
         }

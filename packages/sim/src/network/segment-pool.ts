@@ -4,6 +4,7 @@
  */
 
 import { Copies } from '../copies.ts';
+import { Memory } from '../memory.ts';
 
 export const SEGMENT_BYTES_MAX = 64 * 1024;
 /** Smaller ones lie side by side. */
@@ -21,10 +22,15 @@ export interface Segment {
 export class SegmentPool {
   readonly #free: Uint8Array[] = [];
   readonly #small = new Copies();
+  readonly #memory: Memory;
+
+  constructor(memory = new Memory()) {
+    this.#memory = memory;
+  }
 
   copy(bytes: Uint8Array): Segment {
     if (bytes.length < POOLED_BYTES_MIN) return { bytes: this.#small.of(bytes), memory: undefined };
-    const memory = this.#free.pop() ?? new Uint8Array(SEGMENT_BYTES_MAX);
+    const memory = this.#free.pop() ?? this.#memory.take(SEGMENT_BYTES_MAX);
     memory.set(bytes);
     return { bytes: memory.subarray(0, bytes.length), memory };
   }

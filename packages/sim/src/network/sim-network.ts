@@ -5,6 +5,7 @@
  */
 import { type Address, assert, type Connection, FsError, formatAddress, parseAddress } from '@cairnfs/base';
 import type { EventLoop } from '../event-loop.ts';
+import type { Memory } from '../memory.ts';
 import type { SimProcess } from '../process.ts';
 import type { SimRandom } from '../random.ts';
 import { SegmentPool } from './segment-pool.ts';
@@ -48,7 +49,7 @@ export class SimNetwork {
   readonly random: SimRandom;
   readonly conditions: NetworkConditions = { latencyMs: [0.05, 0.5], resetChance: 0, splitChance: 0.1 };
   tap: NetworkTap | undefined;
-  readonly segments = new SegmentPool();
+  readonly segments: SegmentPool;
   readonly #loop: EventLoop;
   /** The process now alive on each host; undefined while there is none. Hosts switched off are in `#off`. */
   readonly #hosts = new Map<string, SimProcess | undefined>();
@@ -61,7 +62,8 @@ export class SimNetwork {
   #nextPort = EPHEMERAL_PORT_MIN;
   #connectionsMade = 0;
 
-  constructor(loop: EventLoop, random: SimRandom) {
+  constructor(loop: EventLoop, random: SimRandom, memory: Memory) {
+    this.segments = new SegmentPool(memory);
     this.#loop = loop;
     this.random = random;
   }

@@ -3,8 +3,8 @@
  * falls back to the flushed state or, at random, to the end of any later batch; a batch is never torn.
  */
 import type { Key, StateChange } from '@cairnfs/base';
-import { Copies } from '../copies.ts';
 import type { UnsyncedFate } from '../disk/sim-file.ts';
+import { Memory } from '../memory.ts';
 import type { SimRandom } from '../random.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
@@ -17,9 +17,13 @@ export class StorePlatter {
   #batchCount = 0;
   #sizeBytes = 0;
   #lent = new Uint8Array(0);
-  readonly #copies = new Copies();
+  readonly #memory: Memory;
   /** By a process that has not closed it: a second one would be two processes on one directory. */
   isOpen = false;
+
+  constructor(memory = new Memory()) {
+    this.#memory = memory;
+  }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
@@ -53,7 +57,7 @@ export class StorePlatter {
     const undo: Undo[] = [];
     for (const { key, value } of changes) {
       undo.push({ key, old: this.#values.get(key) });
-      this.#set(key, value === undefined ? undefined : this.#copies.of(value));
+      this.#set(key, value === undefined ? undefined : this.#memory.copy(value));
     }
     this.#unflushed.push(undo);
     this.#batchCount += 1;

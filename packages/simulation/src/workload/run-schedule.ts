@@ -77,7 +77,12 @@ export interface RunOptions {
 }
 
 export async function runSchedule(schedule: Schedule, options: RunOptions = {}): Promise<RunResult> {
-  return new Run(schedule, options).result();
+  const run = new Run(schedule, options);
+  try {
+    return await run.result();
+  } finally {
+    run.end();
+  }
 }
 
 class Run {
@@ -169,6 +174,10 @@ class Run {
       eventCount: simulation.eventCount,
       virtualMs: simulation.nowMs,
     };
+  }
+
+  end(): void {
+    this.#cluster.simulation.end();
   }
 
   async #prepare(client: CairnClient): Promise<void> {

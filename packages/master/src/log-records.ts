@@ -33,10 +33,9 @@ export class LogRecords {
 
   /** @returns the record's sequence number. @throws FsError as `Ledger.append` */
   append(ledger: Ledger, operation: string, changes: Changes): number {
-    const encoded = encodeMessage(LogRecord, {
-      operation,
-      changes: Array.from(changes, ([key, value]) => ({ key: keyToBytes(key), value })),
-    });
+    const record: LogRecord = { operation, changes: [] };
+    for (const [key, value] of changes) record.changes.push({ key: keyToBytes(key), value });
+    const encoded = encodeMessage(LogRecord, record);
     this.#appending = changes;
     try {
       return ledger.append(encoded, undefined, TAKEN_WHEN_FULL.has(operation) ? 'reserve' : 'common');

@@ -71,11 +71,13 @@ export class SimLog implements Log {
   readonly #trace: Trace;
   readonly #process: SimProcess;
   readonly #fields: LogFields;
+  readonly #hasFields: boolean;
 
   constructor(trace: Trace, process: SimProcess, fields: LogFields = {}) {
     this.#trace = trace;
     this.#process = process;
     this.#fields = fields;
+    this.#hasFields = Object.keys(fields).length > 0;
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -100,6 +102,7 @@ export class SimLog implements Log {
 
   #record(level: string, message: string, fields: LogFields | undefined): void {
     if (!this.#process.alive) return;
-    this.#trace.record(this.#process.hostName, `${level} ${message}`, { ...this.#fields, ...fields });
+    const all = this.#hasFields ? { ...this.#fields, ...fields } : fields;
+    this.#trace.record(this.#process.hostName, `${level} ${message}`, all);
   }
 }

@@ -47,12 +47,12 @@ export class MutationCall {
   }
 
   succeed(reply: Omit<MutateReply, 'repeatedOperation'>): void {
-    for (const [index, { resolve }] of this.#take().entries()) resolve({ ...reply, repeatedOperation: index > 0 });
+    for (const [index, { resolve }] of this.#take().entries()) resolve({ repeatedOperation: index > 0, ...reply });
   }
 
   /** Answered from the operation table. */
   repeat(reply: Omit<MutateReply, 'repeatedOperation'>): void {
-    for (const { resolve } of this.#take()) resolve({ ...reply, repeatedOperation: true });
+    for (const { resolve } of this.#take()) resolve({ repeatedOperation: true, ...reply });
   }
 
   fail(error: FsError): void {

@@ -115,8 +115,15 @@ export class Replica implements MutableReplica {
     this.#visibleLength = point.length;
     const { version, term, promisedVersion, isRemoved, keptVersion, isSealed } = state;
     this.log = new MutationLog(handle, {
-      ...{ version, term, promisedVersion, isRemoved, keptVersion, isSealed, staged },
-      ...{ committedSequence: point.sequence, committedLength: point.length },
+      version,
+      term,
+      promisedVersion,
+      isRemoved,
+      keptVersion,
+      isSealed,
+      staged,
+      committedSequence: point.sequence,
+      committedLength: point.length,
     });
     if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {
       const { entries, windows } = readOperations(view, handle);

@@ -166,15 +166,14 @@ export class Settler {
     }
     const batch = nextBatch(replica);
     const { sequence, lengthAfter: length } = batch.at(-1)!;
-    const places = { summedLength: length, summedSequence: sequence, settledSequence: sequence };
     if (length <= BLOCK_BYTES) {
       store.append(handle, { $case: 'settled', value: { sequence } });
-      replica.refresh({ ...places, isInFile: false });
+      replica.refresh(inPlace(sequence, length, false));
       return;
     }
     const blockChecksums = await this.#writeWhole(replica, batch, length);
     store.append(handle, { $case: 'movedToFile', value: { sequence, length, blockChecksums } });
-    replica.refresh({ ...places, isInFile: true });
+    replica.refresh(inPlace(sequence, length, true));
   }
 
   /** @returns the checksums of its blocks. */
@@ -202,6 +201,11 @@ export class Settler {
     }
     return blockChecksums;
   }
+}
+
+/** All up to `sequence` is in place and summed. */
+function inPlace(sequence: number, length: number, isInFile: boolean): Parameters<Replica['refresh']>[0] {
+  return { summedLength: length, summedSequence: sequence, settledSequence: sequence, isInFile };
 }
 
 /** The first mutations that are not in place. */

@@ -61,6 +61,6 @@ export class MasterCalls {
     request: Omit<Q, 'operation'>,
     deadline: Deadline,
   ): Promise<S> {
-    return this.operations.use((operation) => this.call(method, { ...request, operation } as Q, deadline));
+    return this.operations.use((operation) => this.call(method, { operation, ...request } as Q, deadline));
   }
 }

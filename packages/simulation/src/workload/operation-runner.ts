@@ -28,10 +28,11 @@ export class OperationRunner {
   doneCount = 0;
   /** Errors by kind, whether they settle the outcome or not. */
   readonly errors = new Map<string, number>();
-  readonly #note: OperationNote;
+  readonly #note: OperationNote | undefined;
   readonly #failed: ErrorNote;
 
-  constructor(note: OperationNote, failed: ErrorNote) {
+  /** @param note undefined when nobody listens: what it would be told costs more than an operation's part in the history. */
+  constructor(note: OperationNote | undefined, failed: ErrorNote) {
     this.#note = note;
     this.#failed = failed;
   }
@@ -44,7 +45,7 @@ export class OperationRunner {
   ): Promise<FileResult | undefined> {
     const path = filePath(file);
     const open = this.history.beginFile(path, client, call);
-    this.#note(client, `begins #${open.id} ${call.kind}`, { planned, path, ...withoutKind(call), timeoutMs });
+    this.#note?.(client, `begins #${open.id} ${call.kind}`, { planned, path, ...withoutKind(call), timeoutMs });
     return this.#settle(open, { client, kind: call.kind }, performFileCall(sdk, path, call, { timeoutMs }));
   }
 
@@ -55,7 +56,12 @@ export class OperationRunner {
   ): Promise<NamespaceResult | undefined> {
     const path = subtreePath(subtree);
     const open = this.history.beginNames(path, client, call);
-    this.#note(client, `begins #${open.id} ${call.kind}`, { planned, subtree: path, ...withoutKind(call), timeoutMs });
+    this.#note?.(client, `begins #${open.id} ${call.kind}`, {
+      planned,
+      subtree: path,
+      ...withoutKind(call),
+      timeoutMs,
+    });
     return this.#settle(open, { client, kind: call.kind }, performNamespaceCall(sdk, path, call, { timeoutMs }));
   }
 
@@ -68,7 +74,7 @@ export class OperationRunner {
       const result = await work;
       open.ok(result);
       this.doneCount += 1;
-      this.#note(client, `ends #${open.id} ${what} ok`, Object.fromEntries(Object.entries(result)));
+      this.#note?.(client, `ends #${open.id} ${what} ok`, Object.fromEntries(Object.entries(result)));
       return result;
     } catch (error) {
       const cause = toFsError(error);
@@ -78,7 +84,7 @@ export class OperationRunner {
       if (code === undefined) this.#failed(client, `operation #${open.id} (${what})`, cause);
       if (code === undefined) open.unknown();
       else open.failed(code);
-      this.#note(client, `ends #${open.id} ${what} ${code ?? `unknown, ${kind}`}`, { message });
+      this.#note?.(client, `ends #${open.id} ${what} ${code ?? `unknown, ${kind}`}`, { message });
       return undefined;
     }
   }

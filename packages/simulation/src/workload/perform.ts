@@ -13,12 +13,12 @@ const buffers = new ReadBuffers();
 /** As histories have it: what is written is told by a number, which is that of the operation. */
 export function fileCallOf(call: PlannedFileCall, writeId: number): FileCall {
   return 'length' in call && call.kind !== 'truncate' && call.kind !== 'read'
-    ? { ...call, writeId }
+    ? { writeId, ...call }
     : (call as FileCall);
 }
 
 export function namespaceCallOf(call: PlannedNameCall, writeId: number): NamespaceCall {
-  return call.kind === 'put' ? { ...call, writeId } : call;
+  return call.kind === 'put' ? { writeId, ...call } : call;
 }
 
 /** What each client keeps open, by path. */

@@ -110,7 +110,9 @@ class Run {
     });
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(
-      (host, event, fields) => story?.logged({ atMs: simulation.nowMs, host, event, fields }),
+      story === undefined
+        ? undefined
+        : (host, event, fields) => story.logged({ atMs: simulation.nowMs, host, event, fields }),
       (client, what, error) =>
         this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, schedule.durationMs)),
     );

@@ -97,7 +97,7 @@ export class Journal {
     const kept = room === 'reserve' ? 0 : RESERVED_SEGMENTS;
     const left = this.#ready.length - (this.#fitsCurrent(space) ? 0 : 1);
     if (left >= kept) return;
-    this.#prepareAhead();
+    this.#prepareAhead({ isWanted: true });
     const { directory } = this.#options.files;
     if (this.#preparing !== undefined && this.#retryPrepareAtMs === undefined) {
       throw new FsError('OVERLOADED', `The journal in ${directory} is preparing its next segment: try again shortly.`);
@@ -205,11 +205,13 @@ export class Journal {
     this.#options.onFailure(error);
   }
 
-  #prepareAhead(): void {
+  /** @param isWanted a record waits for a segment, however much room there is ahead for shorter ones. */
+  #prepareAhead({ isWanted } = { isWanted: false }): void {
     if (this.#preparing !== undefined || this.#isClosing || this.#hasFailed) return;
     const { segmentBytes, roomAheadBytes } = this.#options.sizing;
     const roomInCurrent = this.#current === undefined ? 0 : segmentBytes - this.#position;
-    if (roomInCurrent + (this.#ready.length - RESERVED_SEGMENTS) * segmentBytes >= roomAheadBytes) return;
+    const roomAhead = roomInCurrent + (this.#ready.length - RESERVED_SEGMENTS) * segmentBytes;
+    if (roomAhead >= roomAheadBytes && !isWanted) return;
     if (this.#retryPrepareAtMs !== undefined && this.#options.clock.nowMs() < this.#retryPrepareAtMs) return;
     this.#preparing = this.#prepare();
   }

@@ -365,6 +365,16 @@ test('ledger: a start goes on where the journal ended, and writes no segment ane
   assert.ok(last.view().get('a') !== undefined && last.view().get('b') !== undefined);
 });
 
+test('ledger: a record longer than the room kept ahead waits for its segment, and is not told that the disk is full', async () => {
+  const ledger = await openOn(new CrashDisk());
+  const append = () => ledger.append(bytes('a'), Buffer.alloc(2 * SIZING.roomAheadBytes));
+  await ledger.whenDurable(append());
+  assert.throws(append, (error) => isFsError(error, 'OVERLOADED'));
+  await turns();
+  await ledger.whenDurable(append());
+  await ledger.close();
+});
+
 test('ledger: a record too large is refused', async () => {
   const ledger = await openOn(new CrashDisk());
   assert.throws(

@@ -24,6 +24,9 @@ export class FaultInjector {
   readonly #clients: ReadonlyMap<HostName, Restartable>;
   /** What would end each fault in force, by its number. */
   readonly #endings = new Map<number, () => void>();
+  /** Of the faults in force that delay all messages, the latest last. */
+  readonly #delays = new Map<number, readonly [low: number, high: number]>();
+  readonly #usualLatencyMs: readonly [low: number, high: number];
   /** Hosts that are down by a fault, with how many faults hold them down. */
   readonly #down = new Map<HostName, number>();
   /** Chunkservers whose stable storage a fault damaged. */
@@ -36,6 +39,7 @@ export class FaultInjector {
   constructor(cluster: SimulatedCluster, clients: ReadonlyMap<HostName, Restartable>) {
     this.#cluster = cluster;
     this.#clients = clients;
+    this.#usualLatencyMs = cluster.simulation.network.conditions.latencyMs;
   }
 
   plan(faults: readonly PlannedFault[]): void {
@@ -103,10 +107,11 @@ export class FaultInjector {
         this.#endAfter(id, fault.durationMs, () => network.quicken(fault.from, fault.to));
         return;
       case 'delays': {
-        const usual = network.conditions.latencyMs;
+        this.#delays.set(id, fault.latencyMs);
         network.conditions.latencyMs = fault.latencyMs;
         this.#endAfter(id, fault.durationMs, () => {
-          network.conditions.latencyMs = usual;
+          this.#delays.delete(id);
+          network.conditions.latencyMs = [...this.#delays.values()].at(-1) ?? this.#usualLatencyMs;
         });
         return;
       }

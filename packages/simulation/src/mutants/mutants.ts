@@ -206,6 +206,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-counted-from-the-answer',
     defect: 'a server lease runs from when the answer arrived',
+    profile: 'leases',
     edits: [
       {
         file: `${CHUNKSERVER}/serve/server-lease.ts`,

@@ -54,7 +54,7 @@ export function makeFaults(
 }
 
 function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: FaultToMake): Fault {
-  const durationMs = Math.min(leftMs, drawDurationMs(random));
+  const durationMs = Math.min(leftMs, drawDurationMs(random, profile));
   switch (kind) {
     case 'crash': {
       const host = drawHost(random, hosts, profile);
@@ -85,7 +85,7 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
       return { kind, from, to, extraMs: [low, low + random.uniform(0, 1000)], durationMs };
     }
     case 'delays':
-      return { kind, latencyMs: [0.05, random.uniform(2, 200)], durationMs };
+      return { kind, latencyMs: [0.05, random.uniform(2, profile.delayMsMax)], durationMs };
     case 'lossyNetwork':
       return { kind, resetChance: random.uniform(0.001, 0.03), durationMs };
     case 'resetConnections':
@@ -106,9 +106,9 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
   }
 }
 
-/** Most pass before anybody declares anybody dead; some outlast a server lease, few a chunk lease. */
-function drawDurationMs(random: SimRandom): number {
-  switch (weighted(random, { blink: 30, short: 35, lease: 25, long: 10 })) {
+/** `blink` and `short` pass before anybody declares anybody dead; `lease` is about as long as a server lease, `long` outlasts it. */
+function drawDurationMs(random: SimRandom, { lengths }: Profile): number {
+  switch (weighted(random, lengths)) {
     case 'blink':
       return random.between(10, 500);
     case 'short':

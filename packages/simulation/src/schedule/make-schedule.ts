@@ -32,6 +32,7 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
     clients: random.between(...profile.clients),
     files: random.between(...profile.files),
     ...(profile.isKept ? { isKept: true } : {}),
+    ...(profile.hasSmallJournals ? { hasSmallJournals: true } : {}),
     subtrees: random.between(1, 3),
   };
 }

@@ -12,6 +12,10 @@ export interface Profile {
   readonly faults: readonly [low: number, high: number];
   /** How often each kind is drawn, relative to the others; a kind left out never is. */
   readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Most that messages take while a fault delays all. */
+  readonly delayMsMax: number;
+  /** How often faults are so long, relative to the others. */
+  readonly lengths: Readonly<Record<'blink' | 'short' | 'lease' | 'long', number>>;
   /** Whom crashes and pauses strike, relative to each other. */
   readonly struck: Readonly<Record<'master' | 'chunkserver' | 'client', number>>;
   /** The share of partitions that divide all hosts in two, clients as well. */
@@ -20,6 +24,8 @@ export interface Profile {
   readonly puts: number;
   /** The share of the others that are on the files. */
   readonly onFiles: number;
+  /** Servers' journals have segments so small that the next one is often not ready. */
+  readonly hasSmallJournals: boolean;
   /** The share of the operations on kept files that cut them, and as many write to them. */
   readonly truncates: number;
 }
@@ -43,11 +49,14 @@ const DEFAULT: Profile = {
   isKept: false,
   faults: [4, 12],
   weights: { ...NETWORK, ...PROCESSES, ...DISKS },
+  delayMsMax: 200,
+  lengths: { blink: 30, short: 35, lease: 25, long: 10 },
   struck: { master: 25, chunkserver: 60, client: 15 },
   splits: 0.25,
   puts: 0,
   onFiles: 0.6,
   truncates: 0,
+  hasSmallJournals: false,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -70,6 +79,19 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     splits: 0.7,
     onFiles: 0.95,
   },
+  /** Clients read what they know while the master's answers come late and then stay away for longer than leases run. */
+  leases: {
+    ...DEFAULT,
+    clients: [5, 6],
+    files: [6, 8],
+    isKept: true,
+    faults: [6, 12],
+    weights: { delays: 8, pause: 6, partition: 2, clock: 1 },
+    delayMsMax: 2500,
+    lengths: { blink: 5, short: 15, lease: 30, long: 50 },
+    struck: { master: 80, chunkserver: 20, client: 0 },
+    onFiles: 0.95,
+  },
   /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
   cut: {
     ...DEFAULT,
@@ -89,15 +111,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     struck: { master: 70, chunkserver: 15, client: 15 },
     onFiles: 0.05,
   },
-  /** All clients write to few chunks, on servers whose journals do not keep up. */
+  /** All clients append to one file, on servers whose journals do not keep up. */
   slow: {
     ...DEFAULT,
-    chunkservers: [3, 4],
-    clients: [5, 6],
-    files: [2, 2],
-    faults: [6, 12],
+    durationMs: 40_000,
+    chunkservers: [3, 3],
+    clients: [6, 7],
+    files: [1, 1],
+    faults: [8, 16],
     weights: { slowDisk: 10, pause: 1 },
-    onFiles: 0.95,
+    onFiles: 1,
+    hasSmallJournals: true,
   },
   /** All clients work on few chunks, whose servers lose sight of each other and of the master, but not of all clients. */
   contended: {

@@ -26,6 +26,8 @@ export interface ClusterShape {
   readonly files: number;
   /** All files but the first begin as one closed chunk, are never replaced, and are mostly read, through handles that are kept. */
   readonly isKept?: boolean;
+  /** Segments hold little more than the largest record. */
+  readonly hasSmallJournals?: boolean;
   /** Their number; each has one folder for the whole run (`subtreePath`). */
   readonly subtrees: number;
 }

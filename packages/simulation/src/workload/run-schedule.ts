@@ -48,6 +48,7 @@ const MASTER_SETTINGS = {
 } as const;
 /** Asks for everything once more. */
 const AUDITOR = 'auditor';
+const SMALL_JOURNAL = { segmentBytes: 192 * 1024, roomAheadBytes: 72 * 1024 };
 const QUARANTINE_GRACE_MS = 30_000;
 /** Stories are told elsewhere; entries count for the hash when they come. */
 const TRACE_ENTRIES_MAX = 100;
@@ -107,6 +108,7 @@ class Run {
       master: MASTER_SETTINGS,
       quarantineGraceMs: QUARANTINE_GRACE_MS,
       traceEntriesMax: TRACE_ENTRIES_MAX,
+      ...(shape.hasSmallJournals === true ? { journal: SMALL_JOURNAL } : {}),
     });
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(

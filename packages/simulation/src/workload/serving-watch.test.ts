@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChunkserverDataMethods, MasterControlMethods, type Method } from '@cairnfs/protocol';
+import { ChunkserverDataMethods, ChunkserverPeerMethods, MasterControlMethods, type Method } from '@cairnfs/protocol';
 import type { Violation } from '../checks/violation.ts';
 import type { WireFrame } from '../wire/wire-tap.ts';
 import { ServingWatch } from './serving-watch.ts';
@@ -69,4 +69,19 @@ test('serving watch: once a view is confirmed nothing is answered under an earli
     ['views'],
   );
   match(violations[0]!.summary, /under version 2, after version 3 was confirmed at 2000 ms/);
+});
+
+test('serving watch: a secondary that finds itself different from its primary is a violation', () => {
+  const { watch, violations } = watched();
+  const refused = (kind: string): WireFrame => {
+    const request = { handle: HANDLE, version: 1 };
+    const answer = answered(ChunkserverPeerMethods.stageMutation, {
+      ...{ server: SERVER, request, reply: { kind, message: 'they differ' }, askedMs: 1, sentMs: 2 },
+    });
+    return { ...answer, role: 'error' };
+  };
+  watch.sent(refused('STALE_VERSION'));
+  equal(violations.length, 0);
+  watch.sent(refused('DAMAGED'));
+  match(violations[0]!.summary, /chunkserver-1 refused a mutation of its primary: they differ/);
 });

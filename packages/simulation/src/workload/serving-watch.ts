@@ -1,12 +1,18 @@
 /**
  * Whether servers answer only while they may, as they send their answers. Nobody serves without a server lease (docs/protocol.md,
  * "A server's right to serve"): so long after a heartbeat that was answered had left. And once the master has confirmed a view, nobody says
- * anything under an earlier version: who stayed has promised it, who left has promised it or has no lease.
+ * anything under an earlier version: who stayed has promised it, who left has promised it or has no lease. And a secondary never
+ * finds that what it has staged is not what its primary has.
  *
  * Clients see a breach of it only when they read the very bytes that another view has changed meanwhile; here it shows as soon
  * as anything is answered.
  */
-import { ChunkserverDataMethods, ChunkserverPeerMethods, MasterControlMethods } from '@cairnfs/protocol';
+import {
+  ChunkserverDataMethods,
+  ChunkserverPeerMethods,
+  type ErrorDetail,
+  MasterControlMethods,
+} from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
 import type { Violation } from '../checks/violation.ts';
 import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
@@ -41,6 +47,7 @@ export class ServingWatch implements WireListener {
   }
 
   sent(frame: WireFrame): void {
+    if (frame.role === 'error') this.#judgeRefusal(frame);
     if (frame.role !== 'response') return;
     const beat = responseOf(frame, MasterControlMethods.heartbeat);
     if (beat !== undefined) {
@@ -51,6 +58,12 @@ export class ServingWatch implements WireListener {
     else if (answers(frame, stageMutation)) this.#judge(frame, requestOf(frame, stageMutation)!);
     // A primary serves under a later version than it was asked as well.
     else if (answers(frame, mutateChunk)) this.#judgeLease(frame);
+  }
+
+  #judgeRefusal(frame: WireFrame): void {
+    if (frame.call.method.id !== stageMutation.id) return;
+    const { kind, message } = frame.message as ErrorDetail;
+    if (kind === 'DAMAGED') this.#report('order', frame, `${frame.from} refused a mutation of its primary: ${message}`);
   }
 
   #extend(server: string, sentMs: number): void {

@@ -240,19 +240,52 @@ test('view: with a disk out of service a replica that is not found may be there,
   const servers = await TestServers.start(14, []);
   await servers.launchWith('one', ['a', 'b']);
   const prepare = async () => {
-    const request = { handle: HANDLE, oldVersion: 1, newVersion: 2, removed: false, masterSession: 1, serverId: 1 };
+    const versions = { oldVersion: 1, newVersion: 2, removed: false, committedSequence: 0 };
+    const request = { handle: HANDLE, ...versions, masterSession: 1, serverId: 1 };
     const channel = servers.peers!.channel('one:8080');
     const answer = servers.run(() =>
       channel.call(ChunkserverControlMethods.prepareView, request, { timeoutMs: 5_000 }),
     );
     return answer.then(
       () => undefined,
-      (error: unknown) => isFsError(error) && [error.kind, error.details.hidden],
+      (error: unknown) => isFsError(error) && [error.kind, error.details.hidden, error.details.whole],
     );
   };
-  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', undefined]);
+  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', undefined, '1'], 'there never was one');
   servers.simulation.host('one').crash({ unsynced: 'lose' });
   servers.simulation.host('one').disk.break({ prefix: 'a/', code: 'EIO' });
   await servers.launchWith('one', ['a', 'b']);
-  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', '1']);
+  deepEqual(await prepare(), ['CHUNK_NOT_FOUND', '1', undefined]);
+});
+
+test('view: a replica that left keeps over a restart what it was in sync at, and is taken back there alone', async () => {
+  const servers = await TestServers.start(15, ['one']);
+  const bytes = servers.simulation.random.bytes(KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  const channel = () => servers.peers!.channel('one:8080');
+  const options = { timeoutMs: 5_000 };
+  const prepare = (versions: {
+    oldVersion: number;
+    newVersion: number;
+    removed?: boolean;
+    committedSequence?: number;
+  }) => {
+    const more = { removed: false, committedSequence: 0, masterSession: 1, serverId: 1, ...versions };
+    return servers.run(() =>
+      channel().call(ChunkserverControlMethods.prepareView, { handle: HANDLE, ...more }, options),
+    );
+  };
+  await prepare({ oldVersion: 1, newVersion: 3 });
+  await prepare({ oldVersion: 3, newVersion: 6, removed: true });
+  servers.simulation.host('one').crash({ unsynced: 'lose' });
+  await servers.launch('one');
+  const described = await servers.run(() =>
+    channel().call(ChunkserverControlMethods.describeReplicas, { handles: [HANDLE] }, options),
+  );
+  const { version, pendingVersion, removed, keptVersion, sequence } = described.message.replicas[0]!;
+  deepEqual([version, pendingVersion, removed, keptVersion, sequence], [1, 6, true, 3, 0]);
+  await rejects(prepare({ oldVersion: 4, newVersion: 7 }), kind('STALE_VERSION'));
+  await rejects(prepare({ oldVersion: 3, newVersion: 7, committedSequence: 1 }), kind('STALE_VERSION'));
+  await prepare({ oldVersion: 3, newVersion: 7 });
+  await rejects(prepare({ oldVersion: 3, newVersion: 6, removed: true }), kind('STALE_VERSION'));
 });

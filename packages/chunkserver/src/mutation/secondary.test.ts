@@ -86,7 +86,8 @@ test('view: a replica that was begun and never got one is none', async () => {
   context.replicas.create(view);
   await rejects(secondaries.installView({ view, term: 1, fence: true, create: false }), { kind: 'CHUNK_NOT_FOUND' });
   const primaries = { promised() {} } as unknown as Primaries;
-  const request = { oldVersion: 1, newVersion: 2, removed: false, masterSession: 0, serverId: 2, handle: handleOf(1) };
+  const versions = { oldVersion: 1, newVersion: 2, removed: false, committedSequence: 0 };
+  const request = { ...versions, masterSession: 0, serverId: 2, handle: handleOf(1) };
   await rejects(prepareView({ context, secondaries, primaries }, request), { kind: 'CHUNK_NOT_FOUND' });
 });
 

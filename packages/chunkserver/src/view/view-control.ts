@@ -14,7 +14,8 @@ import { isUnmade, notFound, type Secondaries } from '../mutation/secondary.ts';
  * Promises the new version: everything of the old one is refused from now on. The answer comes when the promise, and
  * with it all staged before, is on stable storage.
  *
- * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
+ * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one, or knows of
+ * less than the one taken back must.
  * @throws FsError CHUNK_NOT_FOUND  no replica is here; with `hidden` in the details, none that can be seen; with `whole`,
  * there never was one that was not ordered away.
  * @throws FsError DISK_FAILED  it may have become durable or not.
@@ -23,7 +24,7 @@ export async function prepareView(
   { context, secondaries, primaries }: { context: MutationContext; secondaries: Secondaries; primaries: Primaries },
   request: PrepareViewRequest,
 ): Promise<Payload<PrepareViewReply>> {
-  const { handle, oldVersion, newVersion, removed, serverId } = request;
+  const { handle, oldVersion, newVersion, removed, serverId, committedSequence } = request;
   if (serverId !== context.serverId()) {
     throw new FsError(
       'INVALID_ARGUMENT',
@@ -37,6 +38,10 @@ export async function prepareView(
     throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});
   }
   const { log } = replica;
+  if (log.committedSequence < committedSequence) {
+    const message = `chunk ${handle}: mutation ${committedSequence} is not known here to be committed, only ${log.committedSequence}`;
+    throw new FsError('STALE_VERSION', `${message}; the replica cannot be taken back`);
+  }
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);
   primaries.promised(handle);

@@ -182,11 +182,12 @@ export class ScriptedChunkserver {
     return this.replicas.get(handle)?.isCorrupt ? corrupt : present;
   }
 
-  #promise({ handle, oldVersion, newVersion, removed }: PrepareViewRequest) {
+  #promise({ handle, oldVersion, newVersion, removed, committedSequence }: PrepareViewRequest) {
     if (this.failure !== undefined) throw this.failure;
     const replica = this.replicas.get(handle);
     if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
-    const isOld = newVersion < replica.promisedVersion || newVersion <= replica.version;
+    const isOld =
+      newVersion < replica.promisedVersion || newVersion <= replica.version || replica.sequence < committedSequence;
     const inSyncAt = replica.isRemoved ? replica.keptVersion : replica.promisedVersion;
     const hasLeft = removed ? replica.isRemoved && oldVersion === replica.promisedVersion : oldVersion > inSyncAt;
     if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {

@@ -123,7 +123,7 @@ export class Departures {
 
   async #tell(server: number, address: string, handle: string, departure: Departure): Promise<void> {
     const { incarnation: masterSession, pool } = this.#context;
-    const request = { handle, ...departure, removed: true, masterSession, serverId: server };
+    const request = { handle, ...departure, removed: true, masterSession, serverId: server, committedSequence: 0 };
     try {
       const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
       await pool.channel(address).call(ChunkserverControlMethods.prepareView, request, options);

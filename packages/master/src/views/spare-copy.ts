@@ -13,6 +13,8 @@ export interface Rejoins {
   readonly inSyncAt: number;
   /** Where the chunk ended when it was looked at. */
   readonly sequence: number;
+  /** What the copy must know to be committed, because that version alone proves nothing. */
+  readonly committedSequence: number;
 }
 
 /**
@@ -28,9 +30,9 @@ export function asSpare(chunk: Chunk, report: ReplicaReport): Rejoins | undefine
   const settledVersion = chunk.settledVersion || chunk.version;
   const beganVersion = chunk.beganVersion || settledVersion;
   const inSyncAt = inSyncVersion(report);
+  if (inSyncAt >= settledVersion) return { inSyncAt, sequence, committedSequence: 0 };
   const isCommitted = sequence > 0 && report.sequence === sequence && report.length === length;
-  const holdsAll = inSyncAt >= settledVersion || (isCommitted && inSyncAt >= beganVersion);
-  return holdsAll ? { inSyncAt, sequence } : undefined;
+  return isCommitted && inSyncAt >= beganVersion ? { inSyncAt, sequence, committedSequence: sequence } : undefined;
 }
 
 /** The last version that the replica was in sync at: installed, or promised as one that stays. */

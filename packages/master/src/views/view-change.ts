@@ -238,7 +238,8 @@ export class ViewChanges {
     if (member !== joining || rejoins === undefined) {
       return this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: false });
     }
-    const prepared = await this.#prepare(handle, chunk, member, { oldVersion: rejoins.inSyncAt, removed: false });
+    const { inSyncAt: oldVersion, committedSequence } = rejoins;
+    const prepared = await this.#prepare(handle, chunk, member, { oldVersion, removed: false, committedSequence });
     if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;
     const { stagedSequence, committedLength } = prepared.reply;
     const message = `chunk ${handle}: a copy that ends at sequence ${stagedSequence} and ${committedLength} bytes is not what the log knows`;
@@ -249,7 +250,11 @@ export class ViewChanges {
     handle: string,
     chunk: Chunk,
     member: number,
-    { oldVersion, removed }: { oldVersion: number; removed: boolean },
+    {
+      oldVersion,
+      removed,
+      committedSequence = 0,
+    }: { oldVersion: number; removed: boolean; committedSequence?: number },
   ): Promise<Prepared> {
     const { pool } = this.#context;
     const request = {
@@ -259,6 +264,7 @@ export class ViewChanges {
       removed,
       masterSession: this.#context.incarnation,
       serverId: member,
+      committedSequence,
     };
     try {
       const channel = pool.channel(this.#servers.get(member)?.address ?? '');

@@ -213,6 +213,7 @@ export class ScriptedMaster {
             removed,
             masterSession: 1,
             serverId: id,
+            committedSequence: 0,
           })
           .then((reply) => reply as PrepareViewReply);
       const replies = await Promise.all(
@@ -250,7 +251,7 @@ export class ScriptedMaster {
         // Back in touch: it must promise to leave.
         const request: PrepareViewRequest = {
           ...{ handle: HANDLE, oldVersion: this.view.version, newVersion: this.#triedVersion },
-          ...{ removed: true, masterSession: 1, serverId: id },
+          ...{ removed: true, masterSession: 1, serverId: id, committedSequence: 0 },
         };
         const isGone = await this.#cluster.callServer(id, 'prepareView', request).then(
           () => true,

@@ -200,6 +200,8 @@ export interface PrepareViewRequest {
   removed: boolean;
   masterSession: number;
   serverId: number;
+  /** A copy that is taken back: it must know this mutation to be committed; 0: any. */
+  committedSequence: number;
 }
 
 export interface PrepareViewReply {
@@ -1946,7 +1948,15 @@ export const ReportFailedMembersReply: MessageFns<ReportFailedMembersReply> = {
 };
 
 function createBasePrepareViewRequest(): PrepareViewRequest {
-  return { handle: "", oldVersion: 0, newVersion: 0, removed: false, masterSession: 0, serverId: 0 };
+  return {
+    handle: "",
+    oldVersion: 0,
+    newVersion: 0,
+    removed: false,
+    masterSession: 0,
+    serverId: 0,
+    committedSequence: 0,
+  };
 }
 
 export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
@@ -1968,6 +1978,9 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
     }
     if (message.serverId !== 0) {
       writer.uint32(48).uint32(message.serverId);
+    }
+    if (message.committedSequence !== 0) {
+      writer.uint32(56).uint64(message.committedSequence);
     }
     return writer;
   },
@@ -2033,6 +2046,14 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
             message.serverId = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.committedSequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2056,6 +2077,7 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
     message.removed = object.removed ?? false;
     message.masterSession = object.masterSession ?? 0;
     message.serverId = object.serverId ?? 0;
+    message.committedSequence = object.committedSequence ?? 0;
     return message;
   },
 };

@@ -9,21 +9,18 @@ export type Exception = 'missing' | 'corrupt' | 'stale';
 export class ReplicaConditions {
   readonly #byServer = new Map<number, Map<string, Exception>>();
   /**
-   * Replicas that their servers did not show, of chunks of which the log cannot say yet whether they were ever written:
-   * one that was has lost a copy. With the (monotonic) time from which the log can, infinite so far; those looked at longest ago first.
+   * Replicas that their servers did not show, of chunks of which the log could not say whether they were ever written: one
+   * that was has lost a copy. Those looked at longest ago first.
    */
-  readonly #unshown = new Map<number, Map<string, number>>();
+  readonly #unshown = new Map<number, Set<string>>();
   /** Runs when a replica stops being as it should be, or nobody can tell. */
   onWorse: (handle: string) => void = () => {};
-  /** Whether the log says that the chunk has bytes. */
-  isWritten: (handle: string) => boolean = () => false;
 
   get(server: number, handle: string): Exception | undefined {
-    const known = this.#byServer.get(server)?.get(handle);
-    if (known !== undefined || !this.isUnshown(server, handle)) return known;
-    return this.isWritten(handle) ? 'missing' : undefined;
+    return this.#byServer.get(server)?.get(handle);
   }
 
+  /** Nobody can tell yet whether it is there. */
   isUnshown(server: number, handle: string): boolean {
     return this.#unshown.get(server)?.has(handle) ?? false;
   }
@@ -36,11 +33,11 @@ export class ReplicaConditions {
   notShown(server: number, handle: string): void {
     let unshown = this.#unshown.get(server);
     if (unshown === undefined) {
-      unshown = new Map();
+      unshown = new Set();
       this.#unshown.set(server, unshown);
     }
     if (unshown.size >= EXCEPTIONS_MAX || unshown.has(handle)) return;
-    unshown.set(handle, Number.POSITIVE_INFINITY);
+    unshown.add(handle);
     this.onWorse(handle);
   }
 
@@ -56,12 +53,10 @@ export class ReplicaConditions {
     });
   }
 
-  /** The replica is looked at again later. @param nowMs where the log says now that the chunk has bytes. @returns since when. */
-  leftUnshown(server: number, handle: string, nowMs = Number.POSITIVE_INFINITY): number {
+  /** The replica is looked at again after all others. */
+  leftUnshown(server: number, handle: string): void {
     const unshown = this.#unshown.get(server);
-    const sinceMs = Math.min(unshown?.get(handle) ?? nowMs, nowMs);
-    if (unshown?.delete(handle)) unshown.set(handle, sinceMs);
-    return sinceMs;
+    if (unshown?.delete(handle)) unshown.add(handle);
   }
 
   set(server: number, handle: string, exception: Exception): void {

@@ -5,6 +5,7 @@
  */
 import { FsError, type Key } from '@cairnfs/base';
 import {
+  ChunkserverControlMethods,
   ReplicaCondition as Condition,
   PlainReplicas,
   type QuarantineOrder,
@@ -13,7 +14,13 @@ import {
 } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { INVENTORY_COMPARED_AT_ONCE, INVENTORY_PART_MAX, QUARANTINE_ORDERS_MAX, UNSHOWN_STEP } from '../limits.ts';
+import {
+  CHUNKSERVER_CALL_TIMEOUT_MS,
+  INVENTORY_COMPARED_AT_ONCE,
+  INVENTORY_PART_MAX,
+  QUARANTINE_ORDERS_MAX,
+  UNSHOWN_STEP,
+} from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Problems } from './problems.ts';
@@ -35,6 +42,8 @@ export class ReplicaReports {
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
   readonly #orders = new QuarantineOrders();
+  /** Servers that are just asked for what they did not show. */
+  readonly #asked = new Set<number>();
   /** Runs when a server says that a chunk is not there. */
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
@@ -49,10 +58,6 @@ export class ReplicaReports {
     this.#context = context;
     this.#servers = parts.servers;
     this.#conditions = parts.conditions;
-    this.#conditions.isWritten = (handle) => {
-      const chunk = context.decisions.read().chunk(handle);
-      return chunk !== undefined && isExpectedOnDisk(chunk);
-    };
     this.#problems = parts.problems;
     this.#safeMode = parts.safeMode;
   }
@@ -250,30 +255,53 @@ export class ReplicaReports {
   }
 
   /**
-   * What was not shown and can be judged by now is: a copy is lost, or there never was one. A replica may have come into being
-   * since, just before its chunk was closed: the server's next heartbeat tells of it.
+   * What was not shown is looked at again: where the log says by now that the chunk has bytes, the server is asked. The replica
+   * may have come into being since, as an upload's does, which nobody reports.
    *
    * @returns open chunks whose length the log has to learn first.
    */
   judgeUnshown(): string[] {
-    const { decisions, plans, seams } = this.#context;
     // Before the others have shown what they hold, nothing can be settled.
     if (this.#safeMode.isActive) return [];
-    const transaction = decisions.read();
+    const transaction = this.#context.decisions.read();
     const unsettled: string[] = [];
+    const toAsk = new Map<number, string[]>();
     for (const { server: id, handle } of this.#conditions.unshown(UNSHOWN_STEP)) {
-      const chunk = plans.chunk(transaction, handle);
-      const server = this.#servers.get(id);
-      if (chunk === undefined || server === undefined || !isMember(chunk, id)) this.#conditions.clear(id, handle);
-      else if (isExpectedOnDisk(chunk)) {
-        const sinceMs = this.#conditions.leftUnshown(id, handle, seams.clock.nowMs());
-        if (server.answeredAtMs > sinceMs || !this.#servers.isLive(id)) this.#lost(server, handle);
-      } else if (mayBeWritten(chunk)) {
-        this.#conditions.leftUnshown(id, handle);
-        if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
-      } else this.#conditions.clear(id, handle);
+      const chunk = this.#context.plans.chunk(transaction, handle);
+      const isJudged = chunk === undefined || !isMember(chunk, id) || !(isExpectedOnDisk(chunk) || mayBeWritten(chunk));
+      // One that is gone does not count, and shows all it holds when it returns.
+      if (isJudged || this.#servers.isGone(id)) {
+        this.#conditions.clear(id, handle);
+        continue;
+      }
+      this.#conditions.leftUnshown(id, handle);
+      if (isExpectedOnDisk(chunk)) toAsk.set(id, [...(toAsk.get(id) ?? []), handle]);
+      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
     }
+    for (const [id, handles] of toAsk) void this.#askUnshown(id, handles);
     return unsettled;
+  }
+
+  async #askUnshown(id: number, handles: string[]): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server === undefined || !this.#servers.isLive(id) || this.#asked.has(id)) return;
+    this.#asked.add(id);
+    const { session } = server;
+    try {
+      const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
+      const channel = this.#context.pool.channel(server.address);
+      const { message } = await channel.call(ChunkserverControlMethods.describeReplicas, { handles }, options);
+      if (server.session !== session) return; // it shows all it holds anew
+      const present = new Set(message.replicas.map(({ handle }) => handle));
+      for (const handle of handles) {
+        if (!present.has(handle) && this.#conditions.isUnshown(id, handle)) this.#lost(server, handle);
+      }
+      this.takeChanges(server, message.replicas);
+    } catch (error) {
+      this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
+    } finally {
+      this.#asked.delete(id);
+    }
   }
 
   #lost(server: ServerEntry, handle: string): void {

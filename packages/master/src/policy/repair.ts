@@ -183,8 +183,7 @@ export class Repair {
     for (const handle of [...this.#queue.keys()].slice(0, REPAIR_SCAN_STEP)) {
       const chunk = transaction.chunk(handle);
       this.#queue.delete(handle);
-      if (chunk !== undefined && this.#needsCopy(handle, chunk))
-        this.#queue.set(handle, this.#sound(handle, chunk).length);
+      if (chunk !== undefined && this.#needsCopy(handle, chunk)) this.#queue.set(handle, this.#inReach(handle, chunk));
     }
   }
 
@@ -192,9 +191,9 @@ export class Repair {
     if (this.#queue.has(handle) || this.#copying.has(handle) || this.#queue.size >= REPAIR_QUEUE_MAX) return;
     const chunk = this.#context.decisions.read().chunk(handle);
     if (chunk === undefined || !this.#needsCopy(handle, chunk)) return;
-    const sound = this.#sound(handle, chunk).length;
-    this.#queue.set(handle, sound);
-    if (sound > 0) return;
+    const inReach = this.#inReach(handle, chunk);
+    this.#queue.set(handle, inReach);
+    if (inReach > 0) return;
     const message = `no copy of chunk ${handle} is in reach; a chunkserver that returns may bring one`;
     this.#parts.problems.report({ kind: 'unavailable', handle, serverId: 0, path: '', message });
   }
@@ -216,8 +215,14 @@ export class Repair {
   #sound(handle: string, chunk: Chunk): number[] {
     const { servers, conditions } = this.#parts;
     const isSound = (member: number) =>
-      servers.isLive(member) && servers.isShown(member, handle) && conditions.get(member, handle) === undefined;
+      servers.isLive(member) && servers.isShown(member, handle) && !conditions.isMarked(member, handle);
     return chunk.members.filter(isSound);
+  }
+
+  /** Copies that are sound, or may be. */
+  #inReach(handle: string, { members }: Chunk): number {
+    const { servers, conditions } = this.#parts;
+    return members.filter((member) => servers.isLive(member) && conditions.get(member, handle) === undefined).length;
   }
 
   #begin(handle: string): void {

@@ -307,12 +307,24 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'stale-replica-counted',
-    defect: 'a copy of an old version counts as a good one',
+    defect: 'an old copy beside the members is taken back as if it held the chunk',
+    profile: 'crashes',
     edits: [
       {
-        file: `${MASTER}/cluster/replica-reports.ts`,
-        from: "return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
-        to: "return isCurrent || !isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };",
+        file: `${MASTER}/views/spare-copy.ts`,
+        from: 'if (inSyncAt >= settledVersion) return',
+        to: 'if (inSyncAt >= 0) return',
+      },
+      // Each of these would find it.
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: "if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;",
+        to: 'if (true as boolean) return prepared;\n    if (!("reply" in prepared)) return prepared;',
+      },
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'staying.map((prepared) => checkHoldings(handle, known, prepared))',
+        to: 'staying.map((prepared) => (prepared.member === wish.joining ? prepared : checkHoldings(handle, known, prepared)))',
       },
     ],
   },

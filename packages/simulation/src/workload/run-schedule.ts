@@ -46,9 +46,10 @@ const MASTER_SETTINGS = {
   garbageGraceMs: 10_000,
   safeModeMs: 5000,
 } as const;
-/** Asks for everything once more. */
+/** Asks for everything once more at the end. */
 const AUDITOR = 'auditor';
-const SMALL_JOURNAL = { segmentBytes: 192 * 1024, roomAheadBytes: 72 * 1024 };
+/** A segment is often prepared only when a record waits for it. */
+const SMALL_JOURNAL = { segmentBytes: 192 * 1024, roomAheadBytes: 8 * 1024 };
 const QUARANTINE_GRACE_MS = 30_000;
 /** Stories are told elsewhere; entries count for the hash when they come. */
 const TRACE_ENTRIES_MAX = 100;

@@ -55,6 +55,18 @@ test('repair: with no other server, a corrupt copy is replaced where it was', as
   assert.equal(server.replicas.get(HANDLE)?.length, 10);
 });
 
+test('repair: with no other server, a corrupt copy of an open chunk is ordered away when that is closed', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, baseSequence: 1 });
+  const server = cluster.server(3);
+  server.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  cluster.parts.start();
+  const ordered = async () => (await cluster.run(server.heartbeat())).quarantine.length;
+  while ((await ordered()) === 0) await cluster.simulation.runFor(100);
+  assert.equal(cluster.chunk(HANDLE)!.state, CLOSED);
+});
+
 test('repair: the last copy of an open chunk is closed and multiplied', async () => {
   const cluster = await TestCluster.start(5);
   cluster.parts.start();

@@ -34,6 +34,7 @@ const FOUND_SCHEDULES = [
     seed: 1200076,
     was: 'a primary back without its disk counted as a copy of what it had just written',
   },
+  { profile: 'disks', seed: 3100246, was: 'uploads of servers that had registered anew were taken for lost' },
   { profile: 'default', seed: 3000008, was: 'each call to a machine lost without a word was too short to notice' },
   { profile: 'storm', seed: 950230, was: 'the last member was lost while a left out one came back with all the bytes' },
   {

@@ -298,7 +298,9 @@ export class ReplicaReports {
       }
       this.takeChanges(server, message.replicas);
     } catch (error) {
-      this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
+      if (!(error instanceof FsError))
+        this.#context.seams.fatal(error instanceof Error ? error : new Error(String(error)));
+      else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
     } finally {
       this.#asked.delete(id);
     }

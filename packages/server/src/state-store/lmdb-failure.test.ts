@@ -62,7 +62,7 @@ async function withDisk(
     try {
       await body(folder, target);
     } finally {
-      run('umount', target);
+      run('umount', '-l', target); // also where a test that failed has left the store open
     }
   } finally {
     await rm(folder, { recursive: true });

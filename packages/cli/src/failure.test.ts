@@ -17,6 +17,7 @@ test('failure: wrong usage is told apart from what failed', () => {
 
 test('failure: what a path holds cannot move the cursor', () => {
   equal(describeFailure(new Error("no '/a\x1b[31m'")), "no '/a\\x1b[31m'");
+  equal(describeFailure(new FsError('NOT_FOUND', "no '/a\nb'\nmore")), `no '/a\\x0ab': check the path with "cairn ls"`);
 });
 
 test('failure: a server that refuses to run names the word to look up', () => {

@@ -23,10 +23,15 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The one line that a person reads. */
 export function describeFailure(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  // A path may hold anything, also what would move the cursor; only the first line is the message.
-  const oneLine = printableName(message.split('\n')[0]!);
+  // A path may hold anything, also what would move the cursor.
+  const oneLine = printableName(firstLine(message));
   const advice = isFsError(error) ? ADVICE[error.kind] : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
+}
+
+/** Only the first line is the message; a line break within quotes belongs to a name. */
+function firstLine(message: string): string {
+  return /^(?:'[^']*'|[^\n])*/u.exec(message)![0];
 }
 
 /** The words under which docs/operations.md tells what to do. */

@@ -1,7 +1,7 @@
 /** Local files, as uploads and downloads need them. */
 import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { UploadSource } from '../write/upload-source.ts';
 
@@ -85,27 +85,44 @@ export async function fileSource(path: string, sizeBytes: number): Promise<Uploa
   };
 }
 
-/** Writes a file beside its final name and moves it there at the end, so that a half one is never taken for whole. */
+export interface LocalAttributes {
+  readonly mode: number;
+  readonly modifiedMs: number;
+}
+
+/**
+ * Writes a file beside its final name and moves it there at the end, so that a half one is never taken for whole. A link stays,
+ * and the file that it names is replaced. What is there and is no file, a device or a pipe, is written to as it is: nothing
+ * may ever take the place of `/dev/null`.
+ */
 export async function writeLocal(
   target: string,
   pieces: AsyncIterable<Uint8Array>,
-  { mode, modifiedMs, onBytes }: { mode: number; modifiedMs: number; onBytes: (bytes: number) => void },
+  onBytes: (bytes: number) => void,
+  attributes: LocalAttributes,
 ): Promise<void> {
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${process.pid}.part`);
+  const present = await statOrUndefined(target);
+  if (present === undefined || present.isDirectory()) return replaceLocal(target, pieces, onBytes, attributes);
+  if (present.isFile()) return replaceLocal(await realpath(target), pieces, onBytes, attributes);
+  const device = await open(target, constants.O_WRONLY);
+  try {
+    await writePieces(device, undefined, pieces, onBytes, target);
+  } finally {
+    await device.close();
+  }
+}
+
+async function replaceLocal(
+  target: string,
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+  { mode, modifiedMs }: LocalAttributes,
+): Promise<void> {
+  const temporary = join(dirname(target), temporaryName(basename(target)));
   const file = await open(temporary, 'w', mode);
   try {
     try {
-      let position = 0;
-      for await (const piece of pieces) {
-        await writeFully(file, piece, position).catch((cause: NodeJS.ErrnoException) => {
-          // The system's own words name no file, and a full disk here is not a full cluster.
-          throw Object.assign(new Error(`${cause.message} to the local file '${target}'`, { cause }), {
-            code: cause.code,
-          });
-        });
-        position += piece.length;
-        onBytes(piece.length);
-      }
+      await writePieces(file, 0, pieces, onBytes, target);
       await file.chmod(mode);
     } finally {
       await file.close();
@@ -116,6 +133,24 @@ export async function writeLocal(
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** With what surrounds it, within the 255 bytes that a name may have. */
+const TEMPORARY_STEM_BYTES = 200;
+let temporaryCount = 0;
+
+/** Long names may differ in their ends alone: the count tells apart what this process has under way. */
+function temporaryName(name: string): string {
+  temporaryCount += 1;
+  const stem = Buffer.from(name).subarray(0, TEMPORARY_STEM_BYTES).toString();
+  return `.${stem}.${process.pid}.${temporaryCount}.part`;
+}
+
+async function statOrUndefined(path: string) {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 export async function makeLocalDirectory(path: string): Promise<void> {
@@ -132,9 +167,29 @@ async function readFully(file: FileHandle, buffer: Buffer, position: number): Pr
   return filled;
 }
 
-async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+/** From `start` on; `undefined` is for what has no positions. */
+async function writePieces(
+  file: FileHandle,
+  start: number | undefined,
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+  target: string,
+): Promise<void> {
+  let position = start;
+  for await (const piece of pieces) {
+    await writeFully(file, piece, position).catch((cause: NodeJS.ErrnoException) => {
+      // The system's own words name no file, and a full disk here is not a full cluster.
+      throw Object.assign(new Error(`${cause.message} to the local file '${target}'`, { cause }), { code: cause.code });
+    });
+    if (position !== undefined) position += piece.length;
+    onBytes(piece.length);
+  }
+}
+
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number | undefined): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
-    const result = await file.write(bytes, written, bytes.length - written, position + written);
-    written += result.bytesWritten;
+    const at = position === undefined ? null : position + written;
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at);
+    written += bytesWritten;
   }
 }

@@ -1,10 +1,11 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { CairnClient } from '../client.ts';
-import { uploadTree } from './node-transfer.ts';
+import { downloadTree, uploadTree } from './node-transfer.ts';
 
 async function folder(context: TestContext, files: readonly (string | Buffer)[]): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'cairnfs-transfer-'));
@@ -67,4 +68,47 @@ test('upload: symbolic links are skipped, a dangling one that is to be followed 
 test('upload: a beginning that is not there fails', async (context) => {
   const path = await folder(context, []);
   await rejects(uploadTree(cluster().client, join(path, 'none'), '/t', { recursive: true }), { code: 'ENOENT' });
+});
+
+/** A cluster with a directory of files whose content is their own path, each in two pieces. */
+function clusterOf(names: readonly string[]): CairnClient {
+  const attributes = { size: 0, mode: 0o644, mtimeMs: 1_000 };
+  return {
+    stat: async (path: string) => ({ ...attributes, isDirectory: () => path === '/d' }),
+    async *opendir() {
+      for (const name of names) yield { name, isDirectory: () => false, stats: attributes };
+    },
+    async *readPieces(path: string) {
+      yield Buffer.from(path.slice(0, 2));
+      await new Promise(setImmediate);
+      yield Buffer.from(path.slice(2));
+    },
+  } as unknown as CairnClient;
+}
+
+test('download: long names that differ in their ends alone do not get into each other', async (context) => {
+  const path = await folder(context, []);
+  const names = ['1', '2', '3'].flatMap((end) => ['x'.repeat(254) + end, 'ü'.repeat(127) + end]);
+  await downloadTree(clusterOf(names), '/d', path, { recursive: true });
+  deepEqual((await readdir(path)).sort(), [...names].sort());
+  for (const name of names) equal(await readFile(join(path, name), 'utf8'), `/d/${name}`);
+});
+
+test('download: a link stays, and the file that it names is replaced', async (context) => {
+  const path = await folder(context, ['file']);
+  await symlink('file', join(path, 'link'));
+  await downloadTree(clusterOf([]), '/new', join(path, 'link'), {});
+  equal(await readlink(join(path, 'link')), 'file');
+  equal(await readFile(join(path, 'file'), 'utf8'), '/new');
+});
+
+test('download: what is there and is no file is written to and stays', async (context) => {
+  if (process.platform === 'win32') return context.skip('there are no named pipes');
+  const path = await folder(context, []);
+  const pipe = join(path, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [content] = await Promise.all([readFile(pipe, 'utf8'), downloadTree(clusterOf([]), '/new', pipe, {})]);
+  equal(content, '/new');
+  equal((await lstat(pipe)).isFIFO(), true);
+  deepEqual(await readdir(path), ['pipe']);
 });

@@ -95,11 +95,9 @@ export async function downloadTree(
   const stats = await client.stat(from, options);
   const fetch = (path: string, target: string, file: { size: number; mode: number; mtimeMs: number }) =>
     transfer.file(file.size, async () => {
-      await writeLocal(target, client.readPieces(path, options), {
-        mode: file.mode,
-        modifiedMs: file.mtimeMs,
-        onBytes: (bytes) => transfer.bytes(bytes),
-      });
+      const pieces = client.readPieces(path, options);
+      const attributes = { mode: file.mode, modifiedMs: file.mtimeMs };
+      await writeLocal(target, pieces, (bytes) => transfer.bytes(bytes), attributes);
       return true;
     });
   const visit = async (directory: string, target: string): Promise<void> => {

@@ -24,6 +24,10 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}
+
 /**
  * Of several sources that go into one directory no two may have the same name: the second would silently replace the first.
  *

@@ -7,6 +7,7 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { UsageError } from '../failure.ts';
 import { baseName, isInside, joinRemote, refuseSameTarget, remotePath } from '../paths.ts';
 import { sizeArgument } from './options.ts';
+import { checkParent, making, OR_ADD_P } from './parents.ts';
 
 /** Piped into `append`: as long as one record, so that it stays in one piece. */
 const APPEND_PIECE_BYTES = 1024 * 1024;
@@ -19,7 +20,9 @@ export function mkdirCommand(): Command {
       action<[string[]], GlobalOptions & { parents?: boolean }>(async (context, options, paths) => {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), async (path) => {
-          await client.mkdir(path, { recursive: options.parents === true, signal: context.signal });
+          const recursive = options.parents === true;
+          const mkdir = () => client.mkdir(path, { recursive, signal: context.signal });
+          await making(context, client, path, mkdir, OR_ADD_P);
           if (context.json) await context.printJson({ path });
         });
       }),
@@ -32,6 +35,7 @@ export function rmCommand(): Command {
     'cairn rm -r /photos',
     'cairn ls /.trash                      what can be restored, with "cairn mv /.trash/NAME /PATH"',
     'cairn rm --skip-trash /huge           delete for good, freeing the space',
+    'cairn rm -r /.trash/NAME              what is in the trash goes for good too',
   ])
     .argument('<paths...>', 'what to delete')
     .option('-r, --recursive', 'directories with everything in them')
@@ -67,8 +71,9 @@ export function mvCommand(): Command {
         const client = await context.client();
         const { sources, targetOf } = await sourcesAndTarget('mv', context, client, paths);
         await context.forEach(sources, async (source) => {
-          await client.rename(source, targetOf(source), { signal: context.signal });
-          if (context.json) await context.printJson({ from: source, to: targetOf(source) });
+          const target = targetOf(source);
+          await making(context, client, target, () => client.rename(source, target, { signal: context.signal }));
+          if (context.json) await context.printJson({ from: source, to: target });
         });
       }),
     );
@@ -86,12 +91,16 @@ export function cpCommand(): Command {
           const target = targetOf(source);
           const stats = await client.stat(source, { signal: context.signal });
           if (target === source) throw new Error(`EINVAL: '${source}' would be copied onto itself`);
-          if (!stats.isDirectory()) await client.copyFile(source, target, { signal: context.signal });
-          else if (options.recursive !== true) {
+          if (!stats.isDirectory()) {
+            await making(context, client, target, () => client.copyFile(source, target, { signal: context.signal }));
+          } else if (options.recursive !== true) {
             throw new Error(`EISDIR: '${source}' is a directory: add -r to copy it with everything in it`);
           } else if (isInside(target, source)) {
             throw new Error(`EINVAL: '${target}' is inside '${source}': a directory cannot be copied into itself`);
-          } else await copyTree(context, client, source, target);
+          } else {
+            await checkParent(context, client, target);
+            await copyTree(context, client, source, target);
+          }
           if (context.json) await context.printJson({ from: source, to: target });
         });
       }),
@@ -105,7 +114,8 @@ export function touchCommand(): Command {
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), async (path) => {
-          const handle = await client.open(path, 'a', undefined, { signal: context.signal });
+          const open = () => client.open(path, 'a', undefined, { signal: context.signal });
+          const handle = await making(context, client, path, open);
           await handle.close();
           const now = Date.now() / 1000;
           await client.utimes(path, now, now, { signal: context.signal });
@@ -140,7 +150,8 @@ export function appendCommand(): Command {
         const path = remotePath(text);
         // Opened first: a source that is not there makes no file in the cluster.
         const input = source === '-' ? process.stdin : await openLocalFile(source);
-        const handle = await client.open(path, 'a', undefined, { signal: context.signal });
+        const openRemote = () => client.open(path, 'a', undefined, { signal: context.signal });
+        const handle = await making(context, client, path, openRemote);
         let appended = 0;
         try {
           for await (const piece of inPieces(input, APPEND_PIECE_BYTES)) {

@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { pipeInto } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
-import { joinRemote, refuseSameTarget, remotePath } from '../paths.ts';
+import { joinRemote, parentOf, refuseSameTarget, remotePath } from '../paths.ts';
 import { parallelOption } from './options.ts';
+import { checkParent, isDirectory, making, OR_ADD_P } from './parents.ts';
 
 interface PutOptions extends GlobalOptions {
   recursive?: boolean;
@@ -37,15 +37,16 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   const inside = (source: string) => joinRemote(target, basename(resolve(source)));
   if (sources.length > 1) refuseSameTarget(sources, inside);
   const client = await context.client();
-  const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(client, target, context));
+  const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(context, client, target));
   if (options.parents) {
-    const directory = intoDirectory ? target : target.slice(0, target.lastIndexOf('/')) || '/';
+    const directory = intoDirectory ? target : parentOf(target);
     await client.mkdir(directory, { recursive: true, signal: context.signal });
   }
   await context.forEach(sources, async (source) => {
     if (source === '-') {
       if (intoDirectory) throw new UsageError('standard input has no name: give DST a file name');
-      const bytes = await pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      const store = () => pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      const bytes = await making(context, client, target, store, OR_ADD_P);
       if (context.json) await context.printJson({ source, path: target, files: 1, bytes });
       return;
     }
@@ -70,42 +71,26 @@ async function putOne(
       `EINVAL: '${source}' is neither a file nor a directory: to store what it yields, cairn put - ${target} < ${source}`,
     );
   }
-  if (stats.isDirectory()) await checkParent(context, client, target);
+  // A tree makes directories on its way; those above it, and above a file, are made only when asked for.
+  if (stats.isDirectory()) await checkParent(context, client, target, OR_ADD_P);
   const progress = await startProgress(`put ${basename(resolve(source))}`, !context.json);
   try {
-    const result = await client.upload(source, target, {
-      recursive: options.recursive === true,
-      parallel: options.parallel,
-      signal: context.signal,
-      onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
-        progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
-    });
+    const upload = () =>
+      client.upload(source, target, {
+        recursive: options.recursive === true,
+        parallel: options.parallel,
+        signal: context.signal,
+        onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
+          progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
+      });
+    const result = await making(context, client, target, upload, OR_ADD_P);
     progress.end();
     for (const skipped of result.skipped) {
       process.stderr.write(`cairn: skipped '${skipped.path}': ${skipped.reason}\n`);
     }
     for (const { path, reason } of result.unreadable) context.fail(new Error(`cannot store '${path}': ${reason}`));
     if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
-  } catch (error) {
-    if (isFsError(error, 'NOT_FOUND')) await checkParent(context, client, target);
-    throw error;
   } finally {
     progress.end();
-  }
-}
-
-/** A tree makes directories on its way; those above it, and above a file, are made only when asked for (`-p`). */
-async function checkParent(context: CommandContext, client: CairnClient, target: string): Promise<void> {
-  const parent = target.slice(0, target.lastIndexOf('/')) || '/';
-  if (await isDirectory(client, parent, context)) return;
-  throw new Error(`ENOENT: there is no directory '${parent}': make it with "cairn mkdir ${parent}", or add -p`);
-}
-
-async function isDirectory(client: CairnClient, path: string, context: CommandContext): Promise<boolean> {
-  try {
-    return (await client.stat(path, { signal: context.signal })).isDirectory();
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return false;
-    throw error;
   }
 }

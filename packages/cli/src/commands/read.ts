@@ -1,8 +1,10 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
+import { printableName } from '../output/listing.ts';
 import { pipeToStdout } from '../output/pipes.ts';
 import { remotePath } from '../paths.ts';
 import { sizeArgument, wholeNumber } from './options.ts';
@@ -104,9 +106,12 @@ async function tail(context: CommandContext, options: LineOptions, text: string)
   }
   while (options.follow) {
     await pause(FOLLOW_INTERVAL_MS, undefined, { signal: context.signal });
-    const { size } = await client.stat(path, { signal: context.signal });
+    const { size } = await client.stat(path, { signal: context.signal }).catch((error: unknown) => {
+      if (!isFsError(error, 'NOT_FOUND')) throw error;
+      throw new Error(`ENOENT: '${path}' was deleted or renamed: nothing is left to follow`);
+    });
     if (size < position) {
-      process.stderr.write(`cairn: '${path}' was cut: following from its new end\n`);
+      process.stderr.write(`cairn: '${printableName(path)}' was cut: following from its new end\n`);
       position = size;
     }
     if (size > position) {

@@ -43,7 +43,8 @@ test('configuration: a mistake names file, key, value and what is allowed', () =
   match(message(bad), /bad\.toml: replication = 30: expected a whole number from 1 to 10/);
   match(message(file('typo.toml', 'dta = "/d"\n')), /typo\.toml: unknown key 'dta': one of listen, data,/);
   match(message(file('missing.toml', '')), /data = \(missing\): expected a folder/);
-  match(message(file('syntax.toml', 'data = \n')), /syntax\.toml: line 1, column/);
+  match(message(file('syntax.toml', 'data = \n')), /syntax\.toml: line 1, column \d+: \S.*[^:]$/);
+  match(message(file('syntax.yaml', 'data: [\n')), /syntax\.yaml: \S.* at line \d+, column \d+$/);
   match(message(file('a.ini', '')), /ends in \.toml, \.yaml or \.yml/);
   match(
     message(file('admin.toml', 'data = "/d"\nadmin_listen = "x"\n')),

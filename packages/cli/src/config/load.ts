@@ -78,9 +78,9 @@ function parse(path: string, text: string): unknown {
     if (extension === '.toml') return parseToml(text);
     if (extension === '.yaml' || extension === '.yml') return parseYaml(text) ?? {};
   } catch (cause) {
-    const line = cause instanceof TomlError ? ` line ${cause.line}, column ${cause.column}` : '';
-    const reason = (cause as Error).message.split('\n')[0];
-    throw new FsError('INVALID_ARGUMENT', `${path}:${line} ${reason}`, { cause });
+    const line = cause instanceof TomlError ? `line ${cause.line}, column ${cause.column}: ` : '';
+    const reason = (cause as Error).message.split('\n')[0]!.replace(/:$/, '');
+    throw new FsError('INVALID_ARGUMENT', `${path}: ${line}${reason}`, { cause });
   }
   throw invalid(`${path}: a configuration ends in .toml, .yaml or .yml`);
 }

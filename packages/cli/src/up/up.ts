@@ -2,8 +2,10 @@
 import { resolve } from 'node:path';
 import { connect } from '@cairnfs/client/node';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
+import { counted } from '../output/units.ts';
 import { aborted } from '../serve/lifetime.ts';
 import {
+  type ClusterLayout,
   existingChunkserverCount,
   masterAddress,
   prepareClusterDirectory,
@@ -18,6 +20,7 @@ const READY_TIMEOUT_MS = 120_000;
 const READY_POLL_MS = 100;
 /** A master that ends so often before the cluster was ever ready will not start by itself. */
 const MASTER_STARTS_MAX = 3;
+const TOO_FEW = 'a write needs as many as minimum_copies says in master.toml, 2 when it says nothing';
 
 export interface UpOptions {
   directory: string;
@@ -53,6 +56,8 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
         launcher: options.launcher,
         restart: options.restart,
         onExit: ({ name, reason, said, restartInMs }) => {
+          // Ctrl-C reaches the servers too; they end with us.
+          if (ended.aborted) return;
           const next = restartInMs === undefined ? 'not started again' : `starting it again in ${restartInMs} ms`;
           say(
             options,
@@ -68,10 +73,13 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
         },
       }),
   );
-  say(options, `starting a master and ${chunkserverCount} chunkservers; data and logs under ${layout.directory}`);
+  say(
+    options,
+    `starting a master and ${counted(chunkserverCount, 'chunkserver')}; data and logs under ${layout.directory}`,
+  );
   for (const server of servers) server.start();
   try {
-    await untilReady(masterAddress(layout), chunkserverCount, AbortSignal.any([ended, failed.signal]));
+    await untilReady(layout, AbortSignal.any([ended, failed.signal]), (note) => say(options, note));
     if (!ended.aborted) failed.signal.throwIfAborted();
     isReady = true;
     if (!ended.aborted) announceReady(options, layout, launches, servers);
@@ -83,17 +91,25 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
   }
 }
 
-async function untilReady(address: string, chunkserverCount: number, ended: AbortSignal): Promise<void> {
-  const client = await connect({ masters: [address] });
+async function untilReady(layout: ClusterLayout, ended: AbortSignal, tell: (note: string) => void): Promise<void> {
+  const { chunkserverCount } = layout;
+  const client = await connect({ masters: [masterAddress(layout)] });
   const giveUpAtMs = performance.now() + READY_TIMEOUT_MS;
+  let hasToldTooFew = false;
   try {
     while (!ended.aborted) {
-      const status = await client.clusterStatus({ timeoutMs: 1000 }).catch(() => undefined);
+      const status = await client.clusterStatus({ timeoutMs: 1000, signal: ended }).catch(() => undefined);
       const liveCount = status?.servers.filter((server) => server.live).length ?? 0;
-      if (status?.writable && liveCount >= chunkserverCount) return;
+      const areAllLive = liveCount >= chunkserverCount;
+      if (status?.writable && areAllLive) return;
+      const isTooFew = status !== undefined && areAllLive && !status.writable && !status.safeMode;
+      if (isTooFew && !hasToldTooFew) {
+        tell(`${counted(liveCount, 'chunkserver')} can only be read from: ${TOO_FEW}`);
+        hasToldTooFew = true;
+      }
       if (performance.now() > giveUpAtMs) {
-        const state =
-          status === undefined ? 'the master does not answer' : `${liveCount} of ${chunkserverCount} chunkservers live`;
+        const live = `${liveCount} of ${counted(chunkserverCount, 'chunkserver')} live`;
+        const state = status === undefined ? 'the master does not answer' : isTooFew ? `${live}: ${TOO_FEW}` : live;
         throw new Error(`the cluster did not become ready within ${READY_TIMEOUT_MS / 1000} s: ${state}; see the logs`);
       }
       await new Promise((done) => setTimeout(done, READY_POLL_MS));
@@ -124,7 +140,7 @@ function announceReady(
     return;
   }
   process.stdout.write(
-    `ready: master on ${master}, ${layout.chunkserverCount} chunkservers; Ctrl-C ends the cluster\n`,
+    `ready: master on ${master}, ${counted(layout.chunkserverCount, 'chunkserver')}; Ctrl-C ends the cluster\n`,
   );
 }
 

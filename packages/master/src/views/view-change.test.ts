@@ -259,3 +259,15 @@ test('view change: a member without a replica that never lost a disk proves that
   const { state, members, length, beganVersion, version } = cluster.chunk(HANDLE)!;
   assert.deepEqual([state, members, length, beganVersion], [CLOSED, [1], 0, version]);
 });
+
+test('view change: a member whose disk is out of service is not waited for where another one has it all', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0, members: [1, 2] });
+  cluster.server(1).replicas.get(HANDLE)!.lengthsAfter = [25];
+  cluster.server(2).failure = new FsError('CHUNK_NOT_FOUND', 'not found', { details: { hidden: 1 } });
+  const change = () => cluster.run(cluster.parts.views.retire([HANDLE]));
+  await change().catch(() => undefined); // it is known by then
+  await change();
+  const { members, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([members, length], [[1], 25]);
+});

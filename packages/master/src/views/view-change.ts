@@ -169,8 +169,8 @@ export class ViewChanges {
     if (isProven && untouched) silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
     for (const { member, error } of silent) {
       if (!pending.members.includes(member)) continue;
-      // It has lost its replica. One that lies on a disk out of service may come back: it is waited for.
-      if (isAbsent(error) && !untouched) this.#conditions.set(member, handle, 'missing');
+      // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
+      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
       if (isLate(error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
     }
     if (silent.length > 0) {

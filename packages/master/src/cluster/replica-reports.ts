@@ -153,7 +153,7 @@ export class ReplicaReports {
       const { order } = waiting;
       const chunk = transaction.chunk(order.handle);
       if (this.#isNeeded(server.id, order.handle, chunk)) this.#orders.delete(server.id, order.handle);
-      else if (!this.#isKept(waiting, chunk)) orders.push(order);
+      else if (!chunk?.pendingMembers.includes(server.id) && !this.#isKept(waiting, chunk)) orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
     return this.#context.decisions.settled(transaction) === undefined ? orders : [];
@@ -173,7 +173,7 @@ export class ReplicaReports {
   #isNeeded(server: number, handle: string, chunk: Chunk | undefined): boolean {
     if (this.#conditions.get(server, handle) !== undefined) return false;
     if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
-    return chunk.members.includes(server) || chunk.pendingMembers.includes(server);
+    return chunk.members.includes(server);
   }
 
   order(server: number, order: QuarantineOrder): void {
@@ -377,8 +377,7 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   if (chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return { kind: 'fine' }; // garbage collection orders it away
   if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return { kind: 'fine' };
   // Kept until the view is decided.
-  const isListed = chunk.members.includes(server) || chunk.pendingMembers.includes(server);
-  if (!isListed) return unneeded('surplus', highest);
+  if (!chunk.members.includes(server)) return unneeded('surplus', highest);
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
   if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
   // A promise to leave the version is no promise to hold it.

@@ -77,7 +77,7 @@ export class UploadCalls {
   #begin(transaction: Transaction, wanted: Omit<Upload, 'startedMs' | 'handles'>, count: number): BeginUploadReply {
     const { config, plans, seams } = this.#context;
     const uploadId = timeOrderedUuid(seams);
-    const upload: Upload = { ...wanted, startedMs: seams.clock.wallMs(), handles: [] };
+    const upload: Upload = { startedMs: seams.clock.wallMs(), handles: [], ...wanted };
     const planned = this.#plan({ uploadId, upload, count, avoid: [] });
     const [only] = planned;
     if (only !== undefined && planned.length === 1) plans.add(uploadId, { upload, ...only });
@@ -91,7 +91,7 @@ export class UploadCalls {
   #beginSpare(transaction: Transaction, replication: number): BeginUploadReply | undefined {
     try {
       this.#checkRoom();
-      return this.#begin(transaction, { ...NO_TARGET, replication }, 1);
+      return this.#begin(transaction, { replication, ...NO_TARGET }, 1);
     } catch (error) {
       if (isFsError(error, 'OVERLOADED', 'NO_SPACE', 'NOT_ENOUGH_SERVERS')) return undefined;
       throw error;

@@ -36,7 +36,10 @@ export function withTarget(upload: Readonly<Upload>, target: UploadTarget | unde
       `this upload became '${upload.path}' when it began: it takes no other target`,
     );
   }
-  return target === undefined ? upload : { ...upload, ...target };
+  if (target === undefined) return upload;
+  const { path, create, mode, owner, group, makeParents } = target;
+  const { replication, startedMs, handles } = upload;
+  return { path, create, mode, owner, group, makeParents, replication, startedMs, handles };
 }
 
 /** Refuses at the beginning what would be refused at the end. */

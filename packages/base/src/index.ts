@@ -8,5 +8,6 @@ export * from './errors.ts';
 export * from './key.ts';
 export * from './lru-map.ts';
 export * from './page-aligned.ts';
+export * from './process-calendar.ts';
 export * from './seams.ts';
 export * from './uuid.ts';

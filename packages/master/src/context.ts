@@ -1,5 +1,5 @@
 /** What the parts of the master know of each other. */
-import type { Seams } from '@cairnfs/base';
+import type { ProcessCalendar, Seams } from '@cairnfs/base';
 import type { RpcPool } from '@cairnfs/protocol';
 import type { Ledger } from '@cairnfs/storage';
 import type { MasterConfig } from './config.ts';
@@ -102,6 +102,8 @@ export interface MasterContext {
   readonly incarnation: number;
   readonly startedAtMs: number; // monotonic
   readonly startedWallMs: number;
+  /** For what is remembered across restarts. */
+  readonly calendar: ProcessCalendar;
 }
 
 /** The parts, each built from the context; namespace and uploads use the others through these interfaces. */

@@ -60,7 +60,7 @@ export class Housekeeping {
       operation: 'forgetOperations',
       stepsPerRound: OPERATION_SWEEPS_PER_ROUND,
       step: (transaction, from) => {
-        const position = sweepOperations(transaction, from, this.#context.seams.clock.wallMs());
+        const position = sweepOperations(transaction, from, (atMs) => this.#context.calendar.ageMs(atMs));
         return { isMore: position !== '', position };
       },
       position: '',

@@ -1,5 +1,5 @@
 /** A master, put together: journal and state, the parts over them, and the port they are reached at. */
-import type { Address, Seams } from '@cairnfs/base';
+import { type Address, ProcessCalendar, type Seams } from '@cairnfs/base';
 import { createRpcPool, createRpcServer, type RpcServer } from '@cairnfs/protocol';
 import { openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from './bootstrap.ts';
@@ -77,6 +77,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
       incarnation,
       startedAtMs: clock.nowMs(),
       startedWallMs: clock.wallMs(),
+      calendar: new ProcessCalendar(clock),
     };
     const parts = createParts(context);
     const uploads = new UploadCalls(context, parts);

@@ -5,7 +5,7 @@
  * Invariants: `unsettled` are the committed mutations above `settledSequence`, in order; the journal's records of one
  * replica are appended in the order of the calls; what this object shows was appended to the journal before.
  */
-import { type Clock, FsError, isFsError } from '@cairnfs/base';
+import { type Clock, FsError, isFsError, type ProcessCalendar } from '@cairnfs/base';
 import { ChunkView, decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { ReplicaState, StoredMutation } from '../gen/cairn/chunkserver/v1/store.ts';
 import { JOURNAL_RETRY_MS, REPLICA_PINNED_MS } from '../limits.ts';
@@ -18,7 +18,6 @@ import {
 } from '../mutation/operation-table.ts';
 import type { Failed, MutableReplica } from '../mutation/replica-port.ts';
 import type { DiskStore, RecordKind } from './disk-store.ts';
-import type { ProcessCalendar } from './process-calendar.ts';
 import { readChecksums, readCommitPoint, readMutations, readOperations, readReplica } from './stored-replica.ts';
 
 /** A committed mutation whose bytes are not in place on stable storage yet. */

@@ -2,13 +2,12 @@
  * All replicas of a chunkserver, over its disks: found in memory or in the index of a disk, forgotten when memory is
  * short and nothing is under way. There is at most one object of a replica at a time.
  */
-import { assert, type Clock, crc32c, FsError, isFsError, type Log, toFsError } from '@cairnfs/base';
+import { assert, type Clock, crc32c, FsError, isFsError, type Log, ProcessCalendar, toFsError } from '@cairnfs/base';
 import type { BufferPool, ChunkView, ReplicaReport } from '@cairnfs/protocol';
 import { REPLICAS_CACHED_MAX, UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { replicaKey } from './keys.ts';
-import { ProcessCalendar } from './process-calendar.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
 import { CorruptBlockError } from './replica-bytes.ts';
 import { describeReplica, describeStored, unreadable } from './replica-reports.ts';

@@ -191,15 +191,11 @@ test('operations: a retry is answered with the first result, also after a crash,
   };
   let applied = 0;
   const attempt = (number: number, settledBelow = 0) =>
-    namespace.do((transaction, { wallMs }) =>
-      once(
-        transaction,
-        { operation: { client, number, settledBelow }, method: 1, reply: reply as never, wallMs },
-        () => {
-          applied += 1;
-          return applied;
-        },
-      ),
+    namespace.do((transaction, { wallMs: atMs }) =>
+      once(transaction, { operation: { client, number, settledBelow }, method: 1, reply: reply as never, atMs }, () => {
+        applied += 1;
+        return applied;
+      }),
     );
   equal(await attempt(1), 1);
   equal(await attempt(1), 1);

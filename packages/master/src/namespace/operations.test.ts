@@ -22,11 +22,12 @@ class Counter {
   }
 
   apply(number: number, { settledBelow = 0, method = 1, client = 7 } = {}): Promise<number> {
-    return this.namespace.do((transaction, { wallMs }) =>
+    return this.namespace.do((transaction) =>
       once(
         transaction,
         {
-          ...{ operation: { client: new Uint8Array(16).fill(client), number, settledBelow }, method, wallMs },
+          ...{ operation: { client: new Uint8Array(16).fill(client), number, settledBelow }, method },
+          atMs: this.namespace.calendar.nowMs(),
           reply: {
             encode: (value: number) => ({ finish: () => new Uint8Array([value & 0xff, value >> 8]) }),
             decode: (bytes: Uint8Array) => bytes[0]! + bytes[1]! * 256,
@@ -43,7 +44,9 @@ class Counter {
   async sweep(): Promise<void> {
     let cursor = '';
     do {
-      cursor = await this.namespace.do((transaction, { wallMs }) => sweepOperations(transaction, cursor, wallMs));
+      cursor = await this.namespace.do((transaction) =>
+        sweepOperations(transaction, cursor, (atMs) => this.namespace.calendar.ageMs(atMs)),
+      );
     } while (cursor !== '');
   }
 
@@ -93,18 +96,39 @@ test('operation: a client that settles nothing has its newest results kept, and 
 test('operation: an old result is forgotten, refused for as long as anyone may ask, and leaves nothing behind', async () => {
   const counter = await Counter.start();
   for (let number = 1; number <= 700; number += 1) await counter.apply(number, { client: (number % 5) + 1 });
-  counter.namespace.wallMs += OPERATION_MEMORY_MS - 1000;
+  const { simulation } = counter.namespace;
+  await simulation.runFor(OPERATION_MEMORY_MS - 60_000);
   await counter.apply(1000, { client: 1 });
   await counter.sweep();
   equal(counter.entryCount(), 5 + 701);
-  counter.namespace.wallMs += 2000;
+  await simulation.runFor(61_000);
   await counter.sweep();
   equal(counter.entryCount(), 5 + 1);
   await rejects(counter.apply(700, { client: 1 }), kind('OUTCOME_EXPIRED'));
   await rejects(counter.apply(2, { client: 3 }), kind('OUTCOME_EXPIRED'));
   equal(await counter.apply(1000, { client: 1 }), 701);
-  counter.namespace.wallMs += OPERATION_HEADER_KEPT_MS + OPERATION_MEMORY_MS;
+  await simulation.runFor(OPERATION_HEADER_KEPT_MS + OPERATION_MEMORY_MS);
   await counter.sweep();
   await counter.sweep();
   equal(counter.entryCount(), 0);
+});
+
+test('operation: a calendar that is set ahead makes no result old, neither at once nor after a restart', async () => {
+  const counter = await Counter.start();
+  const { namespace } = counter;
+  const host = namespace.simulation.host('master');
+  await counter.apply(1);
+  host.adjustClock({ wallOffsetMs: 30 * OPERATION_HEADER_KEPT_MS });
+  await counter.sweep();
+  await counter.sweep();
+  equal(await counter.apply(1), 1);
+  await namespace.crash();
+  await counter.sweep();
+  await counter.sweep();
+  equal(await counter.apply(1), 1);
+  host.adjustClock({ wallOffsetMs: 0 });
+  await namespace.crash();
+  await namespace.simulation.runFor(OPERATION_MEMORY_MS + 60_000);
+  await counter.sweep();
+  await rejects(counter.apply(1), kind('OUTCOME_EXPIRED'));
 });

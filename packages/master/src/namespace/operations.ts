@@ -36,7 +36,8 @@ export interface OnceOptions<S> {
   /** Number of the method: a client that reuses an operation number is told. */
   readonly method: number;
   readonly reply: Codec<S>;
-  readonly wallMs: number;
+  /** Of the master's process calendar. */
+  readonly atMs: number;
 }
 
 /** Decides, or answers what was decided when the same operation came first. */
@@ -79,10 +80,10 @@ export function recall<S>(transaction: Transaction, { operation, method, reply }
 
 /** Keeps the result for retries. The operation must not have one yet. */
 export function remember<S>(transaction: Transaction, options: OnceOptions<S>, result: S): void {
-  const { operation, method, reply, wallMs } = options;
+  const { operation, method, reply, atMs } = options;
   if (operation === undefined || operation.number === 0) return;
   const { client, number } = operation;
-  const entry = { method, reply: encodeMessage(reply, result), atMs: wallMs };
+  const entry = { method, reply: encodeMessage(reply, result), atMs };
   const header = headerOf(transaction, client);
   const settledBelow = Math.min(operation.settledBelow, number);
   if (settledBelow >= header.forgottenBelow + OPERATIONS_PRUNED_AT) {
@@ -93,22 +94,26 @@ export function remember<S>(transaction: Transaction, options: OnceOptions<S>, r
     forget(transaction, client, header, { below: Number.MAX_SAFE_INTEGER, limit });
   }
   header.count += 1;
-  header.atMs = Math.max(header.atMs, wallMs);
+  header.atMs = Math.max(header.atMs, atMs);
   header.highestNumber = Math.max(header.highestNumber, number);
   transaction.put(operationKey(client, number), encodeMessage(OperationResult, entry));
   transaction.put(operationKey(client, 0), encodeMessage(OperationHeader, header));
 }
 
-/** Forgets what is old, one step at a time. Answers where to go on; empty at the end. */
-export function sweepOperations(transaction: Transaction, cursor: string, wallMs: number): string {
+/**
+ * Forgets what is old, one step at a time. Answers where to go on; empty at the end.
+ *
+ * @param ageMs how old is what was written down then, at least: a calendar that is set makes nothing older.
+ */
+export function sweepOperations(transaction: Transaction, cursor: string, ageMs: (atMs: number) => number): string {
   const start = cursor === '' ? allOperationsRange.start : `${cursor}\0`;
   const entries = transaction.range({ start, end: allOperationsRange.end }, OPERATIONS_SWEPT_STEP);
   for (const { key, value } of entries) {
     const number = numberOfOperationKey(key);
     if (number === 0) {
       const { count, atMs } = decodeMessage(OperationHeader, value);
-      if (count === 0 && atMs + OPERATION_HEADER_KEPT_MS < wallMs) transaction.remove(key);
-    } else if (decodeMessage(OperationResult, value).atMs + OPERATION_MEMORY_MS < wallMs) {
+      if (count === 0 && ageMs(atMs) > OPERATION_HEADER_KEPT_MS) transaction.remove(key);
+    } else if (ageMs(decodeMessage(OperationResult, value).atMs) > OPERATION_MEMORY_MS) {
       const headerKey = headerOfOperationKey(key);
       const header = decodeMessage(OperationHeader, transaction.get(headerKey)!);
       drop(transaction, key, header);

@@ -35,8 +35,10 @@ export function registerNamespace(
       const change = changeContext(context);
       const { operation } = request;
       const message = await decisions.perform(method.name, (transaction) =>
-        once(transaction, { operation, method: method.id, reply: method.response, wallMs: change.wallMs }, () =>
-          decide(transaction, request, change),
+        once(
+          transaction,
+          { operation, method: method.id, reply: method.response, atMs: context.calendar.nowMs() },
+          () => decide(transaction, request, change),
         ),
       );
       return { message };

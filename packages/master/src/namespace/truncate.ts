@@ -30,13 +30,13 @@ export class TruncateCall {
   }
 
   async truncate(request: TruncateRequest): Promise<{ message: TruncateReply }> {
-    const { decisions, seams } = this.#context;
+    const { calendar, decisions } = this.#context;
     checkFileOffset(request.size);
     const once: OnceOptions<TruncateReply> = {
       operation: request.operation,
       method: MasterMethods.truncate.id,
       reply: TruncateReply,
-      wallMs: seams.clock.wallMs(),
+      atMs: calendar.nowMs(),
     };
     // A retry is answered with the first result, also when the file is gone since.
     const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
@@ -46,7 +46,7 @@ export class TruncateCall {
   }
 
   async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {
-    const { decisions, config, seams } = this.#context;
+    const { calendar, decisions, config, seams } = this.#context;
     let retired = new Set<string>();
     for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
       const now = decisions.read();
@@ -78,7 +78,7 @@ export class TruncateCall {
         raise(inode, wallMs);
         transaction.putInode(id, inode);
         const result = { attributes: attributesOf(id, inode) };
-        remember(transaction, { ...once, wallMs }, result);
+        remember(transaction, { ...once, atMs: calendar.nowMs() }, result);
         return result;
       });
       if (reply !== undefined) return reply;

@@ -1,5 +1,6 @@
 /** The master's parts over a real ledger on simulated hosts, with scripted chunkservers. */
 
+import { ProcessCalendar } from '@cairnfs/base';
 import { createRpcPool, createRpcServer } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { openLedger } from '@cairnfs/storage';
@@ -51,6 +52,7 @@ export class TestCluster {
           plans: new UploadPlans(),
           startedAtMs: seams.clock.nowMs(),
           startedWallMs: seams.clock.wallMs(),
+          calendar: new ProcessCalendar(seams.clock),
         },
       };
       this.parts = createParts(this.context);

@@ -1,5 +1,5 @@
 /** A master's namespace over a real ledger on simulated disks, without chunkservers. */
-import { FsError } from '@cairnfs/base';
+import { FsError, ProcessCalendar } from '@cairnfs/base';
 import { type Attributes, CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { type Ledger, openLedger } from '@cairnfs/storage';
@@ -16,6 +16,7 @@ export class TestNamespace {
   readonly simulation = new Simulation({ seed: 1 });
   #ledger: Ledger | undefined;
   decisions!: LedgerDecisions;
+  calendar!: ProcessCalendar;
   #reclaimed = RECLAIM_START;
   wallMs = 1_000_000;
 
@@ -33,6 +34,7 @@ export class TestNamespace {
 
   async restart(): Promise<void> {
     const seams = this.simulation.host('master').start();
+    this.calendar = new ProcessCalendar(seams.clock);
     await this.simulation.run(async () => {
       const records = new LogRecords();
       this.#ledger = await openLedger(seams, {

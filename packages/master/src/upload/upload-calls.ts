@@ -135,7 +135,7 @@ export class UploadCalls {
       operation: request.operation ?? { client, number: 1, settledBelow: 0 },
       method: MasterMethods.confirmUpload.id,
       reply: ConfirmUploadReply,
-      wallMs: change.wallMs,
+      atMs: this.#context.calendar.nowMs(),
     };
     const message = await decisions.perform('confirmUpload', (transaction) => {
       const reply = once(transaction, identity, () => this.#makeVisible(transaction, request, change));

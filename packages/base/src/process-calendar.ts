@@ -4,7 +4,7 @@
  * down nobody can tell for certain, for its calendar may have been set meanwhile: what was written down before counts as of
  * the start of the process, so that it is kept too long rather than forgotten too early.
  */
-import type { Clock } from '@cairnfs/base';
+import type { Clock } from './seams.ts';
 
 export class ProcessCalendar {
   readonly #clock: Clock;
@@ -25,6 +25,11 @@ export class ProcessCalendar {
   /** A time on the process's clock as it is written down. */
   of(atMs: number): number {
     return Math.max(0, Math.floor(this.#startWallMs + atMs - this.#startMs));
+  }
+
+  /** How old what was written down is, at least. */
+  ageMs(writtenMs: number): number {
+    return this.#clock.nowMs() - this.onProcessClock(writtenMs);
   }
 
   /** What was written down, on the process's clock; not before its start, and not after now. */

@@ -18,7 +18,10 @@ export class QuarantineOrders {
   /** Servers with a surplus copy, by chunk. */
   readonly #surplus = new Map<string, Set<number>>();
 
-  /** In place of an earlier one about the same replica. Past the limit nothing is added. */
+  /**
+   * In place of an earlier one about the same replica; what was found out about a surplus copy holds as long as it is one, for
+   * each attempt to take it back changes what it reports. Past the limit nothing is added.
+   */
   add(server: number, order: QuarantineOrder): void {
     let queue = this.#byServer.get(server);
     if (queue === undefined) {
@@ -27,8 +30,11 @@ export class QuarantineOrders {
     }
     const { handle, reason } = order;
     if (queue.size >= QUARANTINE_QUEUE_MAX && !queue.has(handle)) return;
+    const before = queue.get(handle);
+    const known = before?.order.reason === reason ? before : undefined;
     this.delete(server, handle);
-    queue.set(handle, { order, isRefused: false, isInTheWay: false });
+    const { isRefused = false, isInTheWay = false } = known ?? {};
+    queue.set(handle, { order, isRefused, isInTheWay });
     if (reason === 'surplus') this.#surplus.set(handle, (this.#surplus.get(handle) ?? new Set()).add(server));
   }
 

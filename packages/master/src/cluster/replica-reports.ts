@@ -223,7 +223,7 @@ export class ReplicaReports {
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
     const chunk = this.#context.plans.chunk(transaction, report.handle);
     const verdict = judge(server.id, chunk, report);
-    this.#orders.delete(server.id, report.handle);
+    if (verdict.kind !== 'unneeded') this.#orders.delete(server.id, report.handle);
     switch (verdict.kind) {
       case 'fine':
         this.#conditions.clear(server.id, report.handle);

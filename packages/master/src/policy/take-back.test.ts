@@ -155,3 +155,19 @@ test('view: a copy is as rotten while a view is pending as it was before', async
   cluster.cutOff(2);
   await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
 });
+
+test('take back: a copy that was refused is not asked again because it reports what it promised, and makes way', async () => {
+  const cluster = await TestCluster.start(3);
+  const versions = { version: 4, highestVersion: 4, settledVersion: 2, beganVersion: 1 };
+  await cluster.putChunk(HANDLE, { length: 30, sequence: 3, members: [1, 2], ...versions });
+  const beside = cluster.server(3);
+  beside.replicas.set(HANDLE, newReplica({ version: 3, length: 20, sequence: 2 }));
+  await cluster.run(beside.sendInventory());
+  cluster.parts.start();
+  for (let second = 0; second < 20; second += 1) {
+    await cluster.run(beside.heartbeat({ changes: [beside.report(HANDLE)] }));
+    await cluster.simulation.runFor(1000);
+  }
+  assert.equal(beside.prepared.filter(({ removed }) => !removed).length, 1);
+  assert.deepEqual(await reasons(cluster, 3), ['surplus']);
+});

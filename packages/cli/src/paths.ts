@@ -38,6 +38,7 @@ export function refuseSameTarget(sources: readonly string[], targetOf: (source: 
   for (const source of sources) {
     const target = targetOf(source);
     const other = sourceOf.get(target);
+    if (other === source) throw new UsageError(`'${source}' was given twice: once is enough`);
     if (other !== undefined) throw new UsageError(`'${other}' and '${source}' would both become '${target}'`);
     sourceOf.set(target, source);
   }

@@ -56,6 +56,7 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['ls', '--timeout', '0s'], /^cairn: [^\n]*'0s': expected more than no time at all; see "cairn ls --help"\n$/],
     [['mv', '/a'], /^cairn: mv needs at least one SRC and a DST\n$/],
     [['cp', '/a/x', '/b/x', '/c/'], /^cairn: '\/a\/x' and '\/b\/x' would both become '\/c\/x'\n$/],
+    [['put', '-', '-', '/c'], /^cairn: '-' was given twice: once is enough\n$/],
     [['put', 'a/x', 'b/x', '/c'], /^cairn: 'a\/x' and 'b\/x' would both become '\/c\/x'\n$/],
     [['ls', '--master', 'nowhere'], /^cairn: [^\n]*"nowhere" is not an address: [^\n]*[^.]; see "cairn ls --help"\n$/],
     [['head', '-n', '1', '-c', '1', '/a'], /^cairn: [^\n]* cannot be used with [^\n]*\n$/],

@@ -157,7 +157,11 @@ export class ClientConnection implements FrameSink {
     const why = reason ?? 'the server closed the connection';
     const error = this.#welcomed
       ? new FsError('CONNECTION_LOST', `the connection to ${this.#peer} was lost: ${why}`)
-      : (this.#refusal ?? new FsError('CONNECTION_REFUSED', `${this.#peer} did not welcome the connection: ${why}`));
+      : (this.#refusal ??
+        new FsError(
+          'CONNECTION_REFUSED',
+          `${this.#peer} does not answer like a CairnFS server: ${why}; check host and port`,
+        ));
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     for (const call of calls) call.failed(error);

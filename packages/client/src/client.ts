@@ -22,6 +22,7 @@ import { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { ReplicaReader } from './read/replica-reader.ts';
 import { Mutations } from './write/mutations.ts';
+import { returnSpareUploads } from './write/upload.ts';
 
 export type ClusterStatus = GetClusterStatusReply & { readonly repair: RepairStatus };
 export type ClusterPressure = GetClusterPressureReply;
@@ -71,6 +72,7 @@ export class CairnClient extends FileCalls {
 
   /** Ends all connections; what is under way fails with CANCELLED. */
   async close(): Promise<void> {
+    await returnSpareUploads(this.#calls);
     this.#calls.close();
   }
 

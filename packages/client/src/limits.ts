@@ -32,6 +32,8 @@ export const UPLOAD_RENEWAL_MS = 20_000;
 export const SPARE_WITHIN_MS = 1000;
 /** As many as files may be under way at once with profit. */
 export const SPARE_UPLOADS_MAX = 64;
+/** How long `close` waits for the master to take back the spare uploads that are left; it ends them itself otherwise. */
+export const SPARE_RETURN_MS = 1000;
 /** Replacements of chunks in one upload before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;
 

@@ -44,6 +44,8 @@ export const UPLOAD_CHUNKS_MAX = 16_384;
 export const GOALS_CHANGED_MAX = 16_384;
 /** Uploads under way at once: each holds a plan in the state. */
 export const UPLOADS_MAX = 100_000;
+/** With so many under way no spare one is begun: clients that leave theirs behind take nobody's place. */
+export const UPLOADS_WITH_SPARES_MAX = 25_000;
 /** Extents freed within the request that deletes the file; a larger file is reclaimed in the background. */
 export const EXTENTS_FREED_AT_ONCE = 64;
 /** Inodes looked at, or extents freed, in one background step; the last inode may free `EXTENTS_FREED_AT_ONCE` more. */
@@ -58,8 +60,9 @@ export const OPEN_EXTENT_ROUNDS_MAX = 16;
 export const SIZE_ROUNDS_MAX = 16;
 /** Chunks cut off by one Truncate: a tebibyte. Each needs its replicas told. */
 export const TRUNCATE_EXTENTS_MAX = 16_384;
-/** Abandoned uploads collected in one step. */
-export const ABANDONED_PER_STEP = 64;
+/** Abandoned uploads collected in one step, and how many of them are decided in one go and made durable together. */
+export const ABANDONED_PER_STEP = 512;
+export const ABANDONED_AT_ONCE = 32;
 /** Steps of reclaiming in one round of housekeeping. */
 export const RECLAIM_STEPS_PER_ROUND = 64;
 /** Past this between two looks at the time, the process stood still: a suspended machine, or one short of memory. */

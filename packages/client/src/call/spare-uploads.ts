@@ -18,6 +18,8 @@ interface Spare {
 export class SpareUploads {
   readonly #clock: Clock;
   #spares: Spare[] = [];
+  /** Asked for, and not answered yet. */
+  #askedCount = 0;
   #begunAtMs: number | undefined;
   #isInARow = false;
 
@@ -35,16 +37,28 @@ export class SpareUploads {
     return index < 0 ? undefined : this.#spares.splice(index, 1)[0]!.upload;
   }
 
-  /** Whether small files come one after the other. */
-  isWanted(): boolean {
-    return this.#isInARow && this.#spares.length < SPARE_UPLOADS_MAX;
+  /** Asks by `ask` for one with so many copies while small files come one after the other; else `ask` is told not to. */
+  async refill<T extends { readonly spare: BeginUploadReply | undefined }>(
+    replication: number,
+    ask: (wantsSpare: boolean) => Promise<T>,
+  ): Promise<T> {
+    if (!this.#isInARow || this.#spares.length + this.#askedCount >= SPARE_UPLOADS_MAX) return ask(false);
+    this.#askedCount += 1;
+    const askedAtMs = this.#clock.nowMs();
+    try {
+      const reply = await ask(true);
+      const { spare: upload } = reply;
+      // Half of the lease is left for storing the bytes and confirming them.
+      if (upload !== undefined) this.#spares.push({ upload, replication, untilMs: askedAtMs + upload.leaseMs / 2 });
+      return reply;
+    } finally {
+      this.#askedCount -= 1;
+    }
   }
 
-  /** Takes the answer to a request made at `askedAtMs`; one too many is left to its lease. */
-  keep(upload: BeginUploadReply, replication: number, askedAtMs: number): void {
-    if (this.#spares.length >= SPARE_UPLOADS_MAX) return;
-    // Half of the lease is left for storing the bytes and confirming them.
-    this.#spares.push({ upload, replication, untilMs: askedAtMs + upload.leaseMs / 2 });
+  /** Ids of all that are left; they are not given out any more. */
+  takeAll(): string[] {
+    return this.#spares.splice(0).map(({ upload }) => upload.uploadId);
   }
 
   /** The master has forgotten one: it has been restarted, and knows none of them. */

@@ -1,10 +1,10 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { CreateMode } from '@cairnfs/protocol';
-import { UPLOAD_RESTARTS_MAX } from '../limits.ts';
+import { SPARE_UPLOADS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
-import { uploadFile } from './upload.ts';
+import { returnSpareUploads, uploadFile } from './upload.ts';
 import { bufferSource, iterableSource } from './upload-source.ts';
 
 const MiB = 1024 * 1024;
@@ -188,6 +188,20 @@ test('upload: small files in a row need no plan of their own from the third on',
     askedOf(cluster.calls).filter((asked) => asked.startsWith('Begin')),
     ['BeginUpload /copies', 'BeginUpload /large', 'BeginUpload /late'],
   );
+});
+
+test('upload: no more spare ones are asked for than are kept, and those that are left go back', async () => {
+  const cluster = scriptedCluster();
+  const paths = Array.from({ length: 3 * SPARE_UPLOADS_MAX }, (_, index) => `/${index}`);
+  await Promise.all(paths.map((path) => uploadFile(cluster.master, path, bufferSource(pattern(10)), {})));
+  equal(cluster.calls.filter(({ request }) => request.wantsSpare === true).length, SPARE_UPLOADS_MAX);
+  await uploadFile(cluster.master, '/last', bufferSource(pattern(10)), {}); // one out, one in
+  cluster.calls.length = 0;
+  await returnSpareUploads(cluster.master);
+  await returnSpareUploads(cluster.master);
+  const returned = cluster.calls.map(({ method, request }) => `${method} ${request.uploadId}`);
+  deepEqual([returned.length, new Set(returned).size], [SPARE_UPLOADS_MAX, SPARE_UPLOADS_MAX]);
+  ok(returned.includes(`Master.AbortUpload spare${SPARE_UPLOADS_MAX + 1}`));
 });
 
 test('upload: spare ones that the master has forgotten are not used again', async () => {

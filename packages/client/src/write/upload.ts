@@ -9,6 +9,7 @@ import {
   BLOCK_BYTES,
   CHUNK_BYTES_MAX,
   type ChunkLocation,
+  type ConfirmUploadReply,
   CreateMode,
   MasterMethods,
   readChunkBytes,
@@ -17,6 +18,7 @@ import {
 } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import {
+  SPARE_RETURN_MS,
   UPLOAD_CHUNKS_AHEAD,
   UPLOAD_CHUNKS_IN_FLIGHT,
   UPLOAD_RENEWAL_MS,
@@ -67,6 +69,16 @@ export async function uploadFile(
     }
   }
   return createEmpty(calls, path, options);
+}
+
+/** Gives back at once what the master would keep for the rest of a lease. */
+export async function returnSpareUploads(calls: MasterCalls): Promise<void> {
+  const deadline = calls.deadline({ timeoutMs: SPARE_RETURN_MS });
+  const returned = calls.spareUploads
+    .takeAll()
+    .map((uploadId) => calls.call(MasterMethods.abortUpload, { uploadId }, deadline));
+  const failure = (await Promise.allSettled(returned)).find(({ status }) => status === 'rejected');
+  if (failure !== undefined) calls.seams.log.info('spare uploads were not returned; they end by themselves', {});
 }
 
 async function createEmpty(calls: MasterCalls, path: string, options: UploadOptions): Promise<Attributes> {
@@ -120,7 +132,10 @@ class Upload {
     this.#renewLater();
     try {
       await this.#store(0, frames, isSmall);
-      return await this.#confirm(isSmall && calls.spareUploads.isWanted());
+      const confirm = (wantsSpare: boolean) => this.#confirm(wantsSpare);
+      const copies = this.#options.replication ?? 0;
+      const reply = await (isSmall ? calls.spareUploads.refill(copies, confirm) : confirm(false));
+      return reply.attributes!;
     } catch (error) {
       this.#abort();
       throw error;
@@ -254,8 +269,7 @@ class Upload {
     });
   }
 
-  async #confirm(wantsSpare: boolean): Promise<Attributes> {
-    const { seams, spareUploads } = this.#calls;
+  #confirm(wantsSpare: boolean): Promise<ConfirmUploadReply> {
     const request = {
       uploadId: this.#uploadId,
       chunks: [...this.#stored].sort((a, b) => a.offset - b.offset),
@@ -265,10 +279,7 @@ class Upload {
       target: this.#target,
       wantsSpare,
     };
-    const askedAtMs = seams.clock.nowMs();
-    const reply = await this.#calls.change(MasterMethods.confirmUpload, request, this.#calls.deadline(this.#options));
-    if (reply.spare !== undefined) spareUploads.keep(reply.spare, this.#options.replication ?? 0, askedAtMs);
-    return reply.attributes!;
+    return this.#calls.change(MasterMethods.confirmUpload, request, this.#calls.deadline(this.#options));
   }
 
   #renewLater(): void {

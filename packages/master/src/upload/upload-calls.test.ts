@@ -282,3 +282,13 @@ test('spare upload: where none can be begun the file is confirmed all the same',
   const { attributes, spare } = await master.confirmUpload(uploadId, [], { wantsSpare: true });
   deepEqual([attributes!.size, spare], [0, undefined]);
 });
+
+test('upload: hundreds that were left behind are collected in one step', async () => {
+  const master = await TestMaster.start(3);
+  const begun = Array.from({ length: 300 }, (_, index) => master.beginUpload(`/left-${index}`, 1));
+  await Promise.all(begun);
+  await master.simulation.runFor(59_000);
+  equal(await garbageCount(master), 0);
+  await master.simulation.runFor(4000);
+  equal(await garbageCount(master), 300);
+});

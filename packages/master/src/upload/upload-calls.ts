@@ -24,7 +24,14 @@ import {
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
 import { type Chunk, ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
-import { ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX, UPLOADS_MAX } from '../limits.ts';
+import {
+  ABANDONED_AT_ONCE,
+  ABANDONED_PER_STEP,
+  PLAN_CHUNKS_MAX,
+  UPLOAD_CHUNKS_MAX,
+  UPLOADS_MAX,
+  UPLOADS_WITH_SPARES_MAX,
+} from '../limits.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import { type ChangeContext, makeParents } from '../namespace/change-calls.ts';
 import { destroy, discardChunk } from '../namespace/destroy.ts';
@@ -55,7 +62,9 @@ export class UploadCalls {
   async begin(request: BeginUploadRequest): Promise<{ message: BeginUploadReply }> {
     const { config, decisions, seams } = this.#context;
     checkPlanSize(request.chunkCount);
-    this.#checkRoom();
+    if (this.#renewedAtMs.size >= UPLOADS_MAX) {
+      throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
+    }
     const decide = (transaction: Transaction): BeginUploadReply => {
       const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
       checkTarget(transaction, request);
@@ -67,11 +76,6 @@ export class UploadCalls {
       ? decisions.propose('beginUpload', decide)
       : decisions.perform('beginUpload', decide));
     return { message };
-  }
-
-  #checkRoom(): void {
-    if (this.#renewedAtMs.size < UPLOADS_MAX) return;
-    throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
   }
 
   #begin(transaction: Transaction, wanted: Omit<Upload, 'startedMs' | 'handles'>, count: number): BeginUploadReply {
@@ -89,11 +93,11 @@ export class UploadCalls {
 
   /** None when there is no room for another: a file is confirmed all the same. */
   #beginSpare(transaction: Transaction, replication: number): BeginUploadReply | undefined {
+    if (this.#renewedAtMs.size >= UPLOADS_WITH_SPARES_MAX) return undefined;
     try {
-      this.#checkRoom();
       return this.#begin(transaction, { replication, ...NO_TARGET }, 1);
     } catch (error) {
-      if (isFsError(error, 'OVERLOADED', 'NO_SPACE', 'NOT_ENOUGH_SERVERS')) return undefined;
+      if (isFsError(error, 'NO_SPACE', 'NOT_ENOUGH_SERVERS')) return undefined;
       throw error;
     }
   }
@@ -157,20 +161,28 @@ export class UploadCalls {
 
   /** Collects the chunks of uploads that were silent for a lease. */
   async abandonSilent(): Promise<void> {
-    const { config, decisions, seams } = this.#context;
+    const { config, seams } = this.#context;
     const before = seams.clock.nowMs() - config.uploadLeaseMs;
-    const silent = [...this.#renewedAtMs]
-      .filter(([, renewedAtMs]) => renewedAtMs < before)
-      .slice(0, ABANDONED_PER_STEP);
-    for (const [uploadId] of silent) {
-      await decisions.perform('abandonUpload', (transaction) => {
-        // Renewed while the ones before it were written down.
-        if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
-        const isKnown = this.#giveUp(transaction, uploadId, seams.clock.wallMs());
-        if (isKnown) transaction.afterAppend(() => this.#renewedAtMs.delete(uploadId));
-        else this.#renewedAtMs.delete(uploadId);
-      });
+    const silent: string[] = [];
+    for (const [uploadId, renewedAtMs] of this.#renewedAtMs) {
+      if (silent.length === ABANDONED_PER_STEP) break;
+      if (renewedAtMs < before) silent.push(uploadId);
     }
+    while (silent.length > 0) {
+      const together = silent.splice(0, ABANDONED_AT_ONCE);
+      await Promise.all(together.map((uploadId) => this.#abandon(uploadId, before)));
+    }
+  }
+
+  #abandon(uploadId: string, before: number): Promise<void> {
+    const { decisions, seams } = this.#context;
+    return decisions.perform('abandonUpload', (transaction) => {
+      // Renewed while the ones before it were written down.
+      if ((this.#renewedAtMs.get(uploadId) ?? 0) >= before) return;
+      const isKnown = this.#giveUp(transaction, uploadId, seams.clock.wallMs());
+      if (isKnown) transaction.afterAppend(() => this.#renewedAtMs.delete(uploadId));
+      else this.#renewedAtMs.delete(uploadId);
+    });
   }
 
   /** Adds chunks to the upload, each on servers of its own. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
+import { CLONES_PER_SERVER } from '../limits.ts';
 import { garbageKey, META } from '../state/keys.ts';
 import { newReplica, ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
@@ -65,6 +66,30 @@ test('repair: with no other server, a corrupt copy of an open chunk is ordered a
   const ordered = async () => (await cluster.run(server.heartbeat())).quarantine.length;
   while ((await ordered()) === 0) await cluster.simulation.runFor(100);
   assert.equal(cluster.chunk(HANDLE)!.state, CLOSED);
+});
+
+test('repair: while its sound members are busy, a corrupt copy of an open chunk stays where it is', async () => {
+  const cluster = await TestCluster.start(2);
+  const [source, server] = [cluster.server(1), cluster.server(2)];
+  const { REPLICA_CONDITION_CORRUPT: CORRUPT, REPLICA_CONDITION_GONE: GONE } = ReplicaCondition;
+  server.cloneMs = 20_000;
+  for (let index = 0; index < CLONES_PER_SERVER; index += 1) {
+    const handle = `10000000-0000-4000-8000-00000000000${index}`;
+    await cluster.putChunk(handle, { length: 10, goal: 2, members: [1, 2] });
+    server.replicas.delete(handle);
+    await cluster.run(server.heartbeat({ changes: [server.report(handle, GONE)] }));
+  }
+  cluster.parts.start();
+  await cluster.simulation.runFor(2000);
+  // Acknowledged, and not known to the log.
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 0, goal: 2, members: [1, 2] });
+  for (const { replicas } of [source, server]) replicas.set(HANDLE, newReplica(WRITTEN));
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, CORRUPT)] }));
+  await cluster.simulation.runFor(5000);
+  const ordered = async () => (await cluster.run(server.heartbeat())).quarantine.length;
+  assert.deepEqual([await ordered(), cluster.chunk(HANDLE)!.state], [0, OPEN]);
+  while ((await ordered()) === 0) await cluster.simulation.runFor(100);
+  assert.deepEqual([cluster.chunk(HANDLE)!.state, cluster.chunk(HANDLE)!.length], [CLOSED, 7]);
 });
 
 test('repair: the last copy of an open chunk is closed and multiplied', async () => {

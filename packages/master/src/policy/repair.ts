@@ -242,7 +242,8 @@ export class Repair {
     }
     const source = sound.find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
     const elsewhere = this.#target(handle, chunk);
-    if (elsewhere === undefined && source !== undefined && this.#isToClose(handle, chunk)) {
+    if (elsewhere === undefined && sound.length > 0 && this.#isToClose(handle, chunk)) {
+      if (source === undefined) return;
       this.#run(handle, source, { target: source, work: () => this.#closeInPlace(handle) });
       return;
     }
@@ -375,23 +376,23 @@ export class Repair {
 
   /**
    * No other server can take a copy: a member without a good one gets it anew. A bad copy is put into quarantine before,
-   * as long as there is a good one; it is not deleted for a while yet.
+   * as long as there is a good one; it is not deleted for a while yet. Of an open chunk no member's copy is ordered away:
+   * that a member has none may prove that it never had one (views/view-change.ts).
    */
   #targetInPlace(handle: string, chunk: Chunk): number | undefined {
     const { servers, conditions, reports } = this.#parts;
     if (this.#sound(handle, chunk).length === 0) return undefined;
+    const isClosed = chunk.state === ChunkState.CHUNK_STATE_CLOSED;
     for (const member of chunk.members) {
       const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
       if (condition === 'missing') return member;
-      if (condition !== undefined) reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
+      if (condition === undefined || !isClosed) continue;
+      reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
     }
     return undefined;
   }
 
-  /**
-   * Of an open chunk no member's copy is ordered away: that a member has none may prove that it never had one
-   * (views/view-change.ts).
-   */
+  /** An open chunk of which a copy is to be ordered away. */
   #isToClose(handle: string, { state, members }: Chunk): boolean {
     if (state !== ChunkState.CHUNK_STATE_OPEN) return false;
     const { servers, conditions } = this.#parts;

@@ -41,6 +41,8 @@ export class ScriptedChunkserver {
   readonly prepared: PrepareViewRequest[] = [];
   /** Thrown by every call of the master while set. */
   failure: FsError | undefined;
+  /** How long a clone to it takes. */
+  cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
   isBeating = true;
   /** Its inventories are packed; otherwise as software of before sent them. */
@@ -85,7 +87,8 @@ export class ScriptedChunkserver {
       const replicas = handles.filter((handle) => this.replicas.has(handle)).map((handle) => this.report(handle));
       return { message: { replicas } };
     });
-    rpc.handle(ChunkserverControlMethods.cloneReplica, ({ handle, version, length, sourceAddress }) => {
+    rpc.handle(ChunkserverControlMethods.cloneReplica, async ({ handle, version, length, sourceAddress }) => {
+      if (this.cloneMs > 0) await clock.sleep(this.cloneMs);
       if (this.failure !== undefined) throw this.failure;
       const source = this.#peer(sourceAddress).replicas.get(handle);
       if (source === undefined) throw new FsError('CHUNK_NOT_FOUND', `${sourceAddress} has no chunk ${handle}`);

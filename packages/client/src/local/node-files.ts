@@ -1,9 +1,11 @@
 /** Local files, as uploads and downloads need them. */
 import { isUtf8 } from 'node:buffer';
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants, write } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { UploadSource } from '../write/upload-source.ts';
+import { followLinks } from './node-target.ts';
 
 export interface LocalEntry {
   readonly path: string;
@@ -18,6 +20,7 @@ export interface LocalEntry {
 }
 
 const PERMISSIONS = 0o7777;
+const writeTo = promisify(write);
 
 /**
  * Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed.
@@ -92,8 +95,9 @@ export interface LocalAttributes {
 
 /**
  * Writes a file beside its final name and moves it there at the end, so that a half one is never taken for whole. A link stays,
- * and the file that it names is replaced. What is there and is no file, a device or a pipe, is written to as it is: nothing
- * may ever take the place of `/dev/null`.
+ * and the file that it names is replaced or created. What is there and is no file, a device or a pipe, is written to as it is:
+ * nothing may ever take the place of `/dev/null`. An open descriptor is too, whatever it is open on: `/dev/stdout` may be a
+ * file that others write to before and after.
  */
 export async function writeLocal(
   target: string,
@@ -102,13 +106,18 @@ export async function writeLocal(
   attributes: LocalAttributes,
 ): Promise<void> {
   const present = await statOrUndefined(target);
-  if (present === undefined || present.isDirectory()) return replaceLocal(target, pieces, onBytes, attributes);
-  if (present.isFile()) return replaceLocal(await realpath(target), pieces, onBytes, attributes);
-  const device = await open(target, constants.O_WRONLY);
+  const { path, descriptor } = await followLinks(target);
+  const isFile = present?.isFile() === true;
+  const isReplaceable = present === undefined || isFile || present.isDirectory();
+  if (isReplaceable && descriptor === undefined) return replaceLocal(path, pieces, onBytes, attributes);
+  // To open a file again is to begin again at its first byte. Our own descriptor knows its place, and whether it appends; of
+  // another's the end is all that is known to be free. Pipes and terminals have no place, and ours may be set not to wait.
+  if (isFile && descriptor?.isOwn) return writePieces(descriptor.number, undefined, pieces, onBytes, target);
+  const opened = await open(path, isFile ? constants.O_WRONLY | constants.O_APPEND : constants.O_WRONLY);
   try {
-    await writePieces(device, undefined, pieces, onBytes, target);
+    await writePieces(opened.fd, undefined, pieces, onBytes, target);
   } finally {
-    await device.close();
+    await opened.close();
   }
 }
 
@@ -122,7 +131,7 @@ async function replaceLocal(
   const file = await open(temporary, 'w', mode);
   try {
     try {
-      await writePieces(file, 0, pieces, onBytes, target);
+      await writePieces(file.fd, 0, pieces, onBytes, target);
       await file.chmod(mode);
     } finally {
       await file.close();
@@ -169,7 +178,7 @@ async function readFully(file: FileHandle, buffer: Buffer, position: number): Pr
 
 /** From `start` on; `undefined` is for what has no positions. */
 async function writePieces(
-  file: FileHandle,
+  descriptor: number,
   start: number | undefined,
   pieces: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void,
@@ -177,7 +186,7 @@ async function writePieces(
 ): Promise<void> {
   let position = start;
   for await (const piece of pieces) {
-    await writeFully(file, piece, position).catch((cause: NodeJS.ErrnoException) => {
+    await writeFully(descriptor, piece, position).catch((cause: NodeJS.ErrnoException) => {
       // The system's own words name no file, and a full disk here is not a full cluster.
       throw Object.assign(new Error(`${cause.message} to the local file '${target}'`, { cause }), { code: cause.code });
     });
@@ -186,10 +195,10 @@ async function writePieces(
   }
 }
 
-async function writeFully(file: FileHandle, bytes: Uint8Array, position: number | undefined): Promise<void> {
+async function writeFully(descriptor: number, bytes: Uint8Array, position: number | undefined): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
     const at = position === undefined ? null : position + written;
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at);
+    const { bytesWritten } = await writeTo(descriptor, bytes, written, bytes.length - written, at);
     written += bytesWritten;
   }
 }

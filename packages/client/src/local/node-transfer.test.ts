@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdir, mkdtemp, open, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -111,4 +112,75 @@ test('download: what is there and is no file is written to and stays', async (co
   equal(content, '/new');
   equal((await lstat(pipe)).isFIFO(), true);
   deepEqual(await readdir(path), ['pipe']);
+});
+
+test('download: what a dangling link names is created, and the link stays', async (context) => {
+  const path = await folder(context, []);
+  await mkdir(join(path, 'deep', 'd'), { recursive: true });
+  await symlink('deep/d', join(path, 'directory'));
+  // By its text alone, the `..` would lead to where the link is.
+  await symlink('directory/../file', join(path, 'link'));
+  await symlink('link', join(path, 'second'));
+  await downloadTree(clusterOf([]), '/new', join(path, 'second'), {});
+  equal(await readlink(join(path, 'second')), 'link');
+  equal(await readlink(join(path, 'link')), 'directory/../file');
+  equal(await readFile(join(path, 'deep', 'file'), 'utf8'), '/new');
+});
+
+test('download: a link to a directory stays, and what is to replace the directory is refused', async (context) => {
+  const path = await folder(context, []);
+  await mkdir(join(path, 'd'));
+  await symlink('d', join(path, 'link'));
+  await rejects(downloadTree(clusterOf([]), '/new', join(path, 'link'), {}), { code: 'EISDIR' });
+  equal(await readlink(join(path, 'link')), 'd');
+  deepEqual((await readdir(path)).sort(), ['d', 'link']);
+});
+
+for (const flags of ['a', 'w'] as const) {
+  test(`download: a descriptor opened with '${flags}' keeps its file, what is there and its place`, async (context) => {
+    if (process.platform === 'win32') return context.skip('descriptors have no names');
+    const path = await folder(context, ['log']);
+    const log = await open(join(path, 'log'), flags);
+    await log.write('[');
+    const { ino } = await log.stat();
+    const named = `/dev/fd/${log.fd}`;
+    await symlink(named, join(path, 'link'));
+    await downloadTree(clusterOf([]), '/one', named, {});
+    await log.write(',');
+    await downloadTree(clusterOf([]), '/two', join(path, 'link'), {});
+    await log.write(']');
+    await log.close();
+    equal(await readFile(join(path, 'log'), 'utf8'), `${flags === 'a' ? 'x' : ''}[/one,/two]`);
+    equal((await lstat(join(path, 'log'))).ino, ino);
+    equal(await readlink(join(path, 'link')), named);
+    deepEqual((await readdir(path)).sort(), ['link', 'log']);
+  });
+}
+
+test('download: a descriptor of a file that is unlinked is written to', async (context) => {
+  if (process.platform === 'win32') return context.skip('descriptors have no names');
+  const path = await folder(context, ['log']);
+  const log = await open(join(path, 'log'), 'w+');
+  await rm(join(path, 'log'));
+  await downloadTree(clusterOf([]), '/new', `/dev/fd/${log.fd}`, {});
+  const { buffer, bytesRead } = await log.read({ position: 0 });
+  await log.close();
+  equal(buffer.toString('utf8', 0, bytesRead), '/new');
+  deepEqual(await readdir(path), []);
+});
+
+test("download: another process's descriptor keeps its file, and the end is written to", async (context) => {
+  if (process.platform !== 'linux') return context.skip('the descriptors of other processes have no names');
+  const path = await folder(context, ['log']);
+  const log = await open(join(path, 'log'), 'r+');
+  const other = spawn('cat', { stdio: ['pipe', log.fd, 'inherit'] });
+  try {
+    await downloadTree(clusterOf([]), '/new', `/proc/${other.pid}/fd/1`, {});
+  } finally {
+    other.stdin!.end();
+    await once(other, 'exit');
+    await log.close();
+  }
+  equal(await readFile(join(path, 'log'), 'utf8'), 'x/new');
+  deepEqual(await readdir(path), ['log']);
 });

@@ -80,7 +80,9 @@ export const PROBLEMS_KEPT = 100;
 export const PROBLEM_REPEAT_MS = 60_000;
 /** Orders to quarantine in one heartbeat's answer. */
 export const QUARANTINE_ORDERS_MAX = 1000;
-/** Orders waiting for one server; more are found again by its next inventory. */
+/** Orders looked at for that, of each queue. */
+export const QUARANTINE_LOOKED_AT_MAX = 1000;
+/** Orders waiting in one queue of a server; more are found again by its next inventory. */
 export const QUARANTINE_QUEUE_MAX = 100_000;
 export const INVENTORY_PART_MAX = 10_000;
 /** Members read from the store in one piece. */

@@ -1,6 +1,9 @@
 /**
  * Orders to quarantine that wait for a server's word that the replica is gone. Those about surplus copies are found by
  * their chunk too: while it has too few sound members, such a copy may be what is left of it (policy/repair.ts).
+ *
+ * Surplus copies may have to be kept for as long as repair takes, and there may be as many as a server has replicas: they
+ * wait in a queue of their own, where they neither hold up other orders nor take their room.
  */
 import type { QuarantineOrder } from '@cairnfs/protocol';
 import { QUARANTINE_QUEUE_MAX } from '../limits.ts';
@@ -13,8 +16,17 @@ export interface WaitingOrder {
   isInTheWay: boolean;
 }
 
+type Queue = Map<string, WaitingOrder>;
+
+/** The orders that wait for one server. */
+interface Queues {
+  /** Those about surplus copies that are in nobody's way. */
+  readonly surplus: Queue;
+  readonly others: Queue;
+}
+
 export class QuarantineOrders {
-  readonly #byServer = new Map<number, Map<string, WaitingOrder>>();
+  readonly #byServer = new Map<number, Queues>();
   /** Servers with a surplus copy, by chunk. */
   readonly #surplus = new Map<string, Set<number>>();
 
@@ -23,47 +35,85 @@ export class QuarantineOrders {
    * each attempt to take it back changes what it reports. Past the limit nothing is added.
    */
   add(server: number, order: QuarantineOrder): void {
-    let queue = this.#byServer.get(server);
-    if (queue === undefined) {
-      queue = new Map();
-      this.#byServer.set(server, queue);
+    let queues = this.#byServer.get(server);
+    if (queues === undefined) {
+      queues = { surplus: new Map(), others: new Map() };
+      this.#byServer.set(server, queues);
     }
     const { handle, reason } = order;
-    if (queue.size >= QUARANTINE_QUEUE_MAX && !queue.has(handle)) return;
-    const before = queue.get(handle);
+    const before = this.get(server, handle);
     const known = before?.order.reason === reason ? before : undefined;
-    this.delete(server, handle);
     const { isRefused = false, isInTheWay = false } = known ?? {};
+    const queue = reason === 'surplus' && !isInTheWay ? queues.surplus : queues.others;
+    if (queue.size >= QUARANTINE_QUEUE_MAX && !queue.has(handle)) return;
+    this.delete(server, handle);
     queue.set(handle, { order, isRefused, isInTheWay });
     if (reason === 'surplus') this.#surplus.set(handle, (this.#surplus.get(handle) ?? new Set()).add(server));
   }
 
   delete(server: number, handle: string): void {
-    this.#byServer.get(server)?.delete(handle);
+    const queues = this.#byServer.get(server);
+    queues?.others.delete(handle);
+    queues?.surplus.delete(handle);
     const holders = this.#surplus.get(handle);
     if (holders?.delete(server) && holders.size === 0) this.#surplus.delete(handle);
   }
 
   forget(server: number): void {
-    for (const { order } of this.of(server)) this.delete(server, order.handle);
+    const queues = this.#byServer.get(server);
+    if (queues === undefined) return;
+    for (const handle of [...queues.others.keys(), ...queues.surplus.keys()]) this.delete(server, handle);
     this.#byServer.delete(server);
   }
 
   get(server: number, handle: string): WaitingOrder | undefined {
-    return this.#byServer.get(server)?.get(handle);
+    const queues = this.#byServer.get(server);
+    return queues?.others.get(handle) ?? queues?.surplus.get(handle);
   }
 
   isEmpty(server: number): boolean {
-    return (this.#byServer.get(server)?.size ?? 0) === 0;
+    const queues = this.#byServer.get(server);
+    return queues === undefined || queues.surplus.size + queues.others.size === 0;
   }
 
-  /** In the order they were given. */
-  of(server: number): Iterable<WaitingOrder> {
-    return this.#byServer.get(server)?.values() ?? [];
+  /** So many of each queue, the surplus copies last; of a queue those that were given, or put off, longest ago. */
+  next(server: number, count: number): WaitingOrder[] {
+    const queues = this.#byServer.get(server);
+    return queues === undefined ? [] : [...front(queues.others, count), ...front(queues.surplus, count)];
+  }
+
+  /** It cannot be carried out yet: the rest of its queue goes before it. */
+  putOff(server: number, handle: string): void {
+    const queues = this.#byServer.get(server);
+    const waiting = this.get(server, handle);
+    if (queues === undefined || waiting === undefined) return;
+    const queue = queues.others.has(handle) ? queues.others : queues.surplus;
+    queue.delete(handle);
+    queue.set(handle, waiting);
+  }
+
+  /** Another copy is to take the place of the surplus one: it waits among the other orders, if there is room. */
+  makeWay(server: number, handle: string): void {
+    const queues = this.#byServer.get(server);
+    const waiting = queues?.surplus.get(handle);
+    if (queues === undefined || waiting === undefined) return;
+    waiting.isInTheWay = true;
+    if (queues.others.size >= QUARANTINE_QUEUE_MAX) return;
+    queues.surplus.delete(handle);
+    queues.others.set(handle, waiting);
   }
 
   /** Servers that have a surplus copy of the chunk. */
   holdersOf(handle: string): readonly number[] {
     return [...(this.#surplus.get(handle) ?? [])];
   }
+}
+
+function front(queue: Queue, count: number): WaitingOrder[] {
+  const found: WaitingOrder[] = [];
+  for (const waiting of queue.values()) {
+    if (found.length === count) break;
+    found.push(waiting);
+  }
+  return found;
 }

@@ -18,6 +18,7 @@ import {
   CHUNKSERVER_CALL_TIMEOUT_MS,
   INVENTORY_COMPARED_AT_ONCE,
   INVENTORY_PART_MAX,
+  QUARANTINE_LOOKED_AT_MAX,
   QUARANTINE_ORDERS_MAX,
   UNSHOWN_STEP,
 } from '../limits.ts';
@@ -143,17 +144,22 @@ export class ReplicaReports {
     return !this.#conditions.isMarked(server, handle) && !this.isOrdered(server, handle);
   }
 
-  /** Orders for the answer to a heartbeat. They stay until the server reports the replica gone. */
+  /**
+   * Orders for the answer to a heartbeat. They stay until the server reports the replica gone. Those that have to wait, as
+   * each surplus copy may while repair goes on, make room for others to be looked at next time.
+   */
   ordersFor(server: ServerEntry): QuarantineOrder[] {
     if (this.#safeMode.isActive || !server.inventoryComplete) return [];
     const orders: QuarantineOrder[] = [];
     const transaction = this.#context.decisions.read();
-    for (const waiting of this.#orders.of(server.id)) {
+    for (const waiting of this.#orders.next(server.id, QUARANTINE_LOOKED_AT_MAX)) {
       if (orders.length === QUARANTINE_ORDERS_MAX) break;
       const { order } = waiting;
       const chunk = transaction.chunk(order.handle);
       if (this.#isNeeded(server.id, order.handle, chunk)) this.#orders.delete(server.id, order.handle);
-      else if (!chunk?.pendingMembers.includes(server.id) && !this.#isKept(waiting, chunk)) orders.push(order);
+      else if (chunk?.pendingMembers.includes(server.id) || this.#isKept(waiting, chunk)) {
+        this.#orders.putOff(server.id, order.handle);
+      } else orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
     return this.#context.decisions.settled(transaction) === undefined ? orders : [];
@@ -216,8 +222,7 @@ export class ReplicaReports {
 
   /** Another copy is to take the place of the one ordered away, if that is not the last. */
   makeWay(server: number, handle: string): void {
-    const waiting = this.#orders.get(server, handle);
-    if (waiting !== undefined) waiting.isInTheWay = true;
+    this.#orders.makeWay(server, handle);
   }
 
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {

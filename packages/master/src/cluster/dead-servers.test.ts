@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRpcPool, MasterMethods, type Method } from '@cairnfs/protocol';
+import { Chunk, ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
+import { REPLICAS_COUNTED_MAX } from '../limits.ts';
+import { discardChunk } from '../namespace/destroy.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -60,6 +63,41 @@ test('forget: a server on which chunks of files count stays', async () => {
   await cluster.addServer();
   await cluster.simulation.runFor(20_000);
   await forget(cluster, 3);
+});
+
+test('forget: a server on which the chunk of an upload is planned stays until that is confirmed or given up', async () => {
+  const cluster = await withDead();
+  const { plans } = cluster.context;
+  const chunk = Chunk.fromPartial({ state: ChunkState.CHUNK_STATE_UPLOADING, version: 1, members: [1, 2, 4] });
+  plans.add('upload', { upload: Upload.create(), handle: HANDLE, chunk });
+  await assert.rejects(forget(cluster, 4), {
+    kind: 'INVALID_ARGUMENT',
+    message: /^an upload counts on chunkserver 4 /,
+  });
+  plans.drop('upload');
+  await forget(cluster, 4);
+});
+
+test('forget: what keeps a server with more chunks than are counted is said, deleted ones are no chunks of files', async () => {
+  const cluster = await withDead();
+  const state = ChunkState.CHUNK_STATE_CLOSED;
+  const logged = { state, version: 1, highestVersion: 1, goal: 3, members: [4], length: 10 };
+  const handles = Array.from({ length: REPLICAS_COUNTED_MAX + 1 }, (_, index) => HANDLE.slice(0, -4) + (1000 + index));
+  await cluster.run(
+    cluster.context.decisions.perform('test', (transaction) => {
+      for (const handle of handles) transaction.putChunk(handle, Chunk.fromPartial(logged));
+    }),
+  );
+  await assert.rejects(forget(cluster, 4), { message: /^at least 1000 chunks of files still count on chunkserver 4 / });
+  await cluster.run(
+    cluster.context.decisions.perform('test', (transaction) => {
+      const wallMs = cluster.context.seams.clock.wallMs();
+      for (const handle of handles) discardChunk(transaction, handle, transaction.chunk(handle)!, wallMs + 60_000);
+    }),
+  );
+  await assert.rejects(forget(cluster, 4), { message: /^deleted chunks still count on chunkserver 4 .* try again/ });
+  await cluster.simulation.runFor(120_000);
+  await forget(cluster, 4);
 });
 
 test('forget: the server is off the list for good; another time is no error, but a number never given is', async () => {

@@ -44,7 +44,7 @@ export class DeadServers {
   }
 
   /**
-   * @throws FsError INVALID_ARGUMENT  it is not dead, chunks of files count on it, or it was never a server of this cluster.
+   * @throws FsError INVALID_ARGUMENT  it is not dead, chunks of files or of uploads count on it, or it was never a server of this cluster.
    */
   async forget({ serverId: id }: ForgetServerRequest): Promise<{ message: ForgetServerReply }> {
     const isForgotten = await this.#context.decisions.perform('serverForgotten', (transaction) => {
@@ -80,12 +80,23 @@ export class DeadServers {
     const entries = transaction.range(memberRange(id), REPLICAS_COUNTED_MAX);
     const isNeeded = (handle: string) => transaction.chunk(handle)?.state !== ChunkState.CHUNK_STATE_GARBAGE;
     const count = entries.filter(({ key }) => isNeeded(handleOfMemberKey(key))).length;
-    if (count === 0 && entries.length < REPLICAS_COUNTED_MAX) return;
-    const chunks = count === 1 ? '1 chunk of files still counts' : `${count} chunks of files still count`;
-    const message =
-      `${chunks} on chunkserver ${id} (${address}): what has too few copies is copied to others first, which takes a live ` +
-      'chunkserver without a copy of it; "cairn status" shows how many are left';
-    throw new FsError('INVALID_ARGUMENT', message, { details: { id, address, count } });
+    const isAll = entries.length < REPLICAS_COUNTED_MAX;
+    const refuse = (what: string, why: string): never => {
+      const message = `${what} on chunkserver ${id} (${address}): ${why}`;
+      throw new FsError('INVALID_ARGUMENT', message, { details: { id, address, count } });
+    };
+    if (count > 0) {
+      const chunks = count === 1 ? 'chunk of files still counts' : 'chunks of files still count';
+      refuse(
+        `${isAll ? '' : 'at least '}${count} ${chunks}`,
+        'what has too few copies is copied to others first, which takes a live chunkserver without a copy of it; ' +
+          '"cairn status" shows how many are left',
+      );
+    }
+    if (!isAll) refuse('deleted chunks still count', 'they are collected by themselves, try again in a few minutes');
+    if (this.#context.plans.countsOn(id)) {
+      refuse('an upload counts', 'it is confirmed, or given up when its client is silent, try again in a minute');
+    }
   }
 
   async #note(): Promise<void> {

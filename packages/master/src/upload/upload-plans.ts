@@ -40,6 +40,12 @@ export class UploadPlans {
     }
   }
 
+  /** Whether a chunk is to be stored on the server. */
+  countsOn(server: number): boolean {
+    for (const { chunk } of this.#byHandle.values()) if (chunk.members.includes(server)) return true;
+    return false;
+  }
+
   /** Its chunk has been written. */
   drop(uploadId: string): void {
     const plan = this.#byUpload.get(uploadId);

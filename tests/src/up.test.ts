@@ -42,17 +42,46 @@ test('up: servers end with it even when it is killed', { timeout: 120_000 }, asy
 test('up: a taken port is named', { timeout: 120_000 }, async () => {
   const port = await consecutivePorts(4);
   const running = await up(join(directory, 'taken'), port);
-  const result = spawnSync(
-    process.execPath,
-    [LAUNCHER, 'up', '--dir', join(directory, 'other'), '--port', String(port)],
-    {
-      encoding: 'utf8',
-    },
-  );
-  equal(result.status, 1);
-  match(result.stderr, new RegExp(`port ${port} is taken`));
+  match(refusedUp(join(directory, 'other'), port, []), new RegExp(`port ${port} is taken`));
   equal(await running.end('SIGTERM'), 0);
 });
+
+test('up: a directory that another one runs on is refused in one line, and stays as it is', {
+  timeout: 120_000,
+}, async () => {
+  const port = await consecutivePorts(4);
+  const cluster = join(directory, 'shared');
+  const running = await up(cluster, port);
+  const other = await consecutivePorts(5);
+  const result = refusedUp(cluster, other, ['--chunkservers', '4']);
+  match(result, /^cairn: EBUSY: [^\n]*up\.lock is not free: process \d+ holds it[^\n]*\n$/);
+  equal(existsSync(join(cluster, 'chunkserver-4.toml')), false);
+  equal(await running.end('SIGTERM'), 0);
+  equal(existsSync(join(cluster, 'up.lock')), false);
+});
+
+test('up: a server whose folder another process uses is not started again', { timeout: 120_000 }, async () => {
+  const port = await consecutivePorts(4);
+  const cluster = join(directory, 'held');
+  const running = await up(cluster, port);
+  // As if its servers had been started one by one.
+  rmSync(join(cluster, 'up.lock'));
+  const lines = refusedUp(cluster, await consecutivePorts(4), [])
+    .trimEnd()
+    .split('\n');
+  equal(lines.filter((line) => line.includes('EBUSY')).length, 1);
+  match(lines.at(-1)!, /^cairn: [a-z0-9-]+ does not start: EBUSY: .* process \d+ holds it/);
+  equal(cairn(port, ['append', '/notes'], 'kept\n').status, 0);
+  equal(await running.end('SIGTERM'), 0);
+});
+
+/** What an `up` says that ends by itself. */
+function refusedUp(dir: string, port: number, args: readonly string[]): string {
+  const command = [LAUNCHER, 'up', '--dir', dir, '--port', String(port), ...args];
+  const result = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  equal(result.status, 1);
+  return result.stderr;
+}
 
 interface Running {
   pids: number[];

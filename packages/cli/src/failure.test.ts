@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import { describeFailure, describeServerFailure, exitCodeOf, UsageError } from './failure.ts';
+import { describeFailure, describeServerFailure, exitCodeOf, isFolderInUse, UsageError } from './failure.ts';
 
 test('failure: one line of cause, object and what to do', () => {
   const error = new FsError('NOT_EMPTY', "ENOTEMPTY: directory not empty, rm '/d'\nand more");
@@ -24,4 +24,9 @@ test('failure: a server that refuses to run names the word to look up', () => {
   equal(describeServerFailure(new FsError('DAMAGED', 'the journal is cut')), 'DAMAGED: the journal is cut');
   equal(describeServerFailure(Object.assign(new Error('locked'), { code: 'EBUSY' })), 'EBUSY: locked');
   equal(describeServerFailure(new Error('plain')), 'plain');
+});
+
+test('failure: a server whose folder is in use is known by its line', () => {
+  equal(isFolderInUse(describeServerFailure(Object.assign(new Error('locked'), { code: 'EBUSY' }))), true);
+  equal(isFolderInUse(describeServerFailure(new FsError('DAMAGED', 'the journal is cut'))), false);
 });

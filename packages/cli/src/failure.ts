@@ -34,14 +34,21 @@ function firstLine(message: string): string {
   return /^(?:'[^']*'|[^\n])*/u.exec(message)![0];
 }
 
+/** The word of a server whose folder another process uses. */
+const FOLDER_IN_USE = 'EBUSY';
 /** The words under which docs/operations.md tells what to do. */
-const REFUSALS: readonly string[] = ['DAMAGED', 'CLUSTER_MISMATCH', 'EBUSY'];
+const REFUSALS: readonly string[] = ['DAMAGED', 'CLUSTER_MISMATCH', FOLDER_IN_USE];
 
 /** The line with which a server ends that refuses to run. */
 export function describeServerFailure(error: unknown): string {
   const { kind = '', code = '' } = error as { kind?: string; code?: string };
   const word = REFUSALS.find((refusal) => refusal === kind || refusal === code);
   return word === undefined ? describeFailure(error) : `${word}: ${describeFailure(error)}`;
+}
+
+/** Whether a server ended with this line because another process uses its folder: to start it again would not help. */
+export function isFolderInUse(line: string): boolean {
+  return line.startsWith(`${FOLDER_IN_USE}: `);
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -3,12 +3,14 @@
  *
  *     DIR/master.toml         DIR/master/          DIR/logs/master.log
  *     DIR/chunkserver-1.toml  DIR/chunkserver-1/   DIR/logs/chunkserver-1.log
+ *     DIR/up.lock             while a supervisor runs
  *
  * The configurations are written when missing and left alone afterwards, so a cluster keeps what its owner changed; the
  * ports come from the command line each time.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { RuntimeDisk } from '@cairnfs/runtime';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 
 export interface ClusterLayout {
@@ -30,6 +32,12 @@ const HOST = '127.0.0.1';
 
 export function masterAddress(layout: ClusterLayout): string {
   return `${HOST}:${layout.port}`;
+}
+
+/** Creates the directory and holds it for this supervisor. @throws DiskError EBUSY  another one runs on it. */
+export async function lockClusterDirectory(directory: string): Promise<{ release(): Promise<void> }> {
+  mkdirSync(directory, { recursive: true });
+  return new RuntimeDisk().lock(join(directory, 'up.lock'));
 }
 
 /** How many chunkservers the directory has been used with: their data must not be left out by accident. */

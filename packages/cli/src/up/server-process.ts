@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { isFolderInUse } from '../failure.ts';
 
 /** A server that keeps dying is started again after this long, doubled up to the maximum. */
 const RESTART_DELAY_MS = 500;
@@ -23,10 +24,20 @@ export interface ServerProcessOptions {
   /** The launcher: `packages/cli/bin/cairn.js`. */
   launcher: string;
   logPath: string;
-  /** Start it again when it dies by itself. */
+  /** Start it again when it dies by itself, unless another process uses its folder. */
   restart: boolean;
-  /** `said` is the last line that the server itself wrote about it, if it did. */
-  onExit(exit: { name: string; reason: string; said: string | undefined; restartInMs: number | undefined }): void;
+  onExit(exit: ServerExit): void;
+}
+
+export interface ServerExit {
+  name: string;
+  reason: string;
+  /** The last line that the server itself wrote about it, if it did. */
+  said: string | undefined;
+  /** Another process uses its folder. */
+  isInUse: boolean;
+  /** Undefined: it is not started again. */
+  restartInMs: number | undefined;
 }
 
 export class ServerProcess {
@@ -81,9 +92,10 @@ export class ServerProcess {
     this.#child = undefined;
     if (this.#stopping) return;
     if (performance.now() - startedAtMs > HEALTHY_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
-    const restartInMs = this.#options.restart ? this.#delayMs : undefined;
     const said = lastWords(this.#options.logPath, this.#logBytesAtStart);
-    this.#options.onExit({ name: this.#options.name, reason, said, restartInMs });
+    const isInUse = said !== undefined && isFolderInUse(said);
+    const restartInMs = this.#options.restart && !isInUse ? this.#delayMs : undefined;
+    this.#options.onExit({ name: this.#options.name, reason, said, isInUse, restartInMs });
     if (restartInMs === undefined) return;
     this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MS_MAX);
     this.#restartTimer = setTimeout(() => this.start(), restartInMs);

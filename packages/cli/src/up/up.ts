@@ -7,6 +7,7 @@ import { aborted } from '../serve/lifetime.ts';
 import {
   type ClusterLayout,
   existingChunkserverCount,
+  lockClusterDirectory,
   masterAddress,
   prepareClusterDirectory,
   type ServerLaunch,
@@ -32,8 +33,17 @@ export interface UpOptions {
   launcher: string;
 }
 
-/** Runs until `ended` aborts; resolves when every server is gone. */
+/** Runs until `ended` aborts; resolves when every server is gone. @throws DiskError EBUSY  another one runs on the directory. */
 export async function up(options: UpOptions, ended: AbortSignal): Promise<void> {
+  const lock = await lockClusterDirectory(options.directory);
+  try {
+    await superviseCluster(options, ended);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function superviseCluster(options: UpOptions, ended: AbortSignal): Promise<void> {
   const existing = existingChunkserverCount(options.directory);
   const chunkserverCount = options.chunkserverCount ?? Math.max(CHUNKSERVERS_DEFAULT, existing);
   const layout = { directory: resolve(options.directory), port: options.port, chunkserverCount };
@@ -55,21 +65,17 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
         ...launch,
         launcher: options.launcher,
         restart: options.restart,
-        onExit: ({ name, reason, said, restartInMs }) => {
-          // Ctrl-C reaches the servers too; they end with us.
-          if (ended.aborted) return;
-          const next = restartInMs === undefined ? 'not started again' : `starting it again in ${restartInMs} ms`;
-          say(
-            options,
-            `${name} ${reason}${said === undefined ? '' : `: ${said}`}; ${next}; its log: ${launch.logPath}`,
-          );
-          if (!isReady && name === 'master' && ++masterExits === MASTER_STARTS_MAX) {
-            failed.abort(
-              new Error(
-                `the master does not start${said === undefined ? '' : `: ${said}`}; its log: ${launch.logPath}`,
-              ),
-            );
+        onExit: ({ name, reason, said, isInUse, restartInMs }) => {
+          // Ctrl-C reaches the servers too; they end with us. After a failure one line tells of it, the last.
+          if (ended.aborted || failed.signal.aborted) return;
+          const why = said === undefined ? '' : `: ${said}`;
+          const log = `its log: ${launch.logPath}`;
+          if (!isReady && name === 'master') masterExits += 1;
+          if (!isReady && (isInUse || masterExits === MASTER_STARTS_MAX)) {
+            return failed.abort(new Error(`${name} does not start${why}; ${log}`));
           }
+          const next = restartInMs === undefined ? 'not started again' : `starting it again in ${restartInMs} ms`;
+          say(options, `${name} ${reason}${why}; ${next}; ${log}`);
         },
       }),
   );

@@ -279,9 +279,13 @@ test('view: a replica that left keeps over a restart what it was in sync at, and
   await prepare({ oldVersion: 3, newVersion: 6, removed: true });
   servers.simulation.host('one').crash({ unsynced: 'lose' });
   await servers.launch('one');
-  const described = await servers.run(() =>
-    channel().call(ChunkserverControlMethods.describeReplicas, { handles: [HANDLE] }, options),
-  );
+  const describe = (serverId: number) => {
+    const request = { handles: [HANDLE], serverId };
+    return servers.run(() => channel().call(ChunkserverControlMethods.describeReplicas, request, options));
+  };
+  await rejects(describe(2), kind('INVALID_ARGUMENT'));
+  equal((await describe(0)).message.replicas.length, 1);
+  const described = await describe(1);
   const { version, pendingVersion, removed, keptVersion, sequence } = described.message.replicas[0]!;
   deepEqual([version, pendingVersion, removed, keptVersion, sequence], [1, 6, true, 3, 0]);
   await rejects(prepare({ oldVersion: 4, newVersion: 7 }), kind('STALE_VERSION'));

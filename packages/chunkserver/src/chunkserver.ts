@@ -95,7 +95,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       ...{ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads },
       serverId: ownId,
     });
-    registerCalls(rpc, { clones, mutations, reads, replicas, uploads });
+    registerCalls(rpc, { clones, mutations, reads, replicas, uploads, serverId: ownId });
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     const address = config.advertise ?? listener.address;
     const heartbeat = new Heartbeat({

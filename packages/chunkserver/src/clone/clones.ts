@@ -24,6 +24,7 @@ import {
 import { gone, type Quarantine } from '../control/quarantine.ts';
 import { CLONE_ITEM_TIMEOUT_MS, CLONES_MAX } from '../limits.ts';
 import { notFound } from '../mutation/secondary.ts';
+import { checkAddressee } from '../serve/addressee.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import type { Replica } from '../store/replica.ts';
@@ -120,10 +121,7 @@ export class Clones {
   async receive(request: CloneReplicaRequest, { signal }: CallContext): Promise<Payload<CloneReplicaReply>> {
     const { quarantine, replicas, serverId } = this.#options;
     const { handle, version, length } = request;
-    if (request.serverId !== serverId()) {
-      const message = `CloneReplica was meant for server ${request.serverId} and reached server ${serverId()}`;
-      throw new FsError('INVALID_ARGUMENT', message);
-    }
+    checkAddressee('CloneReplica', request.serverId, serverId());
     if (this.#receiving.has(handle) || this.#receiving.size >= CLONES_MAX) {
       throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${CLONES_MAX} others, are being copied here; try again`);
     }

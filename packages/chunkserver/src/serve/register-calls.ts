@@ -12,6 +12,7 @@ import type { Mutations } from '../mutation/mutations.ts';
 import type { Reads } from '../read/reads.ts';
 import type { Replicas } from '../store/replicas.ts';
 import type { Uploads } from '../upload/uploads.ts';
+import { checkAddressee } from './addressee.ts';
 
 export interface CallParts {
   readonly clones: Clones;
@@ -19,6 +20,7 @@ export interface CallParts {
   readonly reads: Reads;
   readonly replicas: Replicas;
   readonly uploads: Uploads;
+  serverId(): number;
 }
 
 export function registerCalls(rpc: RpcServer, parts: CallParts): void {
@@ -42,7 +44,9 @@ export function registerCalls(rpc: RpcServer, parts: CallParts): void {
   });
   rpc.handle(Control.revokeLease, (request) => primaries.revokeLease(request));
   rpc.handle(Control.cloneReplica, (request, context) => clones.receive(request, context));
-  rpc.handle(Control.describeReplicas, ({ handles }) => {
+  rpc.handle(Control.describeReplicas, ({ handles, serverId }) => {
+    // That a chunk is not here means much to the master: it may be the last word about a copy.
+    if (serverId !== 0) checkAddressee('DescribeReplicas', serverId, parts.serverId());
     const found = handles.map((handle) => replicas.find(handle)).filter((replica) => replica !== undefined);
     return { message: { replicas: found.map((replica) => replicas.describe(replica)) } };
   });

@@ -9,6 +9,7 @@ import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { Primaries } from '../mutation/primaries.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import { isUnmade, notFound, type Secondaries } from '../mutation/secondary.ts';
+import { checkAddressee } from '../serve/addressee.ts';
 
 /**
  * Promises the new version: everything of the old one is refused from now on. The answer comes when the promise, and
@@ -25,12 +26,7 @@ export async function prepareView(
   request: PrepareViewRequest,
 ): Promise<Payload<PrepareViewReply>> {
   const { handle, oldVersion, newVersion, removed, serverId, committedSequence } = request;
-  if (serverId !== context.serverId()) {
-    throw new FsError(
-      'INVALID_ARGUMENT',
-      `PrepareView was meant for server ${serverId} and reached server ${context.serverId()}`,
-    );
-  }
+  checkAddressee('PrepareView', serverId, context.serverId());
   const replica = context.replicas.find(handle);
   if (replica === undefined || isUnmade(replica)) {
     // There is nothing here to promise with, and a primary that is about to make the replica would not be stopped by it.

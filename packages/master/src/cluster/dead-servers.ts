@@ -44,7 +44,8 @@ export class DeadServers {
   }
 
   /**
-   * @throws FsError INVALID_ARGUMENT  it is not dead, chunks of files or of uploads count on it, or it was never a server of this cluster.
+   * @throws FsError INVALID_ARGUMENT  it is not dead, chunks of files or of uploads count on it, or it was never a server of
+   * this cluster.
    */
   async forget({ serverId: id }: ForgetServerRequest): Promise<{ message: ForgetServerReply }> {
     const isForgotten = await this.#context.decisions.perform('serverForgotten', (transaction) => {

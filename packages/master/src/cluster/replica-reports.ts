@@ -295,7 +295,11 @@ export class ReplicaReports {
     try {
       const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
       const channel = this.#context.pool.channel(server.address);
-      const { message } = await channel.call(ChunkserverControlMethods.describeReplicas, { handles }, options);
+      const { message } = await channel.call(
+        ChunkserverControlMethods.describeReplicas,
+        { handles, serverId: id },
+        options,
+      );
       if (server.session !== session) return; // it shows all it holds anew
       const present = new Set(message.replicas.map(({ handle }) => handle));
       for (const handle of handles) {

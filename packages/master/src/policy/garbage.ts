@@ -65,7 +65,8 @@ export class GarbageCollection {
     try {
       const channel = this.#context.pool.channel(server.address);
       const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, { handles }, options);
+      const request = { handles, serverId: server.id };
+      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
       const present = new Set(reply.message.replicas.map(({ handle }) => handle));
       for (const handle of handles) if (!present.has(handle)) this.#reports.absent(server.id, handle);
     } catch (error) {

@@ -286,6 +286,26 @@ test('garbage: a server that told an earlier master is asked, and the chunk forg
   assert.equal(cluster.chunk(HANDLE), undefined);
 });
 
+test('garbage: what another process at the address of a server does not hold, that server may hold', async () => {
+  const cluster = await TestCluster.start(3);
+  const { decisions, seams } = cluster.context;
+  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
+  await cluster.run(
+    decisions.perform('test', (transaction) => {
+      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
+      transaction.add(META.garbageCount, 1);
+    }),
+  );
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  const successor = cluster.server(3);
+  successor.id = 0; // not registered yet
+  successor.isBeating = false;
+  cluster.parts.start();
+  await cluster.simulation.runFor(5000);
+  assert.equal(cluster.parts.cluster.isLive(3), true);
+  assert.notEqual(cluster.chunk(HANDLE), undefined);
+});
+
 test('repair: of the chunks of lost servers, those with one copy left come first', async () => {
   const cluster = await TestCluster.start(6);
   const handle = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;

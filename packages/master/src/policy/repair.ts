@@ -290,7 +290,8 @@ export class Repair {
     await views.close(handle, { seal: false });
     const channel = pool.channel(servers.get(server)?.address ?? '');
     const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-    const reply = await channel.call(ChunkserverControlMethods.describeReplicas, { handles: [handle] }, options);
+    const request = { handles: [handle], serverId: server };
+    const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
     const [report] = reply.message.replicas;
     if (report === undefined) {
       reports.absent(server, handle);

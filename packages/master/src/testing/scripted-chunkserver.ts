@@ -82,8 +82,9 @@ export class ScriptedChunkserver {
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });
-    rpc.handle(ChunkserverControlMethods.describeReplicas, ({ handles }) => {
+    rpc.handle(ChunkserverControlMethods.describeReplicas, ({ handles, serverId }) => {
       if (this.failure !== undefined) throw this.failure;
+      if (serverId !== 0 && serverId !== this.id) throw new FsError('INVALID_ARGUMENT', `this is server ${this.id}`);
       const replicas = handles.filter((handle) => this.replicas.has(handle)).map((handle) => this.report(handle));
       return { message: { replicas } };
     });

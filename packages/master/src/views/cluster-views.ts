@@ -178,7 +178,7 @@ export class ClusterViews implements Views {
         try {
           const channel = this.#context.pool.channel(server.address);
           const options = { timeoutMs: PING_TIMEOUT_MS };
-          await channel.call(ChunkserverControlMethods.describeReplicas, { handles: [] }, options);
+          await channel.call(ChunkserverControlMethods.describeReplicas, { handles: [], serverId: member }, options);
           return undefined;
         } catch (error) {
           this.#context.seams.log.info('a suspected server does not answer', { server: member, error });

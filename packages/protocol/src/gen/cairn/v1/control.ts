@@ -246,6 +246,8 @@ export interface CloneReplicaReply {
 
 export interface DescribeReplicasRequest {
   handles: string[];
+  /** Another that has the receiver's address by now refuses; 0: not said, by a master of before. */
+  serverId: number;
 }
 
 export interface DescribeReplicasReply {
@@ -2540,13 +2542,16 @@ export const CloneReplicaReply: MessageFns<CloneReplicaReply> = {
 };
 
 function createBaseDescribeReplicasRequest(): DescribeReplicasRequest {
-  return { handles: [] };
+  return { handles: [], serverId: 0 };
 }
 
 export const DescribeReplicasRequest: MessageFns<DescribeReplicasRequest> = {
   encode(message: DescribeReplicasRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.handles) {
       writer.uint32(10).string(v!);
+    }
+    if (message.serverId !== 0) {
+      writer.uint32(16).uint32(message.serverId);
     }
     return writer;
   },
@@ -2572,6 +2577,14 @@ export const DescribeReplicasRequest: MessageFns<DescribeReplicasRequest> = {
             message.handles.push(reader.string());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.serverId = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2590,6 +2603,7 @@ export const DescribeReplicasRequest: MessageFns<DescribeReplicasRequest> = {
   fromPartial(object: DeepPartial<DescribeReplicasRequest>): DescribeReplicasRequest {
     const message = createBaseDescribeReplicasRequest();
     message.handles = object.handles?.map((e) => e) || [];
+    message.serverId = object.serverId ?? 0;
     return message;
   },
 };

@@ -3,7 +3,7 @@
  * first, a bounded number at a time. The clone joins by a view change and counts only from then on. A copy beside the
  * members that holds all of the chunk is taken back instead, also when none of theirs is sound.
  */
-import { FsError, isFsError, type Timer } from '@cairnfs/base';
+import { isFsError, type Timer } from '@cairnfs/base';
 import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
 import type { Problems } from '../cluster/problems.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
@@ -12,7 +12,6 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import {
-  CHUNKSERVER_CALL_TIMEOUT_MS,
   CLONE_TIMEOUT_MS,
   CLONES_AT_ONCE,
   CLONES_AT_ONCE_MAX,
@@ -25,8 +24,8 @@ import {
   SERVERS_PER_CLONE,
 } from '../limits.ts';
 import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
-import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
+import { TakeBack } from './take-back.ts';
 
 interface RepairParts {
   servers: ServerTable;
@@ -42,6 +41,7 @@ interface RepairParts {
 export class Repair {
   readonly #context: MasterContext;
   readonly #parts: RepairParts;
+  readonly #takeBack: TakeBack;
   /** Chunks to look at, by the number of sound copies when they were found. */
   readonly #queue = new Map<string, number>();
   /** The target of each copy under way. */
@@ -63,6 +63,11 @@ export class Repair {
   constructor(context: MasterContext, parts: RepairParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#takeBack = new TakeBack(context, {
+      ...parts,
+      needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
+      lost: (handle, chunk) => this.#lost(handle, chunk),
+    });
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
     parts.reports.isAwaited = (server, handle) => this.#copying.get(handle) === server;
     parts.reports.soundCount = (handle, chunk) => this.#sound(handle, chunk).length;
@@ -234,10 +239,10 @@ export class Repair {
     }
     if (this.#isUndecided(handle, chunk)) return;
     const sound = this.#sound(handle, chunk);
-    const spare = this.#spare(handle, chunk);
+    const spare = this.#spare(handle, chunk, sound);
     // An open chunk is closed first, by its members.
     if (spare !== undefined && (sound.length > 0 || chunk.state === ChunkState.CHUNK_STATE_CLOSED)) {
-      this.#run(handle, spare, { target: spare, work: () => this.#takeBack(handle, spare) });
+      this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare) });
       return;
     }
     const source = sound.find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
@@ -250,7 +255,8 @@ export class Repair {
     const target = elsewhere ?? this.#targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
     if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) {
-      this.#parts.reports.makeWay(target, handle);
+      // What may still be taken back stays.
+      if (!this.#parts.reports.sparesOf(handle).includes(target)) this.#parts.reports.makeWay(target, handle);
       return;
     }
     if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
@@ -277,45 +283,15 @@ export class Repair {
       });
   }
 
-  /** A server in reach with a copy beside the members that may hold all of the chunk. */
-  #spare(handle: string, { members }: Chunk): number | undefined {
-    const spares = this.#parts.reports.sparesOf(handle);
-    return spares.find((server) => this.#parts.servers.isLive(server) && !members.includes(server));
-  }
-
-  /** The copy becomes a member's again if it holds all of the chunk. */
-  async #takeBack(handle: string, server: number): Promise<void> {
-    const { decisions, pool, seams } = this.#context;
-    const { servers, views, changes, reports, conditions } = this.#parts;
-    await views.close(handle, { seal: false });
-    const channel = pool.channel(servers.get(server)?.address ?? '');
-    const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-    const request = { handles: [handle], serverId: server };
-    const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
-    const [report] = reply.message.replicas;
-    if (report === undefined) {
-      reports.absent(server, handle);
-      return;
-    }
-    await changes.whenIdle(handle);
-    const chunk = decisions.read().chunk(handle);
-    if (chunk === undefined || chunk.members.includes(server) || !this.#needsCopy(handle, chunk)) return;
-    if (chunk.state === ChunkState.CHUNK_STATE_OPEN) {
-      throw new FsError('UNAVAILABLE', `chunk ${handle} was opened again meanwhile`);
-    }
-    const rejoins = asSpare(chunk, report);
-    if (rejoins === undefined) {
-      reports.refuseSpare(server, handle);
-      return;
-    }
-    conditions.clear(server, handle);
-    try {
-      await changes.change(handle, { joining: server, rejoins, without: this.#lost(handle, chunk) });
-    } catch (error) {
-      if (isFsError(error, 'STALE_VERSION', 'CHUNK_NOT_FOUND')) reports.refuseSpare(server, handle);
-      throw error;
-    }
-    seams.log.info('a copy was taken back', { handle, server });
+  /**
+   * A copy beside the members that may be taken back. A server that failed lately is asked only for what may be the last, and
+   * never by all there may be at once.
+   */
+  #spare(handle: string, chunk: Chunk, sound: readonly number[]): number | undefined {
+    const spares = this.#takeBack.spares(handle, chunk);
+    const spare = spares.find((server) => !this.#takeBack.isFailing(server));
+    if (spare !== undefined || sound.length > 0) return spare;
+    return spares.find((server) => this.#loadOf(server) < CLONES_PER_SERVER);
   }
 
   async #copy(handle: string, source: number, target: number): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplicaCondition } from '@cairnfs/protocol';
+import { FsError } from '@cairnfs/base';
+import { MasterMethods, ReplicaCondition } from '@cairnfs/protocol';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { newReplica, type ScriptedReplica } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
@@ -170,4 +171,67 @@ test('take back: a copy that was refused is not asked again because it reports w
   }
   assert.equal(beside.prepared.filter(({ removed }) => !removed).length, 1);
   assert.deepEqual(await reasons(cluster, 3), ['surplus']);
+});
+
+/** Two sound members of three, and a good copy on server 3, which fails with all that has to become durable there. */
+async function withFailingSpare(serverCount: number, chunk: Partial<Chunk> = {}) {
+  const cluster = await TestCluster.start(serverCount);
+  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions, ...chunk });
+  const spare = cluster.server(3);
+  spare.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(spare.sendInventory());
+  spare.promiseFailure = new FsError('DISK_FAILED', 'the disk does not answer');
+  return { cluster, spare };
+}
+
+test('take back: where a server fails to join, another one is given a copy', async () => {
+  for (const isDeaf of [false, true]) {
+    const { cluster, spare } = await withFailingSpare(4);
+    if (isDeaf) spare.failure = new FsError('DEADLINE_EXCEEDED', 'no answer');
+    cluster.parts.start();
+    await cluster.simulation.runFor(15_000);
+    const { members, version } = cluster.chunk(HANDLE)!;
+    assert.deepEqual([...members].sort(), [1, 2, 4], `deaf: ${isDeaf}`);
+    assert.ok(version <= 5, `version ${version}`);
+  }
+});
+
+test('take back: with no other server a copy waits, and is none that is too many, until its server can join', async () => {
+  const { cluster, spare } = await withFailingSpare(3);
+  cluster.parts.start();
+  for (let second = 0; second < 30; second += 1) {
+    await cluster.simulation.runFor(1000);
+    assert.deepEqual(await reasons(cluster, 3), []);
+  }
+  assert.ok(cluster.chunk(HANDLE)!.highestVersion <= 5, 'it is left alone meanwhile');
+  spare.promiseFailure = undefined;
+  await cluster.simulation.runFor(60_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  assert.equal(spare.replicas.get(HANDLE)!.version, 1, 'not a clone');
+});
+
+test('take back: a copy that may be the last is asked for again soon', async () => {
+  const { cluster, spare } = await withFailingSpare(3, { members: [1], goal: 2 });
+  const rotten = cluster.server(1);
+  rotten.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(rotten.heartbeat({ changes: [rotten.report(HANDLE)] }));
+  cluster.parts.start();
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
+  spare.promiseFailure = undefined;
+  await cluster.simulation.runFor(15_000);
+  assert.ok(cluster.chunk(HANDLE)!.members.includes(3), `members ${cluster.chunk(HANDLE)!.members}`);
+});
+
+test('repair: a clone that does not join is no copy that came about', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2] });
+  cluster.server(3).promiseFailure = new FsError('DISK_FAILED', 'the disk does not answer');
+  cluster.parts.start();
+  await cluster.simulation.runFor(4000);
+  assert.equal(cluster.server(3).prepared.length, 1);
+  const master = cluster.context.pool.channel('master:9000');
+  const { message } = await cluster.run(master.call(MasterMethods.getClusterStatus, {}, { timeoutMs: 1000 }));
+  assert.equal(message.repair!.copiedCount, 0);
 });

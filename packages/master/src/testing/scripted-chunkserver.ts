@@ -41,6 +41,8 @@ export class ScriptedChunkserver {
   readonly prepared: PrepareViewRequest[] = [];
   /** Thrown by every call of the master while set. */
   failure: FsError | undefined;
+  /** Thrown by PrepareView alone while set. */
+  promiseFailure: FsError | undefined;
   /** How long a clone to it takes. */
   cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
@@ -76,6 +78,7 @@ export class ScriptedChunkserver {
     const rpc = createRpcServer({ clock, log });
     rpc.handle(ChunkserverControlMethods.prepareView, (request) => {
       this.prepared.push(request);
+      if (this.promiseFailure !== undefined) throw this.promiseFailure;
       return { message: this.#promise(request) };
     });
     rpc.handle(ChunkserverControlMethods.revokeLease, ({ handle, version }) => {

@@ -18,13 +18,14 @@ import { closeChunk } from '../state/close-chunk.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departure, Departures } from './departures.ts';
+import { JoinFailure } from './join-failure.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { checkUnchanged, endsAs, type Rejoins } from './spare-copy.ts';
 
 export interface ViewWish {
   /** Members that must not stay, whatever they answer. */
   readonly without?: readonly number[];
-  /** A server that holds a clone at the current version and joins. */
+  /** A server that holds a clone at the current version and joins; without it there is no new view. */
   readonly joining?: number;
   /** The one that joins is no clone, but is taken back. */
   readonly rejoins?: Rejoins;
@@ -49,8 +50,8 @@ type Outcome =
       readonly kind: 'failed';
       readonly reason: string;
       readonly failed: readonly number[];
-      /** The copy that was to be taken back is none that can be. */
-      readonly refused: FsError | undefined;
+      /** What became of the one that was to join. */
+      readonly joinFailure: JoinFailure | undefined;
     };
 
 export class ViewChanges {
@@ -92,11 +93,13 @@ export class ViewChanges {
   }
 
   /**
-   * Changes the view; one change of a chunk at a time. Resolves with the chunk as confirmed.
+   * Changes the view; one change of a chunk at a time. Resolves with the chunk as confirmed. When the one that is to join
+   * fails, what is pending stays so, and is settled without it (views/recovery.ts).
    *
    * @throws FsError VIEW_TOO_SMALL  too few members are in reach; CHUNK_NOT_FOUND  it is gone.
-   * @throws FsError STALE_VERSION  the copy that was to be taken back is not what the chunk is; UNAVAILABLE  the chunk was
-   * opened again meanwhile.
+   * @throws FsError UNAVAILABLE  a copy was to be taken back, and the chunk was opened again meanwhile.
+   * @throws JoinFailure STALE_VERSION or CHUNK_NOT_FOUND  the copy that was to join is not what the chunk is; others tell
+   * why its server did not answer.
    */
   async change(handle: string, wish: ViewWish = {}): Promise<Chunk> {
     // The check and the start are one step: of several callers that waited, one starts and the others wait again.
@@ -112,9 +115,9 @@ export class ViewChanges {
     for (let attempt = 0; attempt < VIEW_ATTEMPTS_MAX; attempt += 1) {
       const outcome = await this.#attempt(handle, wish, failed);
       if (outcome.kind === 'confirmed') return outcome.chunk;
+      if (outcome.joinFailure !== undefined) throw outcome.joinFailure;
       reason = outcome.reason;
       for (const member of outcome.failed) failed.add(member);
-      if (outcome.refused !== undefined) throw outcome.refused;
     }
     throw new FsError('VIEW_TOO_SMALL', `the view of chunk ${handle} could not be changed: ${reason}`, {
       details: { handle },
@@ -175,7 +178,9 @@ export class ViewChanges {
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
-      return { kind: 'failed', reason, failed: silent.map(({ member }) => member), refused: refusalOf(wish, silent) };
+      const joining = silent.find(({ member }) => member === wish.joining);
+      const joinFailure = joining === undefined ? undefined : new JoinFailure(joining.member, joining.error);
+      return { kind: 'failed', reason, failed: silent.map(({ member }) => member), joinFailure };
     }
     const chunk = await this.#context.decisions.perform('viewConfirmed', (transaction) => {
       const current = transaction.chunk(handle);
@@ -222,6 +227,10 @@ export class ViewChanges {
     const counts = this.#leases.countByPrimary();
     const candidates = joining === undefined ? chunk.members : [...chunk.members, joining];
     const members = chooseMembers({ chunk, candidates: candidates.filter(isSound), primaryCounts: counts });
+    if (joining !== undefined && !members.includes(joining)) {
+      const error = new FsError('UNAVAILABLE', `it is out of touch, or its copy of chunk ${handle} is not sound`);
+      throw new JoinFailure(joining, error);
+    }
     const minimum = minimumOf(this.#context.config, chunk.goal);
     if (members.length >= minimum) return members;
     // A smaller view acknowledges nothing, but it can be read and repaired: better than waiting for servers that are lost.
@@ -309,15 +318,6 @@ export class ViewChanges {
     if (chunk === undefined) throw gone(handle);
     return chunk;
   }
-}
-
-/** Why the copy that was to be taken back is none that can be; undefined when it may be another time, or nobody was. */
-function refusalOf(
-  { joining, rejoins }: ViewWish,
-  silent: readonly { readonly member: number; readonly error: FsError }[],
-): FsError | undefined {
-  const error = rejoins === undefined ? undefined : silent.find(({ member }) => member === joining)?.error;
-  return isFsError(error, 'STALE_VERSION', 'CHUNK_NOT_FOUND') ? error : undefined;
 }
 
 /**

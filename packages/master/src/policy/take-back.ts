@@ -1,0 +1,106 @@
+/**
+ * Copies beside the members that become a member's again (docs/spec/views.md, "A copy is taken back"): which of them is
+ * asked, and what is learned when that fails.
+ */
+import { FsError, isFsError, toFsError } from '@cairnfs/base';
+import { ChunkserverControlMethods, type ReplicaReport } from '@cairnfs/protocol';
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ReplicaReports } from '../cluster/replica-reports.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext, Views } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, TAKE_BACK_PAUSE_MS } from '../limits.ts';
+import { JoinFailure } from '../views/join-failure.ts';
+import { asSpare } from '../views/spare-copy.ts';
+import type { ViewChanges } from '../views/view-change.ts';
+
+interface TakeBackParts {
+  servers: ServerTable;
+  conditions: ReplicaConditions;
+  reports: ReplicaReports;
+  changes: ViewChanges;
+  views: Views;
+  needsCopy(handle: string, chunk: Chunk): boolean;
+  /** Members that have no copy that counts. */
+  lost(handle: string, chunk: Chunk): number[];
+}
+
+export class TakeBack {
+  readonly #context: MasterContext;
+  readonly #parts: TakeBackParts;
+  /** Servers that failed to join with a copy they have, and until when that counts. */
+  readonly #failingUntilMs = new Map<number, number>();
+
+  constructor(context: MasterContext, parts: TakeBackParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Servers in reach with a copy beside the members that may hold all of the chunk. */
+  spares(handle: string, { members }: Chunk): number[] {
+    const { reports, servers } = this.#parts;
+    return reports.sparesOf(handle).filter((server) => servers.isLive(server) && !members.includes(server));
+  }
+
+  /** It failed lately, whichever the chunk was: a disk that hangs, a journal that is full. */
+  isFailing(server: number): boolean {
+    return (this.#failingUntilMs.get(server) ?? 0) > this.#context.seams.clock.nowMs();
+  }
+
+  /**
+   * The copy becomes a member's again if it holds all of the chunk.
+   *
+   * @throws FsError UNAVAILABLE  the chunk was opened again meanwhile; JoinFailure  the server's fault, or the copy's.
+   */
+  async run(handle: string, server: number): Promise<void> {
+    try {
+      await this.#rejoin(handle, server);
+    } catch (error) {
+      if (error instanceof JoinFailure) this.#learn(handle, server, error);
+      throw error;
+    }
+  }
+
+  async #rejoin(handle: string, server: number): Promise<void> {
+    const { decisions, seams } = this.#context;
+    const { views, changes, reports, conditions, needsCopy, lost } = this.#parts;
+    await views.close(handle, { seal: false });
+    const report = await this.#describe(handle, server);
+    if (report === undefined) {
+      reports.absent(server, handle);
+      return;
+    }
+    await changes.whenIdle(handle);
+    const chunk = decisions.read().chunk(handle);
+    if (chunk === undefined || chunk.members.includes(server) || !needsCopy(handle, chunk)) return;
+    if (chunk.state === ChunkState.CHUNK_STATE_OPEN) {
+      throw new FsError('UNAVAILABLE', `chunk ${handle} was opened again meanwhile`);
+    }
+    const rejoins = asSpare(chunk, report);
+    if (rejoins === undefined) {
+      reports.refuseSpare(server, handle);
+      return;
+    }
+    conditions.clear(server, handle);
+    await changes.change(handle, { joining: server, rejoins, without: lost(handle, chunk) });
+    this.#failingUntilMs.delete(server);
+    seams.log.info('a copy was taken back', { handle, server });
+  }
+
+  async #describe(handle: string, server: number): Promise<ReplicaReport | undefined> {
+    const channel = this.#context.pool.channel(this.#parts.servers.get(server)?.address ?? '');
+    const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
+    const request = { handles: [handle], serverId: server };
+    try {
+      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
+      return reply.message.replicas[0];
+    } catch (error) {
+      throw new JoinFailure(server, toFsError(error));
+    }
+  }
+
+  #learn(handle: string, server: number, failure: JoinFailure): void {
+    if (isFsError(failure, 'STALE_VERSION', 'CHUNK_NOT_FOUND')) this.#parts.reports.refuseSpare(server, handle);
+    else this.#failingUntilMs.set(server, this.#context.seams.clock.nowMs() + TAKE_BACK_PAUSE_MS);
+  }
+}

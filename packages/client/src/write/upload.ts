@@ -77,8 +77,10 @@ export async function returnSpareUploads(calls: MasterCalls): Promise<void> {
   const returned = calls.spareUploads
     .takeAll()
     .map((uploadId) => calls.call(MasterMethods.abortUpload, { uploadId }, deadline));
-  const failure = (await Promise.allSettled(returned)).find(({ status }) => status === 'rejected');
-  if (failure !== undefined) calls.seams.log.info('spare uploads were not returned; they end by themselves', {});
+  const outcomes = await Promise.allSettled(returned);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure === undefined) return;
+  calls.seams.log.info('spare uploads were not returned; they end by themselves', { error: failure.reason });
 }
 
 async function createEmpty(calls: MasterCalls, path: string, options: UploadOptions): Promise<Attributes> {

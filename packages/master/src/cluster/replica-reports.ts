@@ -5,7 +5,6 @@
  */
 import { FsError, type Key } from '@cairnfs/base';
 import {
-  ChunkserverControlMethods,
   ReplicaCondition as Condition,
   PlainReplicas,
   type QuarantineOrder,
@@ -15,7 +14,6 @@ import {
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import {
-  CHUNKSERVER_CALL_TIMEOUT_MS,
   INVENTORY_COMPARED_AT_ONCE,
   INVENTORY_PART_MAX,
   QUARANTINE_LOOKED_AT_MAX,
@@ -24,6 +22,7 @@ import {
 } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { describeReplicas } from './describe-replicas.ts';
 import type { Problems } from './problems.ts';
 import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
@@ -293,19 +292,13 @@ export class ReplicaReports {
     this.#asked.add(id);
     const { session } = server;
     try {
-      const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-      const channel = this.#context.pool.channel(server.address);
-      const { message } = await channel.call(
-        ChunkserverControlMethods.describeReplicas,
-        { handles, serverId: id },
-        options,
-      );
+      const replicas = await describeReplicas(this.#context, server, handles);
       if (server.session !== session) return; // it shows all it holds anew
-      const present = new Set(message.replicas.map(({ handle }) => handle));
+      const present = new Set(replicas.map(({ handle }) => handle));
       for (const handle of handles) {
         if (!present.has(handle) && this.#conditions.isUnshown(id, handle)) this.#lost(server, handle);
       }
-      this.takeChanges(server, message.replicas);
+      this.takeChanges(server, replicas);
     } catch (error) {
       if (!(error instanceof FsError))
         this.#context.seams.fatal(error instanceof Error ? error : new Error(String(error)));

@@ -3,11 +3,11 @@
  * when every member has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
  */
 import type { Timer } from '@cairnfs/base';
-import { ChunkserverControlMethods } from '@cairnfs/protocol';
+import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, GARBAGE_INTERVAL_MS, GARBAGE_STEP, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
+import { GARBAGE_INTERVAL_MS, GARBAGE_STEP, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
 import type { Departures } from '../views/departures.ts';
 
@@ -63,11 +63,8 @@ export class GarbageCollection {
     const handles = this.#servers.isLive(server.id) ? this.#reports.ordersFor(server).map(({ handle }) => handle) : [];
     if (handles.length === 0) return;
     try {
-      const channel = this.#context.pool.channel(server.address);
-      const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-      const request = { handles, serverId: server.id };
-      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
-      const present = new Set(reply.message.replicas.map(({ handle }) => handle));
+      const replicas = await describeReplicas(this.#context, server, handles);
+      const present = new Set(replicas.map(({ handle }) => handle));
       for (const handle of handles) if (!present.has(handle)) this.#reports.absent(server.id, handle);
     } catch (error) {
       this.#context.seams.log.info('a server did not say what it still holds', { server: server.id, error });

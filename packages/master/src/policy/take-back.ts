@@ -3,13 +3,14 @@
  * asked, and what is learned when that fails.
  */
 import { FsError, isFsError, toFsError } from '@cairnfs/base';
-import { ChunkserverControlMethods, type ReplicaReport } from '@cairnfs/protocol';
+import type { ReplicaReport } from '@cairnfs/protocol';
+import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, TAKE_BACK_PAUSE_MS } from '../limits.ts';
+import { TAKE_BACK_PAUSE_MS } from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
@@ -88,12 +89,10 @@ export class TakeBack {
   }
 
   async #describe(handle: string, server: number): Promise<ReplicaReport | undefined> {
-    const channel = this.#context.pool.channel(this.#parts.servers.get(server)?.address ?? '');
-    const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
-    const request = { handles: [handle], serverId: server };
+    const address = this.#parts.servers.get(server)?.address ?? '';
     try {
-      const reply = await channel.call(ChunkserverControlMethods.describeReplicas, request, options);
-      return reply.message.replicas[0];
+      const [report] = await describeReplicas(this.#context, { id: server, address }, [handle]);
+      return report;
     } catch (error) {
       throw new JoinFailure(server, toFsError(error));
     }

@@ -1,6 +1,7 @@
 /** Opening, closing, measuring and retiring chunks: what the namespace needs of views and leases. */
 import { FsError } from '@cairnfs/base';
 import { ChunkserverControlMethods, ChunkserverDataMethods } from '@cairnfs/protocol';
+import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
@@ -176,9 +177,7 @@ export class ClusterViews implements Views {
         const server = this.#servers.get(member);
         if (server === undefined || !this.#servers.isLive(member)) return member;
         try {
-          const channel = this.#context.pool.channel(server.address);
-          const options = { timeoutMs: PING_TIMEOUT_MS };
-          await channel.call(ChunkserverControlMethods.describeReplicas, { handles: [], serverId: member }, options);
+          await describeReplicas(this.#context, server, [], PING_TIMEOUT_MS);
           return undefined;
         } catch (error) {
           this.#context.seams.log.info('a suspected server does not answer', { server: member, error });

@@ -231,6 +231,25 @@ test('write: a chunk that was sealed meanwhile keeps what it holds, the rest goe
   equal(new Set(mutated().map(operationNumber)).size, 2);
 });
 
+test('append: when the chunk of an open outcome gave way empty, it goes where the file ends now', async () => {
+  const { append, seen } = run(({ method, request }, count) => {
+    if (method === 'Master.OpenExtent' && (request.at as { $case: string }).$case === 'handle')
+      throw new FsError('CHUNK_SEALED', 'gave way');
+    if (method === 'Master.OpenExtent') return count > 1 ? extent('B', 7) : extent('A', 1000);
+    if (request.handle === 'A') throw new FsError('DEADLINE_EXCEEDED', 'no answer');
+    // Of this one it is known that it was never tried: where it goes next, the master names.
+    const isFirst = seen.filter(({ request: { handle } }) => handle === 'B').length === 1;
+    if (isFirst) throw new FsError('LEASE_EXPIRED', 'refused');
+    return done(5);
+  });
+  equal(await append(), 12);
+  const opens = seen.filter(({ method }) => method === 'Master.OpenExtent').map(({ request }) => request.at);
+  deepEqual(
+    opens.map((at) => (at as { $case: string }).$case),
+    ['append', 'handle', 'append', 'append'],
+  );
+});
+
 test('append: an open outcome on a file that is gone cannot be told; what was never sent is refused', async () => {
   for (const [isSent, kind] of [
     [true, 'OUTCOME_EXPIRED'],

@@ -181,6 +181,7 @@ export class Mutations {
           const isUnreachable = isFsError(error, 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED');
           const suspected = isUnreachable && primary !== undefined ? [primary.serverId] : [];
           extent = await this.#again(target, { offset, handle, isOpen, suspected }, deadline);
+          isOpen &&= extent.chunk!.handle === handle;
         }
       }
     });
@@ -215,13 +216,13 @@ export class Mutations {
     }: { offset: number | undefined; handle: string; isOpen: boolean; suspected: number[] },
     deadline: Deadline,
   ): Promise<Extent> {
-    if (!isOpen) {
-      const at: At = offset === undefined ? { $case: 'append', value: true } : { $case: 'offset', value: offset };
-      return this.#open(target, at, deadline, { suspected });
-    }
+    const at: At = offset === undefined ? { $case: 'append', value: true } : { $case: 'offset', value: offset };
+    if (!isOpen) return this.#open(target, at, deadline, { suspected });
     try {
       return await this.#open(target, { $case: 'handle', value: handle }, deadline, { suspected });
     } catch (error) {
+      // It is gone, and nothing was ever applied to it.
+      if (isFsError(error, 'CHUNK_SEALED')) return this.#open(target, at, deadline, { suspected });
       if (!isFsError(error, 'CHUNK_NOT_FOUND', 'NOT_FOUND')) throw error;
       const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
       throw new FsError('OUTCOME_EXPIRED', message, { cause: error });

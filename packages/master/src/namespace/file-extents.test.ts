@@ -42,7 +42,8 @@ test('append: a chunk sealed before its first byte gives its place to the next, 
   deepEqual([next.offset, next.chunk!.handle === empty.chunk!.handle], [0, false]);
   const { repair } = await master.call(MasterMethods.getClusterStatus, {});
   equal(repair!.garbageCount, 1);
-  await rejects(master.openExtent(inode, by(empty.chunk!.handle)), kind('CHUNK_NOT_FOUND'));
+  // Who does not know what became of an append to it is told that nothing was applied.
+  await rejects(master.openExtent(inode, by(empty.chunk!.handle)), kind('CHUNK_SEALED'));
 });
 
 test('write: sequential small writes stay in one chunk; one behind the end leaves a hole and seals the chunk before', async () => {
@@ -341,4 +342,37 @@ test('replace: the old file keeps its chunks for readers, who find them by inode
   await master.simulation.runFor(30_000);
   // For ten minutes nobody is told to put it away, and its version stays.
   for (const { replicas } of master.servers) equal(replicas.get(chunk!.handle)!.promisedVersion, 1);
+});
+
+test('size: a write behind the end moves it with its bytes, not before; an append meanwhile goes to the end there is', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  await master.append(inode, 100);
+  const far = await master.openExtent(inode, at(3 * CHUNK_BYTES_MAX + 5));
+  equal(await master.size(inode), 100);
+  equal((await master.locate(inode)).size, 100);
+  const appended = await master.append(inode, 7);
+  deepEqual([appended.offset, await master.size(inode)], [100, 107]);
+  // Its writer is told that nothing was applied, and asks for another.
+  await rejects(master.openExtent(inode, by(far.chunk!.handle)), kind('CHUNK_SEALED'));
+  const again = await master.openExtent(inode, at(3 * CHUNK_BYTES_MAX + 5));
+  master.grow(again, 10);
+  equal(await master.size(inode), 3 * CHUNK_BYTES_MAX + 10);
+});
+
+test('size: a write before one that was begun behind the end and has no bytes yet is the end; bytes that came keep their place', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  await master.append(inode, 100);
+  await master.openExtent(inode, at(9 * CHUNK_BYTES_MAX)); // sealed by the next, and empty
+  await master.openExtent(inode, at(12 * CHUNK_BYTES_MAX));
+  const near = await master.openExtent(inode, at(CHUNK_BYTES_MAX + 3));
+  master.grow(near, 9);
+  equal(await master.size(inode), CHUNK_BYTES_MAX + 9);
+  const far = await master.openExtent(inode, at(12 * CHUNK_BYTES_MAX));
+  master.grow(far, 20);
+  const between = await master.openExtent(inode, at(5 * CHUNK_BYTES_MAX));
+  equal(between.limit, 6 * CHUNK_BYTES_MAX);
+  const appended = await master.append(inode, 1);
+  equal(appended.offset, 12 * CHUNK_BYTES_MAX + 20);
 });

@@ -5,6 +5,7 @@
 import { assert, FsError, type Seams, timeOrderedUuid } from '@cairnfs/base';
 import { ChunkState, type Inode } from '../gen/cairn/master/v1/state.ts';
 import { EXTENTS_PROBED, FILE_BYTES_MAX } from '../limits.ts';
+import { extentKey } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { discardChunk } from './destroy.ts';
 
@@ -81,6 +82,17 @@ export class FileLayout {
     transaction.putExtent(id, { offset, handle, length: 0, limit });
     const isTail = transaction.extents(id, offset + 1, Number.MAX_SAFE_INTEGER, 1).length === 0;
     if (isTail) transaction.putInode(id, { ...inode, openTail: handle });
+  }
+
+  /** Takes away an extent in which nothing was written. */
+  dropEmpty(transaction: Transaction, id: number, { offset, handle, length }: FileExtent, garbageDueMs: number): void {
+    const chunk = transaction.chunk(handle)!;
+    assert(
+      length === 0 && chunk.length === 0,
+      () => `inode ${id}: chunk ${handle} at ${offset}, behind the end, holds ${chunk.length} bytes`,
+    );
+    transaction.remove(extentKey(id, offset));
+    discardChunk(transaction, handle, chunk, garbageDueMs);
   }
 
   /** Where a new extent for a write at `offset` begins: on the chunk grid, unless something ends behind that. */

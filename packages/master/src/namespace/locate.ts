@@ -7,7 +7,7 @@ import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX, SIZE_ROUNDS
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
-import { keptOf, openExtentOf } from './read-calls.ts';
+import { keptOf, openExtentOf, sizeWith } from './read-calls.ts';
 import { resolveFile } from './resolve.ts';
 
 const STATES: Readonly<Record<ReplicaCondition, ReplicaState>> = {
@@ -76,7 +76,7 @@ export class LocateCall {
       tail.length = keptOf(open, length);
       tail.chunk.length = length;
     }
-    return Math.max(known, open.offset + keptOf(open, length));
+    return sizeWith(known, open, length);
   }
 }
 

@@ -11,11 +11,12 @@ import type { InodeGate } from './inode-gate.ts';
 import { toExtent } from './locate.ts';
 import { type Found, resolveFile } from './resolve.ts';
 
-/** What a round found: the extent, or a chunk that must be settled before it can go on. */
+/** What a round found: the extent, a chunk that must be settled before it can go on, or one that gave way. */
 type Round =
   | { readonly kind: 'fresh'; readonly extent: FileExtent }
   | { readonly kind: 'existing'; readonly extent: FileExtent }
-  | { readonly kind: 'seal'; readonly handle: string };
+  | { readonly kind: 'seal'; readonly handle: string }
+  | { readonly kind: 'again' };
 
 export class OpenExtentCall {
   readonly #context: MasterContext;
@@ -41,6 +42,7 @@ export class OpenExtentCall {
     for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
       await this.#gate.whenFree(inode);
       const next = await decisions.perform('openExtent', (transaction) => this.#decide(transaction, request));
+      if (next.kind === 'again') continue;
       if (next.kind === 'seal') {
         await views.close(next.handle, { seal: true });
         continue;
@@ -75,16 +77,28 @@ export class OpenExtentCall {
   #decide(transaction: Transaction, { inode, at, suspectedServers }: OpenExtentRequest): Round {
     const found = resolveFile(transaction, { path: '', inode });
     const avoid = new Set(suspectedServers);
-    if (at?.$case === 'handle') return this.#byHandle(transaction, found, at.value);
-    if (at?.$case === 'append') return this.#atEnd(transaction, found, avoid);
-    if (at?.$case === 'offset') return this.#atOffset(transaction, found, at.value, avoid);
-    throw new FsError('INVALID_ARGUMENT', 'OpenExtent needs an offset, append or a handle');
+    switch (at?.$case) {
+      case 'handle':
+        return this.#byHandle(transaction, found, at.value);
+      case 'append':
+        return this.#settleBehindEnd(transaction, found, found.inode.size) ?? this.#atEnd(transaction, found, avoid);
+      case 'offset':
+        checkFileOffset(at.value);
+        return (
+          this.#settleBehindEnd(transaction, found, at.value) ?? this.#atOffset(transaction, found, at.value, avoid)
+        );
+      default:
+        throw new FsError('INVALID_ARGUMENT', 'OpenExtent needs an offset, append or a handle');
+    }
   }
 
   #byHandle(transaction: Transaction, { id }: Found, handle: string): Round {
     const chunk = transaction.chunk(handle);
     const extent = chunk?.inode === id ? transaction.extentAt(id, chunk.fileOffset) : undefined;
     if (chunk === undefined || extent?.handle !== handle) {
+      if (chunk?.inode === id && chunk.sealed && chunk.length === 0) {
+        throw new FsError('CHUNK_SEALED', `chunk ${handle} gave way to others: nothing was written to it, nor will be`);
+      }
       throw new FsError(
         'CHUNK_NOT_FOUND',
         `chunk ${handle} is no part of inode ${id} any more: it was cut off or replaced`,
@@ -93,6 +107,23 @@ export class OpenExtentCall {
     // Also one that is sealed and closed is opened: its view may be promised only at the members, none of which can tell
     // that the chunk was sealed, or apply a write inside it, before a primary has brought them the view.
     return { kind: 'existing', extent };
+  }
+
+  /**
+   * A write behind the end opened its chunk before it brings its bytes, and only bytes move the end. What would become the
+   * end before that chunk first learns whether they came: the chunk is sealed, and gives way when it is empty. Its writer
+   * asks again. One chunk a round, for a transaction does not see what it removed itself.
+   */
+  #settleBehindEnd(transaction: Transaction, { id, inode }: Found, offset: number): Round | undefined {
+    const { seams, config, layout } = this.#context;
+    const tail = layout.tail(transaction, id, inode);
+    if (tail === undefined || tail.offset <= inode.size || tail.offset <= offset) return undefined;
+    const around = layout.around(transaction, id, offset);
+    if (around !== undefined && around.limit <= inode.size) return undefined;
+    const chunk = transaction.chunk(tail.handle)!;
+    if (!chunk.sealed || chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'seal', handle: tail.handle };
+    layout.dropEmpty(transaction, id, tail, seams.clock.wallMs() + config.garbageGraceMs);
+    return { kind: 'again' };
   }
 
   #atEnd(transaction: Transaction, found: Found, avoid: ReadonlySet<number>): Round {
@@ -112,7 +143,6 @@ export class OpenExtentCall {
   }
 
   #atOffset(transaction: Transaction, found: Found, offset: number, avoid: ReadonlySet<number>): Round {
-    checkFileOffset(offset);
     const around = this.#context.layout.around(transaction, found.id, offset);
     const tail = this.#context.layout.tail(transaction, found.id, found.inode);
     if (around !== undefined) {

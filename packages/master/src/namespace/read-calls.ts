@@ -125,7 +125,7 @@ export class ReadCalls {
   async #fillSize(attributes: Attributes, inode: Inode, open: FileExtent): Promise<boolean> {
     const end = await this.#views.end(open.handle);
     if (end === undefined) return false;
-    attributes.size = Math.max(inode.size, open.offset + keptOf(open, end.length));
+    attributes.size = sizeWith(inode.size, open, end.length);
     if (end.changedMs !== undefined)
       Object.assign(attributes, timesAfter(inode, Math.min(end.changedMs, this.#clock.wallMs())));
     return true;
@@ -143,6 +143,11 @@ export function openExtentOf(transaction: Transaction, { id, inode }: Found): Fi
 /** How much of its chunk's bytes an extent shows: a truncate leaves the chunk longer than the extent. */
 export function keptOf({ offset, limit }: FileExtent, chunkLength: number): number {
   return Math.min(chunkLength, limit - offset);
+}
+
+/** The size of a file whose last chunk is open and so long: one without bytes behind the end does not move it. */
+export function sizeWith(known: number, open: FileExtent, chunkLength: number): number {
+  return chunkLength === 0 ? known : Math.max(known, open.offset + keptOf(open, chunkLength));
 }
 
 /** Names sort by their UTF-8 bytes, which is not the order of JavaScript's strings: keys are compared, not names. */

@@ -38,8 +38,10 @@ export function closeChunk(
   if (extent?.handle !== handle || inode === undefined) return; // the file is gone
   const kept = Math.min(length, extent.limit - extent.offset);
   const end = extent.offset + kept;
+  // A chunk without bytes behind the end does not move it: nothing was written there.
+  const size = kept === 0 ? inode.size : Math.max(inode.size, end);
   // A view change logs how far the chunk reaches, not how far the file does: that is done here, whatever the chunk knew.
-  const isChanged = sequence > chunk.sequence || length !== chunk.length || kept !== extent.length || end > inode.size;
+  const isChanged = sequence > chunk.sequence || length !== chunk.length || kept !== extent.length || size > inode.size;
   transaction.putExtent(chunk.inode, {
     ...extent,
     length: kept,
@@ -50,7 +52,7 @@ export function closeChunk(
   const times = timesAfter(inode, Math.min(changedMs ?? wallMs, wallMs));
   transaction.putInode(chunk.inode, {
     ...inode,
-    size: Math.max(inode.size, end),
+    size,
     modifiedMs: times.modifiedMs,
     changedMs: times.changedMs,
     generation: inode.generation + 1,

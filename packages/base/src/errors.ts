@@ -95,11 +95,15 @@ export function isFsError(error: unknown, ...kinds: ErrorCode[]): error is FsErr
   return error instanceof FsError && (kinds.length === 0 || kinds.includes(error.kind));
 }
 
+/** What was thrown as an `Error`: anything can be thrown. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** Wraps anything thrown as an `FsError`, keeping one that already is. */
 export function toFsError(error: unknown): FsError {
   if (error instanceof FsError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new FsError('INTERNAL', message, { cause: error });
+  return new FsError('INTERNAL', toError(error).message, { cause: error });
 }
 
 /** A fault of a file system call; `code` is the POSIX one. */

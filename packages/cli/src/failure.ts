@@ -1,5 +1,5 @@
 /** What a command says when it fails: one line of cause, object, what to do. */
-import { isFsError } from '@cairnfs/base';
+import { isFsError, toError } from '@cairnfs/base';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { printableName } from './output/listing.ts';
 
@@ -22,7 +22,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** The one line that a person reads. */
 export function describeFailure(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = toError(error).message;
   // A path may hold anything, also what would move the cursor.
   const oneLine = printableName(firstLine(message));
   const advice = isFsError(error) ? ADVICE[error.kind] : undefined;

@@ -1,6 +1,6 @@
 /** What the master does by itself about the namespace: bounded steps, one after another, each a decision of its own. */
 
-import { FsError, type Key, type Timer } from '@cairnfs/base';
+import { FsError, type Key, type Timer, toError } from '@cairnfs/base';
 import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from './context.ts';
 import { Dirent } from './gen/cairn/master/v1/state.ts';
@@ -18,8 +18,6 @@ import { trashNameBefore } from './namespace/trash.ts';
 import { direntKey, direntRange, TRASH_INODE } from './state/keys.ts';
 import type { Transaction } from './state/transaction.ts';
 import type { UploadCalls } from './upload/upload-calls.ts';
-
-const toError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /** Work done in steps, with where the next step starts: behind what the last ones did, and from the front at the end. */
 interface Work<P> {

@@ -3,7 +3,16 @@
  * the formats). A record is appended and applied in one synchronous step; the journal makes it durable in a batch; folding moves
  * the effects of durable records to the store, and a segment goes when the store has flushed what it holds.
  */
-import { assert, concatBytes, DiskError, FsError, type Seams, type StateStore, type Timer } from '@cairnfs/base';
+import {
+  assert,
+  concatBytes,
+  DiskError,
+  FsError,
+  type Seams,
+  type StateStore,
+  type Timer,
+  toError,
+} from '@cairnfs/base';
 import { ChecksumWindow } from './checksum-window.ts';
 import { DurableWaiters } from './durable-waiters.ts';
 import { checkFormat } from './format-file.ts';
@@ -270,7 +279,7 @@ class JournaledLedger implements Ledger {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     const { directory } = this.#options;
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = toError(error).message;
     const message = `The ledger in ${directory} failed and takes no more records: ${cause}. Check the disk, then start the server again.`;
     this.#failure = new FsError('DISK_FAILED', message, { cause: error, details: { path: directory } });
     this.#timer?.cancel();

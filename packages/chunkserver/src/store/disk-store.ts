@@ -3,7 +3,7 @@
  * it is gone then, and the other disks go on.
  */
 
-import { DiskError, FsError, randomUuid, type Seams } from '@cairnfs/base';
+import { DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
 import { encodeMessage } from '@cairnfs/protocol';
 import { type JournalSizing, type Ledger, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -125,7 +125,7 @@ export class DiskStore {
   /** Takes the disk out of service: an I/O error leaves unknown what it holds. */
   fail(cause: unknown): FsError {
     if (this.#failure !== undefined) return this.#failure;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = toError(cause).message;
     this.#failure = new FsError(
       'DISK_FAILED',
       `disk ${this.directory} failed and is out of service (${reason}); its copies are made again elsewhere`,

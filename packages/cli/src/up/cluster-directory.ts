@@ -8,9 +8,10 @@
  * The configurations are written when missing and left alone afterwards, so a cluster keeps what its owner changed; the
  * ports come from the command line each time.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { RuntimeDisk } from '@cairnfs/runtime';
+import { FsError } from '@cairnfs/base';
+import { makeDirectory, RuntimeDisk } from '@cairnfs/runtime';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 
 export interface ClusterLayout {
@@ -30,14 +31,38 @@ export interface ServerLaunch {
 
 const HOST = '127.0.0.1';
 
+const DIRECTORY_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'its file system takes no directories or files (ENOENT)',
+  EEXIST: 'a file is in its place (EEXIST)',
+  ENOTDIR: 'a file is in its way (ENOTDIR)',
+  EACCES: 'this user may not write there (EACCES)',
+  EPERM: 'this user may not write there (EPERM)',
+  EROFS: 'its file system can only be read (EROFS)',
+  ENOSPC: 'no space is left there (ENOSPC)',
+};
+
 export function masterAddress(layout: ClusterLayout): string {
   return `${HOST}:${layout.port}`;
 }
 
-/** Creates the directory and holds it for this supervisor. @throws DiskError EBUSY  another one runs on it. */
+/**
+ * Creates the directory and holds it for this supervisor.
+ *
+ * @throws DiskError EBUSY  another one runs on it.
+ * @throws FsError INVALID_ARGUMENT  it cannot be made, or nothing can be written in it.
+ */
 export async function lockClusterDirectory(directory: string): Promise<{ release(): Promise<void> }> {
-  mkdirSync(directory, { recursive: true });
-  return new RuntimeDisk().lock(join(directory, 'up.lock'));
+  try {
+    await makeDirectory(join(directory, 'logs'));
+    return await new RuntimeDisk().lock(join(directory, 'up.lock'));
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (code === 'EBUSY') throw error;
+    const why = DIRECTORY_FAULTS[code] ?? message;
+    throw new FsError('INVALID_ARGUMENT', `no cluster can be kept in '${directory}': ${why}: name another with --dir`, {
+      cause: error,
+    });
+  }
 }
 
 /** How many chunkservers the directory has been used with: their data must not be left out by accident. */
@@ -49,7 +74,6 @@ export function existingChunkserverCount(directory: string): number {
 
 /** Creates what is missing and answers how to launch each server, the master first. */
 export function prepareClusterDirectory(layout: ClusterLayout): ServerLaunch[] {
-  mkdirSync(join(layout.directory, 'logs'), { recursive: true });
   const master = prepareServer(layout, { name: 'master', role: 'master', port: layout.port, config: masterConfig() });
   const chunkservers = Array.from({ length: layout.chunkserverCount }, (_, index) =>
     prepareServer(layout, {

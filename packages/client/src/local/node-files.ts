@@ -1,7 +1,7 @@
 /** Local files, as uploads and downloads need them. */
 import { isUtf8 } from 'node:buffer';
 import { constants, write } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { UploadSource } from '../write/upload-source.ts';
@@ -160,10 +160,6 @@ async function statOrUndefined(path: string) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-}
-
-export async function makeLocalDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
 }
 
 async function readFully(file: FileHandle, buffer: Buffer, position: number): Promise<number> {

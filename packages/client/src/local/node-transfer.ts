@@ -1,10 +1,11 @@
 /** Uploads and downloads of local files and trees: many files at once, within a bound. */
 import { join } from 'node:path';
 import { FsError } from '@cairnfs/base';
+import { makeDirectory } from '@cairnfs/runtime';
 import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
-import { fileSource, type LocalEntry, makeLocalDirectory, walkLocal, writeLocal } from './node-files.ts';
+import { fileSource, type LocalEntry, walkLocal, writeLocal } from './node-files.ts';
 
 export interface TransferProgress {
   readonly bytesDone: number;
@@ -101,7 +102,7 @@ export async function downloadTree(
       return true;
     });
   const visit = async (directory: string, target: string): Promise<void> => {
-    await makeLocalDirectory(target);
+    await makeDirectory(target);
     for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
       transfer.throwIfFailed();
       const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;

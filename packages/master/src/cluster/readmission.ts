@@ -7,7 +7,7 @@
  * The promise takes nothing away, so it needs no end of safe mode, and safe mode does not wait for it: an inventory counts
  * when it is reported. Whether the replica goes to quarantine is judged apart from this (replica-reports.ts).
  */
-import { FsError } from '@cairnfs/base';
+import { FsError, toError } from '@cairnfs/base';
 import { ReplicaCondition as Condition, type ReplicaReport } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -94,5 +94,3 @@ function fenceOf(server: number, chunk: Readonly<Chunk> | undefined, report: Rep
   const wanted = chunk.members.includes(server) ? chunk.version : chunk.highestVersion;
   return promised < wanted ? wanted : undefined;
 }
-
-const toError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

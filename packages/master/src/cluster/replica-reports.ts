@@ -3,7 +3,7 @@
  * after a registration. A replica nobody needs is ordered into quarantine, but only outside safe mode and never on doubt:
  * not while a view of its chunk is pending, nor while an upload may still be writing it.
  */
-import { FsError, type Key } from '@cairnfs/base';
+import { FsError, type Key, toError } from '@cairnfs/base';
 import {
   ReplicaCondition as Condition,
   PlainReplicas,
@@ -300,8 +300,7 @@ export class ReplicaReports {
       }
       this.takeChanges(server, replicas);
     } catch (error) {
-      if (!(error instanceof FsError))
-        this.#context.seams.fatal(error instanceof Error ? error : new Error(String(error)));
+      if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
       else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
     } finally {
       this.#asked.delete(id);

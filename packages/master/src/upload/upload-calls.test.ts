@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHUNK_BYTES_MAX, CreateMode, MasterMethods } from '@cairnfs/protocol';
+import { UPLOADS_WITH_SPARES_MAX } from '../limits.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { TestMaster } from '../testing/test-master.ts';
 
@@ -281,6 +282,19 @@ test('spare upload: where none can be begun the file is confirmed all the same',
   await master.simulation.runFor(30_000);
   const { attributes, spare } = await master.confirmUpload(uploadId, [], { wantsSpare: true });
   deepEqual([attributes!.size, spare], [0, undefined]);
+});
+
+test('spare upload: none is begun while so many uploads are under way, and again when some have ended', async () => {
+  const master = await TestMaster.start(3);
+  const begun: string[] = [];
+  while (begun.length < UPLOADS_WITH_SPARES_MAX) {
+    const many = Array.from({ length: 500 }, () => master.beginUpload('/file', 1));
+    begun.push(...(await Promise.all(many)).map(({ uploadId }) => uploadId));
+  }
+  equal(begun.length, UPLOADS_WITH_SPARES_MAX);
+  const hasSpare = async () => (await master.confirmUpload(begun.pop()!, [], { wantsSpare: true })).spare !== undefined;
+  // The one that is confirmed counts until then, so the second finds one place free.
+  deepEqual([await hasSpare(), await hasSpare(), await hasSpare()], [false, true, true]);
 });
 
 test('upload: hundreds that were left behind are collected in one step', async () => {

@@ -4,7 +4,16 @@
  * Invariants: a call is sent at most once; it is settled once, at the latest at its deadline; one that was never sent
  * fails with CONNECTION_REFUSED, so that its caller knows. After a refused connection no other is tried before a pause.
  */
-import { type Address, type Clock, FsError, type Log, type Network, type Random, toFsError } from '@cairnfs/base';
+import {
+  type Address,
+  type Clock,
+  FsError,
+  type Log,
+  type Network,
+  type Random,
+  toError,
+  toFsError,
+} from '@cairnfs/base';
 import {
   CALL_DEADLINE_MS_MAX,
   CHANNEL_OPEN_CALLS_MAX,
@@ -221,7 +230,7 @@ export class Channel implements RpcChannel, StreamCarrier {
       },
       (error: unknown) => {
         if (this.#state.kind === 'closed') return;
-        const why = error instanceof Error ? error.message : String(error);
+        const why = toError(error).message;
         const message = why.includes(this.address) ? why : `cannot connect to ${this.address}: ${why}`;
         this.#refused(new FsError('CONNECTION_REFUSED', message, { cause: error }));
       },

@@ -1,9 +1,10 @@
 /** Files of this machine. Paths are used as given. */
 import { constants, open } from 'node:fs';
-import { mkdir, open as openHandle, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { open as openHandle, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import type { Disk, DiskFile, OpenMode } from '@cairnfs/base';
 import { asDiskError, diskError } from './disk-error.ts';
 import { takeLock } from './lock-file.ts';
+import { makeDirectory } from './make-directory.ts';
 import { RuntimeFile } from './runtime-file.ts';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = constants;
@@ -31,7 +32,7 @@ export class RuntimeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await asDiskError('creation', path, mkdir(path, { recursive: true, mode: DIRECTORY_PERMISSIONS }));
+    await asDiskError('creation', path, makeDirectory(path, DIRECTORY_PERMISSIONS));
   }
 
   rename(from: string, to: string): Promise<void> {

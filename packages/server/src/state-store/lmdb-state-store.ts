@@ -6,7 +6,6 @@
  * stable storage when `write` resolves, a crash at any point leaves the state before or after a batch, and the event loop
  * waits for none of it (2,000 changes: 1.6 ms of it, against 22 ms for a synchronous transaction).
  */
-import { mkdir } from 'node:fs/promises';
 import {
   assert,
   bytesToKey,
@@ -18,6 +17,7 @@ import {
   type StateStoreOptions,
   u32ToKey,
 } from '@cairnfs/base';
+import { makeDirectory } from '@cairnfs/runtime';
 import { open, type RootDatabase } from 'lmdb';
 import { openBlock } from './bulky-entry.ts';
 import { type BulkyChanges, BulkyValues } from './bulky-values.ts';
@@ -35,7 +35,7 @@ const METRICS = { trackMetrics: true };
 
 export async function openLmdbStateStore(directory: string, options: StateStoreOptions = {}): Promise<StateStore> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     await checkLmdbFile(directory);
     const database = open<Uint8Array, Buffer>({
       path: directory,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { toError } from '@cairnfs/base';
 import { MUTANTS } from './mutants.ts';
 import { MutatedCopy } from './mutated-copy.ts';
 
@@ -72,7 +73,7 @@ async function main(): Promise<number> {
         if (run.by === undefined) survivors.push(mutant.name);
       } catch (error) {
         // The others are no worse for it.
-        result = `NOT RUN: ${error instanceof Error ? error.message : error}`;
+        result = `NOT RUN: ${toError(error).message}`;
         survivors.push(mutant.name);
       }
       console.log(`${mutant.name.padEnd(NAME_WIDTH)} ${profile.padEnd(PROFILE_WIDTH)} ${result}`);
@@ -111,6 +112,6 @@ async function untilCaught(root: string, args: readonly string[], firstSeed: num
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  console.error(`${toError(error).message}\n\n${USAGE}`);
   process.exitCode = 2;
 }

@@ -1,4 +1,5 @@
 /** `npm run simulate`. Exit 0: no violation. 1: some. 2: wrong usage. */
+import { toError } from '@cairnfs/base';
 import type { Violation } from '../checks/violation.ts';
 import { runScaleProfile } from '../scale/main.ts';
 import { Story } from '../story/story.ts';
@@ -22,7 +23,7 @@ async function main(): Promise<number> {
   try {
     options = parseOptions(args, { nowMs: Date.now() });
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    console.error(`${toError(error).message}\n\n${USAGE}`);
     return 2;
   }
   if (options.profile === SCALE_PROFILE) return runScaleProfile(options.seed);

@@ -2,6 +2,7 @@
  * One run: a cluster serves, clients ask, faults strike, all heals; then the files are read once more and every copy is
  * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
  */
+import { toError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
 import { MASTER_DEFAULTS } from '@cairnfs/master';
 import { checkMonotonic } from '../checks/monotonic.ts';
@@ -163,7 +164,7 @@ class Run {
       this.#undecidedCount = undecidedCount;
       this.#violations.push(...checkPrimaries(this.#watch.served), ...checkMonotonic(this.#watch.observed));
     } catch (error) {
-      const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
+      const { message, stack = message } = toError(error);
       this.#violations.push({ check: 'invariant', summary: message, details: stack });
     }
     return {

@@ -51,6 +51,7 @@ export const ERRORS = {
   // The transport.
   CONNECTION_LOST: { posix: 'ECONNRESET', retry: 'unknown' },
   CONNECTION_REFUSED: { posix: 'ECONNREFUSED', retry: 'later' }, // nothing was sent
+  FOREIGN_PROTOCOL: { posix: 'EPROTONOSUPPORT', retry: 'later' }, // nothing was sent; no server of ours listens there
   DEADLINE_EXCEEDED: { posix: 'ETIMEDOUT', retry: 'unknown' },
   CANCELLED: { posix: 'ABORT_ERR', retry: 'unknown' },
   BAD_FRAME: { posix: 'EPROTO', retry: 'never' },

@@ -10,6 +10,7 @@ export class UsageError extends Error {
 
 const ADVICE: Readonly<Record<string, string>> = {
   CONNECTION_REFUSED: 'is the cluster running? "cairn up" starts one here; --master names another',
+  FOREIGN_PROTOCOL: '--master, or CAIRN_MASTER, names the master',
   DEADLINE_EXCEEDED: 'try again, or allow more time with --timeout',
   NOT_ENOUGH_SERVERS: '"cairn status" shows which chunkservers are missing',
   NO_SPACE: '"cairn status" shows the space; "cairn rm --skip-trash" frees some',

@@ -6,6 +6,7 @@ import type { CallOptions, Method, Reply, RpcChannel, RpcPool } from '@cairnfs/p
 const MOVE_ON = [
   'CONNECTION_LOST',
   'CONNECTION_REFUSED',
+  'FOREIGN_PROTOCOL',
   'DEADLINE_EXCEEDED',
   'UNAVAILABLE',
   'UNKNOWN_METHOD',

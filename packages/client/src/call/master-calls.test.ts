@@ -34,6 +34,25 @@ test('master call: an operation is settled only when it ended, so numbers below 
   deepEqual(settled, [1, 1, 3]);
 });
 
+test('master call: where no server of ours listens it ends at once, unless another master answers', async () => {
+  const foreign = new FsError('FOREIGN_PROTOCOL', 'an HTTP server');
+  const call = async (script: (call: ScriptedCall) => unknown) => {
+    const calls = scriptedCalls(script);
+    await calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  };
+  const asked: string[] = [];
+  const none = call(({ address }) => {
+    asked.push(address);
+    throw foreign;
+  });
+  await rejects(none, { kind: 'FOREIGN_PROTOCOL' });
+  deepEqual(asked, ['m1:1', 'm2:1']);
+  await call(({ address }) => {
+    if (address === 'm1:1') throw foreign;
+    return {};
+  });
+});
+
 test('master call: a refusal is not tried again, a failure until the deadline', async () => {
   let count = 0;
   const refusing = scriptedCalls(() => {

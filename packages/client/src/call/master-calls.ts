@@ -1,6 +1,7 @@
 /** Calls to the master: tried again through failures and restarts until the deadline, applied once. */
 import { isFsError } from '@cairnfs/base';
 import type { Method, OperationId, RpcPool } from '@cairnfs/protocol';
+import { UNREACHABLE } from '../errors.ts';
 import { MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';
@@ -38,8 +39,9 @@ export class MasterCalls {
   }
 
   async call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, deadline: Deadline): Promise<S> {
+    const { masters } = this.#options;
+    let foreignCount = 0;
     for (let attempt = 1; ; attempt += 1) {
-      const { masters } = this.#options;
       const address = masters[this.#current % masters.length]!;
       try {
         const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
@@ -48,8 +50,11 @@ export class MasterCalls {
         deadline.signal?.throwIfAborted();
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
+        // A wrong address becomes no right one by waiting.
+        foreignCount = isFsError(error, 'FOREIGN_PROTOCOL') ? foreignCount + 1 : 0;
+        if (foreignCount === masters.length) throw error;
         // Another master may lead; with one, this is the same again.
-        if (isFsError(error, 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED')) this.#current += 1;
+        if (isFsError(error, ...UNREACHABLE)) this.#current += 1;
         await deadline.pause(attempt, error);
       }
     }

@@ -16,7 +16,7 @@ import {
 import type { Deadline } from '../call/deadline.ts';
 import { Flight } from '../call/flight.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
-import { ofOpened } from '../errors.ts';
+import { ofOpened, UNREACHABLE } from '../errors.ts';
 import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
 /** A file being written, with the extents that were opened for it. */
@@ -178,7 +178,7 @@ export class Mutations {
           if (error.reaction === 'never') throw error;
           isOpen ||= error.reaction === 'unknown';
           await deadline.pause(attempt, error);
-          const isUnreachable = isFsError(error, 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED');
+          const isUnreachable = isFsError(error, ...UNREACHABLE);
           const suspected = isUnreachable && primary !== undefined ? [primary.serverId] : [];
           extent = await this.#again(target, { offset, handle, isOpen, suspected }, deadline);
           isOpen &&= extent.chunk!.handle === handle;

@@ -4,7 +4,7 @@ import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
 import { CHANNEL_QUEUED_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, PING_AFTER_SILENCE_MS, PONG_TIMEOUT_MS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type ClientCall, errorOfMessage } from './client-call.ts';
-import { type FrameHeader, FrameKind, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
+import { type FrameHeader, FrameKind, mayBeginServer, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { ReceivedData } from './types.ts';
@@ -20,6 +20,9 @@ export interface ClientConnectionOptions {
 }
 
 const UINT32_MAX = 2 ** 32 - 1;
+/** Of an answer in another protocol. */
+const ANSWER_BYTES_SHOWN = 60;
+const ANSWER_BYTES_IN_HEX = 8;
 
 export class ClientConnection implements FrameSink {
   readonly #options: ClientConnectionOptions;
@@ -46,7 +49,13 @@ export class ClientConnection implements FrameSink {
     this.#silentSinceMs = clock.nowMs();
     this.#handshakeDeadlineMs = this.#silentSinceMs + HANDSHAKE_TIMEOUT_MS;
     this.#writer = new FrameWriter(clock, connection);
-    this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: '' });
+    this.#reader = new FrameReader({
+      connection,
+      pool: buffers,
+      sink: this,
+      preface: '',
+      faultOfFirst: (bytes) => this.#faultOfFirst(bytes),
+    });
     this.#writer.writePreface();
     const hello = Hello.encode({
       version: PROTOCOL_VERSION,
@@ -170,6 +179,14 @@ export class ClientConnection implements FrameSink {
 
   // ---- Frames ----
 
+  /** A peer that is no server of ours shows it by what it says first, and is told apart from one that is just not there. */
+  #faultOfFirst(bytes: Uint8Array): string | undefined {
+    if (mayBeginServer(bytes)) return undefined;
+    const message = `what listens at ${this.#peer} is not a CairnFS server: it answers ${quoteAnswer(bytes)}; check host and port`;
+    this.#refusal = new FsError('FOREIGN_PROTOCOL', message);
+    return message;
+  }
+
   #handshake(kind: number, message: Uint8Array): void {
     if (kind === FrameKind.error) {
       this.#refusal = errorOfMessage(message);
@@ -238,6 +255,13 @@ export class ClientConnection implements FrameSink {
     } while (this.#calls.has(this.#lastRequestId));
     return this.#lastRequestId;
   }
+}
+
+/** Text as its first line, anything else as bytes. */
+function quoteAnswer(bytes: Uint8Array): string {
+  const [line = ''] = Buffer.from(bytes.subarray(0, ANSWER_BYTES_SHOWN)).toString('latin1').split(/\r?\n/);
+  if (/^[\x20-\x7e]+$/.test(line)) return `'${line}'`;
+  return `the bytes ${Buffer.from(bytes.subarray(0, ANSWER_BYTES_IN_HEX)).toString('hex')}`;
 }
 
 function decodeVersion(message: Uint8Array): number | undefined {

@@ -49,6 +49,8 @@ export class FrameReader implements Receiver {
   #end = 0;
   /** Bytes the connection must open with, before the first frame. */
   #preface: string;
+  /** Until the first frame is whole. */
+  #faultOfFirst: ((bytes: Uint8Array) => string | undefined) | undefined;
 
   // Raw data of the frame whose head is at #start, while it is arriving.
   #data: PooledBytes | undefined;
@@ -70,6 +72,8 @@ export class FrameReader implements Receiver {
 
   /**
    * @param preface what the peer sends first, ASCII; empty for none.
+   * @param faultOfFirst what is wrong with the first bytes, as far as they are there: closes the connection before a whole
+   * frame came.
    * @param budget counts the memory of frames. That of a frame's data ends with its last holder, that of its message
    * (`messageMemory`) when the sink says so.
    */
@@ -78,6 +82,7 @@ export class FrameReader implements Receiver {
     pool: BufferPool;
     sink: FrameSink;
     preface: string;
+    faultOfFirst?: (bytes: Uint8Array) => string | undefined;
     budget?: ReceiveBudget;
   }) {
     this.#connection = options.connection;
@@ -85,6 +90,7 @@ export class FrameReader implements Receiver {
     this.#sink = options.sink;
     this.#budget = options.budget;
     this.#preface = options.preface;
+    this.#faultOfFirst = options.faultOfFirst;
     this.#bytes = allocate(FIRST_BUFFER_BYTES);
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
     this.#connection.receive(this);
@@ -150,6 +156,7 @@ export class FrameReader implements Receiver {
     this.#parsing = true;
     try {
       if (this.#preface !== '' && !this.#parsePreface()) return;
+      if (this.#faultOfFirst !== undefined && !this.#checkFirst(this.#faultOfFirst)) return;
       while (!this.#paused && this.#waiting === undefined && !this.#ended && this.#parseFrame());
     } finally {
       this.#parsing = false;
@@ -169,6 +176,11 @@ export class FrameReader implements Receiver {
     this.#start += count;
     this.#preface = '';
     return true;
+  }
+
+  #checkFirst(faultOf: (bytes: Uint8Array) => string | undefined): boolean {
+    const fault = faultOf(this.#bytes.subarray(this.#start, this.#end));
+    return fault === undefined || this.#refuse(fault);
   }
 
   /** Delivers one frame; false when it is not all there yet. */
@@ -249,6 +261,7 @@ export class FrameReader implements Receiver {
 
   #deliver(): void {
     const header = this.#header;
+    this.#faultOfFirst = undefined;
     this.#hasReserved = false; // the message's part is the sink's from here on
     this.#reservedMessage = 0;
     const messageStart = this.#start + FRAME_HEADER_BYTES;

@@ -31,6 +31,9 @@ export const FrameKind = {
   welcome: 11,
 } as const;
 const KIND_MAX = FrameKind.welcome;
+const KIND_AT = 14;
+/** Of the message length of a server's first frame: it stays below 64 KiB. */
+const LENGTH_BYTES_USED = 2;
 
 /** One header, taken apart. Reused from frame to frame by its reader: copy what must live on. */
 export interface FrameHeader {
@@ -82,6 +85,20 @@ export function parseFrameHeader(view: DataView, at: number, header: FrameHeader
   if (flags > FLAG_DATA) return `flags ${flags}`;
   if (!header.hasData && (header.dataBytes !== 0 || header.dataChecksum !== 0)) return 'data without its flag';
   return undefined;
+}
+
+/**
+ * Whether these first bytes from a peer can begin a server's first frame, a welcome or an error: both are small and have
+ * nothing but their kind in the rest of the header. Text, TLS and HTTP/2 fail by their fourth byte.
+ */
+export function mayBeginServer(bytes: Uint8Array): boolean {
+  const end = Math.min(bytes.length, CHECKED_HEADER_BYTES);
+  for (let at = LENGTH_BYTES_USED; at < end; at += 1) {
+    const byte = bytes[at]!;
+    const isPlausible = at === KIND_AT ? byte === FrameKind.welcome || byte === FrameKind.error : byte === 0;
+    if (!isPlausible) return false;
+  }
+  return true;
 }
 
 /** Whether header and message are those that were sent; `at` is where the header starts and its message follows. */

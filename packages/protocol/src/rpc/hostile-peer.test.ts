@@ -8,6 +8,7 @@ import { CHUNK_BYTES_MAX, FRAME_DATA_BYTES_MAX } from '../limits.ts';
 import { ChunkserverDataMethods as Data, MasterMethods as Master, ChunkserverPeerMethods as Peer } from '../methods.ts';
 import { type Fixture, makeFixture, SERVER_ADDRESS } from '../testing/fixtures.ts';
 import { frameBytes, helloBytes, type RawFrame, RawPeer } from '../testing/raw-peer.ts';
+import { encodeErrorDetail } from './error-detail.ts';
 import { FrameKind, PREFACE } from './frame.ts';
 
 const stat = StatRequest.encode({ file: { path: '/a', inode: 7 } }).finish();
@@ -224,6 +225,58 @@ test('server: no sequence of frames, whole or broken, crashes it, hangs it or ke
     ),
     { numRuns: 300, seed: 1 },
   );
+});
+
+test('client: a peer of another protocol is told apart by its first bytes, however few, and quoted', async () => {
+  const answers: [first: Uint8Array, quoted: string][] = [
+    [Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'), "'HTTP/1.1 400 Bad Request'"],
+    [Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), "'SSH-2.0-OpenSSH_9.2'"],
+    [Buffer.from('-ERR unknown command\r\n'), "'-ERR unknown command'"],
+    [Buffer.from('hi\n'), "'hi'"],
+    [Buffer.from([0x15, 3, 1, 0, 2, 2, 0x46]), 'the bytes 15030100020246'], // an alert of TLS
+    [Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]), 'the bytes 0000000400000000'], // settings of HTTP/2
+    [Buffer.from([0x4a, 0, 0, 0, 0x0a, 0x38]), 'the bytes 4a0000000a38'], // a greeting of MySQL
+  ];
+  for (const [first, quoted] of answers) {
+    const { clock, network, pool } = await makeFixture();
+    await network.listen(SERVER_ADDRESS, (connection) => connection.write([first]));
+    const call = pool.channel(SERVER_ADDRESS).call(Master.stat, { file: undefined }, { timeoutMs: 60_000 });
+    await clock.settle();
+    const told = `what listens at ${SERVER_ADDRESS} is not a CairnFS server: it answers ${quoted}; check host and port`;
+    await assert.rejects(call, { kind: 'FOREIGN_PROTOCOL', message: told });
+  }
+});
+
+test('client: a welcome that is cut short, wrong in its checksum or an error is no other protocol', async () => {
+  const welcome = frameBytes({ kind: FrameKind.welcome, message: Buffer.from([8, 1]) });
+  const damaged = Buffer.from(welcome).fill(0xff, 24, 28);
+  const refusal = frameBytes({ kind: FrameKind.error, message: encodeErrorDetail(new FsError('OVERLOADED', 'full')) });
+  const kinds: [first: Uint8Array, kind: string][] = [
+    [welcome.subarray(0, 20), 'CONNECTION_REFUSED'],
+    [damaged, 'CONNECTION_REFUSED'],
+    [refusal, 'OVERLOADED'],
+  ];
+  for (const [first, kind] of kinds) {
+    const { clock, network, pool } = await makeFixture();
+    await network.listen(SERVER_ADDRESS, (connection) => {
+      connection.write([first], () => clock.soon(() => connection.close()));
+    });
+    const call = pool.channel(SERVER_ADDRESS).call(Master.stat, { file: undefined }, { timeoutMs: 60_000 });
+    await clock.settle();
+    await assert.rejects(call, { kind });
+  }
+});
+
+test('client: a peer that says nothing is told to whoever waits for it', async () => {
+  const { clock, network, pool } = await makeFixture();
+  await network.listen(SERVER_ADDRESS, () => {});
+  const call = pool.channel(SERVER_ADDRESS).call(Master.stat, { file: undefined }, { timeoutMs: 1500 });
+  const told = assert.rejects(call, {
+    kind: 'CONNECTION_REFUSED',
+    message: /^server:1 accepts connections and says nothing/,
+  });
+  await clock.advance(1600);
+  await told;
 });
 
 test('client: no answer of a server, whole or broken, crashes it, hangs it or keeps memory', async () => {

@@ -2,7 +2,7 @@
  * Calls to one address over one connection at a time, which is made when a call needs it.
  *
  * Invariants: a call is sent at most once; it is settled once, at the latest at its deadline; one that was never sent
- * fails with CONNECTION_REFUSED, so that its caller knows. After a refused connection no other is tried before a pause.
+ * fails with CONNECTION_REFUSED or FOREIGN_PROTOCOL, so that its caller knows. After a refused connection no other is tried before a pause.
  */
 import {
   type Address,
@@ -294,8 +294,11 @@ export class Channel implements RpcChannel, StreamCarrier {
         continue;
       }
       this.#giveUp(call);
-      const message = `no connection to ${this.address} in the time given to ${call.method.name}; nothing was sent`;
-      call.failed(new FsError('CONNECTION_REFUSED', message));
+      const why =
+        this.#shaking === undefined
+          ? `no connection to ${this.address} in the time given to ${call.method.name}`
+          : `${this.address} accepts connections and says nothing: check host and port, and whether that server runs`;
+      call.failed(new FsError('CONNECTION_REFUSED', `${why}; nothing was sent`));
     }
     const state = this.#state;
     if (state.kind === 'open') return Math.min(earliestMs, this.#expireOpen(state.connection, nowMs));

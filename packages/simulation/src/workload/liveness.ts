@@ -18,6 +18,7 @@ const NEVER_TOLD: ReadonlySet<string> = new Set([
   'INTERNAL',
   'BAD_FRAME',
   'UNKNOWN_METHOD',
+  'FOREIGN_PROTOCOL',
   'PROTOCOL_MISMATCH',
   'CHUNK_NOT_FOUND',
   'STALE_VERSION',

@@ -57,7 +57,8 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers });
     const master = new MasterLink(peers, config.masters);
     const lease = new ServerLease(clock);
-    const changes = new Changes();
+    const { bounds } = config;
+    const changes = new Changes(bounds);
     const report = (change: ReplicaReport): void => changes.note(change);
     const { capacityBytes, reserveBytes, quarantineGraceMs: graceMs } = config;
     let hasDiskFailed = false;
@@ -68,11 +69,12 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
     const replicas = new Replicas({
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
+      cachedMax: bounds.replicasCachedMax,
     });
     await replicas.takeStock();
     const leaving = (handle: string): Promise<void> | undefined =>
       quarantine.leaving(handle) ?? clones.arriving(handle);
-    const uploads = new Uploads({ clock, lease, replicas, peers, leaving });
+    const uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: bounds.uploadsMax });
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);
@@ -94,6 +96,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const clones = new Clones({
       ...{ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads },
       serverId: ownId,
+      clonesMax: bounds.clonesMax,
     });
     registerCalls(rpc, { clones, mutations, reads, replicas, uploads, serverId: ownId });
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
@@ -101,6 +104,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const heartbeat = new Heartbeat({
       ...{ seams, master, stores, lost, address, lease, replicas, mutations, changes, quarantine },
       ...{ host: config.host, rack: config.rack, softwareVersion: SOFTWARE_VERSION },
+      inventoryPartMax: bounds.inventoryPartMax,
       registered: (made) => {
         session = made;
       },

@@ -1,6 +1,7 @@
 /** What a chunkserver is told at its start. */
 import { type Address, MiB } from '@cairnfs/base';
 import type { JournalSizing } from '@cairnfs/storage';
+import { CHUNKSERVER_BOUNDS, type ChunkserverBounds } from './bounds.ts';
 
 export interface ChunkserverConfig {
   /** Where it listens; port 0 picks a free one. */
@@ -22,10 +23,12 @@ export interface ChunkserverConfig {
   readonly journal?: JournalSizing | undefined;
   /** Kept free on each disk, so that journal and deletion work on a full one. */
   readonly reserveBytes: number;
+  readonly bounds: ChunkserverBounds;
 }
 
 export const CHUNKSERVER_DEFAULTS = {
   rack: 'default',
   quarantineGraceMs: 24 * 60 * 60 * 1000,
   reserveBytes: 256 * MiB, // the journal's segments, 128 MiB of state still to be folded, and as much again
+  bounds: CHUNKSERVER_BOUNDS,
 } as const;

@@ -2,6 +2,7 @@
 import type { Address } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import type { JournalSizing } from '@cairnfs/storage';
+import { MASTER_BOUNDS, type MasterBounds } from './bounds.ts';
 
 export interface MasterConfig {
   /** Where clients and chunkservers reach it. */
@@ -34,6 +35,7 @@ export interface MasterConfig {
   /** The part of the known chunkservers that must have reported. */
   readonly safeModeRatio: number;
   readonly softwareVersion: string;
+  readonly bounds: MasterBounds;
   /** Sizes of the journal's files. @default {16 MiB segments} */
   readonly journal?: JournalSizing | undefined;
 }
@@ -55,6 +57,7 @@ export const MASTER_DEFAULTS = {
   safeModeMs: 15_000,
   safeModeRatio: 0.9,
   softwareVersion: '0.1.0',
+  bounds: MASTER_BOUNDS,
 } as const satisfies Omit<MasterConfig, 'directory'>;
 
 /** Acknowledge nothing with fewer copies of a chunk with this goal. */

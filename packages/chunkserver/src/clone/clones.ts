@@ -44,6 +44,8 @@ export interface ClonesOptions {
   readonly uploads: Uploads;
   readonly report: (report: ReplicaReport) => void;
   readonly serverId: () => number;
+  /** Received at a time. */
+  readonly clonesMax?: number;
 }
 
 /** A copy on its way in. */
@@ -119,11 +121,11 @@ export class Clones {
    * replica that was to be copied.
    */
   async receive(request: CloneReplicaRequest, { signal }: CallContext): Promise<Payload<CloneReplicaReply>> {
-    const { quarantine, replicas, serverId } = this.#options;
+    const { quarantine, replicas, serverId, clonesMax = CLONES_MAX } = this.#options;
     const { handle, version, length } = request;
     checkAddressee('CloneReplica', request.serverId, serverId());
-    if (this.#receiving.has(handle) || this.#receiving.size >= CLONES_MAX) {
-      throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${CLONES_MAX} others, are being copied here; try again`);
+    if (this.#receiving.has(handle) || this.#receiving.size >= clonesMax) {
+      throw new FsError('OVERLOADED', `chunk ${handle}: it, or ${clonesMax} others, are being copied here; try again`);
     }
     const reception: Reception = { version, isOutdated: false };
     this.#receiving.set(handle, reception);

@@ -1,14 +1,19 @@
 /** What the master should learn with the next heartbeat: the newest report of each chunk, oldest change first. */
 import type { ReplicaReport } from '@cairnfs/protocol';
-import { CHANGES_MAX, CHANGES_PER_HEARTBEAT_MAX } from '../limits.ts';
+import type { ChunkserverBounds } from '../bounds.ts';
 
 export class Changes {
+  readonly #bounds: Pick<ChunkserverBounds, 'changesMax' | 'changesPerHeartbeatMax'>;
   #reports = new Map<string, ReplicaReport>();
   #hasOverflowed = false;
 
+  constructor(bounds: Pick<ChunkserverBounds, 'changesMax' | 'changesPerHeartbeatMax'>) {
+    this.#bounds = bounds;
+  }
+
   note(report: ReplicaReport): void {
     this.#reports.delete(report.handle);
-    if (this.#reports.size >= CHANGES_MAX) {
+    if (this.#reports.size >= this.#bounds.changesMax) {
       this.#reports.clear();
       this.#hasOverflowed = true;
     }
@@ -19,7 +24,7 @@ export class Changes {
   next(): ReplicaReport[] {
     const reports: ReplicaReport[] = [];
     for (const report of this.#reports.values()) {
-      if (reports.length === CHANGES_PER_HEARTBEAT_MAX) break;
+      if (reports.length === this.#bounds.changesPerHeartbeatMax) break;
       reports.push(report);
     }
     return reports;

@@ -12,7 +12,7 @@ import {
   type ReplicaReport,
   type Usage,
 } from '@cairnfs/protocol';
-import { INVENTORY_PART_MAX, MASTER_PAUSE_MS_MAX, MASTER_PAUSE_MS_MIN, MASTER_TIMEOUT_MS } from '../limits.ts';
+import { MASTER_PAUSE_MS_MAX, MASTER_PAUSE_MS_MIN, MASTER_TIMEOUT_MS } from '../limits.ts';
 import type { Mutations } from '../mutation/mutations.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { DiskStore } from '../store/disk-store.ts';
@@ -32,6 +32,8 @@ export interface HeartbeatOptions extends RegistrationOptions {
   readonly mutations: Mutations;
   readonly changes: Changes;
   readonly quarantine: Quarantine;
+  /** Replicas in one part of an inventory. */
+  readonly inventoryPartMax: number;
   readonly registered: (session: Session) => void;
   /** Runs before each heartbeat. */
   readonly sweep: () => void;
@@ -131,11 +133,11 @@ export class Heartbeat {
   }
 
   async #sendInventory({ serverId, session, takesPlainReplicas }: Session): Promise<void> {
-    const { master, replicas, seams, changes } = this.#options;
+    const { master, replicas, seams, changes, inventoryPartMax } = this.#options;
     this.#isInventoryWanted = false;
     try {
       let count = 0;
-      for (const part of inventoryParts(replicas, INVENTORY_PART_MAX)) {
+      for (const part of inventoryParts(replicas, inventoryPartMax)) {
         const { after, last } = part;
         const packed = takesPlainReplicas ? packReplicas(part.replicas) : unpacked(part.replicas);
         const request = { serverId, session, after, last, ...packed };

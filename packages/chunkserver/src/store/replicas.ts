@@ -29,6 +29,8 @@ export interface ReplicasOptions {
   readonly capacityBytes: number | undefined;
   /** Bound of the memory that committed mutations hold until they are in place, over all replicas. */
   readonly unsettledBytesMax?: number;
+  /** Replicas held in memory beside those at work. */
+  readonly cachedMax?: number;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** A disk and all on it are gone: only an inventory tells what is left. */
@@ -324,8 +326,9 @@ export class Replicas implements MutableReplicas {
 
   #keep(replica: Replica): void {
     this.#cache.set(replica.handle, replica);
-    if (this.#cache.size <= REPLICAS_CACHED_MAX) return;
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, cachedMax = REPLICAS_CACHED_MAX } = this.#options;
+    if (this.#cache.size <= cachedMax) return;
+    const nowMs = clock.nowMs();
     let tries = 0;
     for (const [handle, candidate] of this.#cache) {
       tries += 1;

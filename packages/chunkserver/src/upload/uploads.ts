@@ -30,6 +30,8 @@ export interface UploadsOptions {
   readonly peers: RpcPool;
   /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
+  /** Under way at once. */
+  readonly uploadsMax?: number;
 }
 
 /** What a frame needs of its call; gRPC streams have no call of their own for each. */
@@ -180,7 +182,7 @@ export class Uploads {
     replica: Replica | undefined,
     end: number,
   ): Upload {
-    const { replicas, clock } = this.#options;
+    const { replicas, clock, uploadsMax = UPLOADS_MAX } = this.#options;
     let known = this.#uploads.get(handle);
     if (known?.failure !== undefined) {
       if (known.uses > 0) throw known.failure;
@@ -193,8 +195,8 @@ export class Uploads {
       if (end > known.receivedLength) replicas.checkRoom(known.store, end - known.receivedLength);
       return known;
     }
-    if (this.#uploads.size >= UPLOADS_MAX && !this.#forgetFinished()) {
-      throw new FsError('OVERLOADED', `this server takes part in ${UPLOADS_MAX} uploads already; try again`);
+    if (this.#uploads.size >= uploadsMax && !this.#forgetFinished()) {
+      throw new FsError('OVERLOADED', `this server takes part in ${uploadsMax} uploads already; try again`);
     }
     const store = replica?.store ?? replicas.placeFor(replicas.chunkBytes);
     const isInIndex = replica !== undefined && !replica.isInFile;

@@ -10,7 +10,7 @@ const handleOf = (index: number) => `00000000-0000-4000-8000-${index.toString(16
 const SERVER = 1;
 
 function ordersOf(count: number, reason: string): QuarantineOrders {
-  const orders = new QuarantineOrders();
+  const orders = new QuarantineOrders(QUARANTINE_QUEUE_MAX);
   for (let index = 0; index < count; index += 1) {
     orders.add(SERVER, { handle: handleOf(index), versionAtMost: 1, reason });
   }

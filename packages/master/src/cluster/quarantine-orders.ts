@@ -6,7 +6,6 @@
  * wait in a queue of their own, where they neither hold up other orders nor take their room.
  */
 import type { QuarantineOrder } from '@cairnfs/protocol';
-import { QUARANTINE_QUEUE_MAX } from '../limits.ts';
 
 export interface WaitingOrder {
   readonly order: QuarantineOrder;
@@ -26,9 +25,15 @@ interface Queues {
 }
 
 export class QuarantineOrders {
+  readonly #queueMax: number;
   readonly #byServer = new Map<number, Queues>();
   /** Servers with a surplus copy, by chunk. */
   readonly #surplus = new Map<string, Set<number>>();
+
+  /** @param queueMax  orders in one queue of a server. */
+  constructor(queueMax: number) {
+    this.#queueMax = queueMax;
+  }
 
   /**
    * In place of an earlier one about the same replica; what was found out about a surplus copy holds as long as it is one, for
@@ -45,7 +50,7 @@ export class QuarantineOrders {
     const known = before?.order.reason === reason ? before : undefined;
     const { isRefused = false, isInTheWay = false } = known ?? {};
     const queue = reason === 'surplus' && !isInTheWay ? queues.surplus : queues.others;
-    if (queue.size >= QUARANTINE_QUEUE_MAX && !queue.has(handle)) return;
+    if (queue.size >= this.#queueMax && !queue.has(handle)) return;
     this.delete(server, handle);
     queue.set(handle, { order, isRefused, isInTheWay });
     if (reason === 'surplus') this.#surplus.set(handle, (this.#surplus.get(handle) ?? new Set()).add(server));
@@ -98,7 +103,7 @@ export class QuarantineOrders {
     const waiting = queues?.surplus.get(handle);
     if (queues === undefined || waiting === undefined) return;
     waiting.isInTheWay = true;
-    if (queues.others.size >= QUARANTINE_QUEUE_MAX) return;
+    if (queues.others.size >= this.#queueMax) return;
     queues.surplus.delete(handle);
     queues.others.set(handle, waiting);
   }

@@ -11,7 +11,6 @@ import { FsError, toError } from '@cairnfs/base';
 import { ReplicaCondition as Condition, type ReplicaReport } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { FENCES_WAITING_MAX } from '../limits.ts';
 import type { Departures } from '../views/departures.ts';
 import { disksInService, hasLostDisk, type ServerEntry, type ServerTable } from './server-table.ts';
 
@@ -31,7 +30,7 @@ export class Readmission {
   /** @throws FsError OVERLOADED  too many promises are awaited; those given so far need not be given again. */
   checkRoom(server: ServerEntry): void {
     const count = this.#departures.count(server.id);
-    if (server.mayServe || count < FENCES_WAITING_MAX) return;
+    if (server.mayServe || count < this.#context.config.bounds.fencesWaitingMax) return;
     const message = `server ${server.id} has yet to promise that it left the views of ${count} chunks`;
     throw new FsError('OVERLOADED', `${message}: send the inventory again later`, { details: { count } });
   }

@@ -13,13 +13,7 @@ import {
 } from '@cairnfs/protocol';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  INVENTORY_COMPARED_AT_ONCE,
-  INVENTORY_PART_MAX,
-  QUARANTINE_LOOKED_AT_MAX,
-  QUARANTINE_ORDERS_MAX,
-  UNSHOWN_STEP,
-} from '../limits.ts';
+import { INVENTORY_PART_MAX } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { describeReplicas } from './describe-replicas.ts';
@@ -41,7 +35,7 @@ export class ReplicaReports {
   readonly #conditions: ReplicaConditions;
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
-  readonly #orders = new QuarantineOrders();
+  readonly #orders: QuarantineOrders;
   /** Servers that are just asked for what they did not show. */
   readonly #asked = new Set<number>();
   /** Runs when a server says that a chunk is not there. */
@@ -56,6 +50,7 @@ export class ReplicaReports {
     parts: { servers: ServerTable; conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
   ) {
     this.#context = context;
+    this.#orders = new QuarantineOrders(context.config.bounds.quarantineQueueMax);
     this.#servers = parts.servers;
     this.#conditions = parts.conditions;
     this.#problems = parts.problems;
@@ -149,10 +144,11 @@ export class ReplicaReports {
    */
   ordersFor(server: ServerEntry): QuarantineOrder[] {
     if (this.#safeMode.isActive || !server.inventoryComplete) return [];
+    const { quarantineLookedAtMax, quarantineOrdersMax } = this.#context.config.bounds;
     const orders: QuarantineOrder[] = [];
     const transaction = this.#context.decisions.read();
-    for (const waiting of this.#orders.next(server.id, QUARANTINE_LOOKED_AT_MAX)) {
-      if (orders.length === QUARANTINE_ORDERS_MAX) break;
+    for (const waiting of this.#orders.next(server.id, quarantineLookedAtMax)) {
+      if (orders.length === quarantineOrdersMax) break;
       const { order } = waiting;
       const chunk = transaction.chunk(order.handle);
       if (this.#isNeeded(server.id, order.handle, chunk)) this.#orders.delete(server.id, order.handle);
@@ -270,7 +266,7 @@ export class ReplicaReports {
     const transaction = this.#context.decisions.read();
     const unsettled: string[] = [];
     const toAsk = new Map<number, string[]>();
-    for (const { server: id, handle } of this.#conditions.unshown(UNSHOWN_STEP)) {
+    for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
       const chunk = this.#context.plans.chunk(transaction, handle);
       const isJudged = chunk === undefined || !isMember(chunk, id) || !(isExpectedOnDisk(chunk) || mayBeWritten(chunk));
       // One that is gone does not count, and shows all it holds when it returns.
@@ -329,13 +325,14 @@ export class ReplicaReports {
     after: string,
     through: string | undefined,
   ): Generator<MemberEntry> {
+    const { inventoryComparedAtOnce } = this.#context.config.bounds;
     const { start, end } = memberRange(server);
     let from = after === '' ? start : `${memberKey(server, after)}\0`;
     const until = through === undefined ? end : `${memberKey(server, through)}\0`;
     for (;;) {
-      const entries = transaction.range({ start: from, end: until }, INVENTORY_COMPARED_AT_ONCE);
+      const entries = transaction.range({ start: from, end: until }, inventoryComparedAtOnce);
       yield* entries;
-      if (entries.length < INVENTORY_COMPARED_AT_ONCE) return;
+      if (entries.length < inventoryComparedAtOnce) return;
       from = `${entries.at(-1)!.key}\0`;
     }
   }

@@ -7,7 +7,7 @@ import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { GARBAGE_INTERVAL_MS, GARBAGE_STEP, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
+import { GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
 import type { Departures } from '../views/departures.ts';
 
@@ -74,7 +74,10 @@ export class GarbageCollection {
   async #step(): Promise<void> {
     const { decisions, seams } = this.#context;
     await decisions.perform('garbageCollected', (transaction) => {
-      for (const { key } of transaction.range(garbageRange(seams.clock.wallMs()), GARBAGE_STEP)) {
+      for (const { key } of transaction.range(
+        garbageRange(seams.clock.wallMs()),
+        this.#context.config.bounds.garbageStep,
+      )) {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
         const gone = this.#gone.get(handle) ?? new Set();

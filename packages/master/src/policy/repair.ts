@@ -5,6 +5,7 @@
  */
 import { isFsError, type Timer } from '@cairnfs/base';
 import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
+import type { MasterBounds } from '../bounds.ts';
 import type { Problems } from '../cluster/problems.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
@@ -13,14 +14,9 @@ import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import {
   CLONE_TIMEOUT_MS,
-  CLONES_AT_ONCE,
   CLONES_AT_ONCE_MAX,
-  CLONES_BEGUN_AT_ONCE,
-  CLONES_PER_SERVER,
   REPAIR_INTERVAL_MS,
   REPAIR_PAUSE_AFTER_FAILURE_MS,
-  REPAIR_QUEUE_MAX,
-  REPAIR_SCAN_STEP,
   SERVERS_PER_CLONE,
 } from '../limits.ts';
 import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
@@ -40,6 +36,7 @@ interface RepairParts {
 
 export class Repair {
   readonly #context: MasterContext;
+  readonly #bounds: MasterBounds;
   readonly #parts: RepairParts;
   readonly #takeBack: TakeBack;
   /** Chunks to look at, by the number of sound copies when they were found. */
@@ -62,6 +59,7 @@ export class Repair {
 
   constructor(context: MasterContext, parts: RepairParts) {
     this.#context = context;
+    this.#bounds = context.config.bounds;
     this.#parts = parts;
     this.#takeBack = new TakeBack(context, {
       ...parts,
@@ -145,14 +143,15 @@ export class Repair {
     const { safeMode, servers } = this.#parts;
     if (this.#isStopped || safeMode.isActive) return;
     const fair = Math.min(CLONES_AT_ONCE_MAX, Math.floor(servers.count / SERVERS_PER_CLONE));
-    const most = Math.max(CLONES_AT_ONCE, fair);
+    const { clonesAtOnce, clonesBegunAtOnce } = this.#bounds;
+    const most = Math.max(clonesAtOnce, fair);
     for (let triedCount = 0; this.#copying.size < most; ) {
       const handle = this.#byNeed.pop();
       if (handle === undefined) return;
       if (!this.#queue.has(handle) || (this.#notBeforeMs.get(handle) ?? 0) > clock.nowMs()) continue;
       this.#begin(handle);
       triedCount += 1;
-      if (triedCount < CLONES_BEGUN_AT_ONCE) continue;
+      if (triedCount < clonesBegunAtOnce) continue;
       this.#beginSoon();
       return;
     }
@@ -161,9 +160,10 @@ export class Repair {
   /** A bounded step along the chunks that the log knows to be below their goal. */
   #scanBelowGoal(): void {
     const transaction = this.#context.decisions.read();
-    const entries = transaction.range({ start: this.#belowCursor, end: belowGoalRange.end }, REPAIR_SCAN_STEP);
+    const { repairScanStep } = this.#bounds;
+    const entries = transaction.range({ start: this.#belowCursor, end: belowGoalRange.end }, repairScanStep);
     for (const { key } of entries) this.#enqueue(handleOfKey(key));
-    this.#belowCursor = entries.length < REPAIR_SCAN_STEP ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
+    this.#belowCursor = entries.length < repairScanStep ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
   }
 
   #isToScan(server: number): boolean {
@@ -177,15 +177,16 @@ export class Repair {
     const transaction = this.#context.decisions.read();
     const { start, end } = memberRange(server);
     const cursor = this.#deadCursors.get(server) ?? start;
-    const entries = transaction.range({ start: cursor, end }, REPAIR_SCAN_STEP);
+    const { repairScanStep } = this.#bounds;
+    const entries = transaction.range({ start: cursor, end }, repairScanStep);
     for (const { key } of entries) this.#enqueue(handleOfMemberKey(key));
-    this.#deadCursors.set(server, entries.length < REPAIR_SCAN_STEP ? start : `${entries.at(-1)!.key}\0`);
+    this.#deadCursors.set(server, entries.length < repairScanStep ? start : `${entries.at(-1)!.key}\0`);
   }
 
   /** Forgets what healed by itself: a server came back. */
   #review(): void {
     const transaction = this.#context.decisions.read();
-    for (const handle of [...this.#queue.keys()].slice(0, REPAIR_SCAN_STEP)) {
+    for (const handle of [...this.#queue.keys()].slice(0, this.#bounds.repairScanStep)) {
       const chunk = transaction.chunk(handle);
       this.#queue.delete(handle);
       if (chunk !== undefined && this.#needsCopy(handle, chunk)) this.#queue.set(handle, this.#inReach(handle, chunk));
@@ -193,7 +194,7 @@ export class Repair {
   }
 
   #enqueue(handle: string): void {
-    if (this.#queue.has(handle) || this.#copying.has(handle) || this.#queue.size >= REPAIR_QUEUE_MAX) return;
+    if (this.#queue.has(handle) || this.#copying.has(handle) || this.#queue.size >= this.#bounds.repairQueueMax) return;
     const chunk = this.#context.decisions.read().chunk(handle);
     if (chunk === undefined || !this.#needsCopy(handle, chunk)) return;
     const inReach = this.#inReach(handle, chunk);
@@ -245,7 +246,7 @@ export class Repair {
       this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare) });
       return;
     }
-    const source = sound.find((member) => this.#loadOf(member) < CLONES_PER_SERVER);
+    const source = sound.find((member) => this.#loadOf(member) < this.#bounds.clonesPerServer);
     const elsewhere = this.#target(handle, chunk);
     if (elsewhere === undefined && sound.length > 0 && this.#isToClose(handle, chunk)) {
       if (source === undefined) return;
@@ -259,7 +260,7 @@ export class Repair {
       if (!this.#parts.reports.sparesOf(handle).includes(target)) this.#parts.reports.makeWay(target, handle);
       return;
     }
-    if (source === undefined || target === undefined || this.#loadOf(target) >= CLONES_PER_SERVER) return;
+    if (source === undefined || target === undefined || this.#loadOf(target) >= this.#bounds.clonesPerServer) return;
     this.#run(handle, source, { target, work: () => this.#copy(handle, source, target) });
   }
 
@@ -291,7 +292,7 @@ export class Repair {
     const spares = this.#takeBack.spares(handle, chunk);
     const spare = spares.find((server) => !this.#takeBack.isFailing(server));
     if (spare !== undefined || sound.length > 0) return spare;
-    return spares.find((server) => this.#loadOf(server) < CLONES_PER_SERVER);
+    return spares.find((server) => this.#loadOf(server) < this.#bounds.clonesPerServer);
   }
 
   async #copy(handle: string, source: number, target: number): Promise<void> {

@@ -24,14 +24,7 @@ import {
 import { minimumOf } from '../config.ts';
 import type { MasterContext, MasterParts } from '../context.ts';
 import { type Chunk, ChunkState, type Upload } from '../gen/cairn/master/v1/state.ts';
-import {
-  ABANDONED_AT_ONCE,
-  ABANDONED_PER_STEP,
-  PLAN_CHUNKS_MAX,
-  UPLOAD_CHUNKS_MAX,
-  UPLOADS_MAX,
-  UPLOADS_WITH_SPARES_MAX,
-} from '../limits.ts';
+import { ABANDONED_AT_ONCE, ABANDONED_PER_STEP, PLAN_CHUNKS_MAX, UPLOAD_CHUNKS_MAX } from '../limits.ts';
 import { attributesOf } from '../namespace/attributes.ts';
 import { type ChangeContext, makeParents } from '../namespace/change-calls.ts';
 import { destroy, discardChunk } from '../namespace/destroy.ts';
@@ -54,16 +47,17 @@ export class UploadCalls {
   constructor(context: MasterContext, parts: MasterParts) {
     this.#context = context;
     this.#parts = parts;
-    for (const { key } of context.decisions.read().range(uploadRange, UPLOADS_MAX + 1)) {
+    for (const { key } of context.decisions.read().range(uploadRange, context.config.bounds.uploadsMax + 1)) {
       this.#renewedAtMs.set(idOfUploadKey(key), context.seams.clock.nowMs());
     }
   }
 
   async begin(request: BeginUploadRequest): Promise<{ message: BeginUploadReply }> {
     const { config, decisions, seams } = this.#context;
+    const { uploadsMax } = config.bounds;
     checkPlanSize(request.chunkCount);
-    if (this.#renewedAtMs.size >= UPLOADS_MAX) {
-      throw new FsError('OVERLOADED', `${UPLOADS_MAX} uploads are under way, the most there may be: try again`);
+    if (this.#renewedAtMs.size >= uploadsMax) {
+      throw new FsError('OVERLOADED', `${uploadsMax} uploads are under way, the most there may be: try again`);
     }
     const decide = (transaction: Transaction): BeginUploadReply => {
       const wanted = wishedInode(request, false, { replication: config.replication, wallMs: seams.clock.wallMs() });
@@ -93,7 +87,7 @@ export class UploadCalls {
 
   /** None when there is no room for another: a file is confirmed all the same. */
   #beginSpare(transaction: Transaction, replication: number): BeginUploadReply | undefined {
-    if (this.#renewedAtMs.size >= UPLOADS_WITH_SPARES_MAX) return undefined;
+    if (this.#renewedAtMs.size >= this.#context.config.bounds.uploadsWithSparesMax) return undefined;
     try {
       return this.#begin(transaction, { replication, ...NO_TARGET }, 1);
     } catch (error) {

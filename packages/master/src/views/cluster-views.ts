@@ -7,7 +7,7 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, OpenEnd, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, RETIRED_AT_ONCE, REVOKE_TIMEOUT_MS } from '../limits.ts';
+import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, REVOKE_TIMEOUT_MS } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { settledBy } from './settled.ts';
@@ -105,7 +105,8 @@ export class ClusterViews implements Views {
     const worker = async () => {
       for (let handle = queue.pop(); handle !== undefined; handle = queue.pop()) await this.#retire(handle);
     };
-    await Promise.all(Array.from({ length: Math.min(RETIRED_AT_ONCE, queue.length) }, worker));
+    const { retiredAtOnce } = this.#context.config.bounds;
+    await Promise.all(Array.from({ length: Math.min(retiredAtOnce, queue.length) }, worker));
   }
 
   async #retire(handle: string): Promise<void> {

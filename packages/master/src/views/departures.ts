@@ -10,7 +10,7 @@ import { FsError, isFsError } from '@cairnfs/base';
 import { ChunkserverControlMethods, decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, DEPARTURES_AT_ONCE, DEPARTURES_LISTED_MAX, SERVERS_MAX } from '../limits.ts';
+import { CHUNKSERVER_CALL_TIMEOUT_MS, SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 
@@ -55,7 +55,7 @@ export class Departures {
     const waiting = missed?.get(handle);
     if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) return;
     mark(transaction, server);
-    if (missed.size <= DEPARTURES_LISTED_MAX) return;
+    if (missed.size <= this.#context.config.bounds.departuresListedMax) return;
     missed.delete(handle);
     this.#unlisted.add(server);
   }
@@ -111,7 +111,7 @@ export class Departures {
         if (missed.get(handle) === departure) missed.delete(handle);
       }
     };
-    await Promise.all(Array.from({ length: DEPARTURES_AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: this.#context.config.bounds.departuresAtOnce }, worker));
   }
 
   /** @throws FsError UNAVAILABLE  a view changed without the server since `settle`. */

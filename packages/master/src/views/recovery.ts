@@ -8,7 +8,7 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { RECOVERED_AT_ONCE, RECOVERY_INTERVAL_MS, RECOVERY_STEP } from '../limits.ts';
+import { RECOVERY_INTERVAL_MS } from '../limits.ts';
 import { handleOfKey, unsettledRange } from '../state/keys.ts';
 import type { LeaseTable } from './lease-table.ts';
 import type { ViewChanges } from './view-change.ts';
@@ -56,13 +56,14 @@ export class ViewRecovery {
   #step(): void {
     this.#servers.noteTime();
     this.#closeUnshown();
-    const { decisions } = this.#context;
+    const { config, decisions } = this.#context;
+    const { recoveryStep } = config.bounds;
     const transaction = decisions.read();
-    const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, RECOVERY_STEP);
-    this.#cursor = entries.length < RECOVERY_STEP ? unsettledRange.start : `${entries.at(-1)!.key}\0`;
+    const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, recoveryStep);
+    this.#cursor = entries.length < recoveryStep ? unsettledRange.start : `${entries.at(-1)!.key}\0`;
     for (const { key } of entries) {
       const handle = handleOfKey(key);
-      if (this.#underWay.size >= RECOVERED_AT_ONCE) return;
+      if (this.#underWay.size >= config.bounds.recoveredAtOnce) return;
       if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) continue;
@@ -75,8 +76,9 @@ export class ViewRecovery {
 
   /** Where they end tells whether who did not show a replica has lost one. */
   #closeUnshown(): void {
+    const { config } = this.#context;
     for (const handle of new Set(this.#reports.judgeUnshown())) {
-      if (this.#underWay.size >= RECOVERED_AT_ONCE) return;
+      if (this.#underWay.size >= config.bounds.recoveredAtOnce) return;
       if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
       this.#run(handle, () => this.#views.close(handle, { seal: false }));
     }

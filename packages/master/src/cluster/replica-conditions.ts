@@ -88,9 +88,9 @@ export class ReplicaConditions {
     return (this.#byServer.get(server)?.size ?? 0) === 0 && (this.#unshown.get(server)?.size ?? 0) === 0;
   }
 
-  /** Chunks with something wrong on a server. */
-  handles(server: number): Iterable<string> {
-    return this.#byServer.get(server)?.keys() ?? [];
+  /** Chunks with something wrong on a server, one server after the other; goes on through what changes meanwhile. */
+  *handles(): Generator<string> {
+    for (const known of this.#byServer.values()) yield* known.keys();
   }
 
   /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
+import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
 import { CLONES_PER_SERVER } from '../limits.ts';
 import { garbageKey, META } from '../state/keys.ts';
@@ -35,6 +36,19 @@ test('repair: a corrupt copy is replaced, and its server told to quarantine it',
     quarantine.map(({ handle }) => handle),
     [HANDLE],
   );
+});
+
+test('repair: more lost copies than may wait for it are replaced all the same', async () => {
+  const cluster = await TestCluster.start(4, { bounds: { ...MASTER_BOUNDS, repairQueueMax: 2 } });
+  cluster.parts.start();
+  const server = cluster.server(3);
+  const handles = Array.from({ length: 9 }, (_, index) => `10000000-0000-4000-8000-00000000000${index}`);
+  for (const handle of handles) await cluster.putChunk(handle, { length: 10, members: [1, 2, 3] });
+  for (const handle of handles) server.replicas.delete(handle);
+  const changes = handles.map((handle) => server.report(handle, ReplicaCondition.REPLICA_CONDITION_GONE));
+  await cluster.run(server.heartbeat({ changes }));
+  await cluster.simulation.runFor(30_000);
+  for (const handle of handles) assert.deepEqual([...cluster.chunk(handle)!.members].sort(), [1, 2, 4]);
 });
 
 test('repair: with no other server, a corrupt copy is replaced where it was', async () => {

@@ -48,6 +48,8 @@ export class Repair {
   /** Where the scan of each dead server's chunks has got to; done when it is at the end. */
   readonly #deadCursors = new Map<number, string>();
   #belowCursor: string = belowGoalRange.start;
+  /** How far the scan of the copies that are known to be bad has got. */
+  #badCursor: Iterator<string> | undefined;
   /** The queue as it was last put in order, most copies first: its end is the next. */
   #byNeed: string[] = [];
   #isToBegin = false;
@@ -108,6 +110,7 @@ export class Repair {
     const scans = [...this.#parts.servers.all].map(({ id }) => id).filter((id) => this.#isToScan(id));
     this.#perform([
       () => this.#scanBelowGoal(),
+      () => this.#scanBad(),
       ...scans.map((id) => () => this.#scanDead(id)),
       () => this.#review(),
       () => this.#putInOrder(),
@@ -164,6 +167,19 @@ export class Repair {
     const entries = transaction.range({ start: this.#belowCursor, end: belowGoalRange.end }, repairScanStep);
     for (const { key } of entries) this.#enqueue(handleOfKey(key));
     this.#belowCursor = entries.length < repairScanStep ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
+  }
+
+  /** A bounded step along the copies that are known to be bad: when that was learnt, the queue may have been full. */
+  #scanBad(): void {
+    this.#badCursor ??= this.#parts.conditions.handles();
+    for (let count = 0; count < this.#bounds.repairScanStep; count += 1) {
+      const next = this.#badCursor.next();
+      if (next.done === true) {
+        this.#badCursor = undefined;
+        return;
+      }
+      this.#enqueue(next.value);
+    }
   }
 
   #isToScan(server: number): boolean {

@@ -5,6 +5,7 @@
 import { unreachable } from '@cairnfs/base';
 import type { FaultPoint, SimDisk, SimHost, UnsyncedFate } from '@cairnfs/sim';
 import type { Fault, FaultKind, HostName, PlannedFault } from '../schedule/schedule.ts';
+import type { LastCopies } from './last-copies.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** A host that a fault can take down and that comes back: a server, or a client with its workload. */
@@ -33,16 +34,27 @@ export class FaultInjector {
   readonly damaged = new Set<HostName>();
   /** Servers that may have ended themselves because a fault struck their disk. */
   readonly brokenDisks = new Set<HostName>();
+  /** Of the disks of chunkservers, as long as faults strike. */
+  readonly #diskSlowness: number;
+  /** Spares the only copy of a chunk, where given. */
+  readonly #lastCopies: LastCopies | undefined;
   readonly #pausedUntilMs = new Map<HostName, number>();
   #isOver = false;
 
-  constructor(cluster: SimulatedCluster, clients: ReadonlyMap<HostName, Restartable>) {
+  constructor(
+    cluster: SimulatedCluster,
+    clients: ReadonlyMap<HostName, Restartable>,
+    { diskSlowness = 1, lastCopies }: { diskSlowness?: number; lastCopies?: LastCopies | undefined } = {},
+  ) {
     this.#cluster = cluster;
     this.#clients = clients;
+    this.#diskSlowness = diskSlowness;
+    this.#lastCopies = lastCopies;
     this.#usualLatencyMs = cluster.simulation.network.conditions.latencyMs;
   }
 
   plan(faults: readonly PlannedFault[]): void {
+    this.#slowDisks(this.#diskSlowness);
     for (const { id, atMs, fault } of faults) {
       this.#cluster.simulation.clock.after(atMs, () => {
         if (!this.#isOver) this.#strike(id, fault);
@@ -62,6 +74,7 @@ export class FaultInjector {
     const { network, hosts } = this.#cluster.simulation;
     network.heal();
     for (const host of hosts) host.disk.repair();
+    this.#slowDisks(1);
   }
 
   #strike(id: number, fault: Fault): void {
@@ -151,7 +164,7 @@ export class FaultInjector {
         const { disk } = this.#host(fault.host);
         disk.timing.slowness = fault.slowness;
         this.#endAfter(id, fault.durationMs, () => {
-          disk.timing.slowness = 1;
+          disk.timing.slowness = fault.host === 'master' ? 1 : this.#diskSlowness;
         });
         return;
       }
@@ -162,11 +175,16 @@ export class FaultInjector {
         this.damaged.add(fault.host);
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
+        if (this.#lastCopies?.isLast(fault.host)) return;
         this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
         return;
       default:
         unreachable(kind);
     }
+  }
+
+  #slowDisks(slowness: number): void {
+    for (const name of this.#cluster.chunkserverNames) this.#host(name).disk.timing.slowness = slowness;
   }
 
   /** Now, or when the host's process comes by the point: the next time, or the `pass`th. */
@@ -209,7 +227,9 @@ export class FaultInjector {
 
   #rot(name: HostName, { choice, bits }: { choice: number; bits: number }): void {
     const { disk } = this.#host(name);
-    const paths = [...disk.files].filter(([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0);
+    const paths = [...disk.files].filter(
+      ([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0 && !this.#isLast(name, path),
+    );
     if (paths.length === 0) return;
     const [path, file] = paths[Math.floor(choice * paths.length)]!;
     this.damaged.add(name);
@@ -219,6 +239,10 @@ export class FaultInjector {
       disk.flipBit(path, Math.floor(ratio * file.sizeBytes * 8));
     }
     this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes: file.sizeBytes });
+  }
+
+  #isLast(name: HostName, path: string): boolean {
+    return this.#lastCopies?.isLast(name, path.slice(path.lastIndexOf('/') + 1)) ?? false;
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {

@@ -3,7 +3,7 @@
  * simulated seams. Servers crash and start again on their disks; one seed decides all that is left to chance.
  */
 import { assert } from '@cairnfs/base';
-import { CHUNKSERVER_DEFAULTS, startChunkserver } from '@cairnfs/chunkserver';
+import { CHUNKSERVER_DEFAULTS, type ChunkserverConfig, startChunkserver } from '@cairnfs/chunkserver';
 import { type CairnClient, createClient } from '@cairnfs/client';
 import { MASTER_DEFAULTS, type MasterConfig, startMaster } from '@cairnfs/master';
 import { type CrashOptions, Simulation } from '@cairnfs/sim';
@@ -25,8 +25,8 @@ export interface SimulatedClusterOptions {
   disksPerChunkserver?: number;
   /** Changes to the master's defaults. */
   master?: Partial<MasterConfig>;
-  /** How long chunkservers keep what nobody needs. @default {CHUNKSERVER_DEFAULTS.quarantineGraceMs} */
-  quarantineGraceMs?: number;
+  /** Changes to the chunkservers' defaults. */
+  chunkserver?: Partial<Pick<ChunkserverConfig, 'quarantineGraceMs' | 'bounds'>>;
   /** Of every server; the default takes records of less than half a MiB. */
   journal?: { segmentBytes: number; roomAheadBytes: number };
   /** Trace entries kept for reading. */
@@ -108,7 +108,7 @@ export class SimulatedCluster {
   }
 
   #makeServer(name: string): SimulatedServer {
-    const { master = {}, quarantineGraceMs = CHUNKSERVER_DEFAULTS.quarantineGraceMs } = this.#options;
+    const { master = {}, chunkserver = {} } = this.#options;
     return new SimulatedServer({
       simulation: this.simulation,
       host: this.simulation.host(name),
@@ -124,7 +124,7 @@ export class SimulatedCluster {
             })
           : startChunkserver(seams, {
               ...CHUNKSERVER_DEFAULTS,
-              quarantineGraceMs,
+              ...chunkserver,
               reserveBytes: RESERVE_BYTES,
               journal: this.#options.journal ?? JOURNAL,
               listen: `${name}:8080`,

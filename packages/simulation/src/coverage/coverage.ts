@@ -18,12 +18,15 @@ interface LogSign {
 
 const LOG_SIGNS: readonly LogSign[] = [
   { state: 'chunks copied', events: ['info a chunk was copied'] },
+  { state: 'copies taken back', events: ['info a copy was taken back'] },
+  { state: 'copies that failed', events: ['warn a chunk could not be copied'] },
   { state: 'corrupt blocks found', events: ['error corrupt block'] },
   { state: 'disks failed', events: ['error disk failed', 'error ledger failed'] },
   { state: 'members reported failed', events: ['warn members of a view failed'] },
   // Servers that started on a journal with records that their state did not hold yet.
   { state: 'recoveries', events: ['info ledger opened'], only: ({ replayed }) => Number(replayed) > 0 },
   { state: 'replicas quarantined', events: ['info replica moved to quarantine'] },
+  { state: 'servers readmitted', events: ['info a server that missed changes of views may serve again'] },
   { state: 'safe-mode periods', events: ['info safe mode is over'] },
   // Records behind the last whole one, never acknowledged, were cut off at a start.
   { state: 'torn journals', events: ['debug journal segment settled'], only: ({ isTorn }) => isTorn === true },
@@ -40,6 +43,8 @@ const WIRE_STATES = {
   retriedWrite: 'retried writes',
   /** A server refused a request because of its version. */
   staleRefused: 'stale versions refused',
+  /** It had too much to do for the moment. */
+  overloaded: 'requests refused as too many',
   /** A secondary had staged bytes in the range and learnt the commit point. */
   dirtyRead: 'dirty reads resolved',
 } as const;
@@ -69,7 +74,9 @@ export class Coverage implements WireListener {
 
   sent(frame: WireFrame): void {
     if (frame.role === 'error') {
-      if ((frame.message as ErrorDetail).kind === 'STALE_VERSION') this.#count(WIRE_STATES.staleRefused);
+      const { kind } = frame.message as ErrorDetail;
+      if (kind === 'STALE_VERSION') this.#count(WIRE_STATES.staleRefused);
+      if (kind === 'OVERLOADED') this.#count(WIRE_STATES.overloaded);
       return;
     }
     if (frame.role === 'request') {

@@ -13,6 +13,8 @@ const DRIFT_MAX = 0.01;
 const WALL_JUMP_MS_MAX = 24 * 3_600_000;
 /** A start with a journal to read takes about half of them. */
 const AGAIN_AFTER_SYNCS_MAX = 12;
+/** Faults of a salvo: while the cluster has not got over the one before. */
+const SALVO_MS = 12_000;
 
 interface Hosts {
   readonly servers: readonly HostName[];
@@ -43,6 +45,7 @@ export function makeFaults(
   const count = random.between(...profile.faults);
   const times = Array.from({ length: count }, () => Math.floor(random.uniform(0.02, 0.95) * durationMs));
   times.sort((a, b) => a - b);
+  if (profile.salvos > 0) gather(random, times, profile.salvos);
   return times.map((atMs, index) => {
     const kind = weighted(random, profile.weights as Record<FaultKind, number>);
     return {
@@ -51,6 +54,13 @@ export function makeFaults(
       fault: makeFault(random, { kind, hosts, shape, profile, leftMs: durationMs - atMs }),
     };
   });
+}
+
+/** Moves that share of them to soon after the one before. */
+function gather(random: SimRandom, times: number[], share: number): void {
+  for (let index = 1; index < times.length; index++) {
+    if (random.chance(share)) times[index] = Math.min(times[index]!, times[index - 1]! + random.between(0, SALVO_MS));
+  }
 }
 
 function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: FaultToMake): Fault {

@@ -5,6 +5,7 @@ import type { Profile } from './profiles.ts';
 import {
   CHUNK_BYTES,
   type ClusterShape,
+  fileCount,
   type PlannedCall,
   type PlannedFileCall,
   type PlannedNameCall,
@@ -16,6 +17,8 @@ const LOG_FILE = 0;
 const BLOCK_BYTES = 64 * 1024; // one checksum
 /** A read of a whole file asks for so much; few are longer. */
 const READ_BYTES_MAX = 4 * CHUNK_BYTES;
+/** Small, so that there can be many. */
+const STANDING_BYTES_MAX = 3000;
 const SMALL_PUT_BYTES_MAX = 3000;
 /** Writes may begin up to here; appends make files longer. */
 const FILE_BYTES_USUAL = 3 * CHUNK_BYTES;
@@ -26,6 +29,10 @@ const PUT_NAMES = Array.from({ length: 40 }, (_, index) => `/put${index}`);
 const TIMEOUTS_MS = [3000, 10_000, 30_000] as const;
 
 const KEPT_WRITES = 0.06;
+/** Operations that come at once where nothing else is said. */
+const STEADY = 3;
+/** Of the operations on files, those on the standing ones. */
+const ON_STANDING = 0.3;
 
 /** As profiles have them. */
 type Shares = Pick<Profile, 'puts' | 'onFiles' | 'truncates'>;
@@ -39,15 +46,16 @@ export function makeOperations(
     puts = 0,
     onFiles = 0.6,
     truncates = 0,
-  }: { count: number; durationMs: number } & Partial<Shares>,
+    bursts = STEADY,
+  }: { count: number; durationMs: number; bursts?: number } & Partial<Shares>,
 ): PlannedOperation[] {
   const operations: PlannedOperation[] = [];
   for (let id = 1; id <= count; id++) {
     operations.push({
       id,
       client: random.between(0, shape.clients - 1),
-      // Evenly over the time, in order of id, with bursts: every third comes with the one before.
-      atMs: Math.floor(((id - (id % 3)) / count) * durationMs * 0.97),
+      // Evenly over the time, in order of id, with bursts: so many come at once.
+      atMs: Math.floor(((id - (id % bursts)) / count) * durationMs * 0.97),
       timeoutMs: random.pick(TIMEOUTS_MS),
       call: makeCall(random, shape, { puts, onFiles, truncates }),
     });
@@ -61,6 +69,10 @@ function makeCall(random: SimRandom, shape: ClusterShape, { puts, onFiles, trunc
     return { on: 'names', subtree: random.between(0, shape.subtrees - 1), call };
   }
   if (random.chance(onFiles)) {
+    if (shape.load !== undefined && random.chance(ON_STANDING)) {
+      const file = random.between(shape.files, fileCount(shape) - 1);
+      return { on: 'file', file, call: makeStandingCall(random) };
+    }
     const file = random.between(0, shape.files - 1);
     const makeOther = () => (shape.isKept ? makeKeptCall(random, truncates) : makeFileCall(random));
     return { on: 'file', file, call: file === LOG_FILE ? makeLogCall(random) : makeOther() };
@@ -104,6 +116,20 @@ function makeKeptCall(random: SimRandom, truncates: number): PlannedFileCall {
   return random.chance(truncates > 0 ? truncates : KEPT_WRITES)
     ? { kind: 'write', offset, length }
     : { kind: 'read', offset, length, isKept: true };
+}
+
+/** Of a small file of one closed chunk: it is opened, replaced or read. */
+function makeStandingCall(random: SimRandom): PlannedFileCall {
+  const kind = weighted(random, { write: 25, appendRecord: 15, put: 25, read: 35 });
+  switch (kind) {
+    case 'appendRecord':
+    case 'put':
+      return { kind, length: random.between(1, STANDING_BYTES_MAX) };
+    case 'write':
+      return { kind, offset: random.between(0, STANDING_BYTES_MAX), length: random.between(1, STANDING_BYTES_MAX) };
+    case 'read':
+      return { kind, offset: 0, length: READ_BYTES_MAX };
+  }
 }
 
 function makeLogCall(random: SimRandom): PlannedFileCall {

@@ -1,5 +1,6 @@
 import { deepEqual, equal, notDeepEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { MASTER_BOUNDS, type MasterBounds } from '@cairnfs/master';
 import { makeSchedule } from './make-schedule.ts';
 import { PROFILES } from './profiles.ts';
 
@@ -14,12 +15,27 @@ test('schedule: plain data, the same for the same seed, another for another', ()
 
 test('schedule: only one chunkserver ever loses what was on stable storage', () => {
   for (let seed = 0; seed < 300; seed++) {
-    const damaged = schedule(seed, 'disks').faults.flatMap(({ fault }) =>
+    const damaged = schedule(seed, seed % 2 === 0 ? 'disks' : 'load').faults.flatMap(({ fault }) =>
       fault.kind === 'bitRot' || fault.kind === 'lostDisk' ? [fault.host] : [],
     );
     ok(new Set(damaged).size <= 1, `seed ${seed}: ${damaged}`);
     ok(!damaged.includes('master'));
   }
+});
+
+test('schedule: under load there is more than servers do at once, and never room for more than in production', () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 50; seed++) {
+    const { shape, operations } = schedule(seed, 'load');
+    const { bounds, standingFiles } = shape.load!;
+    ok(operations.some(({ call }) => call.on === 'file' && call.file >= shape.files));
+    for (const [name, bound] of Object.entries(bounds.master)) {
+      seen.add(name);
+      ok(bound >= 1 && bound <= MASTER_BOUNDS[name as keyof MasterBounds], name);
+      ok(bound < standingFiles, name);
+    }
+  }
+  deepEqual([...seen].sort(), Object.keys(MASTER_BOUNDS).sort());
 });
 
 test('schedule: every fault ends before its run does, and every kind is drawn', () => {

@@ -1,14 +1,18 @@
 /** A schedule from a seed: the same for the same seed and profile, on every machine. */
 import { SimRandom } from '@cairnfs/sim';
+import { makeBounds } from './make-bounds.ts';
 import { makeFaults } from './make-faults.ts';
 import { makeOperations } from './make-operations.ts';
-import type { Profile } from './profiles.ts';
-import type { ClusterShape, Schedule } from './schedule.ts';
+import type { LoadProfile, Profile } from './profiles.ts';
+import type { ClusterShape, Load, Schedule } from './schedule.ts';
+
+/** A mutation then waits some 50 ms for its journals. */
+const DISK_SLOWNESS_MAX = 30;
 
 /** @param seed an integer of 0 to 2^53-1. */
 export function makeSchedule(seed: number, { name, profile }: { name: string; profile: Profile }): Schedule {
   const shape = makeShape(new SimRandom(seed, 'shape'), profile);
-  const { durationMs, operations: count, puts, onFiles, truncates } = profile;
+  const { durationMs, operations: count, puts, onFiles, truncates, bursts } = profile;
   return {
     seed,
     profile: name,
@@ -20,6 +24,7 @@ export function makeSchedule(seed: number, { name, profile }: { name: string; pr
       puts,
       onFiles,
       truncates,
+      bursts,
     }),
     faults: makeFaults(new SimRandom(seed, 'faults'), shape, { profile, durationMs }),
   };
@@ -34,5 +39,14 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
     ...(profile.isKept ? { isKept: true } : {}),
     ...(profile.hasSmallJournals ? { hasSmallJournals: true } : {}),
     subtrees: random.between(1, 3),
+    ...(profile.load === undefined ? {} : { load: makeLoad(random, profile.load) }),
+  };
+}
+
+function makeLoad(random: SimRandom, { standingFiles }: LoadProfile): Load {
+  return {
+    standingFiles: random.between(...standingFiles),
+    diskSlowness: random.chance(0.3) ? 1 : random.uniform(2, DISK_SLOWNESS_MAX),
+    bounds: makeBounds(random),
   };
 }

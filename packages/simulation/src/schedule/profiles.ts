@@ -28,6 +28,16 @@ export interface Profile {
   readonly hasSmallJournals: boolean;
   /** The share of the operations on kept files that cut them, and as many write to them. */
   readonly truncates: number;
+  /** So many operations begin at once, and then none for as long; 3 is steady. */
+  readonly bursts: number;
+  /** Of faults that strike soon after the one before. */
+  readonly salvos: number;
+  /** Is there more to do than servers do at once? */
+  readonly load?: LoadProfile;
+}
+
+export interface LoadProfile {
+  readonly standingFiles: readonly [low: number, high: number];
 }
 
 const NETWORK = {
@@ -56,6 +66,8 @@ const DEFAULT: Profile = {
   puts: 0,
   onFiles: 0.6,
   truncates: 0,
+  bursts: 3,
+  salvos: 0,
   hasSmallJournals: false,
 };
 
@@ -141,6 +153,25 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     weights: { pause: 10, slowDisk: 4, crash: 4, powerLoss: 2, partition: 2 },
     struck: { master: 70, chunkserver: 15, client: 15 },
     puts: 0.6,
+  },
+  /**
+   * More chunks are below their goal than servers repair at once, many orders wait, and meanwhile servers come back with
+   * copies beside the members; bounds that production never reaches are reached all the time.
+   */
+  load: {
+    ...DEFAULT,
+    chunkservers: [3, 6],
+    clients: [6, 10],
+    files: [6, 10],
+    faults: [8, 18],
+    weights: { crash: 8, partition: 8, pause: 2, powerLoss: 1, diskErrors: 4, slowDisk: 4, bitRot: 4, lostDisk: 2 },
+    lengths: { blink: 5, short: 15, lease: 30, long: 50 },
+    struck: { master: 10, chunkserver: 85, client: 5 },
+    splits: 0.1,
+    onFiles: 0.9,
+    bursts: 20,
+    salvos: 0.5,
+    load: { standingFiles: [80, 200] },
   },
   /** Many at once, on few servers. */
   storm: { ...DEFAULT, chunkservers: [3, 4], faults: [15, 30] },

@@ -2,6 +2,8 @@
  * What happens in one run, as plain data: the cluster's shape, what each client asks and when, what breaks and when. A
  * run is a pure function of its schedule, so a schedule can be printed, cut down and run again.
  */
+import type { ChunkserverBounds } from '@cairnfs/chunkserver';
+import type { MasterBounds } from '@cairnfs/master';
 import type { FaultPoint, UnsyncedFate } from '@cairnfs/sim';
 
 /** Bytes of a chunk in simulated clusters: two checksum blocks, so that files of a few hundred KiB have several. */
@@ -30,6 +32,28 @@ export interface ClusterShape {
   readonly hasSmallJournals?: boolean;
   /** Their number; each has one folder for the whole run (`subtreePath`). */
   readonly subtrees: number;
+  /** Is there more to do than servers do at once? */
+  readonly load?: Load;
+}
+
+/** What makes repair, recovery and uploads wait for each other. */
+export interface Load {
+  /** Further files, behind the others, that begin as one small closed chunk each and are seldom used. */
+  readonly standingFiles: number;
+  /** Disks of chunkservers take so many times their usual time, as long as faults strike. */
+  readonly diskSlowness: number;
+  readonly bounds: ServerBounds;
+}
+
+/** Those left out are as in production. */
+export interface ServerBounds {
+  readonly master: Readonly<Partial<MasterBounds>>;
+  readonly chunkserver: Readonly<Partial<ChunkserverBounds>>;
+}
+
+/** Of all files, those of the load as well. */
+export function fileCount({ files, load }: ClusterShape): number {
+  return files + (load?.standingFiles ?? 0);
 }
 
 export function filePath(file: number): string {

@@ -3,14 +3,16 @@
  * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
  */
 import { toError } from '@cairnfs/base';
+import { CHUNKSERVER_BOUNDS } from '@cairnfs/chunkserver';
 import type { CairnClient } from '@cairnfs/client';
-import { MASTER_DEFAULTS } from '@cairnfs/master';
+import { MASTER_BOUNDS, MASTER_DEFAULTS } from '@cairnfs/master';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
 import { checkRetries } from '../checks/retries.ts';
 import type { Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
+import { LastCopies } from '../cluster/last-copies.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
 import { auditRetries } from '../cluster/retry-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
@@ -18,7 +20,7 @@ import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
-import { CHUNK_BYTES, type FaultKind, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import { CHUNK_BYTES, type FaultKind, fileCount, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { AcknowledgedWatch } from './acknowledged-watch.ts';
@@ -39,6 +41,8 @@ const POLL_MS = 250;
 const KEPT_WRITE_ID = 1_000_000;
 /** Until a heartbeat has told the master of a damaged copy. */
 const DAMAGE_REPORTED_MS = 3000;
+/** Where heartbeats take few changes, and many wait. */
+const DAMAGE_REPORTED_UNDER_LOAD_MS = 60_000;
 
 /** Shorter than in production, so that a minute of virtual time holds several of each. */
 const MASTER_SETTINGS = {
@@ -54,6 +58,9 @@ const SMALL_JOURNAL = { segmentBytes: 192 * 1024, roomAheadBytes: 8 * 1024 };
 const QUARANTINE_GRACE_MS = 30_000;
 /** Stories are told elsewhere; entries count for the hash when they come. */
 const TRACE_ENTRIES_MAX = 100;
+
+/** Mostly so little that the index holds it, now and then a chunk file. */
+const STANDING_LENGTHS = [1, 700, 3000, 9000, 70_000];
 
 export interface RunResult {
   readonly history: HistoryRecorder;
@@ -92,6 +99,7 @@ class Run {
   readonly #schedule: Schedule;
   readonly #cluster: SimulatedCluster;
   readonly #coverage = new Coverage();
+  readonly #lastCopies = new LastCopies();
   readonly #watch = new PrimaryWatch();
   readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
@@ -107,8 +115,11 @@ class Run {
       seed,
       chunkservers: shape.chunkservers,
       disksPerChunkserver: shape.disksPerChunkserver,
-      master: MASTER_SETTINGS,
-      quarantineGraceMs: QUARANTINE_GRACE_MS,
+      master: { ...MASTER_SETTINGS, bounds: { ...MASTER_BOUNDS, ...shape.load?.bounds.master } },
+      chunkserver: {
+        quarantineGraceMs: QUARANTINE_GRACE_MS,
+        bounds: { ...CHUNKSERVER_BOUNDS, ...shape.load?.bounds.chunkserver },
+      },
       traceEntriesMax: TRACE_ENTRIES_MAX,
       ...(shape.hasSmallJournals === true ? { journal: SMALL_JOURNAL } : {}),
     });
@@ -127,7 +138,7 @@ class Run {
     const { serverLeaseMs, leaseMarginMs } = MASTER_DEFAULTS;
     const serving = new ServingWatch(serverLeaseMs, note);
     const safeMode = new SafeModeWatch(serverLeaseMs + leaseMarginMs, note);
-    const logged = [this.#coverage, journals, serving, safeMode, ...told];
+    const logged = [this.#coverage, this.#lastCopies, journals, serving, safeMode, ...told];
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
@@ -148,7 +159,10 @@ class Run {
       const admin = cluster.client(LAST_READER);
       await simulation.run(this.#prepare(admin));
       const clients = this.#clients(cluster);
-      injector = new FaultInjector(cluster, clients);
+      injector = new FaultInjector(cluster, clients, {
+        diskSlowness: shape.load?.diskSlowness ?? 1,
+        lastCopies: shape.load === undefined ? undefined : this.#lastCopies,
+      });
       injector.plan(this.#schedule.faults);
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
@@ -193,11 +207,25 @@ class Run {
     for (let file = 0; file < files; file++) made.push(client.open(filePath(file), 'wx'));
     for (let subtree = 0; subtree < subtrees; subtree++) made.push(client.mkdir(subtreePath(subtree)));
     await Promise.all(made);
+    await this.#makeStanding(client);
     if (this.#schedule.shape.isKept !== true) return;
     for (let file = 1; file < files; file++) {
       const call = { kind: 'put', writeId: KEPT_WRITE_ID + file, length: CHUNK_BYTES } as const;
       await this.#runner.file(client, file, { client: LAST_READER, call, timeoutMs: FINAL_PATIENCE_MS });
     }
+  }
+
+  /** A few at once: more uploads may be more than there may be. */
+  async #makeStanding(client: CairnClient): Promise<void> {
+    const { shape } = this.#schedule;
+    let next = shape.files;
+    const make = async () => {
+      for (let file = next++; file < fileCount(shape); file = next++) {
+        const call = { kind: 'put', writeId: KEPT_WRITE_ID + file, length: standingBytes(file) } as const;
+        await this.#runner.file(client, file, { client: LAST_READER, call, timeoutMs: FINAL_PATIENCE_MS });
+      }
+    };
+    await Promise.all([make(), make()]);
   }
 
   #clients(cluster: SimulatedCluster): Map<string, WorkloadClient> {
@@ -222,12 +250,13 @@ class Run {
       if (this.#violations.some(({ check }) => check === 'hang')) return;
       await simulation.clock.sleep(POLL_MS);
     }
-    const paths = Array.from({ length: this.#schedule.shape.files }, (_, file) => filePath(file));
+    const paths = Array.from({ length: fileCount(this.#schedule.shape) }, (_, file) => filePath(file));
     let wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
       await auditReplicas(admin, paths);
-      await simulation.clock.sleep(DAMAGE_REPORTED_MS);
+      const { load } = this.#schedule.shape;
+      await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
       wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     }
     if (wrong !== undefined) {
@@ -261,9 +290,10 @@ class Run {
 
   /** Final contents, as reads and listings of one more client. */
   async #readAll(admin: CairnClient): Promise<void> {
-    const { files, subtrees } = this.#schedule.shape;
+    const { shape } = this.#schedule;
+    const { subtrees } = shape;
     const patience = { timeoutMs: FINAL_PATIENCE_MS };
-    for (let file = 0; file < files; file++) {
+    for (let file = 0; file < fileCount(shape); file++) {
       const { size } = await admin.stat(filePath(file), patience);
       const read = { kind: 'read', offset: 0, length: size + 1 } as const;
       await this.#runner.file(admin, file, { client: LAST_READER, call: read, ...patience });
@@ -292,4 +322,8 @@ class Run {
       this.#violations.push({ check: 'server', summary, details: error.stack ?? summary });
     }
   }
+}
+
+function standingBytes(file: number): number {
+  return STANDING_LENGTHS[file % STANDING_LENGTHS.length]!;
 }

@@ -1,0 +1,57 @@
+/**
+ * Draws how much of each kind of work servers take on at once: so little that a few hundred chunks fill it. A cluster must
+ * keep every promise with any of them, later perhaps; so each is drawn apart, and some stay as they are in production.
+ */
+import type { ChunkserverBounds } from '@cairnfs/chunkserver';
+import type { MasterBounds } from '@cairnfs/master';
+import type { SimRandom } from '@cairnfs/sim';
+import type { ServerBounds } from './schedule.ts';
+
+type Range = readonly [low: number, high: number];
+
+/** Of the bounds that are drawn small: the others are those of production, which are never reached. */
+const SMALL = 0.8;
+
+const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
+  clonesAtOnce: [1, 4],
+  clonesPerServer: [1, 2],
+  clonesBegunAtOnce: [1, 3],
+  repairQueueMax: [4, 60],
+  repairScanStep: [10, 80],
+  quarantineOrdersMax: [2, 20],
+  quarantineLookedAtMax: [2, 20],
+  quarantineQueueMax: [5, 60],
+  departuresAtOnce: [1, 8],
+  departuresListedMax: [1, 30],
+  fencesWaitingMax: [2, 40],
+  recoveredAtOnce: [1, 4],
+  recoveryStep: [5, 40],
+  retiredAtOnce: [1, 4],
+  garbageStep: [2, 20],
+  unshownStep: [3, 30],
+  inventoryComparedAtOnce: [3, 40],
+  uploadsMax: [4, 12],
+  uploadsWithSparesMax: [1, 6],
+};
+
+const CHUNKSERVER: Readonly<Record<keyof ChunkserverBounds, Range>> = {
+  replicasCachedMax: [5, 60],
+  uploadsMax: [3, 10],
+  clonesMax: [1, 3],
+  changesMax: [5, 60],
+  changesPerHeartbeatMax: [2, 20],
+  inventoryPartMax: [5, 60],
+};
+
+export function makeBounds(random: SimRandom): ServerBounds {
+  return { master: draw(random, MASTER), chunkserver: draw(random, CHUNKSERVER) };
+}
+
+function draw<K extends string>(random: SimRandom, ranges: Readonly<Record<K, Range>>): Partial<Record<K, number>> {
+  const bounds: Partial<Record<K, number>> = {};
+  for (const name of Object.keys(ranges) as K[]) {
+    const [low, high] = ranges[name];
+    if (random.chance(SMALL)) bounds[name] = random.between(low, high);
+  }
+  return bounds;
+}

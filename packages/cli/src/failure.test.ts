@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { FsError } from '@cairnfs/base';
+import { type ErrorCode, FsError } from '@cairnfs/base';
 import { describeFailure, describeServerFailure, exitCodeOf, isFolderInUse, UsageError } from './failure.ts';
 
 test('failure: one line of cause, object and what to do', () => {
@@ -29,4 +29,14 @@ test('failure: a server that refuses to run names the word to look up', () => {
 test('failure: a server whose folder is in use is known by its line', () => {
   equal(isFolderInUse(describeServerFailure(Object.assign(new Error('locked'), { code: 'EBUSY' }))), true);
   equal(isFolderInUse(describeServerFailure(new FsError('DAMAGED', 'the journal is cut'))), false);
+});
+
+test('failure: a slash at the end of a path that is no directory is what is told', async () => {
+  const slash = 'a path that ends in a slash names a directory';
+  const failure = (kind: ErrorCode, path: string, dest?: string) =>
+    describeFailure(Object.assign(new FsError(kind, 'no'), { path, ...(dest !== undefined && { dest }) }));
+  equal(failure('NOT_A_DIRECTORY', '/f/'), `no: ${slash}`);
+  equal(failure('IS_A_DIRECTORY', '/f', '/g/'), `no: ${slash}`);
+  for (const path of ['/f', '/']) equal(failure('IS_A_DIRECTORY', path), 'no');
+  equal(failure('NO_SPACE', '/f/').includes(slash), false);
 });

@@ -1,5 +1,5 @@
 /** What a command says when it fails: one line of cause, object, what to do. */
-import { isFsError, toError } from '@cairnfs/base';
+import { type FsError, isFsError, toError } from '@cairnfs/base';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { printableName } from './output/listing.ts';
 
@@ -26,8 +26,16 @@ export function describeFailure(error: unknown): string {
   const message = toError(error).message;
   // A path may hold anything, also what would move the cursor.
   const oneLine = printableName(firstLine(message));
-  const advice = isFsError(error) ? ADVICE[error.kind] : undefined;
+  const advice = isFsError(error) ? (slashAdvice(error) ?? ADVICE[error.kind]) : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
+}
+
+/** What was typed as a directory, and is none or must be none. */
+function slashAdvice(error: FsError): string | undefined {
+  const { path = '', dest = '' } = error as FsError & { path?: string; dest?: string };
+  const hasSlash = [path, dest].some((named) => named.length > 1 && named.endsWith('/'));
+  if (!hasSlash || !isFsError(error, 'NOT_A_DIRECTORY', 'IS_A_DIRECTORY')) return undefined;
+  return 'a path that ends in a slash names a directory';
 }
 
 /** Only the first line is the message; a line break within quotes belongs to a name. */

@@ -1,10 +1,22 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { isInside } from './paths.ts';
+import { baseName, isInside, joinRemote, parentOf, remotePath } from './paths.ts';
 
 test('path: everything but the root itself lies inside the root', () => {
   equal(isInside('/a', '/'), true);
   equal(isInside('/', '/'), false);
+});
+
+test('path: one slash stays at its end, and changes neither the name nor what lies above and below', () => {
+  equal(remotePath('//a///b//'), '/a/b/');
+  equal(remotePath('//'), '/');
+  for (const path of ['/a/b', '/a/b/']) {
+    equal(baseName(path), 'b');
+    equal(parentOf(path), '/a');
+    equal(joinRemote(path, 'c'), '/a/b/c');
+    equal(isInside('/a/b/c', path), true);
+    equal(isInside('/a/b/', path), false);
+  }
 });
 
 test('path: a name that only begins alike is not inside', () => {

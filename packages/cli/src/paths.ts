@@ -1,31 +1,38 @@
 /** Paths in the cluster as the command line means them. */
 import { UsageError } from './failure.ts';
 
-/** An absolute path without a trailing slash; `/` stays `/`. */
+/** An absolute path. Slashes at its end become one, which stays: it says that a directory is meant, as the SDK checks. */
 export function remotePath(text: string): string {
   if (!text.startsWith('/')) {
     throw new UsageError(`'${text}' is not a path in the cluster: those are absolute, for example /${text}`);
   }
-  const path = text.replace(/\/+/g, '/').replace(/\/$/, '');
-  return path === '' ? '/' : path;
+  return text.replace(/\/+/g, '/');
 }
 
-/** `/a` + `b` → `/a/b`. */
+/** `/a/` → `/a`; `/` stays `/`. */
+export function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+/** `/a` or `/a/` + `b` → `/a/b`. */
 export function joinRemote(directory: string, name: string): string {
-  return directory === '/' ? `/${name}` : `${directory}/${name}`;
+  return directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`;
 }
 
 /** Whether `path` lies below `directory`. */
 export function isInside(path: string, directory: string): boolean {
-  return path !== directory && path.startsWith(joinRemote(directory, ''));
+  const inside = joinRemote(directory, '');
+  return path.length > inside.length && path.startsWith(inside);
 }
 
 export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  const name = withoutSlash(path);
+  return name.slice(name.lastIndexOf('/') + 1);
 }
 
 export function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
+  const name = withoutSlash(path);
+  return name.slice(0, name.lastIndexOf('/')) || '/';
 }
 
 /**

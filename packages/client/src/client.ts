@@ -18,6 +18,7 @@ import { naming } from './errors.ts';
 import { FileCalls } from './file-calls.ts';
 import { DATA_ATTEMPT_MS } from './limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
+import { endsInSlash } from './path.ts';
 import { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { ReplicaReader } from './read/replica-reader.ts';
@@ -100,9 +101,10 @@ export class CairnClient extends FileCalls {
 
   /** A read-only verdict over everything below `path`, page by page. */
   async *check(path: string, options: CallOptions = {}): AsyncGenerator<CheckPage> {
+    const plain = await naming('check', path, () => this.plainPath(path, options));
     let cursor = '';
     do {
-      const request = { path, cursor, limit: 0 };
+      const request = { path: plain, cursor, limit: 0 };
       const page = await naming('check', path, () =>
         this.#calls.call(MasterMethods.check, request, this.#calls.deadline(options)),
       );
@@ -114,6 +116,7 @@ export class CairnClient extends FileCalls {
   /** The chunks of a file and where their replicas are. */
   locate(path: string, options: CallOptions = {}): Promise<{ size: number; chunks: LocatedChunk[] }> {
     return naming('locate', path, async () => {
+      if (endsInSlash(path)) await this.refuseAsFile(path, options);
       const file = new LocatedFile(this.#calls, { path, inode: 0 });
       const layout = await file.layout(0, Number.MAX_SAFE_INTEGER, this.#calls.deadline(options), true);
       const chunks = layout.segments.flatMap(({ extent, length }): LocatedChunk[] => {

@@ -8,6 +8,7 @@ import { parseFlags } from './flags.ts';
 import { APPEND_TARGETS_MAX } from './limits.ts';
 import { NamespaceCalls } from './namespace-calls.ts';
 import type { CallOptions } from './options.ts';
+import { endsInSlash } from './path.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { readPieces } from './read/read-pieces.ts';
 import { Stats } from './stats.ts';
@@ -46,6 +47,7 @@ export class FileCalls extends NamespaceCalls {
   ): Promise<Buffer | string> {
     const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
     return naming('open', path, async () => {
+      if (endsInSlash(path)) await this.refuseAsFile(path, options);
       const deadline = this.#parts.calls.deadline(options);
       for (let attempt = 1; ; attempt += 1) {
         try {
@@ -93,7 +95,10 @@ export class FileCalls extends NamespaceCalls {
 
   /** As `writeFile`, from a source of frames. */
   store(path: string, source: UploadSource, options: UploadOptions = {}): Promise<Stats> {
-    return naming('open', path, async () => new Stats(await uploadFile(this.#parts.calls, path, source, options)));
+    return naming('open', path, async () => {
+      if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
+      return new Stats(await uploadFile(this.#parts.calls, path, source, options));
+    });
   }
 
   /** Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once. */
@@ -107,6 +112,7 @@ export class FileCalls extends NamespaceCalls {
     if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
     else {
       await naming('append', path, async () => {
+        if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
         const deadline = this.#parts.calls.deadline(options);
         await this.#whileReplaced(
           deadline,
@@ -130,10 +136,11 @@ export class FileCalls extends NamespaceCalls {
     options: CallOptions & { create?: boolean } = {},
   ): Promise<{ offset: number }> {
     return naming('append', path, async () => {
+      const isCreating = options.create === true;
+      if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating });
       // The path is resolved each time: it may lead to another file by now. A handle spares that.
       const deadline = this.#parts.calls.deadline(options);
-      const resolve = () =>
-        options.create === true ? this.#openOrCreate(path, deadline) : this.#inodeOf(path, deadline);
+      const resolve = () => (isCreating ? this.#openOrCreate(path, deadline) : this.#inodeOf(path, deadline));
       const offset = await this.#whileReplaced(deadline, resolve, (target) =>
         this.#parts.mutations.append(target, bytes, deadline),
       );
@@ -206,6 +213,7 @@ export class FileCalls extends NamespaceCalls {
   open(path: string, flags: string | number = 'r', mode?: number, options: CallOptions = {}): Promise<FileHandle> {
     return naming('open', path, async () => {
       const wanted = parseFlags(flags);
+      if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: wanted.create });
       const deadline = this.#parts.calls.deadline(options);
       const inode = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, deadline);
       const handle = new FileHandle(this.#parts, { path, inode }, wanted);
@@ -234,6 +242,7 @@ export class FileCalls extends NamespaceCalls {
 
   /** The bytes of a range in order, read ahead; each piece is the caller's own. */
   readPieces(path: string, options: CallOptions & { start?: number; end?: number } = {}): AsyncGenerator<Uint8Array> {
+    if (endsInSlash(path)) return this.#noPieces(path, options);
     const { start = 0, end = Number.MAX_SAFE_INTEGER - 1 } = options;
     const file = new LocatedFile(this.#parts.calls, { path, inode: 0 });
     return readPieces(this.#parts.reader, file, {
@@ -242,6 +251,10 @@ export class FileCalls extends NamespaceCalls {
       end,
       deadline: () => this.#parts.calls.deadline(options),
     });
+  }
+
+  async *#noPieces(path: string, options: CallOptions): AsyncGenerator<never> {
+    await naming('open', path, () => this.refuseAsFile(path, options));
   }
 }
 

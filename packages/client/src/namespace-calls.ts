@@ -1,10 +1,11 @@
 /** Calls on names: directories, moving and removing, attributes (GFS §4.1). None of them touches a byte of a file but `truncate`. */
 import { FsError, isFsError } from '@cairnfs/base';
-import { FileType, MasterMethods, type SetAttributesRequest } from '@cairnfs/protocol';
+import { type Attributes, FileType, MasterMethods, type SetAttributesRequest } from '@cairnfs/protocol';
 import type { MasterCalls } from './call/master-calls.ts';
 import { naming } from './errors.ts';
 import { LIST_PAGE_ENTRIES } from './limits.ts';
 import type { CallOptions } from './options.ts';
+import { endsInSlash, joinPath, parentPath, withoutSlash } from './path.ts';
 import { DirectoryEntry, Stats } from './stats.ts';
 
 export interface ListPage {
@@ -29,7 +30,7 @@ export class NamespaceCalls {
   ): Promise<ListPage> {
     return naming('scandir', path, async () => {
       const { cursor = '', prefix = '', limit = LIST_PAGE_ENTRIES, withAttributes = false } = options;
-      const request = { directory: { path, inode: 0 }, cursor, prefix, limit, withAttributes };
+      const request = { directory: { path: withoutSlash(path), inode: 0 }, cursor, prefix, limit, withAttributes };
       const reply = await this.#calls.call(MasterMethods.list, request, this.#calls.deadline(options));
       return { entries: reply.entries.map((entry) => new DirectoryEntry(entry, path)), nextCursor: reply.nextCursor };
     });
@@ -59,12 +60,12 @@ export class NamespaceCalls {
     for (let directory = directories.shift(); directory !== undefined; directory = directories.shift()) {
       for await (const entry of this.opendir(directory, options)) {
         entries.push(entry);
-        if (options.recursive && entry.isDirectory()) directories.push(join(directory, entry.name));
+        if (options.recursive && entry.isDirectory()) directories.push(joinPath(directory, entry.name));
       }
     }
     if (options.withFileTypes) return entries;
-    const base = path === '/' ? '/' : `${path}/`;
-    return entries.map((entry) => join(entry.parentPath, entry.name).slice(base.length));
+    const base = joinPath(path, '');
+    return entries.map((entry) => joinPath(entry.parentPath, entry.name).slice(base.length));
   }
 
   /**
@@ -74,8 +75,12 @@ export class NamespaceCalls {
    */
   mkdir(path: string, options: CallOptions & { recursive: true; mode?: number }): Promise<string | undefined>;
   mkdir(path: string, options?: CallOptions & { recursive?: boolean; mode?: number }): Promise<string | undefined>;
-  mkdir(path: string, options: CallOptions & { recursive?: boolean; mode?: number } = {}): Promise<string | undefined> {
-    return naming('mkdir', path, async () => {
+  mkdir(
+    named: string,
+    options: CallOptions & { recursive?: boolean; mode?: number } = {},
+  ): Promise<string | undefined> {
+    const path = withoutSlash(named);
+    return naming('mkdir', named, async () => {
       const parents = options.recursive === true;
       const missing = parents ? await this.#firstMissing(path, options) : undefined;
       const request = { path, parents, mode: options.mode ?? 0, owner: '', group: '' };
@@ -100,7 +105,10 @@ export class NamespaceCalls {
    */
   rename(from: string, to: string, options: CallOptions & { noReplace?: boolean } = {}): Promise<void> {
     const work = async () => {
-      const request = { from, to, noReplace: options.noReplace === true };
+      // A slash at either end is a promise that a directory is moved.
+      if (endsInSlash(to)) await this.#attributesOf(joinPath(parentPath(to), ''), options);
+      if (endsInSlash(from) || endsInSlash(to)) await this.#attributesOf(joinPath(from, ''), options);
+      const request = { from: withoutSlash(from), to: withoutSlash(to), noReplace: options.noReplace === true };
       await this.#calls.change(MasterMethods.rename, request, this.#calls.deadline(options));
     };
     return naming('rename', from, work, to);
@@ -112,7 +120,8 @@ export class NamespaceCalls {
     options: CallOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean } = {},
   ): Promise<void> {
     try {
-      await this.#remove('rm', path, FileType.FILE_TYPE_UNSPECIFIED, options);
+      const type = endsInSlash(path) ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_UNSPECIFIED;
+      await this.#remove('rm', path, type, options);
     } catch (error) {
       if (!(options.force && isFsError(error, 'NOT_FOUND'))) throw error;
     }
@@ -133,8 +142,9 @@ export class NamespaceCalls {
     options: CallOptions & { recursive?: boolean; skipTrash?: boolean },
   ): Promise<void> {
     return naming(syscall, path, async () => {
+      if (expectedType === FileType.FILE_TYPE_FILE && endsInSlash(path)) await this.refuseAsFile(path, options);
       const request = {
-        path,
+        path: withoutSlash(path),
         recursive: options.recursive === true,
         skipTrash: options.skipTrash === true,
         expectedType,
@@ -146,11 +156,35 @@ export class NamespaceCalls {
   // ---- Attributes ----
 
   stat(path: string, options: CallOptions = {}): Promise<Stats> {
-    return naming('stat', path, async () => {
-      const request = { file: { path, inode: 0 } };
-      const reply = await this.#calls.call(MasterMethods.stat, request, this.#calls.deadline(options));
-      return new Stats(reply.attributes!);
-    });
+    return naming('stat', path, async () => new Stats(await this.#attributesOf(path, options)));
+  }
+
+  /** @throws FsError NOT_A_DIRECTORY  also of a file under a path that ends in a slash. */
+  async #attributesOf(path: string, options: CallOptions): Promise<Attributes> {
+    const request = { file: { path: withoutSlash(path), inode: 0 } };
+    const { attributes } = await this.#calls.call(MasterMethods.stat, request, this.#calls.deadline(options));
+    if (endsInSlash(path) && attributes!.type !== FileType.FILE_TYPE_DIRECTORY) {
+      throw new FsError('NOT_A_DIRECTORY', `'${path}' is a file: the slash at the end is for directories`);
+    }
+    return attributes!;
+  }
+
+  /**
+   * A path that ends in a slash cannot be a file's: fails with what is wrong with it.
+   *
+   * @param options `isCreating`: the file would have been made when it is missing.
+   * @throws FsError IS_A_DIRECTORY, NOT_FOUND, NOT_A_DIRECTORY; as `node:fs` does on Linux
+   */
+  protected async refuseAsFile(path: string, options: CallOptions & { isCreating?: boolean }): Promise<never> {
+    const { isCreating = false, ...call } = options;
+    await this.#attributesOf(isCreating ? joinPath(parentPath(path), '') : path, call);
+    throw new FsError('IS_A_DIRECTORY', `'${path}' ends in a slash: that is for directories`);
+  }
+
+  /** The path as the protocol has it, of what may be a file or a directory. @throws FsError NOT_A_DIRECTORY */
+  protected async plainPath(path: string, options: CallOptions): Promise<string> {
+    if (endsInSlash(path)) await this.#attributesOf(path, options);
+    return withoutSlash(path);
   }
 
   async exists(path: string, options: CallOptions = {}): Promise<boolean> {
@@ -169,6 +203,7 @@ export class NamespaceCalls {
 
   truncate(path: string, size = 0, options: CallOptions = {}): Promise<void> {
     return naming('truncate', path, async () => {
+      if (endsInSlash(path)) await this.refuseAsFile(path, options);
       const request = { file: { path, inode: 0 }, size };
       await this.#calls.change(MasterMethods.truncate, request, this.#calls.deadline(options));
     });
@@ -214,7 +249,8 @@ export class NamespaceCalls {
 
   #set(syscall: string, path: string, change: Partial<SetAttributesRequest>, options: CallOptions): Promise<void> {
     return naming(syscall, path, async () => {
-      const request = { ...NO_CHANGE, file: { path, inode: 0 }, ...change };
+      const file = { path: await this.plainPath(path, options), inode: 0 };
+      const request = { ...NO_CHANGE, file, ...change };
       await this.#calls.change(MasterMethods.setAttributes, request, this.#calls.deadline(options));
     });
   }
@@ -233,8 +269,4 @@ const NO_CHANGE = {
 
 function toMs(time: number | Date): number {
   return Math.max(0, Math.round(typeof time === 'number' ? time * 1000 : time.getTime()));
-}
-
-function join(directory: string, name: string): string {
-  return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }

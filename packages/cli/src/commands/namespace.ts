@@ -1,13 +1,14 @@
 /** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
 import { open } from 'node:fs/promises';
+import { isFsError } from '@cairnfs/base';
 import type { Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { baseName, isInside, joinRemote, refuseSameTarget, remotePath } from '../paths.ts';
+import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, withoutSlash } from '../paths.ts';
 import { sizeArgument } from './options.ts';
-import { checkParent, making, OR_ADD_P } from './parents.ts';
+import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P } from './parents.ts';
 
 /** Piped into `append`: as long as one record, so that it stays in one piece. */
 const APPEND_PIECE_BYTES = 1024 * 1024;
@@ -90,7 +91,7 @@ export function cpCommand(): Command {
         await context.forEach(sources, async (source) => {
           const target = targetOf(source);
           const stats = await client.stat(source, { signal: context.signal });
-          if (target === source) throw new Error(`EINVAL: '${source}' would be copied onto itself`);
+          if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' would be copied onto itself`);
           if (!stats.isDirectory()) {
             await making(context, client, target, () => client.copyFile(source, target, { signal: context.signal }));
           } else if (options.recursive !== true) {
@@ -114,15 +115,22 @@ export function touchCommand(): Command {
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), async (path) => {
-          const open = () => client.open(path, 'a', undefined, { signal: context.signal });
-          const handle = await making(context, client, path, open);
-          await handle.close();
+          await making(context, client, path, () => makeUnlessThere(context, client, path));
           const now = Date.now() / 1000;
           await client.utimes(path, now, now, { signal: context.signal });
           if (context.json) await context.printJson({ path });
         });
       }),
     );
+}
+
+/** A file; a directory is there already. */
+async function makeUnlessThere(context: CommandContext, client: CairnClient, path: string): Promise<void> {
+  try {
+    await (await client.open(path, 'a', undefined, { signal: context.signal })).close();
+  } catch (error) {
+    if (!isFsError(error, 'IS_A_DIRECTORY')) throw error;
+  }
 }
 
 export function truncateCommand(): Command {
@@ -216,12 +224,14 @@ async function sourcesAndTarget(
   if (paths.length < 2) throw new UsageError(`${command} needs at least one SRC and a DST`);
   const sources = paths.slice(0, -1).map(remotePath);
   const destination = paths.at(-1)!;
-  const target = remotePath(destination);
+  const target = withoutSlash(remotePath(destination));
   const inside = (source: string) => joinRemote(target, baseName(source));
   if (sources.length > 1) refuseSameTarget(sources, inside);
   const stats = await statOrNothing(client, target, context.signal);
   const isDirectory = stats?.isDirectory() === true;
-  if (!isDirectory && (sources.length > 1 || destination.endsWith('/'))) {
+  // A directory may become what the slash announces, a file may not.
+  const isAnnounced = async () => stats === undefined && (await isRemoteDirectory(context, client, sources[0]!));
+  if (!isDirectory && (sources.length > 1 || (destination.endsWith('/') && !(await isAnnounced())))) {
     const advice = stats === undefined ? `make it with "cairn mkdir ${target}" first` : 'it is a file';
     throw new Error(`ENOTDIR: '${target}' is not a directory: ${advice}`);
   }

@@ -71,12 +71,13 @@ function bytesOption(): Option {
 async function head(context: CommandContext, options: LineOptions, text: string): Promise<void> {
   const client = await context.client();
   const path = remotePath(text);
+  let wanted = options.lines;
+  // Nothing is wanted of it, but it must be there.
+  if ((options.bytes ?? wanted) === 0)
+    return (await client.open(path, 'r', undefined, { signal: context.signal })).close();
   if (options.bytes !== undefined) {
-    if (options.bytes === 0) return;
     return pipeToStdout(client.createReadStream(path, { start: 0, end: options.bytes - 1, signal: context.signal }));
   }
-  let wanted = options.lines;
-  if (wanted === 0) return;
   for await (const piece of client.createReadStream(path, { signal: context.signal })) {
     const bytes = piece as Uint8Array;
     let end = 0;

@@ -5,6 +5,7 @@ import { makeDirectory } from '@cairnfs/runtime';
 import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
+import { joinPath } from '../path.ts';
 import { fileSource, type LocalEntry, walkLocal, writeLocal } from './node-files.ts';
 
 export interface TransferProgress {
@@ -48,7 +49,7 @@ export async function uploadTree(
   const transfer = new Transfer(options);
   for await (const entry of walkLocal(from, options.followSymlinks === true)) {
     transfer.throwIfFailed();
-    const target = entry.relative === '' ? to : `${to === '/' ? '' : to}/${entry.relative}`;
+    const target = entry.relative === '' ? to : joinPath(to, entry.relative);
     const { path, reason } = entry;
     if (entry.kind === 'other') transfer.skipped.push({ path, reason });
     else if (entry.kind === 'unreadable') transfer.unreadable.push({ path, reason });
@@ -105,7 +106,7 @@ export async function downloadTree(
     await makeDirectory(target);
     for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
       transfer.throwIfFailed();
-      const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;
+      const path = joinPath(directory, entry.name);
       if (entry.isDirectory()) await visit(path, join(target, entry.name));
       else await fetch(path, join(target, entry.name), entry.stats!);
     }

@@ -12,6 +12,7 @@ import { SimulatedCluster } from './simulated-cluster.ts';
 type Fs = Pick<
   CairnClient,
   | 'appendFile'
+  | 'chmod'
   | 'copyFile'
   | 'mkdir'
   | 'open'
@@ -23,6 +24,7 @@ type Fs = Pick<
   | 'stat'
   | 'truncate'
   | 'unlink'
+  | 'utimes'
   | 'writeFile'
 >;
 
@@ -170,6 +172,47 @@ test('beside Node: directories are made, listed, renamed and removed alike', asy
     yield await outcome(() => fs.rm(at('/a/no'), { force: true }), base);
     yield await outcome(() => fs.rm(at('/a'), { recursive: true }), base);
     yield await outcome(() => fs.stat(at('/a')), base);
+  });
+});
+
+test('beside Node: a slash at the end of a path is for directories', async () => {
+  const paths = ['/file/', '/file//', '/dir/', '/missing/', '/no/where/', '/file/below/'];
+  const calls: ((fs: Fs, path: string, base: string) => Promise<unknown>)[] = [
+    async (fs, path) => (await fs.stat(path)).isDirectory(),
+    async (fs, path) => ((await outcome(() => fs.readFile(path), '')) as { code: string }).code,
+    (fs, path) => fs.open(path, 'r+'),
+    (fs, path) => fs.open(path, 'w'),
+    (fs, path) => fs.writeFile(path, 'x'),
+    (fs, path) => fs.writeFile(path, 'x', { flag: 'a' }),
+    (fs, path) => fs.appendFile(path, 'x'),
+    (fs, path) => fs.truncate(path),
+    (fs, path) => fs.chmod(path, 0o700),
+    (fs, path) => fs.utimes(path, 1, 1),
+    (fs, path, base) => fs.copyFile(path, `${base}/copy`),
+    (fs, path, base) => fs.copyFile(`${base}/file`, path),
+    (fs, path, base) => fs.rename(path, `${base}/moved`),
+    (fs, path, base) => fs.rename(`${base}/file`, path),
+    (fs, path, base) => fs.rename(`${base}/other`, path),
+    async (fs, path) => (await fs.readdir(path, { recursive: true })).sort(),
+    async (fs, path, base) =>
+      (await fs.readdir(path, { withFileTypes: true })).map(({ parentPath }) => parentPath.replace(base, '')),
+    (fs, path) => fs.mkdir(path),
+    (fs, path) => fs.unlink(path),
+    (fs, path) => fs.rmdir(path),
+    (fs, path) => fs.rm(path, { recursive: true }),
+  ];
+  await sameOnBoth(6, async function* (fs, base) {
+    for (const path of paths) {
+      for (const call of calls) {
+        await fs.rm(`${base}/moved`, { recursive: true, force: true });
+        for (const directory of ['/dir/below', '/other']) await fs.mkdir(base + directory, { recursive: true });
+        await fs.writeFile(`${base}/file`, 'content');
+        const result = await outcome(() => call(fs, base + path, base), base);
+        yield [path, String(call), result, (await fs.readdir(base, { recursive: true })).sort()];
+        for (const name of await fs.readdir(base)) await fs.rm(`${base}/${name}`, { recursive: true });
+      }
+    }
+    yield await outcome(() => fs.mkdir(`${base}/a/b/`, { recursive: true }), base);
   });
 });
 

@@ -1,6 +1,5 @@
 /**
- * `npm test [-- LAYER...]`: runs the layers in order (without arguments all but those on demand) and stops at the first
- * that fails.
+ * `npm test [-- LAYER...]`: runs the layers in order (without arguments all) and stops at the first that fails.
  *
  *   check    format, lint, unused code, import directions
  *   unit     tests beside the code, every package
@@ -8,7 +7,8 @@
  *   seeds    random schedules under faults in the simulator, always the same ones, with those that failed once
  *   system   real processes (the gRPC test needs Debian's python3-grpcio and protobuf-compiler: installed when missing
  *            and root)
- *   fresh    on demand: two minutes of schedules that nobody has run before
+ *   fresh    two minutes of schedules that nobody has run before: a failure names its profile, its seed and the command
+ *            that runs it again
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -22,6 +22,23 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const LAYER_TIMEOUT_MS = 20 * 60_000;
 
 const FRESH_MINUTES = 2;
+/** In turn. */
+const FRESH_PROFILES = [
+  'default',
+  'network',
+  'crashes',
+  'disks',
+  'power',
+  'storm',
+  'kept',
+  'leases',
+  'cut',
+  'names',
+  'slow',
+  'contended',
+  'uploads',
+  'load',
+];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
   default: 8,
@@ -76,12 +93,14 @@ const LAYERS = {
     runTests('simulated clusters', findTests('packages/simulation/dist'), ['--test-concurrency=2']);
   },
   seeds() {
-    for (const [profile, schedules] of Object.entries(FIXED_SCHEDULES)) {
-      runSimulator(['--profile', profile, '--seed', '1', '--schedules', String(schedules)]);
-    }
-    for (const { profile, seed } of FOUND_SCHEDULES) {
-      runSimulator(['--profile', profile, '--seed', String(seed), '--schedules', '1']);
-    }
+    const fixed = Object.entries(FIXED_SCHEDULES).flatMap(([profile, count]) =>
+      Array.from({ length: count }, (_, index) => ({ profile, seed: 1 + index })),
+    );
+    const named = [...fixed, ...FOUND_SCHEDULES].map(({ profile, seed }) => `${profile}:${seed}`);
+    runSimulator(
+      `${named.length} schedules`,
+      named.flatMap((name) => ['--schedule', name]),
+    );
   },
   system() {
     installPythonGrpc();
@@ -89,19 +108,19 @@ const LAYERS = {
     runTests('system tests', findTests('tests/dist'), ['--test-concurrency=1']);
   },
   fresh() {
-    runSimulator(['--minutes', String(FRESH_MINUTES)]);
+    runSimulator(`${FRESH_MINUTES} minutes of fresh schedules`, [
+      ...['--minutes', String(FRESH_MINUTES)],
+      ...['--profile', FRESH_PROFILES.join(',')],
+    ]);
   },
 };
-
-/** Run only when named. */
-const ON_DEMAND = ['fresh'];
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
   if (!Object.hasOwn(LAYERS, name)) fail(`unknown layer '${name}': one of ${Object.keys(LAYERS).join(', ')}`, 2);
 }
 for (const [name, layer] of Object.entries(LAYERS)) {
-  if (wanted.includes(name) || (wanted.length === 0 && !ON_DEMAND.includes(name))) layer();
+  if (wanted.length === 0 || wanted.includes(name)) layer();
 }
 
 function findTests(folder, keep = () => true) {
@@ -126,6 +145,8 @@ function runTests(what, files, options) {
   if (files.length === 0) fail(`${what}: none found: is everything built?`);
   run(`${what} (${files.length} files)`, process.execPath, [
     '--enable-source-maps',
+    '--import',
+    './tools/without-test-hooks.mjs',
     '--test',
     '--test-reporter=spec',
     ...options,
@@ -134,8 +155,8 @@ function runTests(what, files, options) {
 }
 
 /** Prints the seed of a schedule that fails, and what runs it again. */
-function runSimulator(args) {
-  run(`simulate ${args.join(' ')}`, process.execPath, [
+function runSimulator(what, args) {
+  run(what, process.execPath, [
     '--enable-source-maps',
     'packages/simulation/dist/runner/main.js',
     '--workers',

@@ -15,7 +15,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the data', {
   timeout: 180_000,
 }, async () => {
-  const port = await consecutivePorts(4);
+  const port = (await freePorts(4))[0]!;
   const cluster = join(directory, 'cluster');
   const first = await up(cluster, port);
   equal(cairn(port, ['append', '/notes'], 'kept\n').status, 0);
@@ -29,7 +29,7 @@ test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the 
 });
 
 test('up: servers end with it even when it is killed', { timeout: 120_000 }, async () => {
-  const port = await consecutivePorts(4);
+  const port = (await freePorts(4))[0]!;
   const running = await up(join(directory, 'killed'), port);
   await running.end('SIGKILL');
   const giveUpAtMs = performance.now() + 30_000;
@@ -40,7 +40,7 @@ test('up: servers end with it even when it is killed', { timeout: 120_000 }, asy
 });
 
 test('up: a taken port is named', { timeout: 120_000 }, async () => {
-  const port = await consecutivePorts(4);
+  const port = (await freePorts(4))[0]!;
   const running = await up(join(directory, 'taken'), port);
   match(refusedUp(join(directory, 'other'), port, []), new RegExp(`port ${port} is taken`));
   equal(await running.end('SIGTERM'), 0);
@@ -49,10 +49,10 @@ test('up: a taken port is named', { timeout: 120_000 }, async () => {
 test('up: a directory that another one runs on is refused in one line, and stays as it is', {
   timeout: 120_000,
 }, async () => {
-  const port = await consecutivePorts(4);
+  const port = (await freePorts(4))[0]!;
   const cluster = join(directory, 'shared');
   const running = await up(cluster, port);
-  const other = await consecutivePorts(5);
+  const other = (await freePorts(5))[0]!;
   const result = refusedUp(cluster, other, ['--chunkservers', '4']);
   match(result, /^cairn: EBUSY: [^\n]*up\.lock is not free: process \d+ holds it[^\n]*\n$/);
   equal(existsSync(join(cluster, 'chunkserver-4.toml')), false);
@@ -61,12 +61,12 @@ test('up: a directory that another one runs on is refused in one line, and stays
 });
 
 test('up: a server whose folder another process uses is not started again', { timeout: 120_000 }, async () => {
-  const port = await consecutivePorts(4);
+  const port = (await freePorts(4))[0]!;
   const cluster = join(directory, 'held');
   const running = await up(cluster, port);
   // As if its servers had been started one by one.
   rmSync(join(cluster, 'up.lock'));
-  const lines = refusedUp(cluster, await consecutivePorts(4), [])
+  const lines = refusedUp(cluster, (await freePorts(4))[0]!, [])
     .trimEnd()
     .split('\n');
   equal(lines.filter((line) => line.includes('EBUSY')).length, 1);
@@ -116,27 +116,4 @@ async function up(dir: string, port: number): Promise<Running> {
 function cairn(port: number, args: string[], input = ''): { status: number | null; stdout: string } {
   const env = { ...process.env, CAIRN_MASTER: `127.0.0.1:${port}` };
   return spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8', input, env });
-}
-
-/** The first of `count` free ports in a row; those of the admin ports above them are free too. */
-async function consecutivePorts(count: number): Promise<number> {
-  for (;;) {
-    const [first] = await freePorts(1);
-    const rest = Array.from({ length: count - 1 }, (_, index) => first! + 1 + index);
-    const admin = [first!, ...rest].map((port) => port + 1000);
-    if (admin.at(-1)! < 65_536 && (await allFree([...rest, ...admin]))) return first!;
-  }
-}
-
-async function allFree(ports: number[]): Promise<boolean> {
-  const { createServer } = await import('node:net');
-  for (const port of ports) {
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (!isFree) return false;
-  }
-  return true;
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { PROFILES } from '../schedule/profiles.ts';
 import { parseIds, type Selection } from '../schedule/selection.ts';
+import type { ScheduleName } from './schedule-names.ts';
 
 export interface Options {
   /** Of the first schedule; the others follow it. */
@@ -9,7 +10,10 @@ export interface Options {
   readonly schedules: number;
   /** No schedule begins after so many minutes of real time. */
   readonly minutes: number;
-  readonly profile: string;
+  /** In turn, from one schedule to the next. */
+  readonly profiles: readonly string[];
+  /** When there are any, these are run and none else. */
+  readonly named: readonly ScheduleName[];
   readonly workers: number;
   /** What is left of the schedule of one seed. */
   readonly only: Selection;
@@ -27,7 +31,8 @@ const PROFILE_NAMES = [...Object.keys(PROFILES), SCALE_PROFILE];
 
 const SHRINK_SECONDS = 60;
 
-export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME] [--workers N]
+export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME,...] [--workers N]
+       npm run simulate -- --schedule PROFILE:SEED ... [--workers N]
        npm run simulate -- --seed S [--operations IDS] [--faults IDS] [--trace] [--trace-of TEXT] [--profile NAME]
 
 Runs whole clusters on virtual time under random faults and checks what clients saw. The same seed gives the same run.
@@ -35,7 +40,10 @@ Runs whole clusters on virtual time under random faults and checks what clients 
   --schedules N   how many to run (100; without a limit when --minutes is given)
   --seed S        of the first one; by default drawn from the clock
   --minutes M     stop beginning new ones after so long
-  --profile NAME  ${PROFILE_NAMES.join(', ')}
+  --profile NAME  ${PROFILE_NAMES.join(', ')};
+                  several with commas between them: in turn
+  --schedule PROFILE:SEED
+                  run this one; may be repeated
   --workers N     threads (1)
   --shrink-seconds N
                   so long a failing schedule is made smaller before it is printed (${SHRINK_SECONDS}; 0: not at all)
@@ -55,6 +63,7 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
       seed: { type: 'string' },
       minutes: { type: 'string' },
       profile: { type: 'string', default: 'default' },
+      schedule: { type: 'string', multiple: true, default: [] },
       workers: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
       'trace-of': { type: 'string' },
@@ -63,15 +72,19 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
       faults: { type: 'string' },
     },
   });
-  if (!PROFILE_NAMES.includes(values.profile)) {
-    throw new Error(`--profile ${values.profile}: there are ${PROFILE_NAMES.join(', ')}`);
-  }
+  const profiles = profilesIn(values.profile);
+  const named = values.schedule.map(scheduleName);
   const traceOf = values['trace-of'];
   const isTraced = values.trace || traceOf !== undefined;
   if (isTraced && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
   const only = { operations: ids('operations', values.operations), faults: ids('faults', values.faults) };
   const isOne = only.operations !== undefined || only.faults !== undefined;
   if (isOne && values.seed === undefined) throw new Error('--operations and --faults need the --seed they are of');
+  if (profiles.length > 1 && (isTraced || isOne))
+    throw new Error(`--profile ${values.profile}: one run has one profile`);
+  if (named.length > 0 && (values.seed ?? values.schedules ?? values.minutes) !== undefined) {
+    throw new Error('--schedule names what is run: --seed, --schedules and --minutes do not go with it');
+  }
   const minutes = positive('minutes', values.minutes ?? 'Infinity');
   return {
     seed: values.seed === undefined ? nowMs % SEED_MAX : whole('seed', values.seed, 0),
@@ -82,11 +95,28 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
     minutes,
     only,
     shrinkMs: whole('shrink-seconds', values['shrink-seconds'], 0) * 1000,
-    profile: values.profile,
+    profiles,
+    named,
     workers: whole('workers', values.workers, 1),
     isTraced,
     traceOf,
   };
+}
+
+function profilesIn(text: string): string[] {
+  const names = text.split(',');
+  const wrong = names.find((name) => !PROFILE_NAMES.includes(name));
+  if (wrong !== undefined) throw new Error(`--profile ${wrong}: there are ${PROFILE_NAMES.join(', ')}`);
+  if (names.length > 1 && names.includes(SCALE_PROFILE)) throw new Error(`--profile ${text}: scale is run alone`);
+  return names;
+}
+
+function scheduleName(text: string): ScheduleName {
+  const [profile = '', seed = '', ...more] = text.split(':');
+  if (!Object.hasOwn(PROFILES, profile) || more.length > 0) {
+    throw new Error(`--schedule ${text}: a profile and a seed are wanted, as storm:7`);
+  }
+  return { profile, seed: whole('schedule', seed, 0) };
 }
 
 function whole(name: string, text: string, least: number): number {

@@ -1,7 +1,8 @@
-/** Runs seeds on several threads until there are none left or the time is over. */
+/** Runs schedules on several threads until there are none left. */
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { SeedOptions, SeedReport } from './run-seed.ts';
+import type { ScheduleName } from './schedule-names.ts';
 
 /**
  * For the threads. A schedule leaves much short-lived garbage and little that lasts, and usual heaps begin small: they
@@ -17,36 +18,48 @@ const V8_FLAGS = [
 ];
 
 export interface ManyOptions {
-  readonly seed: number;
-  readonly schedules: number;
-  readonly run: SeedOptions;
+  /** The next one to run; undefined: no more. */
+  readonly next: () => ScheduleName | undefined;
+  readonly run: Omit<SeedOptions, 'profile'>;
   readonly workers: number;
-  /** No seed is begun once it answers true. */
-  readonly isOver: () => boolean;
   readonly report: (report: SeedReport) => void;
 }
 
-export async function runMany(options: ManyOptions): Promise<void> {
-  const { seed, schedules, workers } = options;
+/** What is being run: those that never end are found here. */
+export type Running = ReadonlySet<ScheduleName>;
+
+export function runMany(options: ManyOptions): { readonly running: Running; readonly ended: Promise<void> } {
   for (const flag of V8_FLAGS) setFlagsFromString(flag);
-  let begun = 0;
-  const nextSeed = () => (begun < schedules && !options.isOver() ? seed + begun++ : undefined);
-  await Promise.all(Array.from({ length: Math.min(workers, schedules) }, () => work(options, nextSeed)));
+  const running = new Set<ScheduleName>();
+  const threads = Array.from({ length: options.workers }, () => work(options, running));
+  return { running, ended: Promise.all(threads).then(() => undefined) };
 }
 
-function work({ run, report }: ManyOptions, nextSeed: () => number | undefined): Promise<void> {
+function work({ next, run, report }: ManyOptions, running: Set<ScheduleName>): Promise<void> {
   return new Promise((resolve, reject) => {
+    let current = next();
+    if (current === undefined) {
+      resolve();
+      return;
+    }
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: run });
-    const next = () => {
-      const seed = nextSeed();
-      if (seed === undefined) void worker.terminate().then(() => resolve());
-      else worker.postMessage(seed);
+    const begin = (name: ScheduleName) => {
+      current = name;
+      running.add(name);
+      worker.postMessage(name);
     };
     worker.on('message', (done: SeedReport) => {
+      running.delete(current!);
       report(done);
-      next();
+      const following = next();
+      if (following === undefined) void worker.terminate().then(() => resolve());
+      else begin(following);
     });
-    worker.on('error', reject);
-    next();
+    worker.on('error', (cause) => {
+      const { profile, seed } = current!;
+      const again = `npm run simulate -- --schedule ${profile}:${seed}`;
+      reject(new Error(`seed ${seed}, ${profile}: the thread that ran it ended: ${again}`, { cause }));
+    });
+    begin(current);
   });
 }

@@ -6,6 +6,7 @@ import type { Schedule } from '../schedule/schedule.ts';
 import { formatIds, restrict, type Selection } from '../schedule/selection.ts';
 import { shrinkSchedule } from '../shrink/shrink-schedule.ts';
 import { type RunResult, runSchedule } from '../workload/run-schedule.ts';
+import type { ScheduleName } from './schedule-names.ts';
 
 export interface SeedOptions {
   readonly profile: string;
@@ -29,6 +30,7 @@ type RunOne = (schedule: Schedule) => Promise<RunResult>;
 
 export interface SeedReport {
   readonly seed: number;
+  readonly profile: string;
   /** Answered with a result. */
   readonly doneCount: number;
   /** Errors that operations ended with, by kind. */
@@ -47,7 +49,7 @@ export interface SeedReport {
 /** @param run what runs a schedule: only a test of the simulator itself has another. */
 export async function runSeed(seed: number, options: SeedOptions, run: RunOne = runSchedule): Promise<SeedReport> {
   const schedule = scheduleOf(seed, options);
-  const report = reportOf(seed, await run(schedule));
+  const report = reportOf({ seed, profile: options.profile }, await run(schedule));
   if (report.violations.length === 0 || options.shrinkMs === 0) return report;
   const shrunk = await shrink(schedule, { first: report.violations[0]!, shrinkMs: options.shrinkMs, run });
   return shrunk === undefined ? report : { ...report, shrunk };
@@ -84,10 +86,10 @@ async function shrink(
   };
 }
 
-export function reportOf(seed: number, { doneCount, errors, faults, coverage, ...rest }: RunResult): SeedReport {
+export function reportOf(name: ScheduleName, { doneCount, errors, faults, coverage, ...rest }: RunResult): SeedReport {
   const { violations, undecidedCount, traceHash, virtualMs } = rest;
   return {
-    seed,
+    ...name,
     doneCount,
     errors: Object.fromEntries(errors),
     faults: Object.fromEntries(faults),

@@ -29,7 +29,7 @@ export class Summary {
     return `${this.schedules} schedules, ${rate.toFixed(1)}/s, ${this.failed.length} with violations`;
   }
 
-  format(elapsedMs: number, profile: string): string {
+  format(elapsedMs: number): string {
     const lines = [
       `schedules   ${this.schedules} in ${(elapsedMs / 1000).toFixed(1)} s: ${((this.schedules / elapsedMs) * 1000).toFixed(1)}/s, ${(this.#virtualMs / elapsedMs).toFixed(0)} times real time`,
       `operations  ${this.#doneCount} answered; errors: ${list(this.#errors)}`,
@@ -39,17 +39,17 @@ export class Summary {
       `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,
     ];
     for (const report of this.failed) {
-      const { seed, violations } = report;
+      const { seed, profile, violations } = report;
       const { check, summary } = violations[0]!;
       const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
-      lines.push(`  seed ${seed}  ${check}: ${summary}${more}`, `    ${replayCommand(report, profile)}`);
+      lines.push(`  seed ${seed}, ${profile}  ${check}: ${summary}${more}`, `    ${replayCommand(report)}`);
     }
     return lines.join('\n');
   }
 }
 
 /** Tells the story of the smallest failing run. */
-export function replayCommand({ seed, shrunk }: SeedReport, profile: string): string {
+export function replayCommand({ seed, profile, shrunk }: SeedReport): string {
   const only = shrunk === undefined ? '' : ` --operations ${shrunk.operations} --faults ${shrunk.faults}`;
   return `npm run simulate -- --seed ${seed} --profile ${profile}${only} --trace`;
 }

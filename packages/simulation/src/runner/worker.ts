@@ -1,12 +1,14 @@
-/** A thread that runs the seeds it is given, one after another. */
+/** A thread that runs the schedules it is given, one after another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runSeed, type SeedOptions } from './run-seed.ts';
+import type { ScheduleName } from './schedule-names.ts';
 
 /** Of a stack trace in a report. */
 const STACK_FRAMES = 20;
 
-const options = workerData as SeedOptions;
-parentPort!.on('message', async (seed: number) => {
+const run = workerData as Omit<SeedOptions, 'profile'>;
+parentPort!.on('message', async ({ profile, seed }: ScheduleName) => {
+  const options = { ...run, profile };
   // Runs are full of errors that somebody expects, and the stack trace costs more than the error. Only a seed that
   // fails, or cannot be run, is run again with them, and shrunk.
   Error.stackTraceLimit = 0;

@@ -7,19 +7,22 @@ import { formatTime, printableName } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
 import { remotePath } from '../paths.ts';
+import { countedTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { addressArgument } from './options.ts';
 
 const PROBLEMS_SHOWN = 10;
 
 export function statusCommand(): Command {
-  return userCommand('status', ['cairn status', 'cairn status --json | jq .repair']).action(
-    action<[], GlobalOptions>(async (context) => {
-      const client = await context.client();
-      const status = await client.clusterStatus({ signal: context.signal });
-      if (context.json) await context.printJson(status);
-      else await context.write(describeStatus(status));
-    }),
-  );
+  return userCommand('status', ['cairn status', 'cairn status --json | jq .repair'])
+    .addHelpText('after', WHAT_COUNTS)
+    .action(
+      action<[], GlobalOptions>(async (context) => {
+        const client = await context.client();
+        const status = await client.clusterStatus({ signal: context.signal });
+        if (context.json) await context.printJson(status);
+        else await context.write(describeStatus(status));
+      }),
+    );
 }
 
 function describeStatus(status: ClusterStatus): string {
@@ -34,7 +37,7 @@ function describeStatus(status: ClusterStatus): string {
     `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}, master of ${formatSize(status.processMemoryBytes)} of memory`,
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
     `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
-    `files     ${countedAll(status.fileCount, status.directoryCount, status.chunkCount)}`,
+    `files     ${countedTree({ files: status.fileCount, directories: status.directoryCount })}, ${counted(status.chunkCount, 'chunk')}`,
     `repair    ${counted(repair.underReplicatedCount, 'chunk')} below their goal, ${repair.copyingCount} being copied, ` +
       `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,
     `garbage   ${counted(repair.garbageCount, 'chunk')} waiting to be collected, ${counted(status.trashCount, 'entry', 'entries')} in /.trash`,
@@ -172,6 +175,7 @@ function chunkRows(chunk: LocatedChunk): string[][] {
 export function fsckCommand(): Command {
   return userCommand('fsck', ['cairn fsck', 'cairn fsck /films --json'])
     .argument('[path]', 'a file or directory', '/')
+    .addHelpText('after', WHAT_COUNTS)
     .action(
       action<[string], GlobalOptions>(async (context, _options, text) => {
         const client = await context.client();
@@ -192,17 +196,13 @@ export function fsckCommand(): Command {
         else {
           const found = total.problems === 0 ? 'healthy' : counted(total.problems, 'problem');
           await context.write(
-            `${printableName(path)}: ${found}: ${countedAll(total.files, total.directories, total.chunks)}, ` +
+            `${printableName(path)}: ${found}: ${countedTree(total)}, ${counted(total.chunks, 'chunk')}, ` +
               `${formatSize(total.bytes)}\n`,
           );
         }
         context.noteProblems(total.problems);
       }),
     );
-}
-
-function countedAll(files: number, directories: number, chunks: number): string {
-  return `${counted(files, 'file')}, ${counted(directories, 'directory', 'directories')}, ${counted(chunks, 'chunk')}`;
 }
 
 function sum(values: readonly number[]): number {

@@ -3,32 +3,24 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
 import { printableName, statsJson } from '../output/listing.ts';
-import { counted, formatSize } from '../output/units.ts';
+import { formatSize } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
+import { countedTree, sumTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { walk } from '../walk.ts';
 import { durationArgument, sizeArgument } from './options.ts';
 
 export function duCommand(): Command {
   return userCommand('du', ['cairn du /photos'])
     .argument('[paths...]', 'directories or files', ['/'])
+    .addHelpText('after', WHAT_COUNTS)
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), async (path) => {
-          const sum = { files: 0, directories: 0, bytes: 0, storedBytes: 0 };
-          for await (const { stats } of walk(client, path, context.signal)) {
-            if (stats.isDirectory()) sum.directories += 1;
-            else {
-              sum.files += 1;
-              sum.bytes += stats.size;
-              sum.storedBytes += stats.size * stats.replication;
-            }
-          }
+          const sum = await sumTree(client, path, context.signal);
           if (context.json) return context.printJson({ path, ...sum });
-          const stored = `${formatSize(sum.storedBytes)} in all copies`;
-          await context.write(
-            `${formatSize(sum.bytes)}  ${printableName(path)}  (${counted(sum.files, 'file')}, ${stored})\n`,
-          );
+          const found = `${countedTree(sum)}, ${formatSize(sum.storedBytes)} in all copies`;
+          await context.write(`${formatSize(sum.bytes)}  ${printableName(path)}  (${found})\n`);
         });
       }),
     );

@@ -7,7 +7,7 @@ import { type MasterConfig, minimumOf } from '../config.ts';
 import type { Cluster, Decisions } from '../context.ts';
 import { Dirent } from '../gen/cairn/master/v1/state.ts';
 import { CHECK_CHUNKS_MAX, CHECK_FILES_DEFAULT, CHECK_FILES_MAX, CHECK_PROBLEMS_MAX } from '../limits.ts';
-import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
+import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE, TRASH_INODE } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { type Found, inodeOf, resolvePath } from './resolve.ts';
 
@@ -111,7 +111,8 @@ export class CheckCall {
   /** @returns where in the file the page ended, when it ended there. */
   #visit(transaction: Transaction, { path, found }: Visit, from: number, reply: CheckReply): number | undefined {
     if (found.inode.isDirectory) {
-      reply.directoryCount += 1;
+      // As status counts: those that are always there are nobody's.
+      if (found.id !== ROOT_INODE && found.id !== TRASH_INODE) reply.directoryCount += 1;
       return undefined;
     }
     if (from === 0) reply.fileCount += 1;

@@ -92,6 +92,25 @@ test('check: pages count every file and directory once, also when a page ends at
   );
 });
 
+test('check: of everything it counts what status counts, the trash with what lies in it, but not the directories always there', async () => {
+  const master = await TestMaster.start(3);
+  const counts = async () => {
+    const checked = await master.call(MasterMethods.check, { path: '/', cursor: '', limit: 0 });
+    const status = await master.call(MasterMethods.getClusterStatus, {});
+    const [ofCheck, ofStatus] = [checked, status].map((reply) => [reply.fileCount, reply.directoryCount]);
+    deepEqual(ofCheck, ofStatus);
+    return ofCheck;
+  };
+  deepEqual(await counts(), [0, 0]);
+  for (const name of ['x/1', 'x/y/2', 'z']) await master.create(`/tree/${name}`);
+  deepEqual(await counts(), [3, 3]);
+  const remove = { path: '/tree/x', recursive: true, skipTrash: false, operation: undefined };
+  await master.call(MasterMethods.delete, { ...remove, expectedType: 0 });
+  deepEqual(await counts(), [3, 3]);
+  const { directoryCount } = await master.call(MasterMethods.check, { path: '/.trash', cursor: '', limit: 0 });
+  equal(directoryCount, 2);
+});
+
 test('check: a page that ends among the chunks of a file goes on there', async () => {
   const master = await TestMaster.start(3);
   const chunkCount = 5000;

@@ -321,6 +321,7 @@ export interface GetClusterStatusReply {
   /** Why, and what it waits for; empty outside safe mode. */
   safeModeReason: string;
   servers: ServerStatus[];
+  /** What is in the trash counts too, directories "/" and "/.trash" themselves do not. */
   fileCount: number;
   directoryCount: number;
   chunkCount: number;
@@ -420,6 +421,7 @@ export interface CheckRequest {
 }
 
 export interface CheckReply {
+  /** The named one and all below it, as ClusterStatus counts. */
   fileCount: number;
   directoryCount: number;
   chunkCount: number;

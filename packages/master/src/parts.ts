@@ -10,6 +10,7 @@ import { ReplicaReports } from './cluster/replica-reports.ts';
 import { ServerTable } from './cluster/server-table.ts';
 import { type MasterStatistics, readStatistics } from './cluster/statistics.ts';
 import { type MasterHealth, StatusCalls } from './cluster/status.ts';
+import { UnshownReplicas } from './cluster/unshown-replicas.ts';
 import type { Cluster, MasterContext, MasterParts } from './context.ts';
 import { ClusterPlacement } from './policy/cluster-placement.ts';
 import { GarbageCollection } from './policy/garbage.ts';
@@ -37,7 +38,8 @@ export function createParts(context: MasterContext): RunningParts {
   const conditions = new ReplicaConditions();
   const problems = new Problems(clock);
   const safeMode = new StartSafeMode(context, servers);
-  const reports = new ReplicaReports(context, { servers, conditions, problems, safeMode });
+  const reports = new ReplicaReports(context, { conditions, problems, safeMode });
+  const unshown = new UnshownReplicas(context, { servers, conditions, safeMode, reports });
   const placement = new ClusterPlacement(context, servers);
   const { incarnation, config } = context;
   const leases = new LeaseTable(clock, { durationMs: config.chunkLeaseMs + config.leaseMarginMs, incarnation });
@@ -50,7 +52,7 @@ export function createParts(context: MasterContext): RunningParts {
   const readmission = new Readmission(context, { servers, departures });
   const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls, readmission });
   const registration = new Registration(context, servers, departures);
-  const recovery = new ViewRecovery(context, { servers, leases, changes, views, reports });
+  const recovery = new ViewRecovery(context, { servers, leases, changes, views, unshown });
   const repair = new Repair(context, { servers, conditions, reports, problems, placement, safeMode, changes, views });
   const garbage = new GarbageCollection(context, { servers, reports, departures, safeMode });
   const repairStatus = () => repair.status(context.decisions.read().counter(META.garbageCount));

@@ -3,7 +3,7 @@
  * after a registration. A replica nobody needs is ordered into quarantine, but only outside safe mode and never on doubt:
  * not while a view of its chunk is pending, nor while an upload may still be writing it.
  */
-import { FsError, type Key, toError } from '@cairnfs/base';
+import { FsError, type Key } from '@cairnfs/base';
 import {
   ReplicaCondition as Condition,
   PlainReplicas,
@@ -16,11 +16,11 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { INVENTORY_PART_MAX } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
-import { describeReplicas } from './describe-replicas.ts';
 import type { Problems } from './problems.ts';
 import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
-import type { ServerEntry, ServerTable } from './server-table.ts';
+import type { ServerEntry } from './server-table.ts';
+import { isExpectedOnDisk, mayBeWritten } from './unshown-replicas.ts';
 
 /** What a report means for the chunk. */
 type Verdict =
@@ -31,13 +31,10 @@ type Verdict =
 
 export class ReplicaReports {
   readonly #context: MasterContext;
-  readonly #servers: ServerTable;
   readonly #conditions: ReplicaConditions;
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
   readonly #orders: QuarantineOrders;
-  /** Servers that are just asked for what they did not show. */
-  readonly #asked = new Set<number>();
   /** Runs when a server says that a chunk is not there. */
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
@@ -47,11 +44,10 @@ export class ReplicaReports {
 
   constructor(
     context: MasterContext,
-    parts: { servers: ServerTable; conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
+    parts: { conditions: ReplicaConditions; problems: Problems; safeMode: SafeMode },
   ) {
     this.#context = context;
     this.#orders = new QuarantineOrders(context.config.bounds.quarantineQueueMax);
-    this.#servers = parts.servers;
     this.#conditions = parts.conditions;
     this.#problems = parts.problems;
     this.#safeMode = parts.safeMode;
@@ -250,60 +246,12 @@ export class ReplicaReports {
   /** An upload's replica appears with its first frame, a fresh chunk's with its first mutation: nobody can tell before. */
   #missing(server: ServerEntry, handle: string, chunk: Readonly<Chunk> | undefined): void {
     if (chunk === undefined) return;
-    if (isExpectedOnDisk(chunk)) this.#lost(server, handle);
+    if (isExpectedOnDisk(chunk)) this.lost(server, handle);
     else if (mayBeWritten(chunk)) this.#conditions.notShown(server.id, handle);
   }
 
-  /**
-   * What was not shown is looked at again: where the log says by now that the chunk has bytes, the server is asked. The replica
-   * may have come into being since, as an upload's does, which nobody reports.
-   *
-   * @returns open chunks whose length the log has to learn first.
-   */
-  judgeUnshown(): string[] {
-    // Before the others have shown what they hold, nothing can be settled.
-    if (this.#safeMode.isActive) return [];
-    const transaction = this.#context.decisions.read();
-    const unsettled: string[] = [];
-    const toAsk = new Map<number, string[]>();
-    for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
-      const chunk = this.#context.plans.chunk(transaction, handle);
-      const isJudged = chunk === undefined || !isMember(chunk, id) || !(isExpectedOnDisk(chunk) || mayBeWritten(chunk));
-      // One that is gone does not count, and shows all it holds when it returns.
-      if (isJudged || this.#servers.isGone(id)) {
-        this.#conditions.clear(id, handle);
-        continue;
-      }
-      this.#conditions.leftUnshown(id, handle);
-      if (isExpectedOnDisk(chunk)) toAsk.set(id, [...(toAsk.get(id) ?? []), handle]);
-      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
-    }
-    for (const [id, handles] of toAsk) void this.#askUnshown(id, handles);
-    return unsettled;
-  }
-
-  async #askUnshown(id: number, handles: string[]): Promise<void> {
-    const server = this.#servers.get(id);
-    if (server === undefined || !this.#servers.isLive(id) || this.#asked.has(id)) return;
-    this.#asked.add(id);
-    const { session } = server;
-    try {
-      const replicas = await describeReplicas(this.#context, server, handles);
-      if (server.session !== session) return; // it shows all it holds anew
-      const present = new Set(replicas.map(({ handle }) => handle));
-      for (const handle of handles) {
-        if (!present.has(handle) && this.#conditions.isUnshown(id, handle)) this.#lost(server, handle);
-      }
-      this.takeChanges(server, replicas);
-    } catch (error) {
-      if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
-      else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
-    } finally {
-      this.#asked.delete(id);
-    }
-  }
-
-  #lost(server: ServerEntry, handle: string): void {
+  /** The server is a member without its copy. */
+  lost(server: ServerEntry, handle: string): void {
     this.#conditions.set(server.id, handle, 'missing');
     this.#report(
       'missing',
@@ -381,18 +329,4 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   // A promise to leave the version is no promise to hold it.
   const isCurrent = version === chunk.version || (pendingVersion === chunk.version && !report.removed);
   return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
-}
-
-/** It may have bytes that the log does not know of. */
-function mayBeWritten({ state }: Chunk): boolean {
-  return state === ChunkState.CHUNK_STATE_UPLOADING || state === ChunkState.CHUNK_STATE_OPEN;
-}
-
-const isMember = ({ members, pendingMembers }: Chunk, server: number): boolean =>
-  members.includes(server) || pendingMembers.includes(server);
-
-/** Each of its members has a replica, or has lost it. */
-function isExpectedOnDisk(chunk: Chunk): boolean {
-  if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
-  return chunk.length > 0 || chunk.sequence > 0;
 }

@@ -4,8 +4,8 @@
  * which a member that registered anew did not show a replica.
  */
 import type { Timer } from '@cairnfs/base';
-import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
+import type { UnshownReplicas } from '../cluster/unshown-replicas.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { RECOVERY_INTERVAL_MS } from '../limits.ts';
@@ -19,7 +19,7 @@ export class ViewRecovery {
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
   readonly #views: Views;
-  readonly #reports: Pick<ReplicaReports, 'judgeUnshown'>;
+  readonly #unshown: Pick<UnshownReplicas, 'judge'>;
   readonly #underWay = new Set<string>();
   #cursor: string = unsettledRange.start;
   #timer: Timer | undefined;
@@ -31,7 +31,7 @@ export class ViewRecovery {
       leases: LeaseTable;
       changes: ViewChanges;
       views: Views;
-      reports: Pick<ReplicaReports, 'judgeUnshown'>;
+      unshown: Pick<UnshownReplicas, 'judge'>;
     },
   ) {
     this.#context = context;
@@ -39,7 +39,7 @@ export class ViewRecovery {
     this.#leases = parts.leases;
     this.#changes = parts.changes;
     this.#views = parts.views;
-    this.#reports = parts.reports;
+    this.#unshown = parts.unshown;
   }
 
   start(): void {
@@ -77,7 +77,7 @@ export class ViewRecovery {
   /** Where they end tells whether who did not show a replica has lost one. */
   #closeUnshown(): void {
     const { config } = this.#context;
-    for (const handle of new Set(this.#reports.judgeUnshown())) {
+    for (const handle of new Set(this.#unshown.judge())) {
       if (this.#underWay.size >= config.bounds.recoveredAtOnce) return;
       if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
       this.#run(handle, () => this.#views.close(handle, { seal: false }));

@@ -1,0 +1,105 @@
+/**
+ * Replicas that their servers did not show when the log could not say whether they were ever written. As soon as it can, each
+ * is judged: it need not be there, or the server is asked for it and has it, or has lost it.
+ */
+import { FsError, toError } from '@cairnfs/base';
+import type { ReplicaReport } from '@cairnfs/protocol';
+import type { MasterContext, SafeMode } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { describeReplicas } from './describe-replicas.ts';
+import type { ReplicaConditions } from './replica-conditions.ts';
+import type { ServerEntry, ServerTable } from './server-table.ts';
+
+/** Where goes what is found out (replica-reports.ts). */
+interface Reports {
+  takeChanges(server: ServerEntry, reports: readonly ReplicaReport[]): void;
+  lost(server: ServerEntry, handle: string): void;
+}
+
+interface UnshownParts {
+  servers: ServerTable;
+  conditions: ReplicaConditions;
+  safeMode: SafeMode;
+  reports: Reports;
+}
+
+export class UnshownReplicas {
+  readonly #context: MasterContext;
+  readonly #servers: ServerTable;
+  readonly #conditions: ReplicaConditions;
+  readonly #safeMode: SafeMode;
+  readonly #reports: Reports;
+  /** Servers that are just asked for what they did not show. */
+  readonly #asked = new Set<number>();
+
+  constructor(context: MasterContext, { servers, conditions, safeMode, reports }: UnshownParts) {
+    this.#context = context;
+    this.#servers = servers;
+    this.#conditions = conditions;
+    this.#safeMode = safeMode;
+    this.#reports = reports;
+  }
+
+  /**
+   * What was not shown is looked at again: where the log says by now that the chunk has bytes, the server is asked. The replica
+   * may have come into being since, as an upload's does, which nobody reports.
+   *
+   * @returns open chunks whose length the log has to learn first.
+   */
+  judge(): string[] {
+    // Before the others have shown what they hold, nothing can be settled.
+    if (this.#safeMode.isActive) return [];
+    const transaction = this.#context.decisions.read();
+    const unsettled: string[] = [];
+    const toAsk = new Map<number, string[]>();
+    for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
+      const chunk = this.#context.plans.chunk(transaction, handle);
+      const isJudged = chunk === undefined || !isMember(chunk, id) || !(isExpectedOnDisk(chunk) || mayBeWritten(chunk));
+      // One that is gone does not count, and shows all it holds when it returns.
+      if (isJudged || this.#servers.isGone(id)) {
+        this.#conditions.clear(id, handle);
+        continue;
+      }
+      this.#conditions.leftUnshown(id, handle);
+      if (isExpectedOnDisk(chunk)) toAsk.set(id, [...(toAsk.get(id) ?? []), handle]);
+      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
+    }
+    for (const [id, handles] of toAsk) void this.#ask(id, handles);
+    return unsettled;
+  }
+
+  async #ask(id: number, handles: string[]): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server === undefined || !this.#servers.isLive(id) || this.#asked.has(id)) return;
+    this.#asked.add(id);
+    const { session } = server;
+    try {
+      const replicas = await describeReplicas(this.#context, server, handles);
+      if (server.session !== session) return; // it shows all it holds anew
+      const present = new Set(replicas.map(({ handle }) => handle));
+      for (const handle of handles) {
+        if (!present.has(handle) && this.#conditions.isUnshown(id, handle)) this.#reports.lost(server, handle);
+      }
+      this.#reports.takeChanges(server, replicas);
+    } catch (error) {
+      if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
+      else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
+    } finally {
+      this.#asked.delete(id);
+    }
+  }
+}
+
+const isMember = ({ members, pendingMembers }: Chunk, server: number): boolean =>
+  members.includes(server) || pendingMembers.includes(server);
+
+/** It may have bytes that the log does not know of. */
+export function mayBeWritten({ state }: Readonly<Chunk>): boolean {
+  return state === ChunkState.CHUNK_STATE_UPLOADING || state === ChunkState.CHUNK_STATE_OPEN;
+}
+
+/** Each of its members has a replica, or has lost it. */
+export function isExpectedOnDisk({ state, length, sequence }: Readonly<Chunk>): boolean {
+  if (state === ChunkState.CHUNK_STATE_UPLOADING || state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+  return length > 0 || sequence > 0;
+}

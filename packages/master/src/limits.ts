@@ -72,6 +72,11 @@ export const HALT_MS = 5000;
  * minimum goes on without them: together they are rather cut off than lost, and that view is one fault away from the end.
  */
 export const PATIENCE_WITH_SEVERAL = 5;
+/**
+ * How many times as long as a silent server one is waited for that is in touch and may not serve. Its way back takes
+ * seconds, and a minute with a very large inventory.
+ */
+export const KEPT_OUT_PATIENCE = 10;
 /** Chunkservers of one cluster. */
 export const SERVERS_MAX = 10_000;
 /** Replicas of one server known to be wrong: enough for a whole disk of 64 TiB in full chunks. */

@@ -3,10 +3,9 @@ import { test } from 'node:test';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { QUARANTINE_LOOKED_AT_MAX, QUARANTINE_QUEUE_MAX } from '../limits.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
-import { TestCluster } from '../testing/test-cluster.ts';
+import { handleOf, TestCluster } from '../testing/test-cluster.ts';
 import { QuarantineOrders } from './quarantine-orders.ts';
 
-const handleOf = (index: number) => `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
 const SERVER = 1;
 
 function ordersOf(count: number, reason: string): QuarantineOrders {

@@ -75,7 +75,7 @@ export class Readmission {
       return true;
     });
     if (!isReady || server.session !== session) return;
-    server.mayServe = true;
+    this.#servers.admitted(server);
     this.#context.seams.log.info('a server that missed changes of views may serve again', { server: server.id });
   }
 }

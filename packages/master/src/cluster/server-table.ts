@@ -11,7 +11,7 @@ import type { DiskStatus, Usage } from '@cairnfs/protocol';
 import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
-import { HALT_MS, SERVERS_MAX } from '../limits.ts';
+import { HALT_MS, KEPT_OUT_PATIENCE, SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 
 export interface ServerIdentity {
@@ -35,6 +35,8 @@ export interface ServerEntry extends ServerIdentity {
   hasLostDisk: boolean;
   /** It gets the lease; false while it may hold replicas that serve old versions (readmission.ts). */
   mayServe: boolean;
+  /** Monotonic; since when it may not, however often it registered meanwhile. */
+  keptOutSinceMs: number | undefined;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
   inventoryCursor: string | undefined;
   /** Monotonic; when its last part came. */
@@ -104,6 +106,7 @@ export class ServerTable {
       // Until it has shown what is left, whichever registration said so.
       hasLostDisk: hasLostDisk || server.hasLostDisk,
       mayServe,
+      keptOutSinceMs: mayServe ? undefined : (server.keptOutSinceMs ?? this.#context.seams.clock.nowMs()),
       deadSinceMs: 0,
       isReplaced: false,
     });
@@ -113,6 +116,12 @@ export class ServerTable {
     return server;
   }
 
+  /** It has shown all it holds, and serves nothing old. */
+  admitted(server: ServerEntry): void {
+    server.mayServe = true;
+    server.keptOutSinceMs = undefined;
+  }
+
   /** That it was ever there is logged no more. */
   forget(id: number): void {
     this.#byId.delete(id);
@@ -120,8 +129,13 @@ export class ServerTable {
 
   /** It can be called, and answers as far as is known. */
   isLive(id: number): boolean {
+    return this.isInTouch(id) && this.#byId.get(id)!.mayServe;
+  }
+
+  /** It says what it holds when it is asked, also without a lease. */
+  isInTouch(id: number): boolean {
     const server = this.#byId.get(id);
-    if (server === undefined || server.session === 0 || !server.mayServe || server.isReplaced) return false;
+    if (server === undefined || server.session === 0 || server.isReplaced) return false;
     return this.silentMs(server) <= this.#leaseMs;
   }
 
@@ -135,6 +149,23 @@ export class ServerTable {
   /** It does not come back as it was, as far as anyone knows: its copies are replaced. */
   isGone(id: number): boolean {
     return (this.#byId.get(id)?.isReplaced ?? false) || this.isDead(id);
+  }
+
+  /**
+   * It is in touch and may not serve, for so long that it is not waited for: it does not do what its lease takes, as a server
+   * does that the master cannot call, or whose disk hangs. It is still called, and heard, and may come back at any time.
+   */
+  isKeptOut(id: number): boolean {
+    const since = this.#byId.get(id)?.keptOutSinceMs;
+    if (since === undefined) return false;
+    this.noteTime();
+    const now = this.#context.seams.clock.nowMs();
+    return now - Math.max(since, this.#awakeSinceMs) > KEPT_OUT_PATIENCE * this.#context.config.deadAfterMs;
+  }
+
+  /** Its copies are replaced. */
+  isGivenUp(id: number): boolean {
+    return this.isGone(id) || this.isKeptOut(id);
   }
 
   /** The server can serve nobody any more: its lease ran out, by the master's own clock. */
@@ -212,6 +243,7 @@ export class ServerTable {
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       hasLostDisk: false,
       mayServe: false,
+      keptOutSinceMs: undefined,
       deadSinceMs: 0,
       isReplaced: false,
     };

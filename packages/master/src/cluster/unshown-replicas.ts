@@ -70,7 +70,7 @@ export class UnshownReplicas {
 
   async #ask(id: number, handles: string[]): Promise<void> {
     const server = this.#servers.get(id);
-    if (server === undefined || !this.#servers.isLive(id) || this.#asked.has(id)) return;
+    if (server === undefined || !this.#servers.isInTouch(id) || this.#asked.has(id)) return;
     this.#asked.add(id);
     const { session } = server;
     try {

@@ -87,6 +87,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   ...{ id, uuid: `uuid ${id}`, address: '', host: `host ${id}`, rack, session: 1, answeredAtMs: 0, usage: undefined },
   ...{ disks: [], inventoryComplete: true, mayServe: true, inventoryCursor: undefined, inventoryPartAtMs: 0 },
   hasLostDisk: false,
+  keptOutSinceMs: undefined,
   deadSinceMs: 0,
   isReplaced: false,
 });

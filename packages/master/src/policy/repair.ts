@@ -183,7 +183,7 @@ export class Repair {
   }
 
   #isToScan(server: number): boolean {
-    if (this.#parts.servers.isGone(server)) return true;
+    if (this.#parts.servers.isGivenUp(server)) return true;
     this.#deadCursors.delete(server);
     return false;
   }
@@ -224,14 +224,16 @@ export class Repair {
     const isOfFile = chunk.state === ChunkState.CHUNK_STATE_CLOSED || chunk.state === ChunkState.CHUNK_STATE_OPEN;
     if (!isOfFile) return false;
     const { servers, conditions } = this.#parts;
-    const counted = chunk.members.filter((member) => !servers.isGone(member) && !conditions.isMarked(member, handle));
+    const counted = chunk.members.filter(
+      (member) => !servers.isGivenUp(member) && !conditions.isMarked(member, handle),
+    );
     return counted.length < chunk.goal;
   }
 
   /** Whether a member has lost its copy is known when the chunk is closed (views/recovery.ts). */
   #isUndecided(handle: string, { members }: Chunk): boolean {
-    const { conditions } = this.#parts;
-    return members.some((member) => conditions.isUnshown(member, handle));
+    const { servers, conditions } = this.#parts;
+    return members.some((member) => conditions.isUnshown(member, handle) && !servers.isGivenUp(member));
   }
 
   #sound(handle: string, chunk: Chunk): number[] {
@@ -348,7 +350,7 @@ export class Repair {
   /** Members that have no copy that counts, for as long as can be told. */
   #lost(handle: string, chunk: Chunk): number[] {
     const { servers, conditions } = this.#parts;
-    return chunk.members.filter((member) => servers.isGone(member) || conditions.get(member, handle) !== undefined);
+    return chunk.members.filter((member) => servers.isGivenUp(member) || conditions.get(member, handle) !== undefined);
   }
 
   /** Rather one that has no old copy to put away first. */

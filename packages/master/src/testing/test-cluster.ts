@@ -125,4 +125,7 @@ export class TestCluster {
   }
 }
 
-export const HANDLE = '00000000-0000-4000-8000-000000000001';
+/** In order of index. */
+export const handleOf = (index: number) => `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+
+export const HANDLE = handleOf(1);

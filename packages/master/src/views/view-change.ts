@@ -237,7 +237,8 @@ export class ViewChanges {
     const isBad = (member: number) => this.#conditions.get(member, handle) !== undefined;
     const silent = chunk.members.filter((member) => !members.includes(member) && !isBad(member));
     const patience = silent.length > 1 ? PATIENCE_WITH_SEVERAL : 1;
-    const waitsForNobody = silent.every((member) => this.#servers.isDead(member, patience));
+    const isLost = (member: number) => this.#servers.isDead(member, patience) || this.#servers.isKeptOut(member);
+    const waitsForNobody = silent.every(isLost);
     if (members.length > 0 && waitsForNobody && !this.#safeMode.isActive) return members;
     const message = `chunk ${handle} has ${members.length} sound copies in reach, at least ${minimum} are needed to change it`;
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });

@@ -8,6 +8,7 @@ import {
   CLONES_PER_SERVER,
   DEPARTURES_AT_ONCE,
   DEPARTURES_LISTED_MAX,
+  EXCEPTIONS_MAX,
   FENCES_WAITING_MAX,
   GARBAGE_STEP,
   INVENTORY_COMPARED_AT_ONCE,
@@ -32,6 +33,8 @@ export interface MasterBounds {
   /** Chunks that wait for repair, and keys looked at in one step to find them. */
   readonly repairQueueMax: number;
   readonly repairScanStep: number;
+  /** Replicas of one server that are known to be wrong, and as many that it did not show. */
+  readonly exceptionsMax: number;
   /** Orders to quarantine: of one heartbeat's answer, looked at for it, and waiting for one server. */
   readonly quarantineOrdersMax: number;
   readonly quarantineLookedAtMax: number;
@@ -58,6 +61,7 @@ export const MASTER_BOUNDS: MasterBounds = {
   clonesBegunAtOnce: CLONES_BEGUN_AT_ONCE,
   repairQueueMax: REPAIR_QUEUE_MAX,
   repairScanStep: REPAIR_SCAN_STEP,
+  exceptionsMax: EXCEPTIONS_MAX,
   quarantineOrdersMax: QUARANTINE_ORDERS_MAX,
   quarantineLookedAtMax: QUARANTINE_LOOKED_AT_MAX,
   quarantineQueueMax: QUARANTINE_QUEUE_MAX,

@@ -35,7 +35,7 @@ export interface RunningParts extends MasterParts {
 export function createParts(context: MasterContext): RunningParts {
   const { clock } = context.seams;
   const servers = new ServerTable(context);
-  const conditions = new ReplicaConditions();
+  const conditions = new ReplicaConditions(context.config.bounds.exceptionsMax);
   const problems = new Problems(clock);
   const safeMode = new StartSafeMode(context, servers);
   const reports = new ReplicaReports(context, { conditions, problems, safeMode });
@@ -68,8 +68,8 @@ export function createParts(context: MasterContext): RunningParts {
     replica: (server, handle) => {
       const condition = conditions.get(server, handle);
       if (condition !== undefined) return condition;
-      const isShown = servers.isShown(server, handle) && !conditions.isUnshown(server, handle);
-      return isShown && servers.isLive(server) ? 'live' : 'unreachable';
+      const isTold = conditions.isTold(server, handle) && !conditions.isUnshown(server, handle);
+      return isTold && servers.isShown(server, handle) && servers.isLive(server) ? 'live' : 'unreachable';
     },
   };
   return {

@@ -45,7 +45,8 @@ export class Heartbeats {
     const quarantine = this.#reports.ordersFor(server);
     // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
     server.answeredAtMs = this.#context.seams.clock.nowMs();
-    const inventoryWanted = !server.inventoryComplete && !this.#isInventoryUnderWay(server);
+    const isLacking = !server.inventoryComplete || this.#reports.wantsInventory(server.id);
+    const inventoryWanted = isLacking && !this.#isInventoryUnderWay(server);
     return { message: { renewedLeases, quarantine, inventoryWanted, leaseWithheld } };
   }
 

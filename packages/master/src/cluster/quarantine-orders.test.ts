@@ -45,6 +45,21 @@ test('quarantine orders: surplus copies neither hold up others nor take their ro
   for (const handle of [inTheWay, handleOf(0)]) assert.deepEqual(orders.holdersOf(handle), []);
 });
 
+test('quarantine orders: when there was no room for one, the inventory is wanted as soon as half of the queue is', () => {
+  const orders = ordersOf(QUARANTINE_QUEUE_MAX, 'orphan');
+  const remove = (count: number) => {
+    for (const handle of next(orders, count)) orders.delete(SERVER, handle);
+  };
+  assert.equal(orders.wantsInventory(SERVER), false);
+  orders.add(SERVER, { handle: handleOf(QUARANTINE_QUEUE_MAX), versionAtMost: 1, reason: 'orphan' });
+  remove(QUARANTINE_QUEUE_MAX / 2 - 1);
+  assert.equal(orders.wantsInventory(SERVER), false);
+  remove(1);
+  assert.equal(orders.wantsInventory(SERVER), true);
+  orders.reviewed(SERVER);
+  assert.equal(orders.wantsInventory(SERVER), false);
+});
+
 test('quarantine orders: of many surplus copies that are kept, a heartbeat looks at some, and the one that may go has its turn', async () => {
   const cluster = await TestCluster.start(4);
   const keptCount = 2 * QUARANTINE_LOOKED_AT_MAX;

@@ -4,6 +4,9 @@
  *
  * Surplus copies may have to be kept for as long as repair takes, and there may be as many as a server has replicas: they
  * wait in a queue of their own, where they neither hold up other orders nor take their room.
+ *
+ * An order for which its queue has no room is not kept: until it is given the replica stays where it is, and an inventory of
+ * its server, for which that is asked when there is room, brings the order again.
  */
 import type { QuarantineOrder } from '@cairnfs/protocol';
 
@@ -22,6 +25,8 @@ interface Queues {
   /** Those about surplus copies that are in nobody's way. */
   readonly surplus: Queue;
   readonly others: Queue;
+  /** Those of the two that had no room for an order. */
+  readonly overfull: Set<Queue>;
 }
 
 export class QuarantineOrders {
@@ -37,12 +42,12 @@ export class QuarantineOrders {
 
   /**
    * In place of an earlier one about the same replica; what was found out about a surplus copy holds as long as it is one, for
-   * each attempt to take it back changes what it reports. Past the limit nothing is added.
+   * each attempt to take it back changes what it reports. Past the limit nothing is added, and the earlier one stays.
    */
   add(server: number, order: QuarantineOrder): void {
     let queues = this.#byServer.get(server);
     if (queues === undefined) {
-      queues = { surplus: new Map(), others: new Map() };
+      queues = { surplus: new Map(), others: new Map(), overfull: new Set() };
       this.#byServer.set(server, queues);
     }
     const { handle, reason } = order;
@@ -50,7 +55,10 @@ export class QuarantineOrders {
     const known = before?.order.reason === reason ? before : undefined;
     const { isRefused = false, isInTheWay = false } = known ?? {};
     const queue = reason === 'surplus' && !isInTheWay ? queues.surplus : queues.others;
-    if (queue.size >= this.#queueMax && !queue.has(handle)) return;
+    if (queue.size >= this.#queueMax && !queue.has(handle)) {
+      queues.overfull.add(queue);
+      return;
+    }
     this.delete(server, handle);
     queue.set(handle, { order, isRefused, isInTheWay });
     if (reason === 'surplus') this.#surplus.set(handle, (this.#surplus.get(handle) ?? new Set()).add(server));
@@ -76,6 +84,17 @@ export class QuarantineOrders {
     return queues?.others.get(handle) ?? queues?.surplus.get(handle);
   }
 
+  /** There is room again for what an inventory of the server would bring. */
+  wantsInventory(server: number): boolean {
+    const overfull = this.#byServer.get(server)?.overfull ?? [];
+    return [...overfull].some((queue) => queue.size <= this.#queueMax / 2);
+  }
+
+  /** An inventory of the server begins: what there was no room for comes again. */
+  reviewed(server: number): void {
+    this.#byServer.get(server)?.overfull.clear();
+  }
+
   isEmpty(server: number): boolean {
     const queues = this.#byServer.get(server);
     return queues === undefined || queues.surplus.size + queues.others.size === 0;
@@ -97,7 +116,10 @@ export class QuarantineOrders {
     queue.set(handle, waiting);
   }
 
-  /** Another copy is to take the place of the surplus one: it waits among the other orders, if there is room. */
+  /**
+   * Another copy is to take the place of the surplus one: it waits among the other orders. Where these have no room it keeps
+   * its turn among the surplus copies, and is not kept back when that comes.
+   */
   makeWay(server: number, handle: string): void {
     const queues = this.#byServer.get(server);
     const waiting = queues?.surplus.get(handle);

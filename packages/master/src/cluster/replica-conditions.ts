@@ -1,9 +1,11 @@
 /**
  * What is known of single replicas beyond "as it should be". The logged membership says who should hold a chunk; only what
  * differs from it is kept here, so memory does not grow with the number of chunks.
+ *
+ * There is room for so many of each server. What finds none is not forgotten: an inventory goes in order of handle, so of all
+ * the server's replicas from that handle on it is only kept that nobody can tell. They count as no copy and as no loss, and
+ * the server is asked for its inventory again when there is room.
  */
-import { EXCEPTIONS_MAX } from '../limits.ts';
-
 export type Exception = 'missing' | 'corrupt' | 'stale';
 
 export class ReplicaConditions {
@@ -13,8 +15,16 @@ export class ReplicaConditions {
    * that was has lost a copy. Those looked at longest ago first.
    */
   readonly #unshown = new Map<number, Set<string>>();
+  /** The lowest handle for which there was no room: from it on nobody can tell of any. */
+  readonly #untoldFrom = new Map<number, string>();
+  readonly #limit: number;
   /** Runs when a replica stops being as it should be, or nobody can tell. */
   onWorse: (handle: string) => void = () => {};
+
+  /** @param limit  replicas of one server of which something is known, and as many that it did not show. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get(server: number, handle: string): Exception | undefined {
     return this.#byServer.get(server)?.get(handle);
@@ -30,13 +40,30 @@ export class ReplicaConditions {
     return (this.#byServer.get(server)?.has(handle) ?? false) || this.isUnshown(server, handle);
   }
 
+  /** False past the limit: whether it is as it should be is not kept. */
+  isTold(server: number, handle: string): boolean {
+    const from = this.#untoldFrom.get(server);
+    return from === undefined || handle < from;
+  }
+
+  /** There is room again for what an inventory of the server would tell. */
+  wantsInventory(server: number): boolean {
+    if (!this.#untoldFrom.has(server)) return false;
+    const mostCount = Math.max(this.#byServer.get(server)?.size ?? 0, this.#unshown.get(server)?.size ?? 0);
+    return mostCount <= this.#limit / 2;
+  }
+
   notShown(server: number, handle: string): void {
     let unshown = this.#unshown.get(server);
     if (unshown === undefined) {
       unshown = new Set();
       this.#unshown.set(server, unshown);
     }
-    if (unshown.size >= EXCEPTIONS_MAX || unshown.has(handle)) return;
+    if (unshown.has(handle)) return;
+    if (unshown.size >= this.#limit) {
+      this.#leaveUntold(server, handle);
+      return;
+    }
     unshown.add(handle);
     this.onWorse(handle);
   }
@@ -65,8 +92,10 @@ export class ReplicaConditions {
       known = new Map();
       this.#byServer.set(server, known);
     }
-    // Past the limit a server is as good as lost; its next inventory says the rest once these are repaired.
-    if (known.size >= EXCEPTIONS_MAX && !known.has(handle)) return;
+    if (known.size >= this.#limit && !known.has(handle)) {
+      this.#leaveUntold(server, handle);
+      return;
+    }
     const before = known.get(handle);
     known.set(handle, exception);
     this.#unshown.get(server)?.delete(handle);
@@ -81,11 +110,13 @@ export class ReplicaConditions {
   forget(server: number): void {
     this.#byServer.delete(server);
     this.#unshown.delete(server);
+    this.#untoldFrom.delete(server);
   }
 
   /** Nothing is noted of the server's replicas. */
   isEmpty(server: number): boolean {
-    return (this.#byServer.get(server)?.size ?? 0) === 0 && (this.#unshown.get(server)?.size ?? 0) === 0;
+    const count = (this.#byServer.get(server)?.size ?? 0) + (this.#unshown.get(server)?.size ?? 0);
+    return count === 0 && !this.#untoldFrom.has(server);
   }
 
   /** Chunks with something wrong on a server, one server after the other; goes on through what changes meanwhile. */
@@ -105,5 +136,14 @@ export class ReplicaConditions {
     for (const handle of this.#unshown.get(server)?.keys() ?? []) {
       if (isReviewed(handle)) this.#unshown.get(server)?.delete(handle);
     }
+    // Parts come one behind the other, so those before this one have been told.
+    const from = this.#untoldFrom.get(server);
+    if (from === undefined || from <= after) return;
+    if (through === undefined) this.#untoldFrom.delete(server);
+    else if (from <= through) this.#untoldFrom.set(server, `${through}\0`);
+  }
+
+  #leaveUntold(server: number, handle: string): void {
+    if (this.isTold(server, handle)) this.#untoldFrom.set(server, handle);
   }
 }

@@ -75,6 +75,7 @@ export class ReplicaReports {
     }
     if (after === '') {
       server.inventoryComplete = false;
+      this.#orders.reviewed(server.id);
     } else if (server.inventoryCursor !== after) {
       const message = `an inventory part continues behind '${after}', the one before ended at '${server.inventoryCursor ?? ''}'`;
       throw new FsError('INVALID_ARGUMENT', `${message}: send the inventory from the beginning`);
@@ -97,6 +98,11 @@ export class ReplicaReports {
     server.inventoryComplete = last;
     if (last) server.hasLostDisk = false;
     return unusual;
+  }
+
+  /** There was more than could be kept of what the server's last inventory brought, and there is room for it now. */
+  wantsInventory(server: number): boolean {
+    return this.#conditions.wantsInventory(server) || this.#orders.wantsInventory(server);
   }
 
   /** Walks along both in order of handle. What agrees, and of which nothing else is known, is passed over. */

@@ -19,8 +19,8 @@ import {
   REPAIR_PAUSE_AFTER_FAILURE_MS,
   SERVERS_PER_CLONE,
 } from '../limits.ts';
-import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
 import type { ViewChanges } from '../views/view-change.ts';
+import { RepairScans } from './repair-scans.ts';
 import { TakeBack } from './take-back.ts';
 
 interface RepairParts {
@@ -39,17 +39,13 @@ export class Repair {
   readonly #bounds: MasterBounds;
   readonly #parts: RepairParts;
   readonly #takeBack: TakeBack;
+  readonly #scans: RepairScans;
   /** Chunks to look at, by the number of sound copies when they were found. */
   readonly #queue = new Map<string, number>();
   /** The target of each copy under way. */
   readonly #copying = new Map<string, number>();
   readonly #load = new Map<number, number>();
   readonly #notBeforeMs = new Map<string, number>();
-  /** Where the scan of each dead server's chunks has got to; done when it is at the end. */
-  readonly #deadCursors = new Map<number, string>();
-  #belowCursor: string = belowGoalRange.start;
-  /** How far the scan of the copies that are known to be bad has got. */
-  #badCursor: Iterator<string> | undefined;
   /** The queue as it was last put in order, most copies first: its end is the next. */
   #byNeed: string[] = [];
   #isToBegin = false;
@@ -68,6 +64,8 @@ export class Repair {
       needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
       lost: (handle, chunk) => this.#lost(handle, chunk),
     });
+    const { servers, conditions } = parts;
+    this.#scans = new RepairScans(context, { servers, conditions, enqueue: (handle) => this.#enqueue(handle) });
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
     parts.reports.isAwaited = (server, handle) => this.#copying.get(handle) === server;
     parts.reports.soundCount = (handle, chunk) => this.#sound(handle, chunk).length;
@@ -107,11 +105,8 @@ export class Repair {
       this.start();
       return;
     }
-    const scans = [...this.#parts.servers.all].map(({ id }) => id).filter((id) => this.#isToScan(id));
     this.#perform([
-      () => this.#scanBelowGoal(),
-      () => this.#scanBad(),
-      ...scans.map((id) => () => this.#scanDead(id)),
+      ...this.#scans.steps(),
       () => this.#review(),
       () => this.#putInOrder(),
       () => this.#beginSoon(),
@@ -160,64 +155,39 @@ export class Repair {
     }
   }
 
-  /** A bounded step along the chunks that the log knows to be below their goal. */
-  #scanBelowGoal(): void {
-    const transaction = this.#context.decisions.read();
-    const { repairScanStep } = this.#bounds;
-    const entries = transaction.range({ start: this.#belowCursor, end: belowGoalRange.end }, repairScanStep);
-    for (const { key } of entries) this.#enqueue(handleOfKey(key));
-    this.#belowCursor = entries.length < repairScanStep ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
-  }
-
-  /** A bounded step along the copies that are known to be bad: when that was learnt, the queue may have been full. */
-  #scanBad(): void {
-    this.#badCursor ??= this.#parts.conditions.handles();
-    for (let count = 0; count < this.#bounds.repairScanStep; count += 1) {
-      const next = this.#badCursor.next();
-      if (next.done === true) {
-        this.#badCursor = undefined;
-        return;
-      }
-      this.#enqueue(next.value);
-    }
-  }
-
-  #isToScan(server: number): boolean {
-    if (this.#parts.servers.isGivenUp(server)) return true;
-    this.#deadCursors.delete(server);
-    return false;
-  }
-
-  /** A bounded step along the chunks of a dead server. */
-  #scanDead(server: number): void {
-    const transaction = this.#context.decisions.read();
-    const { start, end } = memberRange(server);
-    const cursor = this.#deadCursors.get(server) ?? start;
-    const { repairScanStep } = this.#bounds;
-    const entries = transaction.range({ start: cursor, end }, repairScanStep);
-    for (const { key } of entries) this.#enqueue(handleOfMemberKey(key));
-    this.#deadCursors.set(server, entries.length < repairScanStep ? start : `${entries.at(-1)!.key}\0`);
-  }
-
   /** Forgets what healed by itself: a server came back. */
   #review(): void {
     const transaction = this.#context.decisions.read();
     for (const handle of [...this.#queue.keys()].slice(0, this.#bounds.repairScanStep)) {
       const chunk = transaction.chunk(handle);
       this.#queue.delete(handle);
-      if (chunk !== undefined && this.#needsCopy(handle, chunk)) this.#queue.set(handle, this.#inReach(handle, chunk));
+      const isToStay = chunk !== undefined && this.#needsCopy(handle, chunk) && this.#hasRoom(handle, chunk);
+      if (isToStay) this.#queue.set(handle, this.#inReach(handle, chunk));
     }
   }
 
-  #enqueue(handle: string): void {
-    if (this.#queue.has(handle) || this.#copying.has(handle) || this.#queue.size >= this.#bounds.repairQueueMax) return;
+  /**
+   * Queues the chunk if it needs a copy.
+   *
+   * @returns false when there is no room for any: a scan finds it again.
+   */
+  #enqueue(handle: string): boolean {
+    if (this.#queue.has(handle) || this.#copying.has(handle)) return true;
+    if (this.#queue.size >= this.#bounds.repairQueueMax) return false;
     const chunk = this.#context.decisions.read().chunk(handle);
-    if (chunk === undefined || !this.#needsCopy(handle, chunk)) return;
+    if (chunk === undefined || !this.#needsCopy(handle, chunk)) return true;
     const inReach = this.#inReach(handle, chunk);
-    this.#queue.set(handle, inReach);
-    if (inReach > 0) return;
+    if (this.#hasRoom(handle, chunk)) this.#queue.set(handle, inReach);
+    if (inReach > 0) return true;
     const message = `no copy of chunk ${handle} is in reach; a chunkserver that returns may bring one`;
     this.#parts.problems.report({ kind: 'unavailable', handle, serverId: 0, path: '', message });
+    return true;
+  }
+
+  /** Chunks without a copy to make another from, among the members or beside them, take no more than half of the queue. */
+  #hasRoom(handle: string, chunk: Chunk): boolean {
+    if (this.#queue.size < this.#bounds.repairQueueMax / 2) return true;
+    return this.#sound(handle, chunk).length > 0 || this.#takeBack.spares(handle, chunk).length > 0;
   }
 
   #needsCopy(handle: string, chunk: Chunk): boolean {
@@ -239,7 +209,10 @@ export class Repair {
   #sound(handle: string, chunk: Chunk): number[] {
     const { servers, conditions } = this.#parts;
     const isSound = (member: number) =>
-      servers.isLive(member) && servers.isShown(member, handle) && !conditions.isMarked(member, handle);
+      servers.isLive(member) &&
+      servers.isShown(member, handle) &&
+      conditions.isTold(member, handle) &&
+      !conditions.isMarked(member, handle);
     return chunk.members.filter(isSound);
   }
 
@@ -264,9 +237,10 @@ export class Repair {
       this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare) });
       return;
     }
+    if (sound.length === 0) return; // until a server brings one
     const source = sound.find((member) => this.#loadOf(member) < this.#bounds.clonesPerServer);
     const elsewhere = this.#target(handle, chunk);
-    if (elsewhere === undefined && sound.length > 0 && this.#isToClose(handle, chunk)) {
+    if (elsewhere === undefined && this.#isToClose(handle, chunk)) {
       if (source === undefined) return;
       this.#run(handle, source, { target: source, work: () => this.#closeInPlace(handle) });
       return;

@@ -56,6 +56,7 @@ export class Departures {
     if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) return;
     mark(transaction, server);
     if (missed.size <= this.#context.config.bounds.departuresListedMax) return;
+    // Nothing is lost by that: a server whose list is not whole gets no lease before its whole inventory was compared.
     missed.delete(handle);
     this.#unlisted.add(server);
   }

@@ -32,6 +32,7 @@ const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
   inventoryComparedAtOnce: [3, 40],
   uploadsMax: [4, 12],
   uploadsWithSparesMax: [1, 6],
+  exceptionsMax: [2, 40],
 };
 
 const CHUNKSERVER: Readonly<Record<keyof ChunkserverBounds, Range>> = {

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MASTER_BOUNDS } from '../bounds.ts';
+import { handleOf, TestCluster } from '../testing/test-cluster.ts';
+import { ReplicaConditions } from './replica-conditions.ts';
+
+const SERVER = 1;
+const OTHER = 2;
+
+for (const what of ['missing', 'not shown']) {
+  test(`replica conditions: past the limit nobody can tell, until an inventory comes to it when there is room (${what})`, () => {
+    const conditions = new ReplicaConditions(4);
+    const note = (handle: string) => {
+      if (what === 'missing') conditions.set(SERVER, handle, 'missing');
+      else conditions.notShown(SERVER, handle);
+    };
+    const told = () => [...'abcdefg'].filter((handle) => conditions.isTold(SERVER, handle)).join('');
+    for (const handle of 'abcdef') note(handle);
+    assert.equal(told(), 'abcd');
+    assert.ok(conditions.isTold(OTHER, 'f'));
+    assert.equal(conditions.isEmpty(SERVER), false);
+    conditions.clear(SERVER, 'a');
+    assert.equal(conditions.wantsInventory(SERVER), false);
+    conditions.clear(SERVER, 'b');
+    assert.equal(conditions.wantsInventory(SERVER), true);
+    conditions.reviewed(SERVER, '', 'd');
+    assert.equal(told(), 'abcd');
+    conditions.reviewed(SERVER, 'd', 'e');
+    note('e');
+    assert.equal(told(), 'abcde');
+    conditions.reviewed(SERVER, 'e', undefined);
+    assert.equal(told(), 'abcdefg');
+    assert.equal(conditions.wantsInventory(SERVER), false);
+  });
+}
+
+test('replica conditions: what found no room below where an inventory has got to waits for the next one', () => {
+  const conditions = new ReplicaConditions(1);
+  conditions.reviewed(SERVER, '', 'd');
+  conditions.set(SERVER, 'a', 'missing');
+  conditions.set(SERVER, 'b', 'missing');
+  conditions.reviewed(SERVER, 'd', undefined);
+  assert.deepEqual([conditions.isTold(SERVER, 'a'), conditions.isTold(SERVER, 'b')], [true, false]);
+  conditions.reviewed(SERVER, '', undefined);
+  assert.equal(conditions.isTold(SERVER, 'b'), true);
+});
+
+test('replica conditions: a server that lost more copies than are kept is asked for its inventory until all are replaced', async () => {
+  const cluster = await TestCluster.start(4, { bounds: { ...MASTER_BOUNDS, exceptionsMax: 2 } });
+  const handles = [1, 2, 3, 4, 5].map(handleOf);
+  for (const handle of handles) await cluster.putChunk(handle, { length: 10 });
+  const server = cluster.server(3);
+  server.replicas.clear();
+  await cluster.run(server.sendInventory());
+  const replicas = handles.map((handle) => cluster.parts.cluster.replica(3, handle));
+  assert.deepEqual(replicas, ['missing', 'missing', 'unreachable', 'unreachable', 'unreachable']);
+  cluster.parts.start();
+  for (let second = 0; second < 60; second += 1) {
+    await cluster.simulation.runFor(1000);
+    const { inventoryWanted } = await cluster.run(server.heartbeat());
+    if (inventoryWanted) await cluster.run(server.sendInventory());
+  }
+  for (const handle of handles) assert.deepEqual([...cluster.chunk(handle)!.members].sort(), [1, 2, 4], handle);
+});
+
+test('replica conditions: a copy of which nobody can tell is no reason to put a surplus one away', async () => {
+  const cluster = await TestCluster.start(4, { bounds: { ...MASTER_BOUNDS, exceptionsMax: 1 } });
+  for (const index of [1, 2]) await cluster.putChunk(handleOf(index), { length: 10, version: 2, highestVersion: 2 });
+  const beside = cluster.server(4);
+  for (const index of [1, 2]) {
+    const replica = cluster.server(3).replicas.get(handleOf(index))!;
+    beside.replicas.set(handleOf(index), { ...replica, version: 1, promisedVersion: 1 });
+  }
+  cluster.server(3).replicas.clear();
+  await cluster.run(cluster.server(3).sendInventory());
+  await cluster.run(beside.sendInventory());
+  assert.deepEqual((await cluster.run(beside.heartbeat())).quarantine, []);
+});

@@ -1,0 +1,74 @@
+/**
+ * Looks for chunks that need repair, a bounded step at a time, round and round: those that the log knows to be below their
+ * goal, those of servers that were given up, and those of which a copy is bad. The last are queued when that is found; when
+ * there was no room for them, they are found here.
+ */
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext } from '../context.ts';
+import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
+
+interface RepairScansParts {
+  readonly servers: ServerTable;
+  readonly conditions: ReplicaConditions;
+  /** Takes a chunk that may need repair; false when there is no room for any. */
+  readonly enqueue: (handle: string) => boolean;
+}
+
+export class RepairScans {
+  readonly #context: MasterContext;
+  readonly #parts: RepairScansParts;
+  #belowCursor: string = belowGoalRange.start;
+  /** Where the scan of the chunks of each server that was given up has got to; done when it is at the end. */
+  readonly #serverCursors = new Map<number, string>();
+  /** Where the scan of the copies that are known to be bad has got to. */
+  #badCursor: Iterator<string> | undefined;
+
+  constructor(context: MasterContext, parts: RepairScansParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** The steps of one round, about 10 ms each. */
+  steps(): (() => void)[] {
+    const ids = [...this.#parts.servers.all].map(({ id }) => id);
+    const givenUp = ids.filter((id) => this.#isToScan(id));
+    return [() => this.#scanBelowGoal(), () => this.#scanBad(), ...givenUp.map((id) => () => this.#scanServer(id))];
+  }
+
+  #scanBelowGoal(): void {
+    const { config, decisions } = this.#context;
+    const { repairScanStep } = config.bounds;
+    const entries = decisions.read().range({ start: this.#belowCursor, end: belowGoalRange.end }, repairScanStep);
+    for (const { key } of entries) this.#parts.enqueue(handleOfKey(key));
+    this.#belowCursor = entries.length < repairScanStep ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
+  }
+
+  #isToScan(server: number): boolean {
+    if (this.#parts.servers.isGivenUp(server)) return true;
+    this.#serverCursors.delete(server);
+    return false;
+  }
+
+  #scanServer(server: number): void {
+    const { config, decisions } = this.#context;
+    const { repairScanStep } = config.bounds;
+    const { start, end } = memberRange(server);
+    const cursor = this.#serverCursors.get(server) ?? start;
+    const entries = decisions.read().range({ start: cursor, end }, repairScanStep);
+    for (const { key } of entries) this.#parts.enqueue(handleOfMemberKey(key));
+    this.#serverCursors.set(server, entries.length < repairScanStep ? start : `${entries.at(-1)!.key}\0`);
+  }
+
+  #scanBad(): void {
+    this.#badCursor ??= this.#parts.conditions.handles();
+    for (let count = 0; count < this.#context.config.bounds.repairScanStep; count += 1) {
+      const next = this.#badCursor.next();
+      if (next.done === true) {
+        this.#badCursor = undefined;
+        return;
+      }
+      if (!this.#parts.enqueue(next.value)) return; // the next round begins behind it
+    }
+  }
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
-import { handleOf, TestCluster } from '../testing/test-cluster.ts';
+import { HANDLE, handleOf, TestCluster } from '../testing/test-cluster.ts';
 import { ReplicaConditions } from './replica-conditions.ts';
 
 const SERVER = 1;
@@ -75,4 +76,42 @@ test('replica conditions: a copy of which nobody can tell is no reason to put a 
   await cluster.run(cluster.server(3).sendInventory());
   await cluster.run(beside.sendInventory());
   assert.deepEqual((await cluster.run(beside.heartbeat())).quarantine, []);
+});
+
+test('replica conditions: a corrupt copy of an empty chunk that has gone is not corrupt any more', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 0 });
+  const server = cluster.server(3);
+  server.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'corrupt');
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
+});
+
+test('replica conditions: a corrupt copy of an empty chunk that an inventory does not show is not corrupt any more', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 0 });
+  const server = cluster.server(3);
+  server.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.sendInventory());
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
+});
+
+test('replica conditions: a corrupt copy of an empty chunk that its server does not have any more needs no other one', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 0 });
+  const server = cluster.server(3);
+  server.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  cluster.parts.start();
+  await cluster.simulation.runFor(2000);
+  assert.equal((await cluster.run(server.heartbeat())).quarantine.length, 1);
+  server.replicas.delete(HANDLE); // and tells nobody
+  await cluster.simulation.runFor(15_000);
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
+  assert.equal(cluster.chunk(HANDLE)!.version, 1);
 });

@@ -20,7 +20,7 @@ import type { Problems } from './problems.ts';
 import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
 import type { ServerEntry } from './server-table.ts';
-import { isExpectedOnDisk, mayBeWritten } from './unshown-replicas.ts';
+import { isExpectedOnDisk, mayBeWritten, needsNoReplica } from './unshown-replicas.ts';
 
 /** What a report means for the chunk. */
 type Verdict =
@@ -186,7 +186,9 @@ export class ReplicaReports {
   /** The server was asked and does not have the chunk: as if it had reported it gone. */
   absent(server: number, handle: string): void {
     this.#orders.delete(server, handle);
-    if (this.#conditions.get(server, handle) !== undefined) this.#conditions.set(server, handle, 'missing');
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk !== undefined && needsNoReplica(chunk)) this.#conditions.clear(server, handle);
+    else if (this.#conditions.get(server, handle) !== undefined) this.#conditions.set(server, handle, 'missing');
     this.onGone(server, handle);
   }
 
@@ -254,6 +256,7 @@ export class ReplicaReports {
     if (chunk === undefined) return;
     if (isExpectedOnDisk(chunk)) this.lost(server, handle);
     else if (mayBeWritten(chunk)) this.#conditions.notShown(server.id, handle);
+    else this.#conditions.clear(server.id, handle); // with it went what was wrong
   }
 
   /** The server is a member without its copy. */

@@ -54,7 +54,7 @@ export class UnshownReplicas {
     const toAsk = new Map<number, string[]>();
     for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
       const chunk = this.#context.plans.chunk(transaction, handle);
-      const isJudged = chunk === undefined || !isMember(chunk, id) || !(isExpectedOnDisk(chunk) || mayBeWritten(chunk));
+      const isJudged = chunk === undefined || !isMember(chunk, id) || needsNoReplica(chunk);
       // One that is gone does not count, and shows all it holds when it returns.
       if (isJudged || this.#servers.isGone(id)) {
         this.#conditions.clear(id, handle);
@@ -92,6 +92,11 @@ export class UnshownReplicas {
 
 const isMember = ({ members, pendingMembers }: Chunk, server: number): boolean =>
   members.includes(server) || pendingMembers.includes(server);
+
+/** A member without a replica of it is as good as one with an empty replica: it ends at 0, or no file needs it. */
+export function needsNoReplica(chunk: Readonly<Chunk>): boolean {
+  return !isExpectedOnDisk(chunk) && !mayBeWritten(chunk);
+}
 
 /** It may have bytes that the log does not know of. */
 export function mayBeWritten({ state }: Readonly<Chunk>): boolean {

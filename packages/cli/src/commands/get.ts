@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { pipeToStdout } from '../output/pipes.ts';
+import { writePieces } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
 import { baseName, refuseSameTarget, remotePath } from '../paths.ts';
 import { parallelOption } from './options.ts';
@@ -32,7 +32,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
   const client = await context.client();
   if (destination === '-') {
     return context.forEach(sources, (source) =>
-      pipeToStdout(client.createReadStream(source, { signal: context.signal })),
+      writePieces(context, client.readPieces(source, { signal: context.signal })),
     );
   }
   const isDirectory = isLocalDirectory(destination);

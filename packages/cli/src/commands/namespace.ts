@@ -6,6 +6,7 @@ import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
+import { interruptible } from '../output/pipes.ts';
 import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, withoutSlash } from '../paths.ts';
 import { sizeArgument } from './options.ts';
 import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P } from './parents.ts';
@@ -162,7 +163,7 @@ export function appendCommand(): Command {
         const handle = await making(context, client, path, openRemote);
         let appended = 0;
         try {
-          for await (const piece of inPieces(input, APPEND_PIECE_BYTES)) {
+          for await (const piece of inPieces(interruptible(input, context.signal), APPEND_PIECE_BYTES)) {
             await handle.appendFile(piece, { signal: context.signal });
             appended += piece.length;
           }

@@ -4,7 +4,7 @@ import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { pipeInto } from '../output/pipes.ts';
+import { interruptible, pipeInto } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
 import { joinRemote, parentOf, refuseSameTarget, remotePath } from '../paths.ts';
 import { parallelOption } from './options.ts';
@@ -45,7 +45,10 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   await context.forEach(sources, async (source) => {
     if (source === '-') {
       if (intoDirectory) throw new UsageError('standard input has no name: give DST a file name');
-      const store = () => pipeInto(process.stdin, client.createWriteStream(target, { signal: context.signal }));
+      const store = () => {
+        const input = interruptible(process.stdin, context.signal);
+        return pipeInto(input, client.createWriteStream(target, { signal: context.signal }));
+      };
       const bytes = await making(context, client, target, store, OR_ADD_P);
       if (context.json) await context.printJson({ source, path: target, files: 1, bytes });
       return;

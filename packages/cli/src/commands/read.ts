@@ -5,7 +5,7 @@ import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { printableName } from '../output/listing.ts';
-import { pipeToStdout } from '../output/pipes.ts';
+import { writePieces } from '../output/pipes.ts';
 import { remotePath } from '../paths.ts';
 import { sizeArgument, wholeNumber } from './options.ts';
 
@@ -33,7 +33,7 @@ export function catCommand(): Command {
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
         await context.forEach(paths.map(remotePath), (path) =>
-          pipeToStdout(client.createReadStream(path, { signal: context.signal })),
+          writePieces(context, client.readPieces(path, { signal: context.signal })),
         );
       }),
     );
@@ -76,7 +76,7 @@ async function head(context: CommandContext, options: LineOptions, text: string)
   if ((options.bytes ?? wanted) === 0)
     return (await client.open(path, 'r', undefined, { signal: context.signal })).close();
   if (options.bytes !== undefined) {
-    return pipeToStdout(client.createReadStream(path, { start: 0, end: options.bytes - 1, signal: context.signal }));
+    return writePieces(context, client.readPieces(path, { start: 0, end: options.bytes - 1, signal: context.signal }));
   }
   for await (const piece of client.createReadStream(path, { signal: context.signal })) {
     const bytes = piece as Uint8Array;
@@ -103,7 +103,7 @@ async function tail(context: CommandContext, options: LineOptions, text: string)
       ? await startOfLastLines(client, path, position, options.lines, context.signal)
       : Math.max(0, position - options.bytes);
   if (start < position) {
-    await pipeToStdout(client.createReadStream(path, { start, end: position - 1, signal: context.signal }));
+    await writePieces(context, client.readPieces(path, { start, end: position - 1, signal: context.signal }));
   }
   while (options.follow) {
     await pause(FOLLOW_INTERVAL_MS, undefined, { signal: context.signal });
@@ -116,7 +116,7 @@ async function tail(context: CommandContext, options: LineOptions, text: string)
       position = size;
     }
     if (size > position) {
-      await pipeToStdout(client.createReadStream(path, { start: position, end: size - 1, signal: context.signal }));
+      await writePieces(context, client.readPieces(path, { start: position, end: size - 1, signal: context.signal }));
       position = size;
     }
   }

@@ -38,6 +38,26 @@ export class FileLayout {
     return last !== undefined && last.limit > offset ? last : undefined;
   }
 
+  /** The extents whose room reaches into [offset, end), in order: at most `limit`. */
+  overlapping(
+    transaction: Transaction,
+    inode: number,
+    { offset, end }: { offset: number; end: number },
+    limit: number,
+  ): FileExtent[] {
+    if (offset >= end) return [];
+    // Nearly always one holds all of it, and begins on the grid: a look takes a third of the time of a scan.
+    const onGrid = transaction.extentAt(inode, this.#startOnGrid(offset));
+    if (onGrid !== undefined && onGrid.limit >= end) return [onGrid];
+    const first = this.around(transaction, inode, offset);
+    const further = transaction.extents(inode, offset + 1, end, limit);
+    return first === undefined ? further : [first, ...further].slice(0, limit);
+  }
+
+  #startOnGrid(offset: number): number {
+    return Math.floor(offset / this.#chunkBytes) * this.#chunkBytes;
+  }
+
   /** The last extent of the file, unless a hole of more than a chunk follows it: then it is sealed. */
   tail(transaction: Transaction, id: number, inode: Inode): FileExtent | undefined {
     return lastExtentIn(transaction, id, Math.max(0, inode.size - this.#chunkBytes), Number.MAX_SAFE_INTEGER);
@@ -97,7 +117,7 @@ export class FileLayout {
 
   /** Where a new extent for a write at `offset` begins: on the chunk grid, unless something ends behind that. */
   startOfNew(transaction: Transaction, inode: number, offset: number): number {
-    const aligned = Math.floor(offset / this.#chunkBytes) * this.#chunkBytes;
+    const aligned = this.#startOnGrid(offset);
     // One that ends below `offset` may still reach into the grid's chunk, from where a truncate left the end of the file.
     const before = lastExtentIn(transaction, inode, Math.max(0, aligned - this.#chunkBytes), offset + 1);
     return Math.max(aligned, before?.limit ?? 0);

@@ -54,12 +54,12 @@ export class LocateCall {
     const limit = Math.min(request.limit || LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX);
     const offset = Math.min(request.offset, FILE_BYTES_MAX);
     const end = request.length === 0 ? Number.MAX_SAFE_INTEGER : offset + request.length;
-    const first = this.#layout.around(transaction, found.id, offset);
-    const further = transaction.extents(found.id, offset + 1, end, limit + 1);
-    const overlapping = first === undefined ? further : [first, ...further];
+    const open = openExtentOf(transaction, found);
+    // Behind the end of a file are no bytes, but where it ends is known here only when its last chunk is closed.
+    const known = open === undefined ? Math.min(end, found.inode.size) : end;
+    const overlapping = this.#layout.overlapping(transaction, found.id, { offset, end: known }, limit + 1);
     const isMore = overlapping.length > limit;
     const extents = overlapping.slice(0, limit).map((extent) => toExtent(transaction, this.#cluster, extent));
-    const open = openExtentOf(transaction, found);
     await this.#decisions.settled(transaction);
     const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
     if (size === undefined) return undefined;

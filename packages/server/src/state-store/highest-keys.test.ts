@@ -28,6 +28,24 @@ test('highest keys: of a tree that is there, one for each first byte, also where
       looked.filter((key) => highest.isBeyond(key)),
       ['0', 'ac', 'b0', 'c3', 'd', '\xff\xff0'],
     );
+    const ranges: [string, string][] = [
+      ['', 'b'],
+      ['ab', 'ac'],
+      ['ac', 'b'],
+      ['ac', 'ad'],
+      ['b', 'b0'],
+      ['b0', 'bz'],
+      ['d', 'dz'],
+      ['d', '\xff'],
+    ];
+    deepEqual(
+      ranges.filter(([start, end]) => highest.isRangeBeyond(start, end)),
+      [
+        ['ac', 'ad'],
+        ['b0', 'bz'],
+        ['d', 'dz'],
+      ],
+    );
     await database.close();
   }));
 

@@ -31,6 +31,11 @@ export class HighestKeys {
     return highest === undefined || key > highest;
   }
 
+  /** Whether the tree surely has no key from `start` on and before `end`: of those that begin with the same byte. */
+  isRangeBeyond(start: Key, end: Key): boolean {
+    return start.length > 0 && start[0] === end[0] && this.isBeyond(start);
+  }
+
   /** It is about to be put. */
   note(key: Key): void {
     if (this.isBeyond(key)) this.#byFirst.set(key[0]!, key);

@@ -122,7 +122,7 @@ class LmdbStateStore implements StateStore {
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
     this.#checkOpen();
     // With its bounds crossed, LMDB's cursor would run to the end of the database.
-    if (start >= end || limit <= 0) return [];
+    if (start >= end || limit <= 0 || this.#highest.isRangeBeyond(start, end)) return [];
     const entries: { key: Key; value: Uint8Array }[] = [];
     const options = { start: Buffer.from(start, 'latin1'), end: Buffer.from(end, 'latin1'), limit };
     try {

@@ -1,33 +1,90 @@
-/** Local files for tests: made, hashed, compared, damaged. */
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
+/** Local files for tests: made, compared, damaged. */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
+const STAMPED_BYTES = 4096;
 
-/** A file without repetition at any block size: random pieces, each stamped with its offset. */
-export function writeRandomFile(path: string, sizeBytes: number): void {
-  const piece = randomBytes(PIECE_BYTES);
-  const fd = openSync(path, 'w');
-  for (let offset = 0; offset < sizeBytes; offset += piece.length) {
-    for (let at = 0; at < piece.length; at += 4096) piece.writeDoubleLE(offset + at, at);
-    writeSync(fd, piece, 0, Math.min(piece.length, sizeBytes - offset));
+/** Bytes without repetition at any block size, of any length: one random piece again and again, stamped with its offset. */
+export class RandomBytes {
+  readonly #piece = randomBytes(PIECE_BYTES);
+
+  write(path: string, sizeBytes: number): void {
+    const fd = openSync(path, 'w');
+    for (let offset = 0; offset < sizeBytes; offset += PIECE_BYTES) {
+      writeSync(fd, this.#at(offset), 0, Math.min(PIECE_BYTES, sizeBytes - offset));
+    }
+    closeSync(fd);
   }
-  closeSync(fd);
+
+  /** Whether that is all of them, and they are right, in whatever pieces they come. */
+  async areWhole(pieces: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<boolean> {
+    let position = 0;
+    let expected = this.#at(0);
+    for await (const piece of pieces) {
+      for (let done = 0; done < piece.length; ) {
+        const within = position % PIECE_BYTES;
+        if (within === 0) expected = this.#at(position);
+        const length = Math.min(piece.length - done, PIECE_BYTES - within);
+        if (expected.compare(piece, done, done + length, within, within + length) !== 0) return false;
+        done += length;
+        position += length;
+      }
+    }
+    return position === sizeBytes;
+  }
+
+  #at(offset: number): Buffer {
+    for (let at = 0; at < PIECE_BYTES; at += STAMPED_BYTES) this.#piece.writeDoubleLE(offset + at, at);
+    return this.#piece;
+  }
 }
 
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: PIECE_BYTES }), hash);
-  return hash.digest('hex');
+export function writeRandomFile(path: string, sizeBytes: number): void {
+  new RandomBytes().write(path, sizeBytes);
 }
 
-/** Relative path → SHA-256 of every regular file below `directory`; symbolic links are not followed. */
-export async function sha256Tree(directory: string): Promise<Map<string, string>> {
-  const hashes = new Map<string, string>();
-  for (const path of walk(directory)) hashes.set(relative(directory, path), await sha256(path));
-  return hashes;
+/** Where the two begin to differ in bytes or in length; undefined when they do not. */
+export function firstDifference(path: string, other: string): number | undefined {
+  const fds = [openSync(path, 'r'), openSync(other, 'r')] as const;
+  const pieces = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)] as const;
+  try {
+    for (let offset = 0; ; offset += PIECE_BYTES) {
+      const [left, right] = [0, 1].map((at) => readPiece(fds[at]!, pieces[at]!, offset)) as [Buffer, Buffer];
+      if (!left.equals(right)) {
+        const at = left.findIndex((byte, index) => byte !== right[index]);
+        return offset + (at === -1 ? left.length : at);
+      }
+      if (left.length < PIECE_BYTES) return undefined;
+    }
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+}
+
+function readPiece(fd: number, piece: Buffer, offset: number): Buffer {
+  let filled = 0;
+  while (filled < piece.length) {
+    const count = readSync(fd, piece, filled, piece.length - filled, offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return piece.subarray(0, filled);
+}
+
+/** What tells the regular files below the two directories apart; symbolic links are not followed. */
+export function treeDifferences(directory: string, other: string): string[] {
+  const names = new Set([...walk(directory)].map((path) => relative(directory, path)));
+  const otherNames = new Set([...walk(other)].map((path) => relative(other, path)));
+  return [
+    ...[...names].filter((name) => !otherNames.has(name)).map((name) => `${name} is missing`),
+    ...[...otherNames].filter((name) => !names.has(name)).map((name) => `${name} is too much`),
+    ...[...names]
+      .filter((name) => otherNames.has(name))
+      .filter((name) => !readFileSync(join(directory, name)).equals(readFileSync(join(other, name))))
+      .map((name) => `${name} has other bytes`),
+  ];
 }
 
 export function* walk(directory: string): Generator<string> {

@@ -28,6 +28,16 @@ test('up: runs a whole cluster, ends cleanly on SIGTERM, and continues with the 
   equal(await second.end('SIGINT'), 0);
 });
 
+test('up: Ctrl-C in a terminal, which reaches the servers too, ends them cleanly', { timeout: 120_000 }, async () => {
+  const cluster = join(directory, 'terminal');
+  const running = await up(cluster, (await freePorts(4))[0]!);
+  equal(await running.end('SIGINT', 'all'), 0);
+  // A server that ends cleanly releases its folder.
+  for (const name of ['master', 'chunkserver-1', 'chunkserver-2', 'chunkserver-3']) {
+    equal(existsSync(join(cluster, name, 'lock')), false, name);
+  }
+});
+
 test('up: servers end with it even when it is killed', { timeout: 120_000 }, async () => {
   const port = (await freePorts(4))[0]!;
   const running = await up(join(directory, 'killed'), port);
@@ -85,7 +95,8 @@ function refusedUp(dir: string, port: number, args: readonly string[]): string {
 
 interface Running {
   pids: number[];
-  end(signal: NodeJS.Signals): Promise<number | null>;
+  /** Sends the signal to `up` alone, or as a terminal does to it and all that it started. */
+  end(signal: NodeJS.Signals, to?: 'one' | 'all'): Promise<number | null>;
 }
 
 async function up(dir: string, port: number): Promise<Running> {
@@ -94,6 +105,7 @@ async function up(dir: string, port: number): Promise<Running> {
     [LAUNCHER, 'up', '--dir', dir, '--port', String(port), '--json'],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true, // a process group of its own
     },
   );
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
@@ -106,8 +118,8 @@ async function up(dir: string, port: number): Promise<Running> {
   });
   return {
     pids,
-    end(signal) {
-      child.kill(signal);
+    end(signal, to = 'one') {
+      process.kill(to === 'one' ? child.pid! : -child.pid!, signal);
       return exited;
     },
   };

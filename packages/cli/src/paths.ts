@@ -1,6 +1,9 @@
 /** Paths in the cluster as the command line means them. */
 import { UsageError } from './failure.ts';
 
+/** Where deleted things lie until they go for good. A listing of "/" leaves it out. */
+export const TRASH = '/.trash';
+
 /** An absolute path. Slashes at its end become one, which stays: it says that a directory is meant, as the SDK checks. */
 export function remotePath(text: string): string {
   if (!text.startsWith('/')) {

@@ -54,6 +54,8 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['put', 'one'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', 'soon'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', '0s'], /^cairn: [^\n]*'0s': expected more than no time at all; see "cairn ls --help"\n$/],
+    [['up', '--dir', ''], /^cairn: [^\n]* argument '': expected a folder; see "cairn up --help"\n$/],
+    [['rm', '-r', '/.trash/'], /^cairn: '\/\.trash' itself stays: "cairn rm -r \/\.trash\/NAME" deletes [^\n]*\n$/],
     [['mv', '/a'], /^cairn: mv needs at least one SRC and a DST\n$/],
     [['cp', '/a/x', '/b/x', '/c/'], /^cairn: '\/a\/x' and '\/b\/x' would both become '\/c\/x'\n$/],
     [['put', '-', '-', '/c'], /^cairn: '-' was given twice: once is enough\n$/],

@@ -4,7 +4,7 @@
  * there, do not count.
  */
 import { counted } from './output/units.ts';
-import { withoutSlash } from './paths.ts';
+import { TRASH, withoutSlash } from './paths.ts';
 import { type WalkClient, walk } from './walk.ts';
 
 /** For the help of each command that counts. */
@@ -12,7 +12,6 @@ export const WHAT_COUNTS = `Files and directories are counted alike by status, d
 "/" also what is in the trash; "/" and "/.trash" themselves do not count.`;
 
 const ROOT = '/';
-const TRASH = '/.trash';
 
 export interface TreeSum {
   files: number;

@@ -8,13 +8,10 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatSize } from '../output/units.ts';
-import { joinRemote, remotePath } from '../paths.ts';
+import { baseName, joinRemote, remotePath, TRASH } from '../paths.ts';
 import { PAGE_ENTRIES } from '../walk.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r' };
-
-/** What a listing of `/` leaves out. */
-const TRASH = '.trash';
 
 interface ListOptions extends GlobalOptions {
   all?: boolean;
@@ -84,9 +81,8 @@ async function list(
       isDirectory: entry.isDirectory(),
     }));
     if (options.all && path === '/' && cursor === '') {
-      const trash = joinRemote(path, TRASH);
-      const stats = await client.stat(trash, { signal: context.signal });
-      entries.unshift({ path: trash, name: TRASH, stats, isDirectory: true });
+      const stats = await client.stat(TRASH, { signal: context.signal });
+      entries.unshift({ path: TRASH, name: baseName(TRASH), stats, isDirectory: true });
     }
     await printEntries(context, options, entries, cursor === '');
     if (cursor === '' && page.nextCursor === '') directories = [...directoriesOf(page.entries)];

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { interruptible } from '../output/pipes.ts';
-import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, withoutSlash } from '../paths.ts';
+import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, TRASH, withoutSlash } from '../paths.ts';
 import { sizeArgument } from './options.ts';
 import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P } from './parents.ts';
 
@@ -45,9 +45,13 @@ export function rmCommand(): Command {
     .option('--skip-trash', 'for good')
     .action(
       action<[string[]], GlobalOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean }>(
-        async (context, options, paths) => {
+        async (context, options, texts) => {
+          const paths = texts.map(remotePath);
+          if (paths.some((path) => withoutSlash(path) === TRASH)) {
+            throw new UsageError(`'${TRASH}' itself stays: "cairn rm -r ${TRASH}/NAME" deletes what is in it for good`);
+          }
           const client = await context.client();
-          await context.forEach(paths.map(remotePath), async (path) => {
+          await context.forEach(paths, async (path) => {
             await client.rm(path, {
               recursive: options.recursive === true,
               force: options.force === true,

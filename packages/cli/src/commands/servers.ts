@@ -25,7 +25,7 @@ interface UpFlags {
 
 export function upCommand(): Command {
   return new Command('up')
-    .option('--dir <dir>', 'data, configurations and logs', './.cairn')
+    .addOption(new Option('--dir <dir>', 'data, configurations and logs').default('./.cairn').argParser(folderArgument))
     .addOption(
       new Option(
         '--port <port>',
@@ -96,6 +96,12 @@ function serverCommand(role: string, examples: readonly string[]): Command {
         .argParser(collectSetting),
     )
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+}
+
+/** An unset variable of a shell is not meant to be the folder one is in. */
+function folderArgument(text: string): string {
+  if (text === '') throw new InvalidArgumentError('expected a folder.');
+  return text;
 }
 
 function collectSetting(entry: string, collected: Record<string, string>): Record<string, string> {

@@ -7,6 +7,7 @@ test('sizes: are read with binary and decimal units', () => {
   equal(parseSize('1.5g'), 1.5 * 1024 ** 3);
   equal(parseSize('2 kB'), 2000);
   equal(parseSize('4096'), 4096);
+  equal(parseSize('2PiB'), 2 * 1024 ** 5);
   for (const bad of ['', '12 parsecs', '-1', '1e9', '9999999999TiB'])
     throws(() => parseSize(bad), { kind: 'INVALID_ARGUMENT' });
 });

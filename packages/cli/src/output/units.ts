@@ -17,6 +17,9 @@ const SIZE_FACTORS: Readonly<Record<string, number>> = {
   t: 1024 ** 4,
   tib: 1024 ** 4,
   tb: 1000 ** 4,
+  p: 1024 ** 5,
+  pib: 1024 ** 5,
+  pb: 1000 ** 5,
 };
 const DURATION_FACTORS_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -32,7 +35,7 @@ export function parseSize(text: string): number {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*$/i.exec(text);
   const factor = match === null ? undefined : SIZE_FACTORS[match[2]!.toLowerCase()];
   if (!match || factor === undefined) {
-    throw new FsError('INVALID_ARGUMENT', `'${text}' is not a size: write a number with B, KiB, MiB, GiB or TiB`);
+    throw new FsError('INVALID_ARGUMENT', `'${text}' is not a size: write a number with B, KiB, MiB, GiB, TiB or PiB`);
   }
   const bytes = Math.round(Number(match[1]) * factor);
   if (!Number.isSafeInteger(bytes)) throw new FsError('INVALID_ARGUMENT', `'${text}' is too large a size`);

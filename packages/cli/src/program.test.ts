@@ -54,6 +54,7 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
     [['put', 'one'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', 'soon'], /^cairn: [^\n]*\n$/],
     [['ls', '--timeout', '0s'], /^cairn: [^\n]*'0s': expected more than no time at all; see "cairn ls --help"\n$/],
+    [['get', '/a', ''], /^cairn: '' is not a local path: [^\n]*\n$/],
     [['up', '--dir', ''], /^cairn: [^\n]* argument '': expected a folder; see "cairn up --help"\n$/],
     [['rm', '-r', '/.trash/'], /^cairn: '\/\.trash' itself stays: "cairn rm -r \/\.trash\/NAME" deletes [^\n]*\n$/],
     [['mv', '/a'], /^cairn: mv needs at least one SRC and a DST\n$/],

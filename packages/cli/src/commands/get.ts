@@ -29,6 +29,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
   if (paths.length < 2) throw new UsageError('get needs at least one SRC in the cluster and a local DST');
   const sources = paths.slice(0, -1).map(remotePath);
   const destination = paths.at(-1)!;
+  if (destination === '') throw new UsageError("'' is not a local path: '.' is the folder one is in");
   const client = await context.client();
   if (destination === '-') {
     return context.forEach(sources, (source) =>

@@ -148,6 +148,13 @@ export interface StateStore {
    * @throws FsError DAMAGED  a bulky value that cannot be found where it was put; the others can.
    */
   get(key: Key): Uint8Array | undefined;
+  /**
+   * The value as `get` has it, for those who can wait: while its disk is slow it comes later, and the process does other things
+   * meanwhile. When the key is written before it comes, it may be any bytes.
+   *
+   * @throws FsError DAMAGED  as `get`; so does what comes later.
+   */
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Entries with `start` <= key < `end` in byte order, at most `limit`; the values are copies. */
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[];
   /**

@@ -8,6 +8,7 @@ import {
   concatBytes,
   DiskError,
   FsError,
+  type Key,
   type Seams,
   type StateStore,
   type Timer,
@@ -164,6 +165,10 @@ class JournaledLedger implements Ledger {
 
   view(): StateView {
     return new OverlayView(this.#overlay, this.#store);
+  }
+
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return new OverlayView(this.#overlay, this.#store).load(key);
   }
 
   append(record: Uint8Array | readonly Uint8Array[], data?: Uint8Array, room: JournalRoom = 'common'): Sequence {

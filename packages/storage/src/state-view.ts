@@ -48,6 +48,13 @@ export class OverlayView implements StateView {
     return entry.value;
   }
 
+  /** @see StateStore.load */
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    checkKey(key);
+    const entry = this.overlay.get(key);
+    return entry === undefined ? this.#store.load(key) : entry.value;
+  }
+
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
     const ownEnd = end < RESERVED_KEYS ? end : RESERVED_KEYS;
     return mergeRange({ overlay: this.overlay, store: this.#store }, { start, end: ownEnd, limit }, this.#seen);

@@ -63,6 +63,8 @@ export interface LedgerOptions {
 export interface Ledger {
   /** For one request's reads. */
   view(): StateView;
+  /** One bulky value, without holding up the process while its disk is slow (`StateStore.load`). */
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
    * Appends the record and applies it at once. Its effects are visible to every later view; the answer must wait for
    * `whenDurable` of the sequence returned. When it throws an `FsError`, nothing was applied: `OVERLOADED` when too much

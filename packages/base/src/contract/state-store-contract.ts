@@ -27,6 +27,15 @@ export function stateStoreContract(make: MakeSubject): void {
   );
 
   test(
+    'state store: what is loaded is what is got',
+    withStore(async (store) => {
+      await store.write([{ key: 'a', value: new Uint8Array(5000).fill(7) }]);
+      deepEqual(copy(await store.load('a')), new Uint8Array(5000).fill(7));
+      equal(await store.load('b'), undefined);
+    }),
+  );
+
+  test(
     'state store: later changes of one batch win',
     withStore(async (store) => {
       await store.write([

@@ -9,7 +9,7 @@
 import { crc32c, crc32cCombine, DiskError, FsError, isFsError } from '@cairnfs/base';
 import { BLOCK_BYTES, type BufferPool, FRAME_DATA_BYTES_MAX, PooledBytes } from '@cairnfs/protocol';
 import type { Replica, Unsettled } from './replica.ts';
-import { copyData } from './stored-replica.ts';
+import { copyData, loadData } from './stored-replica.ts';
 
 const READ_TRIES_MAX = 100;
 
@@ -136,7 +136,8 @@ async function readInto(replica: Replica, start: number, target: Uint8Array): Pr
     }
   }
   try {
-    return copyData(store.ledger.view(), handle, start, target);
+    const value = loadData(store.ledger, handle);
+    return copyData(value instanceof Promise ? await value : value, start, target); // at once where nothing is waited for
   } catch (error) {
     if (isFsError(error, 'DAMAGED')) throw new CorruptBlockError(handle, 0);
     throw store.fault(error);

@@ -5,6 +5,7 @@ import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { SETTLED_AT_ONCE_BYTES } from '../limits.ts';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
 import type { Replica } from './replica.ts';
+import { readBlocks } from './replica-bytes.ts';
 import { Replicas } from './replicas.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -105,6 +106,30 @@ test('settling: more than is put in place at a time reads whole meanwhile, and a
     await disk.crash('random');
     equal(Buffer.compare(await disk.content(disk.replicas.find(HANDLE)!), expected.subarray(0, end)), 0);
   }
+});
+
+test('settling: what is put in place while a slow disk is read is no damage, and the read has it', async () => {
+  const disk = await TestDisk.start(5);
+  const replica = await disk.create(HANDLE);
+  const write = async (byte: number) => {
+    const mutation = stage(replica, 0, new Uint8Array(10 * KiB).fill(byte));
+    while (!mutation.isDurable) await disk.run(() => disk.simulation.clock.sleep(1));
+    commitDurable(replica);
+    await disk.run(() => disk.simulation.clock.sleep(5_000));
+    ok(!replica.isInFile && replica.unsettled.length === 0);
+    await disk.fold();
+  };
+  await write(1);
+  const { timing } = disk.host.disk;
+  timing.slowness = 1e6;
+  const reading = readBlocks(replica, { offset: 0, end: 10 * KiB }, disk.pool);
+  timing.slowness = 1;
+  const begunMs = disk.simulation.nowMs;
+  await write(2);
+  const { memory } = await disk.run(() => reading);
+  ok(disk.simulation.nowMs - begunMs > 15_000, 'the read was under way meanwhile');
+  deepEqual(new Set(memory.bytes.subarray(0, 10 * KiB)), new Set([2]));
+  equal(replica.corruptBlocks.size, 0);
 });
 
 test('settling: what waits when the server ends is there after the next start, and nothing goes on', async () => {

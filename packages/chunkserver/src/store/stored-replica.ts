@@ -3,7 +3,7 @@
 import { assert, FsError, getU32LE, type Key, keyToU64, putU32LE } from '@cairnfs/base';
 import type { Codec } from '@cairnfs/protocol';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
-import type { StateTransaction, StateView } from '@cairnfs/storage';
+import type { Ledger, StateTransaction, StateView } from '@cairnfs/storage';
 import { ReplicaState, StoredClient, StoredMutation, StoredOperation } from '../gen/cairn/chunkserver/v1/store.ts';
 import type { ClientWindow, OperationEntry, StoredOperations } from '../mutation/operation-table.ts';
 import {
@@ -71,9 +71,16 @@ export function readData(state: StateView, handle: string): Uint8Array {
   return new Uint8Array(value ?? []); // a copy; the `slice` of a Buffer would be the same memory
 }
 
+/**
+ * The value of a chunk in the index; while the disk is slow others have their turn before it comes, and it may be any bytes
+ * when it was written meanwhile.
+ */
+export function loadData(ledger: Ledger, handle: string): ReturnType<Ledger['load']> {
+  return ledger.load(dataKey(handle));
+}
+
 /** Copies the value from `start` on into `target`, as far as it fits. @returns the bytes copied. */
-export function copyData(state: StateView, handle: string, start: number, target: Uint8Array): number {
-  const value = state.get(dataKey(handle));
+export function copyData(value: Uint8Array | undefined, start: number, target: Uint8Array): number {
   if (value === undefined || value.length <= start) return 0;
   const end = Math.min(value.length, start + target.length);
   target.set(value.subarray(start, end));

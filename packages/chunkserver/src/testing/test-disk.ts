@@ -99,10 +99,18 @@ export class TestDisk {
   }
 
   #withMisplaced(index: StateStore): StateStore {
+    const checkPlace = (key: Key) => {
+      if (!this.#misplaced.has(key)) return;
+      throw new FsError('DAMAGED', 'the index entry of a value does not match its checksum');
+    };
     return {
       get: (key) => {
-        if (!this.#misplaced.has(key)) return index.get(key);
-        throw new FsError('DAMAGED', 'the index entry of a value does not match its checksum');
+        checkPlace(key);
+        return index.get(key);
+      },
+      load: (key) => {
+        checkPlace(key);
+        return index.load(key);
       },
       range: (start, end, limit) => index.range(start, end, limit),
       write: async (changes) => {

@@ -7,6 +7,7 @@ import { KiB, type StateChange, type StateStore } from '@cairnfs/base';
 import { stateStoreContract } from '@cairnfs/base/contract';
 import { open } from 'lmdb';
 import { createServerSeams } from '../server-seams.ts';
+import { BulkyValues } from './bulky-values.ts';
 import { openLmdbStateStore } from './lmdb-state-store.ts';
 
 const OPTIONS = { bulkyPrefixes: ['d'] };
@@ -162,4 +163,52 @@ test('bulky values: a flipped bit in the space map is refused at the start', () 
     await database.put(key, block);
     await database.close();
     await rejects(openLmdbStateStore(directory, OPTIONS), { kind: 'DAMAGED', message: /space map/ });
+  }));
+
+test('bulky values: while reads are slow they hold up nobody who can wait, and afterwards none is handed away', () =>
+  withDirectory(async (directory) => {
+    let nowMs = 0;
+    let readMs = 0;
+    const values = await BulkyValues.open(directory, new Map(), () => {
+      nowMs += readMs;
+      return nowMs;
+    });
+    const changes = values.begin();
+    const entry = changes.put('d1', filled(5000, 1));
+    await changes.flush();
+    changes.committed();
+    const load = () => values.load('d1', entry);
+    ok(load() instanceof Uint8Array);
+    readMs = 200;
+    load();
+    readMs = 0;
+    const later = load();
+    ok(later instanceof Promise);
+    deepEqual(new Uint8Array(await later), filled(5000, 1));
+    nowMs += 59_000;
+    ok(load() instanceof Promise);
+    nowMs += 2_000;
+    ok(load() instanceof Uint8Array);
+    await values.close();
+  }));
+
+test('bulky values: closing waits for what is read, and what is cut off is said to whoever waits for it', () =>
+  withDirectory(async (directory) => {
+    let nowMs = 0;
+    const values = await BulkyValues.open(directory, new Map(), () => {
+      nowMs += 200;
+      return nowMs;
+    });
+    const changes = values.begin();
+    const entry = changes.put('d1', filled(5000, 1));
+    await changes.flush();
+    changes.committed();
+    values.read('d1', entry);
+    const whole = values.load('d1', entry);
+    await truncate(join(directory, 'values'), 1000);
+    const short = values.load('d1', entry);
+    await Promise.all([Promise.allSettled([whole]), rejects(async () => short, { kind: 'DAMAGED' })]);
+    const last = Promise.allSettled([values.load('d1', entry)]);
+    await values.close();
+    equal((await last)[0]!.status, 'rejected');
   }));

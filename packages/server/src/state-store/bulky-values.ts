@@ -11,7 +11,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DiskFile, FsError, type Key } from '@cairnfs/base';
 import { RuntimeDisk } from '@cairnfs/runtime';
-import { APART_BYTES_MIN, isApart, openEntry, sealApart, sealBlock, sealHere } from './bulky-entry.ts';
+import { APART_BYTES_MIN, isApart, openEntry, type Place, sealApart, sealBlock, sealHere } from './bulky-entry.ts';
+import { SlowReads } from './slow-reads.ts';
 import { blockOf, type Run, SpaceMap } from './space-map.ts';
 
 const UNIT_BYTES = 1_024;
@@ -20,8 +21,11 @@ const ZEROS = new Uint8Array(UNIT_BYTES);
 export class BulkyValues {
   readonly #path: string;
   readonly #file: DiskFile;
-  /** Reads are synchronous, as those of the tree are. */
+  /** Reads are synchronous, as those of the tree are, unless the caller can wait and the disk is slow. */
   readonly #readDescriptor: number;
+  readonly #slowReads: SlowReads;
+  /** Those that come later. */
+  readonly #loads = new Set<Promise<Uint8Array>>();
   readonly #space: SpaceMap;
   /** Let go by the last two transactions, the older first. */
   #leaving: [readonly Run[], readonly Run[]] = [[], []];
@@ -29,8 +33,12 @@ export class BulkyValues {
   #doubtful: Run[] = [];
   #sizeBytes: number;
 
-  private constructor(path: string, file: DiskFile, space: SpaceMap, sizeBytes: number) {
+  private constructor(
+    path: string,
+    { file, space, sizeBytes, nowMs }: { file: DiskFile; space: SpaceMap; sizeBytes: number; nowMs: () => number },
+  ) {
     this.#path = path;
+    this.#slowReads = new SlowReads(nowMs);
     this.#readDescriptor = openSync(path, 'r');
     this.#file = file;
     this.#space = space;
@@ -39,9 +47,14 @@ export class BulkyValues {
 
   /**
    * @param blocks of the space map, by number.
+   * @param nowMs monotonic.
    * @throws FsError DAMAGED  the file is shorter than the tree says.
    */
-  static async open(directory: string, blocks: ReadonlyMap<number, Uint8Array>): Promise<BulkyValues> {
+  static async open(
+    directory: string,
+    blocks: ReadonlyMap<number, Uint8Array>,
+    nowMs: () => number = () => performance.now(),
+  ): Promise<BulkyValues> {
     const path = join(directory, 'values');
     const space = new SpaceMap(blocks);
     const wanted = space.endUnit * UNIT_BYTES;
@@ -52,9 +65,9 @@ export class BulkyValues {
     const file = await disk.open(path, 'openOrCreate');
     try {
       await disk.syncDirectory(directory); // also when it was there: the start that made it may have ended before this
-      const size = await file.size();
-      if (size >= wanted) return new BulkyValues(path, file, space, size);
-      throw damaged(path, `the file has ${size} bytes, the index speaks of ${wanted}`);
+      const sizeBytes = await file.size();
+      if (sizeBytes >= wanted) return new BulkyValues(path, { file, space, sizeBytes, nowMs });
+      throw damaged(path, `the file has ${sizeBytes} bytes, the index speaks of ${wanted}`);
     } catch (error) {
       await file.close();
       throw error;
@@ -75,8 +88,41 @@ export class BulkyValues {
     if (!isApart(opened)) return opened.value;
     const { position, length } = opened;
     const value = Buffer.allocUnsafeSlow(length);
-    if (readSync(this.#readDescriptor, value, 0, length, position) === length) return value;
-    throw new FsError('DAMAGED', `${this.#path} ends inside the value at ${position}, of ${length} bytes`);
+    const begunMs = this.#slowReads.begun();
+    const count = readSync(this.#readDescriptor, value, 0, length, position);
+    this.#slowReads.ended(begunMs);
+    if (count === length) return value;
+    throw this.#endsInside(opened);
+  }
+
+  /**
+   * As `read`, but when reads were slow lately, it comes later. What the entry stands for may be let go and given out again before
+   * that: then it is other bytes.
+   *
+   * @throws FsError DAMAGED  as `read`; so does what comes later.
+   */
+  load(key: Key, entry: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (!this.#slowReads.areSlow) return this.read(key, entry);
+    const opened = openEntry(key, entry);
+    if (!isApart(opened)) return opened.value;
+    const load = this.#loadLater(opened).finally(() => this.#loads.delete(load));
+    this.#loads.add(load);
+    return load;
+  }
+
+  async #loadLater(place: Place): Promise<Uint8Array> {
+    const value = Buffer.allocUnsafeSlow(place.length);
+    const begunMs = this.#slowReads.begun();
+    try {
+      if ((await this.#file.read(place.position, value)) === place.length) return value;
+    } finally {
+      this.#slowReads.ended(begunMs);
+    }
+    throw this.#endsInside(place);
+  }
+
+  #endsInside({ position, length }: Place): FsError {
+    return new FsError('DAMAGED', `${this.#path} ends inside the value at ${position}, of ${length} bytes`);
   }
 
   /** The changes of one transaction. One at a time. */
@@ -96,9 +142,10 @@ export class BulkyValues {
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#loads); // who waits for them hears of it
     closeSync(this.#readDescriptor);
-    return this.#file.close();
+    await this.#file.close();
   }
 
   async #write(position: number, buffers: readonly Uint8Array[]): Promise<void> {

@@ -119,6 +119,24 @@ class LmdbStateStore implements StateStore {
     }
   }
 
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (!this.#isBulky(key)) return this.get(key);
+    this.#checkOpen();
+    if (this.#highest.isBeyond(key)) return undefined;
+    try {
+      const entry = this.#database.get(keyBuffer(key));
+      if (entry === undefined) return undefined;
+      const value = this.#bulky!.values.load(key, entry);
+      return value instanceof Promise ? value.catch((error) => this.#failed(error)) : value;
+    } catch (error) {
+      throw storeError(this.#directory, 'read', error);
+    }
+  }
+
+  #failed(error: unknown): never {
+    throw storeError(this.#directory, 'read', error);
+  }
+
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
     this.#checkOpen();
     // With its bounds crossed, LMDB's cursor would run to the end of the database.

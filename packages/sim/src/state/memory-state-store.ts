@@ -36,6 +36,14 @@ export class MemoryStateStore implements StateStore {
     return this.#platter.get(key);
   }
 
+  /** On a slow disk it comes later, and is what it is by then. */
+  load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (this.#disk.timing.slowness <= 1) return this.get(key);
+    this.#checkOpen();
+    checkKey(key);
+    return this.#process.settleLater(this.#disk.delayMs('read'), () => this.#platter.get(key));
+  }
+
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
     this.#checkOpen();
     return this.#platter.range(start, end, limit);

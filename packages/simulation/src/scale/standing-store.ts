@@ -24,6 +24,7 @@ export function openStanding(
     const store = await standing(open(directory));
     return {
       get: (key) => store.get(key),
+      load: (key) => store.get(key),
       range: (start, end, limit) => store.range(start, end, limit),
       write: (changes) => standing(store.write(changes)),
       flushed: () => standing(store.flushed()),

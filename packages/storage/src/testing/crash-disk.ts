@@ -253,6 +253,10 @@ export class CrashStore implements StateStore {
     return this.entries.get(key);
   }
 
+  load(key: Key): Uint8Array | undefined {
+    return this.get(key);
+  }
+
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {
     const keys = [...this.entries.keys()].filter((key) => key >= start && key < end).sort();
     return keys.slice(0, limit).map((key) => ({ key, value: this.entries.get(key)! }));

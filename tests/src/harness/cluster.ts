@@ -13,6 +13,7 @@ import { ON_LOOPBACK, type Placement } from './placement.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../packages/cli/bin/cairn.js', import.meta.url));
 const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
 
 export interface ClusterOptions {
   chunkservers?: number;
@@ -256,9 +257,14 @@ export class TestCluster {
 
   async until(what: string, condition: () => Promise<boolean>, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
     const giveUpAtMs = performance.now() + timeoutMs;
-    while (!(await condition())) {
-      if (performance.now() > giveUpAtMs) throw new Error(`not ${what} within ${timeoutMs} ms\n${this.#logTails()}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    for (;;) {
+      const askedAtMs = performance.now();
+      if (await condition()) return;
+      const answeredAtMs = performance.now();
+      if (answeredAtMs > giveUpAtMs) throw new Error(`not ${what} within ${timeoutMs} ms\n${this.#logTails()}`);
+      // Asking may be a process of its own: half of the time is left to those who are waited for.
+      const pauseMs = Math.max(POLL_MS, answeredAtMs - askedAtMs);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 

@@ -84,7 +84,9 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
 }
 
 function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 12)) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = index * 7 + (index >> 12);
+  return bytes;
 }
 
 test('upload: nothing is a file made by one call', async () => {

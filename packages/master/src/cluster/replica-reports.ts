@@ -154,12 +154,18 @@ export class ReplicaReports {
       const { order } = waiting;
       const chunk = transaction.chunk(order.handle);
       if (this.#isNeeded(server.id, order.handle, chunk)) this.#orders.delete(server.id, order.handle);
-      else if (chunk?.pendingMembers.includes(server.id) || this.#isKept(waiting, chunk)) {
+      else if (this.#mayBecomeMember(server.id, chunk) || this.#isKept(waiting, chunk)) {
         this.#orders.putOff(server.id, order.handle);
       } else orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
     return this.#context.decisions.settled(transaction) === undefined ? orders : [];
+  }
+
+  /** A view is pending with it. Of a deleted chunk none comes of that any more. */
+  #mayBecomeMember(server: number, chunk: Chunk | undefined): boolean {
+    if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+    return chunk.pendingMembers.includes(server);
   }
 
   /**
@@ -329,7 +335,10 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   };
   const highest = Math.max(version, pendingVersion);
   if (chunk === undefined) return unneeded('orphan', highest);
-  if (chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return { kind: 'fine' }; // garbage collection orders it away
+  if (chunk.state === ChunkState.CHUNK_STATE_GARBAGE) {
+    const isOrderedAway = chunk.members.includes(server) || chunk.pendingMembers.includes(server); // by garbage collection
+    return isOrderedAway ? { kind: 'fine' } : unneeded('deleted', highest);
+  }
   if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return { kind: 'fine' };
   // Kept until the view is decided.
   if (!chunk.members.includes(server)) return unneeded('surplus', highest);

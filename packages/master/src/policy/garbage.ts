@@ -1,6 +1,6 @@
 /**
  * Garbage collection (GFS §4.4): chunks that no file needs are ordered into quarantine, server by server, and forgotten
- * when every member has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
+ * when every member, and who was to become one, has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
  */
 import type { Timer } from '@cairnfs/base';
 import { describeReplicas } from '../cluster/describe-replicas.ts';
@@ -81,11 +81,12 @@ export class GarbageCollection {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
         const gone = this.#gone.get(handle) ?? new Set();
-        const left = chunk?.members.filter((member) => !gone.has(member) && !this.#servers.isDead(member)) ?? [];
+        const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
+        const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
           this.#gone.set(handle, gone);
           const order = { handle, versionAtMost: chunk!.highestVersion, reason: 'deleted' };
-          for (const member of left) this.#reports.order(member, order);
+          for (const holder of left) this.#reports.order(holder, order);
           continue;
         }
         for (const member of chunk?.members ?? []) {

@@ -284,6 +284,52 @@ test('garbage: a chunk is forgotten when every server has said that it is gone',
   assert.equal(decisions.read().counter(META.garbageCount), 0);
 });
 
+test('garbage: a chunk deleted while a view of it is pending is put away by all who may have it', async () => {
+  const cluster = await TestCluster.start(4);
+  const { decisions, seams } = cluster.context;
+  const version = { version: 1, highestVersion: 2, pendingVersion: 2, pendingMembers: [1, 2, 4] };
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3], ...version });
+  cluster.server(4).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(
+    decisions.perform('deleted', (transaction) => {
+      transaction.putChunk(HANDLE, { ...transaction.chunk(HANDLE)!, state: ChunkState.CHUNK_STATE_GARBAGE });
+      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
+      transaction.add(META.garbageCount, 1);
+    }),
+  );
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000);
+  for (const server of cluster.servers) {
+    const { quarantine } = await cluster.run(server.heartbeat());
+    assert.deepEqual(
+      quarantine.map(({ handle, reason }) => [handle, reason]),
+      [[HANDLE, 'deleted']],
+    );
+    server.replicas.delete(HANDLE);
+    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  }
+  await cluster.simulation.runFor(3000);
+  assert.equal(cluster.chunk(HANDLE), undefined);
+});
+
+test('garbage: a copy of a deleted chunk on a server that is none of its members is put away', async () => {
+  const cluster = await TestCluster.start(4);
+  const { decisions } = cluster.context;
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3] });
+  await cluster.run(
+    decisions.perform('deleted', (transaction) =>
+      transaction.putChunk(HANDLE, { ...transaction.chunk(HANDLE)!, state: ChunkState.CHUNK_STATE_GARBAGE }),
+    ),
+  );
+  const server = cluster.server(4);
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  const { quarantine } = await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  assert.deepEqual(
+    quarantine.map(({ reason }) => reason),
+    ['deleted'],
+  );
+});
+
 test('garbage: a server that told an earlier master is asked, and the chunk forgotten', async () => {
   const cluster = await TestCluster.start(3);
   const { decisions, seams } = cluster.context;

@@ -17,6 +17,8 @@ export interface Restartable {
 
 const CAPACITY_BYTES = 1024 ** 3; // of every simulated disk
 const CHUNK_FOLDER = '/chunks/';
+/** A sync takes some 6 s: longer than the calls that change a view. */
+const SICK_SLOWNESS = 4000;
 
 export class FaultInjector {
   /** Faults that struck, by kind. */
@@ -67,14 +69,20 @@ export class FaultInjector {
     return this.#pausedUntilMs.get(host) ?? 0;
   }
 
-  /** Ends every fault but pauses; no other strikes. */
-  endAll(): void {
+  /** The disks of the one that was left sick move again. */
+  cure(): void {
+    this.#slowDisks(1);
+  }
+
+  /** Ends every fault but pauses; no other strikes. The disks of one that is sick hardly move until it is cured. */
+  endAll({ sick }: { sick?: HostName | undefined } = {}): void {
     this.#isOver = true;
     for (const id of [...this.#endings.keys()]) this.#end(id);
     const { network, hosts } = this.#cluster.simulation;
     network.heal();
     for (const host of hosts) host.disk.repair();
     this.#slowDisks(1);
+    if (sick !== undefined) this.#host(sick).disk.timing.slowness = SICK_SLOWNESS;
   }
 
   #strike(id: number, fault: Fault): void {

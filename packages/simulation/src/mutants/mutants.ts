@@ -6,6 +6,13 @@ const MASTER = 'packages/master/src';
 const CHUNKSERVER = 'packages/chunkserver/src';
 
 export const MUTANTS: readonly Mutant[] = [
+  // ---- Load ----
+  {
+    name: 'bad-copies-not-scanned',
+    defect: 'repair looks for a copy that is known to be bad only once',
+    profile: 'load',
+    edits: [{ file: `${MASTER}/policy/repair-scans.ts`, from: '() => this.#scanBad(), ', to: '' }],
+  },
   // ---- Durability ----
   {
     name: 'journal-without-sync',

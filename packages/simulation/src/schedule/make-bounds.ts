@@ -13,8 +13,9 @@ type Range = readonly [low: number, high: number];
 const SMALL = 0.8;
 
 const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
-  clonesAtOnce: [1, 4],
-  clonesPerServer: [1, 2],
+  // One server cannot have all that there may be at once.
+  clonesAtOnce: [2, 4],
+  clonesPerServer: [1, 1],
   clonesBegunAtOnce: [1, 3],
   repairQueueMax: [4, 60],
   repairScanStep: [10, 80],

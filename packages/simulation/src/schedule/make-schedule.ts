@@ -6,6 +6,9 @@ import { makeOperations } from './make-operations.ts';
 import type { LoadProfile, Profile } from './profiles.ts';
 import type { ClusterShape, Load, Schedule } from './schedule.ts';
 
+/** The master's default. */
+const COPIES = 3;
+const SICK = 0.5;
 /** A mutation then waits some 50 ms for its journals. */
 const DISK_SLOWNESS_MAX = 30;
 
@@ -31,22 +34,26 @@ export function makeSchedule(seed: number, { name, profile }: { name: string; pr
 }
 
 function makeShape(random: SimRandom, profile: Profile): ClusterShape {
+  const chunkservers = random.between(...profile.chunkservers);
   return {
-    chunkservers: random.between(...profile.chunkservers),
+    chunkservers,
     disksPerChunkserver: random.chance(0.3) ? 2 : 1,
     clients: random.between(...profile.clients),
     files: random.between(...profile.files),
     ...(profile.isKept ? { isKept: true } : {}),
     ...(profile.hasSmallJournals ? { hasSmallJournals: true } : {}),
     subtrees: random.between(1, 3),
-    ...(profile.load === undefined ? {} : { load: makeLoad(random, profile.load) }),
+    ...(profile.load === undefined ? {} : { load: makeLoad(random, chunkservers, profile.load) }),
   };
 }
 
-function makeLoad(random: SimRandom, { standingFiles }: LoadProfile): Load {
-  return {
+function makeLoad(random: SimRandom, chunkservers: number, { standingFiles }: LoadProfile): Load {
+  const load = {
     standingFiles: random.between(...standingFiles),
     diskSlowness: random.chance(0.3) ? 1 : random.uniform(2, DISK_SLOWNESS_MAX),
     bounds: makeBounds(random),
   };
+  // The others have to be enough for all copies.
+  if (chunkservers <= COPIES || !random.chance(SICK)) return load;
+  return { ...load, sick: `chunkserver-${random.between(1, chunkservers)}` };
 }

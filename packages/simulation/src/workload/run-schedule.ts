@@ -104,6 +104,8 @@ class Run {
   readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
   readonly #violations: Violation[] = [];
+  /** Virtual. */
+  readonly #faultsEndMs: number;
   readonly #told: readonly Story[];
   #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
@@ -123,13 +125,15 @@ class Run {
       traceEntriesMax: TRACE_ENTRIES_MAX,
       ...(shape.hasSmallJournals === true ? { journal: SMALL_JOURNAL } : {}),
     });
+    // A server that is sick is a fault that goes on.
+    this.#faultsEndMs = schedule.durationMs + (shape.load?.sick === undefined ? 0 : HEAL_LIMIT_MS);
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(
       story === undefined
         ? undefined
         : (host, event, fields) => story.logged({ atMs: simulation.nowMs, host, event, fields }),
       (client, what, error) =>
-        this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, schedule.durationMs)),
+        this.#note(judgeError({ client, what, error, atMs: simulation.nowMs }, this.#faultsEndMs)),
     );
     const told = story === undefined ? [] : [story];
     this.#told = told;
@@ -166,10 +170,10 @@ class Run {
       injector.plan(this.#schedule.faults);
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
-      injector.endAll();
+      injector.endAll({ sick: shape.load?.sick });
       await simulation.run(
         this.#finish(cluster, { clients: [...clients.values()], admin, injector }),
-        2 * HEAL_LIMIT_MS,
+        3 * HEAL_LIMIT_MS,
       );
       this.#judgeFailures(cluster.failures, injector);
       this.#violations.push(...judgeReplicas(this.#audit, { servers: shape.chunkservers }));
@@ -251,11 +255,16 @@ class Run {
       await simulation.clock.sleep(POLL_MS);
     }
     const paths = Array.from({ length: fileCount(this.#schedule.shape) }, (_, file) => filePath(file));
-    let wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    const { load } = this.#schedule.shape;
+    let wrong: string | undefined;
+    if (load?.sick !== undefined) {
+      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without: load.sick });
+      injector.cure();
+    }
+    wrong ??= await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
       await auditReplicas(admin, paths);
-      const { load } = this.#schedule.shape;
       await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
       wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     }

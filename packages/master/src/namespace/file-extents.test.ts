@@ -376,3 +376,17 @@ test('size: a write before one that was begun behind the end and has no bytes ye
   const appended = await master.append(inode, 1);
   equal(appended.offset, 12 * CHUNK_BYTES_MAX + 20);
 });
+
+test('size: a chunk that a truncation made the last one, opened by its handle, moves the end with what is written there', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/file');
+  master.grow(await master.openExtent(inode, at(CHUNK_BYTES_MAX)), 100);
+  const first = await master.openExtent(inode, at(0));
+  master.grow(first, 1000);
+  await master.call(MasterMethods.truncate, master.truncateRequest(inode, 1000));
+  // For a write whose outcome was open when the file was cut.
+  const again = await master.openExtent(inode, by(first.chunk!.handle));
+  master.grow(again, 7);
+  equal(await master.size(inode), 1007);
+  equal((await master.locate(inode)).size, 1007);
+});

@@ -92,7 +92,8 @@ export class OpenExtentCall {
     }
   }
 
-  #byHandle(transaction: Transaction, { id }: Found, handle: string): Round {
+  #byHandle(transaction: Transaction, found: Found, handle: string): Round {
+    const { id, inode } = found;
     const chunk = transaction.chunk(handle);
     const extent = chunk?.inode === id ? transaction.extentAt(id, chunk.fileOffset) : undefined;
     if (chunk === undefined || extent?.handle !== handle) {
@@ -106,7 +107,7 @@ export class OpenExtentCall {
     }
     // Also one that is sealed and closed is opened: its view may be promised only at the members, none of which can tell
     // that the chunk was sealed, or apply a write inside it, before a primary has brought them the view.
-    return { kind: 'existing', extent };
+    return existing(transaction, found, extent, this.#context.layout.tail(transaction, id, inode));
   }
 
   /**
@@ -132,12 +133,9 @@ export class OpenExtentCall {
     if (tail !== undefined && chunk !== undefined && !chunk.sealed) {
       // It was put into the hole at the end of a file that a truncation had made longer: the end lies behind it.
       if (tail.offset + tail.length < found.inode.size) return { kind: 'seal', handle: tail.handle };
-      if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'existing', extent: tail };
+      if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return existing(transaction, found, tail, tail);
       const isWhole = chunk.length === tail.length && tail.offset + tail.length === found.inode.size;
-      if (isWhole && tail.limit > found.inode.size) {
-        markTail(transaction, found, tail);
-        return { kind: 'existing', extent: tail };
-      }
+      if (isWhole && tail.limit > found.inode.size) return existing(transaction, found, tail, tail);
     }
     return this.#allocate(transaction, found, found.inode.size, avoid);
   }
@@ -145,10 +143,7 @@ export class OpenExtentCall {
   #atOffset(transaction: Transaction, found: Found, offset: number, avoid: ReadonlySet<number>): Round {
     const around = this.#context.layout.around(transaction, found.id, offset);
     const tail = this.#context.layout.tail(transaction, found.id, found.inode);
-    if (around !== undefined) {
-      if (tail?.offset === around.offset) markTail(transaction, found, tail);
-      return { kind: 'existing', extent: around };
-    }
+    if (around !== undefined) return existing(transaction, found, around, tail);
     // What lies behind the present end moves it: the chunk that was the last one may grow no more.
     if (tail !== undefined && tail.offset < offset && transaction.chunk(tail.handle)?.sealed === false) {
       return { kind: 'seal', handle: tail.handle };
@@ -181,7 +176,14 @@ function mayTake({ offset, limit }: FileExtent, { sealed }: Chunk, at: OpenExten
   return at?.$case === 'handle' || !sealed;
 }
 
-/** While its chunk is open, the size of the file is asked of its primary. */
-function markTail(transaction: Transaction, { id, inode }: Found, tail: FileExtent): void {
-  if (inode.openTail !== tail.handle) transaction.putInode(id, { ...inode, openTail: tail.handle });
+/** While the chunk of the last extent is open, the size of the file is asked of its primary. */
+function existing(
+  transaction: Transaction,
+  { id, inode }: Found,
+  extent: FileExtent,
+  tail: FileExtent | undefined,
+): Round {
+  const isTail = tail?.offset === extent.offset;
+  if (isTail && inode.openTail !== extent.handle) transaction.putInode(id, { ...inode, openTail: extent.handle });
+  return { kind: 'existing', extent };
 }

@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { MasterMethods, type OperationId } from '@cairnfs/protocol';
@@ -51,6 +51,22 @@ test('master call: where no server of ours listens it ends at once, unless anoth
     if (address === 'm1:1') throw foreign;
     return {};
   });
+});
+
+test('master call: something else at the address of a master that was there is waited out: what was sent may be done', async () => {
+  for (const first of [undefined, new FsError('CONNECTION_LOST', 'gone')]) {
+    let count = 0;
+    const calls = scriptedCalls(() => {
+      count += 1;
+      if (count === 1 && first !== undefined) throw first;
+      if (count > 1 && count < 6) throw new FsError('FOREIGN_PROTOCOL', 'a proxy says 502');
+      return {};
+    });
+    const change = () => calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+    await change();
+    await change();
+    ok(count >= 6);
+  }
 });
 
 test('master call: a refusal is not tried again, a failure until the deadline', async () => {

@@ -17,6 +17,8 @@ export class MasterCalls {
   /** The cluster's chunk size; unknown until the master told it with a plan or an extent. */
   chunkBytes: number | undefined;
   #current = 0;
+  /** A master listened at one of the addresses once. */
+  #isReached = false;
   #isClosed = false;
 
   constructor(seams: ClientSeams, pool: RpcPool, options: ClientOptions) {
@@ -45,14 +47,18 @@ export class MasterCalls {
       const address = masters[this.#current % masters.length]!;
       try {
         const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
-        return (await this.pool.channel(address).call(method, request, options)).message;
+        const { message } = await this.pool.channel(address).call(method, request, options);
+        this.#isReached = true;
+        return message;
       } catch (error) {
         deadline.signal?.throwIfAborted();
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
-        // A wrong address becomes no right one by waiting.
+        // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master
+        // is not, and what was sent to it before may have been done.
+        this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'FOREIGN_PROTOCOL');
         foreignCount = isFsError(error, 'FOREIGN_PROTOCOL') ? foreignCount + 1 : 0;
-        if (foreignCount === masters.length) throw error;
+        if (foreignCount === masters.length && !this.#isReached) throw error;
         // Another master may lead; with one, this is the same again.
         if (isFsError(error, ...UNREACHABLE)) this.#current += 1;
         await deadline.pause(attempt, error);

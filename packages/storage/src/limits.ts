@@ -55,6 +55,9 @@ export const OVERLAY_BYTES_MAX = 128 * MiB;
 /** What an entry costs beside key and value: map slot, object, place in the order. */
 export const OVERLAY_ENTRY_BYTES = 120;
 
+/** Maps that the overlay's entries are spread over, a power of two: each has some 6,000 when the overlay is full. */
+export const KEY_MAP_SHARDS = 64;
+
 /** Records between fold and append, whether or not they changed anything. */
 export const UNFOLDED_RECORDS_MAX = 1_000_000;
 

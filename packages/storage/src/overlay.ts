@@ -4,6 +4,7 @@
  * that record made, even when a later record, not yet durable, has changed the key again.
  */
 import { assert, type Key, type StateChange, type StateStore } from '@cairnfs/base';
+import { KeyMap } from './key-map.ts';
 import { FOLD_TRANSACTION_BYTES, FOLD_TRANSACTION_CHANGES, OVERLAY_ENTRY_BYTES, RANGE_PAGE_MAX } from './limits.ts';
 import { OrderedKeys } from './ordered-keys.ts';
 import type { Sequence } from './types.ts';
@@ -23,7 +24,7 @@ export interface FoldBatch {
 }
 
 export class Overlay {
-  readonly #newest = new Map<Key, OverlayEntry>();
+  readonly #newest = new KeyMap<OverlayEntry>();
   readonly #order = new OrderedKeys();
   #changes: OverlayEntry[] = [];
   #firstChange = 0;

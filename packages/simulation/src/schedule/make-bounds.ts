@@ -17,7 +17,7 @@ const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
   clonesAtOnce: [2, 4],
   clonesPerServer: [1, 1],
   clonesBegunAtOnce: [1, 3],
-  repairQueueMax: [4, 60],
+  repairQueueMax: [2, 12],
   repairScanStep: [10, 80],
   quarantineOrdersMax: [2, 20],
   quarantineLookedAtMax: [2, 20],

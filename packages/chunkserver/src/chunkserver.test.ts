@@ -223,6 +223,18 @@ test('disk: one that is dead at the start is left out alone, and the master hear
   equal((await servers.read('one', range)).length, 9);
 });
 
+test('lease: a disk that keeps everyone waiting costs the server none', async () => {
+  const servers = await TestServers.start(3, NAMES);
+  const bytes = servers.simulation.random.bytes(5 * KiB);
+  await servers.upload('one', { handle: HANDLE, offset: 0, bytes, sync: true });
+  const { timing } = servers.simulation.host('one').disk;
+  timing.slowness = 1e7;
+  await servers.sleep(15_000);
+  timing.slowness = 1;
+  const range = { handle: HANDLE, offset: 0, length: 5 * KiB, knownLength: bytes.length };
+  deepEqual(await servers.read('one', range), Buffer.from(bytes));
+});
+
 test('lease: a heartbeat answered without the lease does not extend it, and reads are refused', async () => {
   const servers = await TestServers.start(31, ['one']);
   const bytes = servers.simulation.random.bytes(5 * KiB);

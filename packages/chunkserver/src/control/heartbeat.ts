@@ -90,7 +90,8 @@ export class Heartbeat {
 
   async #step(): Promise<void> {
     const { replicas, seams, changes } = this.#options;
-    for (const store of replicas.stores) if (store.failure === undefined) await store.refreshSpace();
+    // For the next one: a disk that keeps it waiting must not cost the others their lease.
+    for (const store of replicas.stores) if (store.failure === undefined) void store.refreshSpace();
     if (this.#session === undefined) {
       const session = await register(this.#options, this.#disks());
       this.#session = session;

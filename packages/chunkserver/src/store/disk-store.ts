@@ -40,6 +40,7 @@ export class DiskStore {
   identity: DiskIdentity;
   /** Space of its file system, as last asked. */
   space = { totalBytes: 0, freeBytes: 0 };
+  #refreshing: Promise<void> | undefined;
   #failure: FsError | undefined;
   #failed: (store: DiskStore) => void = () => {};
   #damaged: (handle: string, error: FsError) => void = () => {};
@@ -226,7 +227,15 @@ export class DiskStore {
     }
   }
 
-  async refreshSpace(): Promise<void> {
+  /** Asks how much is free; once at a time, or those that a disk keeps waiting would pile up. */
+  refreshSpace(): Promise<void> {
+    this.#refreshing ??= this.#readSpace().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #readSpace(): Promise<void> {
     try {
       this.space = await this.#seams.disk.space(this.directory);
     } catch (error) {
@@ -248,6 +257,7 @@ export class DiskStore {
   }
 
   async close(): Promise<void> {
+    await this.#refreshing;
     await this.files.closeAll();
     await this.ledger.close();
     await this.#lock.release();

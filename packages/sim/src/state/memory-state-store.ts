@@ -1,8 +1,18 @@
 /** The state store of one process over a platter of its host's disk. */
-import { assert, DiskError, type Key, STATE_KEY_BYTES_MAX, type StateChange, type StateStore } from '@cairnfs/base';
+import {
+  assert,
+  DiskError,
+  equalBytes,
+  type Key,
+  STATE_KEY_BYTES_MAX,
+  type StateChange,
+  type StateStore,
+} from '@cairnfs/base';
 import type { SimDisk } from '../disk/sim-disk.ts';
 import type { SimProcess } from '../process.ts';
 import type { StorePlatter } from './store-platter.ts';
+
+const OF_ANOTHER_VALUE = 0xa5;
 
 export class MemoryStateStore implements StateStore {
   readonly #directory: string;
@@ -36,12 +46,15 @@ export class MemoryStateStore implements StateStore {
     return this.#platter.get(key);
   }
 
-  /** On a slow disk it comes later, and is what it is by then. */
+  /** On a slow disk it comes later; when it was written meanwhile, its place holds something else by then. */
   load(key: Key): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    if (this.#disk.timing.slowness <= 1) return this.get(key);
-    this.#checkOpen();
-    checkKey(key);
-    return this.#process.settleLater(this.#disk.delayMs('read'), () => this.#platter.get(key));
+    const lent = this.get(key);
+    if (lent === undefined || this.#disk.timing.slowness <= 1) return lent;
+    const value = lent.slice();
+    return this.#process.settleLater(this.#disk.delayMs('read'), () => {
+      const now = this.#platter.get(key);
+      return now !== undefined && equalBytes(now, value) ? value : value.fill(OF_ANOTHER_VALUE);
+    });
   }
 
   range(start: Key, end: Key, limit: number): { key: Key; value: Uint8Array }[] {

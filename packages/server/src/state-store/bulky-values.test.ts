@@ -192,6 +192,28 @@ test('bulky values: while reads are slow they hold up nobody who can wait, and a
     await values.close();
   }));
 
+test('bulky values: slow reads take their turns, and each has its value', () =>
+  withDirectory(async (directory) => {
+    let nowMs = 0;
+    const values = await BulkyValues.open(directory, new Map(), () => {
+      nowMs += 200;
+      return nowMs;
+    });
+    const changes = values.begin();
+    const entries = Array.from({ length: 20 }, (_, index) => changes.put(`d${index}`, filled(5000, index)));
+    await changes.flush();
+    changes.committed();
+    values.read('d0', entries[0]!);
+    const loads = entries.map((entry, index) => values.load(`d${index}`, entry));
+    ok(loads.every((load) => load instanceof Promise));
+    const read = await Promise.all(loads);
+    deepEqual(
+      read.map(([first]) => first),
+      entries.map((_, index) => index),
+    );
+    await values.close();
+  }));
+
 test('bulky values: closing waits for what is read, and what is cut off is said to whoever waits for it', () =>
   withDirectory(async (directory) => {
     let nowMs = 0;

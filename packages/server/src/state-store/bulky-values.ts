@@ -17,6 +17,8 @@ import { blockOf, type Run, SpaceMap } from './space-map.ts';
 
 const UNIT_BYTES = 1_024;
 const ZEROS = new Uint8Array(UNIT_BYTES);
+/** Of the four threads that all disks of a process share: the others go on with what is not slow. */
+const SLOW_LOADS_AT_ONCE = 2;
 
 export class BulkyValues {
   readonly #path: string;
@@ -24,8 +26,10 @@ export class BulkyValues {
   /** Reads are synchronous, as those of the tree are, unless the caller can wait and the disk is slow. */
   readonly #readDescriptor: number;
   readonly #slowReads: SlowReads;
-  /** Those that come later. */
+  /** Those that come later, and those of them whose turn it is not yet. */
   readonly #loads = new Set<Promise<Uint8Array>>();
+  readonly #waitingLoads: (() => void)[] = [];
+  #loadsUnderWay = 0;
   readonly #space: SpaceMap;
   /** Let go by the last two transactions, the older first. */
   #leaving: [readonly Run[], readonly Run[]] = [[], []];
@@ -111,12 +115,17 @@ export class BulkyValues {
   }
 
   async #loadLater(place: Place): Promise<Uint8Array> {
-    const value = Buffer.allocUnsafeSlow(place.length);
+    if (this.#loadsUnderWay < SLOW_LOADS_AT_ONCE) this.#loadsUnderWay += 1;
+    else await new Promise<void>((begin) => this.#waitingLoads.push(begin));
     const begunMs = this.#slowReads.begun();
     try {
+      const value = Buffer.allocUnsafeSlow(place.length);
       if ((await this.#file.read(place.position, value)) === place.length) return value;
     } finally {
       this.#slowReads.ended(begunMs);
+      const next = this.#waitingLoads.shift();
+      if (next === undefined) this.#loadsUnderWay -= 1;
+      else next();
     }
     throw this.#endsInside(place);
   }

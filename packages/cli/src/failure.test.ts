@@ -40,3 +40,21 @@ test('failure: a slash at the end of a path that is no directory is what is told
   for (const path of ['/f', '/']) equal(failure('IS_A_DIRECTORY', path), 'no');
   equal(failure('NO_SPACE', '/f/').includes(slash), false);
 });
+
+test('failure: of several paths the one that is at fault is named', () => {
+  const failure = (kind: ErrorCode, why: string, paths: { path: string; dest?: string }) =>
+    describeFailure(Object.assign(new FsError(kind, 'no', { cause: new FsError(kind, why) }), paths));
+  const isFile = "'/log' is a file: a directory cannot replace it";
+  equal(failure('NOT_A_DIRECTORY', isFile, { path: '/d/', dest: '/log' }), `no: ${isFile}`);
+  equal(failure('NOT_A_DIRECTORY', "'/log' is a file", { path: '/log/x' }), "no: '/log' is a file");
+  equal(failure('IS_A_DIRECTORY', "'/d' is a directory", { path: '/f', dest: '/d' }), "no: '/d' is a directory");
+  equal(failure('IS_A_DIRECTORY', "'/d' is a directory", { path: '/d' }), 'no');
+});
+
+test('failure: a pattern that was taken for a name is told', () => {
+  const error = Object.assign(new FsError('NOT_FOUND', "no '/d/*'"), { path: '/d/*' });
+  equal(
+    describeFailure(error),
+    `no '/d/*': * and ? stand for themselves here; "cairn find DIR --name PATTERN" finds names`,
+  );
+});

@@ -13,7 +13,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   FOREIGN_PROTOCOL: '--master, or CAIRN_MASTER, names the master',
   DEADLINE_EXCEEDED: 'try again, or allow more time with --timeout',
   NOT_ENOUGH_SERVERS: '"cairn status" shows which chunkservers are missing',
-  NO_SPACE: '"cairn status" shows the space; "cairn rm --skip-trash" frees some',
+  NO_SPACE:
+    '"cairn status" shows the space; "cairn rm --skip-trash" frees some, after garbage_grace and quarantine_grace',
   SAFE_MODE: '"cairn status" shows what the master waits for',
   UNKNOWN_METHOD: 'is this the address of the master? Chunkservers have ports of their own',
   NOT_FOUND: 'check the path with "cairn ls"',
@@ -26,8 +27,24 @@ export function describeFailure(error: unknown): string {
   const message = toError(error).message;
   // A path may hold anything, also what would move the cursor.
   const oneLine = printableName(firstLine(message));
-  const advice = isFsError(error) ? (slashAdvice(error) ?? ADVICE[error.kind]) : undefined;
+  const advice = isFsError(error)
+    ? (causeAdvice(error) ?? slashAdvice(error) ?? patternAdvice(error) ?? ADVICE[error.kind])
+    : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
+}
+
+/** Where the fault may lie with another path than the first one named, the cause says with which. */
+function causeAdvice(error: FsError): string | undefined {
+  const isOfAnother = 'dest' in error ? isFsError(error, 'NOT_A_DIRECTORY', 'IS_A_DIRECTORY') : false;
+  if (!isOfAnother && !isFsError(error, 'NOT_A_DIRECTORY')) return undefined;
+  return isFsError(error.cause) ? error.cause.message : undefined;
+}
+
+/** Quoted or not, a pattern arrives as it is: the shell knows local names only. */
+function patternAdvice(error: FsError): string | undefined {
+  const { path = '' } = error as FsError & { path?: string };
+  if (!isFsError(error, 'NOT_FOUND') || !/[*?]/.test(path)) return undefined;
+  return '* and ? stand for themselves here; "cairn find DIR --name PATTERN" finds names';
 }
 
 /** What was typed as a directory, and is none or must be none. */

@@ -38,7 +38,7 @@ export async function main(args: readonly string[], print: (text: string) => voi
   }
   process.exitCode = EXIT_DONE;
   try {
-    await program.parseAsync(isHelpOfUnknown(args) ? args.slice(1, 2) : args, { from: 'user' });
+    await program.parseAsync(isHelpOfUnknown(args) ? args.slice(1, 2) : withLineCount(args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
@@ -49,6 +49,15 @@ export async function main(args: readonly string[], print: (text: string) => voi
 /** The subcommand that is meant: `cairn ls ...` or `cairn help ls`. */
 function namedBy(args: readonly string[]): string | undefined {
   return args[0] === 'help' ? args[1] : args[0];
+}
+
+/** `head -5 FILE` and `tail -5 FILE`, as ever: the number is that of lines. */
+function withLineCount(args: readonly string[]): readonly string[] {
+  if (args[0] !== 'head' && args[0] !== 'tail') return args;
+  const at = args.findIndex(
+    (arg, index) => /^-[0-9]+$/.test(arg) && (index === 1 || /^(-f|--follow)$/.test(args[index - 1]!)),
+  );
+  return at < 0 ? args : [...args.slice(0, at), '-n', args[at]!.slice(1), ...args.slice(at + 1)];
 }
 
 /** Of a command that is not there no help is printed: it is refused like the command itself. */
@@ -78,9 +87,12 @@ function usageLine(text: string, command: Command): string {
     .replace(/\s*\n\s*\(Did you mean/, ' (did you mean')
     .replace(/ is invalid\. /, ': ')
     .replace(/\.$/, '');
+  const single = /^unknown option '-([a-z][a-z-]+)'$/.exec(oneLine)?.[1];
+  const isMeant = command.options.some(({ long }) => long === `--${single}`);
+  const meant = isMeant ? ` (did you mean --${single}?)` : '';
   const names = [];
   for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name());
-  return `cairn: ${oneLine.replaceAll('\n', ' ')}; see "${names.join(' ')} --help"\n`;
+  return `cairn: ${oneLine.replaceAll('\n', ' ')}${meant}; see "${names.join(' ')} --help"\n`;
 }
 
 function version(): string {

@@ -6,6 +6,7 @@ import { UsageError } from '../failure.ts';
 import { formatTime, printableName } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
+import { verdict } from '../output/verdict.ts';
 import { remotePath } from '../paths.ts';
 import { countedTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { addressArgument } from './options.ts';
@@ -32,7 +33,7 @@ function describeStatus(status: ClusterStatus): string {
   const free = sum(disks.map((disk) => disk.freeBytes));
   const { repair } = status;
   const lines = [
-    `${verdict(status)}`,
+    verdict(status),
     '',
     `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}, master of ${formatSize(status.processMemoryBytes)} of memory`,
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
@@ -95,17 +96,6 @@ function forgettable({ servers, safeMode }: ClusterStatus): string {
     .map((server) => server.serverId);
   if (safeMode || ids.length === 0) return '';
   return `\n"cairn forget ${ids.join(' ')}" takes the dead on which nothing counts any more off the list.\n`;
-}
-
-function verdict(status: ClusterStatus): string {
-  if (status.safeMode) return `SAFE MODE: ${status.safeModeReason}`;
-  if (status.repair.unavailableCount > 0)
-    return `UNHEALTHY: ${counted(status.repair.unavailableCount, 'chunk')} without a copy in reach`;
-  if (!status.writable) return 'READ ONLY: too few chunkservers for the minimum of copies';
-  if (status.repair.underReplicatedCount > 0)
-    return `repairing: ${counted(status.repair.underReplicatedCount, 'chunk')} below their goal`;
-  if (status.servers.some((server) => !server.live)) return 'healthy, with chunkservers missing';
-  return 'healthy';
 }
 
 interface ChunksOptions extends GlobalOptions {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isFsError } from '@cairnfs/base';
 import type { DirectoryEntry, Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
@@ -25,6 +25,7 @@ export function lsCommand(): Command {
     .option('-a, --all', 'in "/" also .trash; other names that begin with a dot are always shown')
     .option('-l, --long', 'with mode, copies, owner, size and time')
     .option('-R, --recursive', 'with everything below')
+    .addOption(new Option('-1', 'one name a line, as always').hideHelp())
     .action(
       action<[string[]], ListOptions>(async (context, options, paths) => {
         const client = await context.client();

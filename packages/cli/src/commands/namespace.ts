@@ -36,7 +36,7 @@ export function rmCommand(): Command {
     'cairn rm /films/old.mkv',
     'cairn rm -r /photos',
     'cairn ls /.trash                      what can be restored, with "cairn mv /.trash/NAME /PATH"',
-    'cairn rm --skip-trash /huge           delete for good, freeing the space',
+    'cairn rm --skip-trash /huge           delete for good; the space is free some time later (garbage_grace, quarantine_grace)',
     'cairn rm -r /.trash/NAME              what is in the trash goes for good too',
   ])
     .argument('<paths...>', 'what to delete')

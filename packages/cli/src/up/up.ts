@@ -85,7 +85,7 @@ async function superviseCluster(options: UpOptions, ended: AbortSignal): Promise
   );
   for (const server of servers) server.start();
   try {
-    await untilReady(layout, AbortSignal.any([ended, failed.signal]), (note) => say(options, note));
+    await untilReady(layout, AbortSignal.any([ended, failed.signal]));
     if (!ended.aborted) failed.signal.throwIfAborted();
     isReady = true;
     if (!ended.aborted) announceReady(options, layout, launches, servers);
@@ -97,11 +97,10 @@ async function superviseCluster(options: UpOptions, ended: AbortSignal): Promise
   }
 }
 
-async function untilReady(layout: ClusterLayout, ended: AbortSignal, tell: (note: string) => void): Promise<void> {
+async function untilReady(layout: ClusterLayout, ended: AbortSignal): Promise<void> {
   const { chunkserverCount } = layout;
   const client = await connect({ masters: [masterAddress(layout)] });
   const giveUpAtMs = performance.now() + READY_TIMEOUT_MS;
-  let hasToldTooFew = false;
   try {
     while (!ended.aborted) {
       const status = await client.clusterStatus({ timeoutMs: 1000, signal: ended }).catch(() => undefined);
@@ -109,13 +108,16 @@ async function untilReady(layout: ClusterLayout, ended: AbortSignal, tell: (note
       const areAllLive = liveCount >= chunkserverCount;
       if (status?.writable && areAllLive) return;
       const isTooFew = status !== undefined && areAllLive && !status.writable && !status.safeMode;
-      if (isTooFew && !hasToldTooFew) {
-        tell(`${counted(liveCount, 'chunkserver')} can only be read from: ${TOO_FEW}`);
-        hasToldTooFew = true;
+      // Before the first heartbeat a server has told no disks: it does not count yet, and will in a moment.
+      if (isTooFew && status.servers.every(({ live, disks }) => !live || disks.length > 0)) {
+        const what = `${counted(liveCount, 'chunkserver')} could only be read from: ${TOO_FEW}`;
+        throw new Error(
+          `${what}: give more --chunkservers, or set it to ${liveCount} in ${layout.directory}/master.toml`,
+        );
       }
       if (performance.now() > giveUpAtMs) {
         const live = `${liveCount} of ${counted(chunkserverCount, 'chunkserver')} live`;
-        const state = status === undefined ? 'the master does not answer' : isTooFew ? `${live}: ${TOO_FEW}` : live;
+        const state = status === undefined ? 'the master does not answer' : live;
         throw new Error(`the cluster did not become ready within ${READY_TIMEOUT_MS / 1000} s: ${state}; see the logs`);
       }
       await new Promise((done) => setTimeout(done, READY_POLL_MS));

@@ -119,8 +119,11 @@ export class Journal {
     this.#end = { sequence, checksum };
     if (!this.#isWriting) {
       this.#isWriting = true;
-      this.#options.clock.soon(() => {
-        this.#writing = this.#writeBatches();
+      // What the caller sends in this tick leaves first: at other servers the same record is written meanwhile.
+      queueMicrotask(() => {
+        this.#options.clock.soon(() => {
+          this.#writing = this.#writeBatches();
+        });
       });
     }
     this.#prepareAhead();

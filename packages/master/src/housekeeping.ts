@@ -10,7 +10,7 @@ import {
   RECLAIM_STEP,
   RECLAIM_STEPS_PER_ROUND,
 } from './limits.ts';
-import { detach, RECLAIM_START, type ReclaimPosition, reclaimStep } from './namespace/destroy.ts';
+import { detach, garbageDueMs, RECLAIM_START, type ReclaimPosition, reclaimStep } from './namespace/destroy.ts';
 import { unlink } from './namespace/links.ts';
 import { sweepOperations } from './namespace/operations.ts';
 import { inodeOf } from './namespace/resolve.ts';
@@ -51,7 +51,7 @@ export class Housekeeping {
     this.#reclaiming = {
       operation: 'reclaim',
       stepsPerRound: RECLAIM_STEPS_PER_ROUND,
-      step: (transaction, position) => reclaimStep(transaction, position, this.#garbageDueMs()),
+      step: (transaction, position) => reclaimStep(transaction, position, garbageDueMs(this.#context)),
       position: RECLAIM_START,
     };
     this.#forgetting = {
@@ -121,10 +121,6 @@ export class Housekeeping {
     }
     const isMore = expired.length === RECLAIM_STEP;
     return { isMore, position: isMore ? `${expired.at(-1)!.key}\0` : TRASH_START };
-  }
-
-  #garbageDueMs(): number {
-    return this.#context.seams.clock.wallMs() + this.#context.config.garbageGraceMs;
   }
 }
 

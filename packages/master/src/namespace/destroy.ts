@@ -4,6 +4,7 @@
  */
 import type { Key } from '@cairnfs/base';
 import { decodeMessage } from '@cairnfs/protocol';
+import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState, Dirent } from '../gen/cairn/master/v1/state.ts';
 import { EXTENTS_FREED_AT_ONCE, RECLAIM_STEP } from '../limits.ts';
 import {
@@ -130,6 +131,11 @@ function destroyNow(
   const { isAll, freedCount } = freeExtents(transaction, id, EXTENTS_FREED_AT_ONCE, garbageDueMs);
   if (isAll) forget(transaction, id, inode);
   return { isGone: isAll, freedCount };
+}
+
+/** When what becomes garbage now may be put away: by the process's calendar, for one set ahead would end the grace at once. */
+export function garbageDueMs({ calendar, config }: Pick<MasterContext, 'calendar' | 'config'>): number {
+  return calendar.nowMs() + config.garbageGraceMs;
 }
 
 /** Makes a chunk garbage. One that is in no file's extents any more, or of an upload given up. */

@@ -1,4 +1,5 @@
 /** OpenExtent: an open chunk with a live primary for a write or an append, allocated where there is none yet. */
+
 import { FsError, isFsError } from '@cairnfs/base';
 import { type OpenExtentReply, type OpenExtentRequest, writeChunkBytes } from '@cairnfs/protocol';
 import { minimumOf } from '../config.ts';
@@ -6,6 +7,7 @@ import type { MasterContext, MasterParts } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { OPEN_EXTENT_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { garbageDueMs } from './destroy.ts';
 import { checkFileOffset } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { toExtent } from './locate.ts';
@@ -116,14 +118,14 @@ export class OpenExtentCall {
    * asks again. One chunk a round, for a transaction does not see what it removed itself.
    */
   #settleBehindEnd(transaction: Transaction, { id, inode }: Found, offset: number): Round | undefined {
-    const { seams, config, layout } = this.#context;
+    const { layout } = this.#context;
     const tail = layout.tail(transaction, id, inode);
     if (tail === undefined || tail.offset <= inode.size || tail.offset <= offset) return undefined;
     const around = layout.around(transaction, id, offset);
     if (around !== undefined && around.limit <= inode.size) return undefined;
     const chunk = transaction.chunk(tail.handle)!;
     if (!chunk.sealed || chunk.state === ChunkState.CHUNK_STATE_OPEN) return { kind: 'seal', handle: tail.handle };
-    layout.dropEmpty(transaction, id, tail, seams.clock.wallMs() + config.garbageGraceMs);
+    layout.dropEmpty(transaction, id, tail, garbageDueMs(this.#context));
     return { kind: 'again' };
   }
 
@@ -156,8 +158,8 @@ export class OpenExtentCall {
     checkFileOffset(offset);
     const minimum = minimumOf(config, inode.replication);
     const [members] = this.#parts.placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
-    const garbageDueMs = seams.clock.wallMs() + config.garbageGraceMs;
-    layout.allocate(transaction, seams, { id, inode, offset, members: members!, garbageDueMs });
+    const dueMs = garbageDueMs(this.#context);
+    layout.allocate(transaction, seams, { id, inode, offset, members: members!, garbageDueMs: dueMs });
     return { kind: 'fresh', extent: transaction.extentAt(id, offset)! };
   }
 

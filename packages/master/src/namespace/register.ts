@@ -1,10 +1,12 @@
 /** The namespace's methods of the framed protocol (and, through the same handlers, gRPC). */
+
 import { MasterMethods, type Method, type OperationId, type RpcRouter } from '@cairnfs/protocol';
 import type { MasterContext, MasterParts } from '../context.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { UploadCalls } from '../upload/upload-calls.ts';
 import { type ChangeContext, create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
 import { CheckCall } from './check.ts';
+import { garbageDueMs } from './destroy.ts';
 import { InodeGate } from './inode-gate.ts';
 import { LocateCall } from './locate.ts';
 import { OpenExtentCall } from './open-extent.ts';
@@ -64,7 +66,7 @@ export function registerNamespace(
   rpc.handle(MasterMethods.abortUpload, (request) => uploads.abort(request));
 }
 
-function changeContext({ seams, config }: MasterContext): ChangeContext {
-  const wallMs = seams.clock.wallMs();
-  return { wallMs, replication: config.replication, garbageDueMs: wallMs + config.garbageGraceMs };
+function changeContext(context: MasterContext): ChangeContext {
+  const { seams, config } = context;
+  return { wallMs: seams.clock.wallMs(), replication: config.replication, garbageDueMs: garbageDueMs(context) };
 }

@@ -11,7 +11,7 @@ import { OPEN_EXTENT_ROUNDS_MAX, TRUNCATE_EXTENTS_MAX } from '../limits.ts';
 import { extentKey } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
-import { discardChunk } from './destroy.ts';
+import { discardChunk, garbageDueMs } from './destroy.ts';
 import { checkFileOffset } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { raise } from './links.ts';
@@ -46,7 +46,7 @@ export class TruncateCall {
   }
 
   async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {
-    const { calendar, decisions, config, seams } = this.#context;
+    const { calendar, decisions, seams } = this.#context;
     let retired = new Set<string>();
     for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
       const now = decisions.read();
@@ -73,7 +73,7 @@ export class TruncateCall {
           this.#losingExtents(transaction, id, size).every(({ handle }) => retired.has(handle));
         if (!isReady) return undefined;
         const wallMs = seams.clock.wallMs();
-        this.#cutExtents(transaction, current, size, wallMs + config.garbageGraceMs);
+        this.#cutExtents(transaction, current, size, garbageDueMs(this.#context));
         const inode = { ...current.inode, size, modifiedMs: wallMs };
         raise(inode, wallMs);
         transaction.putInode(id, inode);

@@ -8,7 +8,9 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
-import { garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
+import { garbageDueMs } from '../namespace/destroy.ts';
+import { garbageAfter, garbageKey, garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
+import type { Transaction } from '../state/transaction.ts';
 import type { Departures } from '../views/departures.ts';
 
 export class GarbageCollection {
@@ -72,12 +74,10 @@ export class GarbageCollection {
   }
 
   async #step(): Promise<void> {
-    const { decisions, seams } = this.#context;
+    const { decisions, calendar, config } = this.#context;
     await decisions.perform('garbageCollected', (transaction) => {
-      for (const { key } of transaction.range(
-        garbageRange(seams.clock.wallMs()),
-        this.#context.config.bounds.garbageStep,
-      )) {
+      this.#bringForward(transaction);
+      for (const { key } of transaction.range(garbageRange(calendar.nowMs()), config.bounds.garbageStep)) {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
         const gone = this.#gone.get(handle) ?? new Set();
@@ -101,5 +101,15 @@ export class GarbageCollection {
         transaction.add(META.garbageCount, -1);
       }
     });
+  }
+
+  /** What is due later than anything can be was deleted before the calendar was set back: the grace begins anew. */
+  #bringForward(transaction: Transaction): void {
+    const { config } = this.#context;
+    const dueMs = garbageDueMs(this.#context);
+    for (const { key } of transaction.range(garbageAfter(dueMs), config.bounds.garbageStep)) {
+      transaction.remove(key);
+      transaction.put(garbageKey(dueMs, handleOfGarbageKey(key)), new Uint8Array([1]));
+    }
   }
 }

@@ -66,6 +66,7 @@ export const belowGoalRange = { start: 'b', end: 'c' } as const;
 /** Chunks no file needs, by the time from which they may be collected. */
 export const garbageKey = (dueMs: number, handle: string): Key => `g${u64ToKey(dueMs)}${uuidToKey(handle)}`;
 export const garbageRange = (untilMs: number) => ({ start: 'g', end: `g${u64ToKey(untilMs)}` });
+export const garbageAfter = (dueMs: number) => ({ start: `g${u64ToKey(dueMs + 1)}`, end: 'h' });
 export const handleOfGarbageKey = (key: Key): string => keyToUuid(key, 9);
 /** Works for every key that is one letter and a handle. */
 export const handleOfKey = (key: Key): string => keyToUuid(key, 1);

@@ -143,3 +143,12 @@ test('mutation log: a replica that left knows the last version it was in sync at
   assert.ok(log.promise({ oldVersion: 4, newVersion: 9, removed: false }));
   assert.equal(log.keptVersion, 9);
 });
+
+test('mutation log: a replica that is to leave need not be in sync, one that is to stay must be', () => {
+  const log = logWith(1);
+  assert.throws(() => log.promise({ oldVersion: 5, newVersion: 6, removed: false }), stale);
+  log.checkVersion(3);
+  assert.ok(log.promise({ oldVersion: 5, newVersion: 6, removed: true }));
+  assert.throws(() => log.checkVersion(3), stale);
+  assert.equal(log.keptVersion, 3);
+});

@@ -198,13 +198,14 @@ export class MutationLog {
    * Promises `newVersion`: from now on nothing of an older version counts.
    *
    * @param oldVersion confirmed, and this replica is in sync at it: installed, or promised. One that promised to leave may
-   * be taken back at a version it was in sync at before, when the chunk was closed since.
+   * be taken back at a version it was in sync at before, when the chunk was closed since. One that is to leave need not be
+   * in sync: it may be behind, and serve a version that is older still.
    * @returns false when the same was promised before.
    * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
    */
   promise({ oldVersion, newVersion, removed }: { oldVersion: number; newVersion: number; removed: boolean }): boolean {
     if (newVersion < this.#promisedVersion || newVersion <= this.#version) throw this.#staleVersion(newVersion);
-    if (oldVersion > this.#promisedVersion || oldVersion < this.#version) throw this.#staleVersion(oldVersion);
+    if (oldVersion < this.#version) throw this.#staleVersion(oldVersion);
     // The version it promised to leave was confirmed, and so without it.
     if (this.#isRemoved && oldVersion === this.#promisedVersion) throw this.#staleVersion(oldVersion);
     if (!removed && oldVersion > this.keptVersion) throw this.#staleVersion(oldVersion);

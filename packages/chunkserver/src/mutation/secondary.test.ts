@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, FsError } from '@cairnfs/base';
 import { type CallContext, type ChunkView, PooledBytes } from '@cairnfs/protocol';
@@ -29,6 +29,13 @@ class TestSecondary {
   async install(chunk: number, version: number, { fence } = { fence: false }): Promise<void> {
     const view: ChunkView = { ...FIRST_VIEW, handle: handleOf(chunk), version };
     await this.until(this.secondaries.installView({ view, term: 1, fence, create: true }));
+  }
+
+  prepare(chunk: number, versions: { oldVersion: number; newVersion: number; removed: boolean }): Promise<unknown> {
+    const { context } = this.cluster.servers[1]!;
+    const primaries = { promised() {} } as unknown as Primaries;
+    const request = { ...versions, handle: handleOf(chunk), masterSession: 0, serverId: 2, committedSequence: 0 };
+    return this.until(prepareView({ context, secondaries: this.secondaries, primaries }, request));
   }
 
   /** @returns 'READY', or the kind of the refusal. */
@@ -80,15 +87,38 @@ test('view: a member that missed the first one of a new chunk is made by the fen
 });
 
 test('view: a replica that was begun and never got one is none', async () => {
-  const { cluster, secondaries } = new TestSecondary();
+  const secondary = new TestSecondary();
+  const { cluster, secondaries } = secondary;
   const { context } = cluster.servers[1]!;
   const view = { ...FIRST_VIEW, handle: handleOf(1), version: 1 };
   context.replicas.create(view);
   await rejects(secondaries.installView({ view, term: 1, fence: true, create: false }), { kind: 'CHUNK_NOT_FOUND' });
-  const primaries = { promised() {} } as unknown as Primaries;
-  const versions = { oldVersion: 1, newVersion: 2, removed: false, committedSequence: 0 };
-  const request = { ...versions, masterSession: 0, serverId: 2, handle: handleOf(1) };
-  await rejects(prepareView({ context, secondaries, primaries }, request), { kind: 'CHUNK_NOT_FOUND' });
+  const versions = { oldVersion: 1, newVersion: 2, removed: false };
+  await rejects(secondary.prepare(1, versions), { kind: 'CHUNK_NOT_FOUND' });
+});
+
+test('view: one that comes after a later one was prepared where no replica was makes none', async () => {
+  const secondary = new TestSecondary();
+  await rejects(secondary.prepare(1, { oldVersion: 2, newVersion: 3, removed: false }), { kind: 'CHUNK_NOT_FOUND' });
+  await rejects(secondary.install(1, 2), { kind: 'STALE_VERSION', details: { version: 0, promisedVersion: 3 } });
+  equal(secondary.cluster.servers[1]!.context.replicas.find(handleOf(1)), undefined);
+  await secondary.install(2, 2);
+  await secondary.install(1, 3);
+  equal(await secondary.until(secondary.stage(1, 1)), 'STALE_VERSION', 'at version 1');
+});
+
+test('view: a replica that is behind the one it is to leave refuses what it served, and says that it was not in sync', async () => {
+  const secondary = new TestSecondary();
+  await secondary.install(1, 1);
+  const { log } = secondary.cluster.servers[1]!.context.replicas.find(handleOf(1))!;
+  log.checkVersion(1);
+  const leave = { oldVersion: 2, newVersion: 4, removed: true };
+  for (let time = 0; time < 2; time += 1) {
+    await rejects(secondary.prepare(1, leave), { kind: 'STALE_VERSION' });
+    throws(() => log.checkVersion(1), { kind: 'STALE_VERSION' });
+    equal(log.keptVersion, 1);
+  }
+  await rejects(secondary.install(1, 3), { kind: 'STALE_VERSION' });
 });
 
 test('early mutations: their memory is bounded over all chunks, and free again when their turn came', async () => {

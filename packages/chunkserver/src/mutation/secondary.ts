@@ -18,6 +18,7 @@ import {
   type StageMutationRequest,
   verifyData,
 } from '@cairnfs/protocol';
+import { Absences } from '../view/absences.ts';
 import { takeView } from '../view/take-view.ts';
 import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
 import { EARLY_MUTATION_BYTES_MAX, EARLY_MUTATIONS_MAX } from './limits.ts';
@@ -49,6 +50,8 @@ interface Waiting {
 }
 
 export class Secondaries {
+  /** Chunks that have no replica here, as the master was told. */
+  readonly absences: Absences;
   readonly #context: MutationContext;
   /** Only replicas with calls under way. */
   readonly #waiting = new Map<string, Waiting>();
@@ -67,6 +70,7 @@ export class Secondaries {
     earlyBytesMax: number = EARLY_MUTATION_BYTES_MAX,
   ) {
     this.#context = context;
+    this.absences = new Absences(context.clock);
     this.#viewTaken = viewTaken;
     this.#earlyBytesMax = earlyBytesMax;
   }
@@ -106,7 +110,11 @@ export class Secondaries {
     return { message: {} };
   }
 
-  /** Takes a view confirmed by the master, from its primary. */
+  /**
+   * Takes a view confirmed by the master, from its primary.
+   *
+   * @throws FsError STALE_VERSION  a later view or term was promised or taken; CHUNK_NOT_FOUND  no replica is here.
+   */
   async installView(request: InstallViewRequest): Promise<Payload<InstallViewReply>> {
     this.#checkServing();
     const { view, term, fence, create } = request;
@@ -117,6 +125,7 @@ export class Secondaries {
     const found = this.#context.replicas.find(view.handle);
     const isThere = found !== undefined && !isUnmade(found);
     if (!isThere && !(create && view.baseSequence === 0)) throw notFound(view.handle);
+    if (!isThere) this.absences.check(view.handle, view.version);
     const replica = found ?? this.#context.replicas.create(view);
     const taken = takeView(replica, { view, term, fence });
     // The state has changed by now, or `taken` is rejected; only the disk is waited for.

@@ -16,9 +16,10 @@ import { checkAddressee } from '../serve/addressee.ts';
  * with it all staged before, is on stable storage.
  *
  * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one, or knows of
- * less than the one taken back must.
+ * less than the one taken back must. One that is to leave has promised the new version then as well, unless a higher one.
  * @throws FsError CHUNK_NOT_FOUND  no replica is here; with `hidden` in the details, none that can be seen; with `whole`,
- * there never was one that was not ordered away.
+ * there never was one that was not ordered away. An older view makes none here any more.
+ * @throws FsError OVERLOADED  no replica is here, and that of too many chunks to remember.
  * @throws FsError DISK_FAILED  it may have become durable or not.
  */
 export async function prepareView(
@@ -29,7 +30,9 @@ export async function prepareView(
   checkAddressee('PrepareView', serverId, context.serverId());
   const replica = context.replicas.find(handle);
   if (replica === undefined || isUnmade(replica)) {
-    // There is nothing here to promise with, and a primary that is about to make the replica would not be stopped by it.
+    // There is nothing here to promise with, and neither a primary that is about to make the replica would be stopped by it,
+    // nor an older view that is on its way here and would.
+    secondaries.absences.note(handle, newVersion);
     primaries.promised(handle);
     throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});
   }
@@ -38,12 +41,14 @@ export async function prepareView(
     const message = `chunk ${handle}: mutation ${committedSequence} is not known here to be committed, only ${log.committedSequence}`;
     throw new FsError('STALE_VERSION', `${message}; the replica cannot be taken back`);
   }
+  // It never had all of the view it is to leave, and says so; but what it could still serve is older yet.
+  const isBehind = removed && oldVersion > log.keptVersion;
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);
   primaries.promised(handle);
   await new Promise<void>((durable, failed) => replica.journalPromise(durable, failed));
   // A later promise while this one became durable: the master gave this attempt up.
-  if (log.promisedVersion !== newVersion || log.version >= newVersion) log.checkVersion(oldVersion);
+  if (isBehind || log.promisedVersion !== newVersion || log.version >= newVersion) log.checkVersion(oldVersion);
   const staged = log.staged.slice(0, log.durableSequence - log.committedSequence);
   return {
     message: {

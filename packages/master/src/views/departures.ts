@@ -129,7 +129,7 @@ export class Departures {
       const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
       await pool.channel(address).call(ChunkserverControlMethods.prepareView, request, options);
     } catch (error) {
-      // It has no replica, or has promised as much.
+      // It has no replica and will make none, or has promised as much.
       if (isFsError(error, 'CHUNK_NOT_FOUND', 'STALE_VERSION')) return;
       throw unsettled(server, `it could not be told that it left the view of chunk ${handle}: ${String(error)}`, error);
     }

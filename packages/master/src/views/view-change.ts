@@ -298,7 +298,7 @@ export class ViewChanges {
       while (!this.#servers.hasRunOut(member)) {
         const prepared = await this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: true });
         if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
-        // It has no replica, or one that the promise does not concern: it cannot serve what it does not have.
+        // It has no replica and will make none, or has one that was not in sync, or promised more: it refuses all below.
         if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION'))
           return { kind: 'absent', error: prepared.error };
         if (!isWithheld) this.#servers.withhold(member);

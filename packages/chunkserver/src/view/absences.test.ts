@@ -1,0 +1,40 @@
+import { doesNotThrow, throws } from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Clock } from '@cairnfs/base';
+import { Absences } from './absences.ts';
+import { ABSENCE_KEPT_MS } from './limits.ts';
+
+const stale = { kind: 'STALE_VERSION' };
+
+class TestAbsences {
+  nowMs = 0;
+  readonly absences = new Absences({ nowMs: () => this.nowMs } as Clock, 2);
+}
+
+test('absences: the latest version asked for counts, and that one and later ones are made', () => {
+  const { absences } = new TestAbsences();
+  absences.note('a', 5);
+  absences.note('a', 4);
+  throws(() => absences.check('a', 4), stale);
+  doesNotThrow(() => absences.check('a', 5));
+  doesNotThrow(() => absences.check('a', 6));
+  doesNotThrow(() => absences.check('b', 1));
+});
+
+test('absences: none makes room for another before its time', () => {
+  const test = new TestAbsences();
+  const { absences } = test;
+  absences.note('a', 5);
+  test.nowMs = 1_000;
+  absences.note('b', 5);
+  test.nowMs = ABSENCE_KEPT_MS;
+  absences.note('b', 6); // known: takes no room, and begins anew
+  doesNotThrow(() => absences.note('c', 5));
+  doesNotThrow(() => absences.check('a', 1));
+  test.nowMs += 1_000;
+  throws(() => absences.note('d', 5), { kind: 'OVERLOADED' });
+  throws(() => absences.check('b', 5), stale);
+  test.nowMs += ABSENCE_KEPT_MS;
+  absences.note('d', 5);
+  throws(() => absences.check('d', 4), stale);
+});

@@ -1,0 +1,64 @@
+/**
+ * Versions that were asked to be promised here where no replica was there to promise with. The master then counts on it that the
+ * server has nothing to serve older versions with (docs/spec/views.md, "Why it is safe"), so a view of one of them, sent before
+ * and late on its way, must not make a replica any more. Nobody sends such a view afterwards: its primary has promised too, or
+ * has lost its lease. And what was on its way to a process does not reach the next one: so memory is enough.
+ */
+import { type Clock, FsError } from '@cairnfs/base';
+import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';
+
+interface Absence {
+  readonly version: number;
+  readonly atMs: number;
+}
+
+export class Absences {
+  readonly #clock: Clock;
+  readonly #max: number;
+  /** Asked for least recently first. */
+  readonly #absences = new Map<string, Absence>();
+
+  constructor(clock: Clock, max: number = ABSENCES_MAX) {
+    this.#clock = clock;
+    this.#max = max;
+  }
+
+  /**
+   * No older view of the chunk makes a replica from now on.
+   *
+   * @throws FsError OVERLOADED  too many to remember: the master must not be told that nothing is here.
+   */
+  note(handle: string, version: number): void {
+    const atMs = this.#clock.nowMs();
+    const known = this.#absences.get(handle);
+    if (known === undefined) this.#makeRoom(handle, atMs);
+    else this.#absences.delete(handle);
+    this.#absences.set(handle, { version: Math.max(version, known?.version ?? 0), atMs });
+  }
+
+  /** @throws FsError STALE_VERSION  a later version was asked to be promised. */
+  check(handle: string, version: number): void {
+    const promisedVersion = this.#absences.get(handle)?.version ?? 0;
+    if (version >= promisedVersion) return;
+    throw new FsError(
+      'STALE_VERSION',
+      `chunk ${handle}: no replica is made here for version ${version}, version ${promisedVersion} was prepared since; ` +
+        'look the chunk up again',
+      { details: { version: 0, promisedVersion } },
+    );
+  }
+
+  #makeRoom(handle: string, nowMs: number): void {
+    if (this.#absences.size < this.#max) return;
+    for (const [oldest, { atMs }] of this.#absences) {
+      if (nowMs - atMs < ABSENCE_KEPT_MS) break;
+      this.#absences.delete(oldest);
+      return;
+    }
+    throw new FsError(
+      'OVERLOADED',
+      `chunk ${handle}: this server has no replica, and remembers that of ${this.#max} chunks already, the most it does; ` +
+        `try again within ${ABSENCE_KEPT_MS / 1000} s`,
+    );
+  }
+}

@@ -14,7 +14,8 @@ const NAME_WIDTH = 34;
 const PROFILE_WIDTH = 12;
 const USAGE = `usage: npm run simulate:mutants -- [--only TEXT] [--schedules N] [--seed S] [--workers N] [--list]
 
-Puts small defects into a copy of the code, one at a time, and runs the simulator until it finds each.
+Puts small defects into a copy of the code, one at a time, and runs the simulator until it finds each. The schedule that
+found one is run without it as well: where that fails too, nothing was shown.
 
   --only TEXT     mutants whose name has the text
   --profile NAME  run the schedules of this profile instead of the one that each mutant names
@@ -69,8 +70,11 @@ async function main(): Promise<number> {
       try {
         const run = await copy.with(mutant, () => untilCaught(copy.root, args, Number(seed)));
         const cost = `${run.schedules} schedules in ${run.seconds} s`;
-        result = run.by === undefined ? `NOT CAUGHT by ${cost}` : `caught by ${cost}: ${run.by}`;
-        if (run.by === undefined) survivors.push(mutant.name);
+        const isNew = run.by !== undefined && (await isCleanWithout(run.by, Number(seed) + run.schedules - 1));
+        if (run.by === undefined) result = `NOT CAUGHT by ${cost}`;
+        else if (isNew) result = `caught by ${cost}: ${run.by}`;
+        else result = `NOT SHOWN by ${cost}: without the mutant the last of them fails as well: ${run.by}`;
+        if (!isNew) survivors.push(mutant.name);
       } catch (error) {
         // The others are no worse for it.
         result = `NOT RUN: ${toError(error).message}`;
@@ -107,6 +111,13 @@ async function untilCaught(root: string, args: readonly string[], firstSeed: num
   const code = await exited;
   if (by === undefined && code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
   return { schedules, seconds: Math.round((performance.now() - startMs) / 1000), by };
+}
+
+/** Does the schedule that found a mutant pass on the code as it is? */
+async function isCleanWithout(by: string, seed: number): Promise<boolean> {
+  const profile = by.slice(0, by.indexOf(','));
+  const { by: failure } = await untilCaught(ROOT, ['--schedule', `${profile}:${seed}`, '--workers', '1'], seed);
+  return failure === undefined;
 }
 
 try {

@@ -175,9 +175,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'loss-not-noticed',
-    defect: 'a member that lost committed data counts in the next view',
+    defect: 'a member that lost its replica counts in the next view, as one that never held anything',
     profile: 'disks',
     edits: [
+      {
+        file: `${CHUNKSERVER}/view/view-control.ts`,
+        from: 'throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});',
+        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [] } };',
+      },
+      // It would find it.
       {
         file: `${MASTER}/views/view-change.ts`,
         from: 'if (!isBehind) return prepared;',

@@ -57,6 +57,23 @@ test('write: inside a chunk it is seen whole or not at all', () => {
   assert.ok(!isLegal(base, [3, NEVER, write(2, 100, 100)], [4, 5, read(0, 2000), half]));
 });
 
+test('write: between its parts the file ends where the first one does, also for a read that finds nothing', () => {
+  const seen: Line[] = [
+    [4, 5, read(1000, 50), bytes(zeros(50))],
+    [6, 7, read(CHUNK + 50, 2000), bytes()],
+  ];
+  assert.ok(isLegal([1, 8, write(1, CHUNK - 100, 200)], ...seen));
+  assert.ok(isLegal([1, NEVER, write(1, CHUNK - 100, 200)], ...seen));
+  assert.ok(!isLegal([1, 5, write(1, CHUNK - 100, 200)], ...seen), 'it had ended');
+  const nothing: Line = [6, 7, read(CHUNK - 50, 2000), bytes()];
+  assert.ok(
+    !isLegal([1, 8, write(1, CHUNK - 100, 200)], [4, 5, read(CHUNK - 100, 10), bytes(contentOf(1, 10))], nothing),
+  );
+  assert.ok(
+    !isLegal([1, 8, write(1, CHUNK + 10, 200)], [4, 5, read(CHUNK + 10, 10), bytes(contentOf(1, 10))], seen[1]!),
+  );
+});
+
 test('write: across two chunks its parts may be seen one after the other, in order', () => {
   const base = contentOf(1, 2 * CHUNK);
   const [first, second] = [Buffer.from(base), Buffer.from(base)];

@@ -116,11 +116,17 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
   // Where somebody saw the file end, or it ended because an append that nobody saw went there.
   const between = strays.filter((stray) => overlapInTime(stray.source, source));
   const isEnd = (at: number) => ends.has(at) || between.some((stray) => comesAt(stray, at, surroundings));
+  // And where there was nothing to read, the file ended at that place or before, though nobody saw where.
+  const voids = witnesses.filter(({ source: { call }, bytes }) => {
+    return call.kind === 'read' && call.length > 0 && bytes.length === 0;
+  });
+  const isBeforeVoid = (from: number, to: number) => voids.some(({ offset }) => offset >= from && offset < to);
   const kept = [start];
   let marks = marksOf(start, cuts[1]!);
   for (let index = 1; index < cuts.length - 1; index += 1) {
-    const next = marksOf(cuts[index]!, cuts[index + 1]!);
-    if (next !== marks || isEnd(cuts[index]!)) kept.push(cuts[index]!);
+    const [cut, nextCut] = [cuts[index]!, cuts[index + 1]!];
+    const next = marksOf(cut, nextCut);
+    if (next !== marks || isEnd(cut) || isBeforeVoid(cut, nextCut)) kept.push(cut);
     marks = next;
   }
   kept.push(start + change.length);

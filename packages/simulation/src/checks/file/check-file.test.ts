@@ -74,6 +74,33 @@ test('write: between its parts the file ends where the first one does, also for 
   );
 });
 
+test('write: two across the same two chunks may come in either order in each, also where a third hides a part of one', () => {
+  const base = put(1, CHUNK + 1000);
+  const [over, across] = [write(2, CHUNK - 500, 700), write(3, CHUNK - 900, 1400)];
+  const seen = (hidden: number) =>
+    bytes(
+      contentOf(1, CHUNK - 900),
+      contentOf(3, 900), // the first part: 3 came after 2
+      contentOf(2, 700).subarray(500, 700 - hidden), // the second: 2 came after 3
+      contentOf(4, hidden),
+      contentOf(3, 1400).subarray(1100),
+      contentOf(1, CHUNK + 1000).subarray(CHUNK + 500),
+    );
+  const written: Line[] = [
+    [1, 2, base],
+    [3, 9, over],
+    [5, 6, across],
+  ];
+  assert.ok(isLegal(...written, [20, 21, read(0, CHUNK + 1000), seen(0)]));
+  assert.ok(isLegal(...written, [10, 11, write(4, CHUNK + 100, 100)], [20, 21, read(0, CHUNK + 1000), seen(100)]));
+  const apart: Line[] = [
+    [1, 2, base],
+    [3, 4, over],
+    [5, 6, across],
+  ];
+  assert.ok(!isLegal(...apart, [20, 21, read(0, CHUNK + 1000), seen(0)]), 'the first had ended');
+});
+
 test('write: across two chunks its parts may be seen one after the other, in order', () => {
   const base = contentOf(1, 2 * CHUNK);
   const [first, second] = [Buffer.from(base), Buffer.from(base)];

@@ -4,6 +4,9 @@ import { HOLE } from './file-state.ts';
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
+/** So many equal bytes in a row are no accident. */
+const TELLING_BYTES = 8;
+
 export class Contents {
   readonly #lengths: ReadonlyMap<number, number>;
   readonly #made = new Map<number, Uint8Array>();
@@ -22,6 +25,17 @@ export class Contents {
       return Buffer.compare(bytes.subarray(from, to), content.subarray(position, position + to - from)) === 0;
     for (let at = from; at < to; at += 1) if (bytes[at] !== content[position + at - from]) return false;
     return true;
+  }
+
+  /** How much of `bytes[from, to)` is of the write from that position on: also where another has overwritten a part. */
+  shown(bytes: Uint8Array, from: number, to: number, writeId: number, position: number): 'all' | 'some' | 'none' {
+    if (this.equal(bytes, from, to, writeId, position)) return 'all';
+    const content = this.#of(writeId);
+    for (let at = from, run = 0; at < to; at += 1) {
+      run = bytes[at] === content[position + at - from] ? run + 1 : 0;
+      if (run === TELLING_BYTES) return 'some';
+    }
+    return 'none';
   }
 
   #of(writeId: number): Uint8Array {

@@ -110,7 +110,7 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
       ...witnesses.map(({ offset, bytes }) => {
         const [low, high] = [Math.max(from, offset), Math.min(to, offset + bytes.length)];
         if (low >= high) return 'unseen';
-        return contents.equal(bytes, low - offset, high - offset, change.writeId, low - start);
+        return contents.shown(bytes, low - offset, high - offset, change.writeId, low - start);
       }),
     ].join();
   // Where somebody saw the file end, or it ended because an append that nobody saw went there.

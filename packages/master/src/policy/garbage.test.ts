@@ -1,6 +1,10 @@
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { ReplicaCondition } from '@cairnfs/protocol';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { discardChunk, garbageDueMs } from '../namespace/destroy.ts';
+import { META } from '../state/keys.ts';
+import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
 const GRACE_MS = 60_000;
@@ -44,4 +48,100 @@ test('garbage: what was deleted before a restart on a calendar set back waits fo
   deepEqual(await ordered(cluster), []);
   await cluster.simulation.runFor(GRACE_MS);
   deepEqual(await ordered(cluster), [HANDLE]);
+});
+
+test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  await cluster.run(cluster.discard(HANDLE));
+  await cluster.simulation.runFor(3000);
+  for (const id of [1, 2, 3]) {
+    ok(cluster.chunk(HANDLE) !== undefined, `forgotten while server ${id} has it`);
+    const server = cluster.server(id);
+    const { quarantine } = await cluster.run(server.heartbeat());
+    deepEqual(
+      quarantine.map(({ handle, reason }) => `${handle} ${reason}`),
+      [`${HANDLE} deleted`],
+    );
+    server.replicas.delete(HANDLE);
+    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  }
+  await cluster.simulation.runFor(3000);
+  equal(cluster.chunk(HANDLE), undefined);
+  equal(cluster.context.decisions.read().counter(META.garbageCount), 0);
+});
+
+test('garbage: a chunk deleted while a view of it is pending is put away by all who may have it', async () => {
+  const cluster = await TestCluster.start(4);
+  const version = { version: 1, highestVersion: 2, pendingVersion: 2, pendingMembers: [1, 2, 4] };
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3], ...version });
+  cluster.server(4).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(cluster.discard(HANDLE));
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000);
+  for (const server of cluster.servers) {
+    const { quarantine } = await cluster.run(server.heartbeat());
+    deepEqual(
+      quarantine.map(({ handle, reason }) => [handle, reason]),
+      [[HANDLE, 'deleted']],
+    );
+    server.replicas.delete(HANDLE);
+    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  }
+  await cluster.simulation.runFor(3000);
+  equal(cluster.chunk(HANDLE), undefined);
+});
+
+test('garbage: a copy of a deleted chunk on a server that is none of its members is put away', async () => {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3] });
+  await cluster.run(cluster.discard(HANDLE));
+  const server = cluster.server(4);
+  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  const { quarantine } = await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  deepEqual(
+    quarantine.map(({ reason }) => reason),
+    ['deleted'],
+  );
+});
+
+test('garbage: a server that told an earlier master is asked, and the chunk forgotten', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  await cluster.run(cluster.discard(HANDLE));
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  cluster.parts.start();
+  await cluster.simulation.runFor(20_000);
+  equal(cluster.chunk(HANDLE), undefined);
+});
+
+test('garbage: what another process at the address of a server does not hold, that server may hold', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  await cluster.run(cluster.discard(HANDLE));
+  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  const successor = cluster.server(3);
+  successor.id = 0; // not registered yet
+  successor.isBeating = false;
+  cluster.parts.start();
+  await cluster.simulation.runFor(5000);
+  equal(cluster.parts.cluster.isLive(3), true);
+  notEqual(cluster.chunk(HANDLE), undefined);
+});
+
+test('garbage: nobody is told to put a chunk away before that is durable', async () => {
+  const cluster = await TestCluster.start(3);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const ordered = async () => (await cluster.run(cluster.server(1).heartbeat())).quarantine.length;
+  const { timing } = cluster.simulation.host('master').disk;
+  timing.slowness = 10_000;
+  void cluster.discard(HANDLE);
+  await cluster.simulation.runFor(1500);
+  equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_GARBAGE);
+  equal(await ordered(), 0);
+  timing.slowness = 1;
+  await cluster.simulation.runFor(40_000);
+  equal(await ordered(), 1);
 });

@@ -31,8 +31,9 @@ export class RepairScans {
 
   /** The steps of one round, about 10 ms each. */
   steps(): (() => void)[] {
-    const ids = [...this.#parts.servers.all].map(({ id }) => id);
-    const givenUp = ids.filter((id) => this.#isToScan(id));
+    const { servers } = this.#parts;
+    const givenUp = [...servers.all].map(({ id }) => id).filter((id) => servers.isGivenUp(id));
+    for (const id of this.#serverCursors.keys()) if (!givenUp.includes(id)) this.#serverCursors.delete(id);
     return [() => this.#scanBelowGoal(), () => this.#scanBad(), ...givenUp.map((id) => () => this.#scanServer(id))];
   }
 
@@ -42,12 +43,6 @@ export class RepairScans {
     const entries = decisions.read().range({ start: this.#belowCursor, end: belowGoalRange.end }, repairScanStep);
     for (const { key } of entries) this.#parts.enqueue(handleOfKey(key));
     this.#belowCursor = entries.length < repairScanStep ? belowGoalRange.start : `${entries.at(-1)!.key}\0`;
-  }
-
-  #isToScan(server: number): boolean {
-    if (this.#parts.servers.isGivenUp(server)) return true;
-    this.#serverCursors.delete(server);
-    return false;
   }
 
   #scanServer(server: number): void {

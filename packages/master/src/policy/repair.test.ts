@@ -4,7 +4,6 @@ import { ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
 import { CLONES_PER_SERVER } from '../limits.ts';
-import { garbageKey, META } from '../state/keys.ts';
 import { newReplica, ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -256,116 +255,6 @@ test('repair: nothing is copied in safe mode', async () => {
   assert.equal(cluster.chunk(HANDLE)!.members.length, 3);
 });
 
-test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {
-  const cluster = await TestCluster.start(3);
-  cluster.parts.start();
-  const { decisions, seams } = cluster.context;
-  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
-  await cluster.run(
-    decisions.perform('test', (transaction) => {
-      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
-      transaction.add(META.garbageCount, 1);
-    }),
-  );
-  await cluster.simulation.runFor(3000);
-  for (const id of [1, 2, 3]) {
-    assert.ok(cluster.chunk(HANDLE) !== undefined, `forgotten while server ${id} has it`);
-    const server = cluster.server(id);
-    const { quarantine } = await cluster.run(server.heartbeat());
-    assert.deepEqual(
-      quarantine.map(({ handle, reason }) => `${handle} ${reason}`),
-      [`${HANDLE} deleted`],
-    );
-    server.replicas.delete(HANDLE);
-    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
-  }
-  await cluster.simulation.runFor(3000);
-  assert.equal(cluster.chunk(HANDLE), undefined);
-  assert.equal(decisions.read().counter(META.garbageCount), 0);
-});
-
-test('garbage: a chunk deleted while a view of it is pending is put away by all who may have it', async () => {
-  const cluster = await TestCluster.start(4);
-  const { decisions, seams } = cluster.context;
-  const version = { version: 1, highestVersion: 2, pendingVersion: 2, pendingMembers: [1, 2, 4] };
-  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3], ...version });
-  cluster.server(4).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(
-    decisions.perform('deleted', (transaction) => {
-      transaction.putChunk(HANDLE, { ...transaction.chunk(HANDLE)!, state: ChunkState.CHUNK_STATE_GARBAGE });
-      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
-      transaction.add(META.garbageCount, 1);
-    }),
-  );
-  cluster.parts.start();
-  await cluster.simulation.runFor(3000);
-  for (const server of cluster.servers) {
-    const { quarantine } = await cluster.run(server.heartbeat());
-    assert.deepEqual(
-      quarantine.map(({ handle, reason }) => [handle, reason]),
-      [[HANDLE, 'deleted']],
-    );
-    server.replicas.delete(HANDLE);
-    await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
-  }
-  await cluster.simulation.runFor(3000);
-  assert.equal(cluster.chunk(HANDLE), undefined);
-});
-
-test('garbage: a copy of a deleted chunk on a server that is none of its members is put away', async () => {
-  const cluster = await TestCluster.start(4);
-  const { decisions } = cluster.context;
-  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3] });
-  await cluster.run(
-    decisions.perform('deleted', (transaction) =>
-      transaction.putChunk(HANDLE, { ...transaction.chunk(HANDLE)!, state: ChunkState.CHUNK_STATE_GARBAGE }),
-    ),
-  );
-  const server = cluster.server(4);
-  server.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  const { quarantine } = await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
-  assert.deepEqual(
-    quarantine.map(({ reason }) => reason),
-    ['deleted'],
-  );
-});
-
-test('garbage: a server that told an earlier master is asked, and the chunk forgotten', async () => {
-  const cluster = await TestCluster.start(3);
-  const { decisions, seams } = cluster.context;
-  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
-  await cluster.run(
-    decisions.perform('test', (transaction) => {
-      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
-      transaction.add(META.garbageCount, 1);
-    }),
-  );
-  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
-  cluster.parts.start();
-  await cluster.simulation.runFor(20_000);
-  assert.equal(cluster.chunk(HANDLE), undefined);
-});
-
-test('garbage: what another process at the address of a server does not hold, that server may hold', async () => {
-  const cluster = await TestCluster.start(3);
-  const { decisions, seams } = cluster.context;
-  await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_GARBAGE, length: 10 });
-  await cluster.run(
-    decisions.perform('test', (transaction) => {
-      transaction.put(garbageKey(seams.clock.wallMs(), HANDLE), new Uint8Array([1]));
-      transaction.add(META.garbageCount, 1);
-    }),
-  );
-  for (const id of [1, 2, 3]) cluster.server(id).replicas.delete(HANDLE);
-  const successor = cluster.server(3);
-  successor.id = 0; // not registered yet
-  successor.isBeating = false;
-  cluster.parts.start();
-  await cluster.simulation.runFor(5000);
-  assert.equal(cluster.parts.cluster.isLive(3), true);
-  assert.notEqual(cluster.chunk(HANDLE), undefined);
-});
-
 test('repair: of the chunks of lost servers, those with one copy left come first', async () => {
   const cluster = await TestCluster.start(6);
   const handle = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
@@ -390,20 +279,4 @@ test('repair: of the chunks of lost servers, those with one copy left come first
   for (let index = 1; index <= 60; index += 1) {
     assert.equal(cluster.chunk(handle(index))!.members.filter((member) => member > 2).length, 3, `chunk ${index}`);
   }
-});
-
-test('garbage: nobody is told to put a chunk away before that is durable', async () => {
-  const cluster = await TestCluster.start(3);
-  cluster.parts.start();
-  await cluster.putChunk(HANDLE, { length: 10 });
-  const ordered = async () => (await cluster.run(cluster.server(1).heartbeat())).quarantine.length;
-  const { timing } = cluster.simulation.host('master').disk;
-  timing.slowness = 10_000;
-  void cluster.discard(HANDLE);
-  await cluster.simulation.runFor(1500);
-  assert.equal(cluster.chunk(HANDLE)!.state, ChunkState.CHUNK_STATE_GARBAGE);
-  assert.equal(await ordered(), 0);
-  timing.slowness = 1;
-  await cluster.simulation.runFor(40_000);
-  assert.equal(await ordered(), 1);
 });

@@ -45,6 +45,7 @@ export class Repair {
   /** The target of each copy under way. */
   readonly #copying = new Map<string, number>();
   readonly #load = new Map<number, number>();
+  /** After a copy that failed; the earliest first. */
   readonly #notBeforeMs = new Map<string, number>();
   /** The queue as it was last put in order, most copies first: its end is the next. */
   #byNeed: string[] = [];
@@ -157,6 +158,11 @@ export class Repair {
 
   /** Forgets what healed by itself: a server came back. */
   #review(): void {
+    const nowMs = this.#context.seams.clock.nowMs();
+    for (const [handle, notBeforeMs] of this.#notBeforeMs) {
+      if (notBeforeMs > nowMs) break;
+      this.#notBeforeMs.delete(handle);
+    }
     const transaction = this.#context.decisions.read();
     for (const handle of [...this.#queue.keys()].slice(0, this.#bounds.repairScanStep)) {
       const chunk = transaction.chunk(handle);

@@ -1,4 +1,7 @@
-/** Paths in the cluster as the command line means them. */
+/**
+ * Paths in the cluster as the command line means them. The SDK has some of these functions too; it is loaded when a command
+ * goes to a cluster, not for help or a wrong argument.
+ */
 import { UsageError } from './failure.ts';
 
 /** Where deleted things lie until they go for good. A listing of "/" leaves it out. */

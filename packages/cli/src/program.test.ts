@@ -81,6 +81,22 @@ test('wrong usage: answers 2 in one line that says where the right usage stands'
   }
 });
 
+test('ls and du: -h asks for sizes that a person can read, not for help', async () => {
+  for (const args of [
+    ['ls', '-h', 'relative'],
+    ['ls', '-lh', 'relative'],
+    ['du', '-h', 'relative'],
+    ['du', '-sh', 'relative'],
+  ]) {
+    const { code, out, err } = await run(...args);
+    equal(code, 2, args.join(' '));
+    equal(out, '');
+    match(err, /^cairn: 'relative' is not a path in the cluster/);
+  }
+  match((await run('ls', '--help')).out, /\n {2}-h, --human-readable .*\n/);
+  match((await run('head', '-h')).out, /^Usage: cairn head /);
+});
+
 test('server: without --set, the configuration says what is missing', async () => {
   const { code, err } = await run('master');
   equal(code, 1);

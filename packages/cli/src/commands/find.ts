@@ -1,5 +1,5 @@
 /** `du`, `find`: what lies below a directory, however much it is. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
 import { printableName, statsJson } from '../output/listing.ts';
@@ -7,11 +7,12 @@ import { formatSize } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
 import { countedTree, sumTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { walk } from '../walk.ts';
-import { durationArgument, sizeArgument } from './options.ts';
+import { durationArgument, sizeArgument, takingSizesForPeople } from './options.ts';
 
 export function duCommand(): Command {
-  return userCommand('du', ['cairn du /photos'])
+  return takingSizesForPeople(userCommand('du', ['cairn du /photos']))
     .argument('[paths...]', 'directories or files', ['/'])
+    .addOption(new Option('-s, --summarize', 'one sum for each path, as always').hideHelp())
     .addHelpText('after', WHAT_COUNTS)
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {

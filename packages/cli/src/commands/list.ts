@@ -10,6 +10,7 @@ import { formatTable } from '../output/table.ts';
 import { counted, formatSize } from '../output/units.ts';
 import { baseName, joinRemote, remotePath, TRASH } from '../paths.ts';
 import { PAGE_ENTRIES } from '../walk.ts';
+import { takingSizesForPeople } from './options.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r' };
 
@@ -20,7 +21,7 @@ interface ListOptions extends GlobalOptions {
 }
 
 export function lsCommand(): Command {
-  return userCommand('ls', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos'])
+  return takingSizesForPeople(userCommand('ls', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos']))
     .argument('[paths...]', 'directories or files', ['/'])
     .option('-a, --all', 'in "/" also .trash; other names that begin with a dot are always shown')
     .option('-l, --long', 'with mode, copies, owner, size and time')

@@ -1,6 +1,6 @@
 /** Options that several commands share, checked as they are read. */
 import { parseAddress } from '@cairnfs/base';
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration, parseSize } from '../output/units.ts';
 
 const PARALLEL_DEFAULT = 16;
@@ -10,6 +10,13 @@ export function parallelOption(): Option {
   return new Option('--parallel <n>', `files under way at once (1 to ${PARALLEL_MAX})`)
     .default(PARALLEL_DEFAULT)
     .argParser((text) => wholeNumber(text, 1, PARALLEL_MAX));
+}
+
+/** To `ls` and `du` a person who types `-h` asks for sizes that a person can read, not for help: that is `--help` there. */
+export function takingSizesForPeople(command: Command): Command {
+  return command
+    .helpOption('--help', 'display help for command')
+    .option('-h, --human-readable', 'sizes with units, as always (exact ones: --json)');
 }
 
 export function wholeNumber(text: string, min: number, max: number): number {

@@ -18,6 +18,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   SAFE_MODE: '"cairn status" shows what the master waits for',
   UNKNOWN_METHOD: 'is this the address of the master? Chunkservers have ports of their own',
   NOT_FOUND: 'check the path with "cairn ls"',
+  IS_A_DIRECTORY: 'name a file; "cairn find DIR --type f" lists those in a directory',
   ALREADY_EXISTS: 'choose another name, or remove it first',
   NOT_EMPTY: 'add -r to delete it with what it contains',
 };

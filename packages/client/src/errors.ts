@@ -22,8 +22,8 @@ export class CairnError extends FsError {
   /** The operation, as in `node:fs`: 'open', 'stat', ... */
   readonly syscall: string;
   readonly path: string;
-  /** Of an operation with two paths, the second. */
-  readonly dest?: string;
+  /** Of an operation with two paths, the second; otherwise not there at all, as in `node:fs`. */
+  declare readonly dest?: string;
 
   constructor(cause: FsError, syscall: string, path: string, dest?: string) {
     super(cause.kind, messageOf(cause, syscall, path, dest), { details: cause.details, cause });

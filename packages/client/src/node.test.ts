@@ -20,3 +20,11 @@ test('error: the end of AbortSignal.timeout() reaches the caller as it is, a fai
   });
   await rejects(failed, (error) => error instanceof CairnError && error.code === 'ENOENT');
 });
+
+test('error: only that of an operation with two paths has a dest', async () => {
+  const fails = async () => {
+    throw new FsError('NOT_FOUND', 'no');
+  };
+  await rejects(naming('open', '/a', fails), (error: object) => !('dest' in error));
+  await rejects(naming('rename', '/a', fails, '/b'), { dest: '/b' });
+});

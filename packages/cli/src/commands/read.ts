@@ -1,6 +1,6 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isFsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
@@ -97,7 +97,11 @@ async function head(context: CommandContext, options: LineOptions, text: string)
 async function tail(context: CommandContext, options: LineOptions, text: string): Promise<void> {
   const client = await context.client();
   const path = remotePath(text);
-  let position = (await client.stat(path, { signal: context.signal })).size;
+  const stats = await client.stat(path, { signal: context.signal });
+  // Where nothing is read nothing else would tell.
+  if (stats.isDirectory())
+    throw new FsError('IS_A_DIRECTORY', `EISDIR: illegal operation on a directory, tail '${path}'`);
+  let position = stats.size;
   const start =
     options.bytes === undefined
       ? await startOfLastLines(client, path, position, options.lines, context.signal)

@@ -1,6 +1,6 @@
-import { equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,10 +49,17 @@ test('up: servers end with it even when it is killed', { timeout: 120_000 }, asy
   }
 });
 
-test('up: a taken port is named', { timeout: 120_000 }, async () => {
+test('up: a taken port is named, and nothing is left of the attempt', { timeout: 120_000 }, async () => {
   const port = (await freePorts(4))[0]!;
   const running = await up(join(directory, 'taken'), port);
-  match(refusedUp(join(directory, 'other'), port, []), new RegExp(`port ${port} is taken`));
+  const empty = join(directory, 'empty');
+  mkdirSync(empty);
+  for (const dir of [join(directory, 'not-there', 'yet'), empty]) {
+    match(refusedUp(dir, port, []), new RegExp(`port ${port} is taken`));
+  }
+  equal(existsSync(join(directory, 'not-there')), false);
+  deepEqual(readdirSync(empty), []);
+  match(refusedUp(join(directory, 'taken'), port, []), /EBUSY/);
   equal(await running.end('SIGTERM'), 0);
 });
 

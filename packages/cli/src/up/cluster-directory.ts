@@ -8,7 +8,7 @@
  * The configurations are written when missing and left alone afterwards, so a cluster keeps what its owner changed; the
  * ports come from the command line each time.
  */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FsError } from '@cairnfs/base';
 import { makeDirectory, RuntimeDisk } from '@cairnfs/runtime';
@@ -53,7 +53,7 @@ export function masterAddress(layout: ClusterLayout): string {
  */
 export async function lockClusterDirectory(directory: string): Promise<{ release(): Promise<void> }> {
   try {
-    await makeDirectory(join(directory, 'logs'));
+    await makeDirectory(directory);
     return await new RuntimeDisk().lock(join(directory, 'up.lock'));
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
@@ -74,6 +74,7 @@ export function existingChunkserverCount(directory: string): number {
 
 /** Creates what is missing and answers how to launch each server, the master first. */
 export function prepareClusterDirectory(layout: ClusterLayout): ServerLaunch[] {
+  mkdirSync(join(layout.directory, 'logs'), { recursive: true });
   const master = prepareServer(layout, { name: 'master', role: 'master', port: layout.port, config: masterConfig() });
   const chunkservers = Array.from({ length: layout.chunkserverCount }, (_, index) =>
     prepareServer(layout, {

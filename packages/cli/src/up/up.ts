@@ -1,4 +1,5 @@
 /** `cairn up`: a whole local cluster in the foreground, every server a process of its own. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { connect } from '@cairnfs/client/node';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
@@ -35,6 +36,9 @@ export interface UpOptions {
 
 /** Runs until `ended` aborts; resolves when every server is gone. @throws DiskError EBUSY  another one runs on the directory. */
 export async function up(options: UpOptions, ended: AbortSignal): Promise<void> {
+  // On a directory that is not there nobody runs, so taken ports are the cause to tell, and it is not made for nothing. On
+  // one that is there, another `up` may have them.
+  if (!existsSync(options.directory)) await checkClusterPortsFree(layoutOf(options));
   const lock = await lockClusterDirectory(options.directory);
   try {
     await superviseCluster(options, ended);
@@ -44,11 +48,10 @@ export async function up(options: UpOptions, ended: AbortSignal): Promise<void> 
 }
 
 async function superviseCluster(options: UpOptions, ended: AbortSignal): Promise<void> {
-  const existing = existingChunkserverCount(options.directory);
-  const chunkserverCount = options.chunkserverCount ?? Math.max(CHUNKSERVERS_DEFAULT, existing);
-  const layout = { directory: resolve(options.directory), port: options.port, chunkserverCount };
-  await checkPortsFree(layout.port, 1 + chunkserverCount);
-  await checkPortsFree(layout.port + ADMIN_PORT_DISTANCE, 1 + chunkserverCount);
+  const layout = layoutOf(options);
+  const { chunkserverCount } = layout;
+  await checkClusterPortsFree(layout);
+  const existing = existingChunkserverCount(layout.directory);
   if (existing > chunkserverCount) {
     say(
       options,
@@ -95,6 +98,16 @@ async function superviseCluster(options: UpOptions, ended: AbortSignal): Promise
     await Promise.all(servers.map((server) => server.stop()));
     say(options, 'stopped');
   }
+}
+
+function layoutOf({ directory, port, chunkserverCount }: UpOptions): ClusterLayout {
+  const count = chunkserverCount ?? Math.max(CHUNKSERVERS_DEFAULT, existingChunkserverCount(directory));
+  return { directory: resolve(directory), port, chunkserverCount: count };
+}
+
+async function checkClusterPortsFree({ port, chunkserverCount }: ClusterLayout): Promise<void> {
+  await checkPortsFree(port, 1 + chunkserverCount);
+  await checkPortsFree(port + ADMIN_PORT_DISTANCE, 1 + chunkserverCount);
 }
 
 async function untilReady(layout: ClusterLayout, ended: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { equal, match, throws } from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, test } from 'node:test';
 import { exampleConfig } from './example.ts';
 import { loadConfig } from './load.ts';
@@ -54,6 +54,26 @@ test('configuration: a mistake names file, key, value and what is allowed', () =
   match(message(file('chunk.toml', 'data = "/d"\nchunk_size = "100KiB"\n')), /"128KiB" to "64MiB" in steps of 64KiB/);
   equal(load(file('small.toml', 'data = "/d"\nchunk_size = "192KiB"\n')).chunk_size, 3 * 65_536);
   match(message(join(directory, 'none.toml')), /cannot read the configuration .*none\.toml/);
+});
+
+test('configuration: a folder that is named twice, however it is written, is refused with file, key and value', () => {
+  const disk = join(directory, 'disk');
+  mkdirSync(disk);
+  symlinkSync(disk, join(directory, 'link'));
+  const loadDisks = (...disks: string[]) => {
+    const path = file('disks.toml', `disks = ${JSON.stringify(disks)}\n`);
+    return loadConfig(chunkserverSchema, { file: path, environment: {}, flags: {} }).disks;
+  };
+  const written = [disk, `${disk}/`, join(directory, 'link'), relative('.', disk), `${disk}/../disk`];
+  for (const again of written) {
+    throws(() => loadDisks(disk, join(directory, 'other'), again), {
+      code: 'EINVAL',
+      message: `${join(directory, 'disks.toml')}: disks.2 = "${again}": this is the folder of "${disk}" too: name each disk once`,
+    });
+  }
+  // Folders that are not there yet, below one that has two names.
+  throws(() => loadDisks(join(disk, 'new', 'a'), join(directory, 'link', 'new', 'a')), /disks\.1 = ".*link\/new\/a": /);
+  equal(loadDisks(disk, join(disk, 'new'), join(directory, 'new')).length, 3);
 });
 
 test('configuration: the printed examples are valid', () => {

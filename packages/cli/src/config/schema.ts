@@ -3,6 +3,7 @@ import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { z } from 'zod';
 import { ADMIN_PORT_DISTANCE } from './admin-listen.ts';
 import { address, addressOrOff, chunkSize, duration, oneOf, size, text, wholeNumber } from './fields.ts';
+import { folders } from './folders.ts';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
@@ -62,10 +63,7 @@ export const chunkserverSchema = z.strictObject({
     .min(1, 'expected at least one master')
     .default(['127.0.0.1:9000'])
     .describe('The masters of the cluster.'),
-  disks: z
-    .array(text('a folder'), { error: 'expected a list of folders' })
-    .min(1, 'expected at least one folder')
-    .describe('One folder on each disk. A disk that fails is taken out alone.'),
+  disks: folders().describe('One folder on each disk. A disk that fails is taken out alone.'),
   capacity: size({ minBytes: 16 * 1024 * 1024, allowed: 'for example "500GiB", at least 16MiB' })
     .optional()
     .describe('The most that this server stores on each disk; otherwise what the disk holds.'),

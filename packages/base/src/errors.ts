@@ -63,6 +63,14 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Whoever was asked was not reached, or gave no answer: another server may. */
+export const UNREACHABLE = [
+  'CONNECTION_REFUSED',
+  'FOREIGN_PROTOCOL',
+  'CONNECTION_LOST',
+  'DEADLINE_EXCEEDED',
+] as const satisfies readonly ErrorCode[];
+
 /** Facts that go with an error: names, sizes, versions. They travel on the wire. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean>>;
 

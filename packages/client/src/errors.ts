@@ -1,14 +1,6 @@
 /** Errors as users of `node:fs` know them: `code` is the POSIX code, the message begins with it and names the path. */
 import { type ErrorCode, FsError, isFsError, toFsError } from '@cairnfs/base';
 
-/** Whoever was asked was not reached, or gave no answer: another server may. */
-export const UNREACHABLE = [
-  'CONNECTION_REFUSED',
-  'FOREIGN_PROTOCOL',
-  'CONNECTION_LOST',
-  'DEADLINE_EXCEEDED',
-] as const satisfies readonly ErrorCode[];
-
 const PHRASES: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: 'no such file or directory',
   ALREADY_EXISTS: 'file already exists',

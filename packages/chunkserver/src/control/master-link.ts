@@ -1,17 +1,9 @@
 /** The master, whichever of the list leads now: a call goes to the one that answered last, and a failure moves on. */
-import { type Address, FsError, isFsError } from '@cairnfs/base';
+import { type Address, FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
 import type { CallOptions, Method, Reply, RpcChannel, RpcPool } from '@cairnfs/protocol';
 
 /** No answer, or one that says that it does not lead: another may. */
-const MOVE_ON = [
-  'CONNECTION_LOST',
-  'CONNECTION_REFUSED',
-  'FOREIGN_PROTOCOL',
-  'DEADLINE_EXCEEDED',
-  'UNAVAILABLE',
-  'UNKNOWN_METHOD',
-  'PROTOCOL_MISMATCH',
-] as const;
+const MOVE_ON = [...UNREACHABLE, 'UNAVAILABLE', 'UNKNOWN_METHOD', 'PROTOCOL_MISMATCH'] as const;
 
 export class MasterLink implements Pick<RpcChannel, 'call'> {
   readonly #pool: RpcPool;

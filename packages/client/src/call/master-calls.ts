@@ -1,7 +1,6 @@
 /** Calls to the master: tried again through failures and restarts until the deadline, applied once. */
-import { isFsError } from '@cairnfs/base';
+import { isFsError, UNREACHABLE } from '@cairnfs/base';
 import type { Method, OperationId, RpcPool } from '@cairnfs/protocol';
-import { UNREACHABLE } from '../errors.ts';
 import { MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';

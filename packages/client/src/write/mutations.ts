@@ -2,7 +2,7 @@
  * Writes and appends to existing files: through the primary of an open chunk, each applied exactly once. An operation whose
  * outcome is open is settled on the chunk it was sent to before it may go to another (docs/protocol.md, "Exactly once").
  */
-import { FsError, isFsError } from '@cairnfs/base';
+import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
 import {
   ChunkserverDataMethods,
   dataPart,
@@ -16,7 +16,7 @@ import {
 import type { Deadline } from '../call/deadline.ts';
 import { Flight } from '../call/flight.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
-import { ofOpened, UNREACHABLE } from '../errors.ts';
+import { ofOpened } from '../errors.ts';
 import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
 /** A file being written, with the extents that were opened for it. */

@@ -51,6 +51,7 @@ export const ERRORS = {
   // The transport.
   CONNECTION_LOST: { posix: 'ECONNRESET', retry: 'unknown' },
   CONNECTION_REFUSED: { posix: 'ECONNREFUSED', retry: 'later' }, // nothing was sent
+  NAME_UNRESOLVED: { posix: 'ENOTFOUND', retry: 'later' }, // nothing was sent; a name may be made known
   FOREIGN_PROTOCOL: { posix: 'EPROTONOSUPPORT', retry: 'later' }, // nothing was sent; no server of ours listens there
   DEADLINE_EXCEEDED: { posix: 'ETIMEDOUT', retry: 'unknown' },
   CANCELLED: { posix: 'ABORT_ERR', retry: 'unknown' },
@@ -66,6 +67,7 @@ export type ErrorCode = keyof typeof ERRORS;
 /** Whoever was asked was not reached, or gave no answer: another server may. */
 export const UNREACHABLE = [
   'CONNECTION_REFUSED',
+  'NAME_UNRESOLVED',
   'FOREIGN_PROTOCOL',
   'CONNECTION_LOST',
   'DEADLINE_EXCEEDED',

@@ -116,7 +116,7 @@ export interface Receiver {
 export interface Network {
   /**
    * Rejects with an `FsError` when no connection comes about: `CONNECTION_REFUSED` (nobody listens: nothing was sent),
-   * `DEADLINE_EXCEEDED` (`timeoutMs` passed), `CONNECTION_LOST` (any other cause).
+   * `NAME_UNRESOLVED` (the host's name is not known here), `DEADLINE_EXCEEDED` (`timeoutMs` passed), `CONNECTION_LOST` (any other cause).
    */
   connect(to: Address, timeoutMs: number): Promise<Connection>;
   /** Listens; port 0 picks a free one, which `address` then names. */

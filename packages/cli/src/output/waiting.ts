@@ -26,7 +26,7 @@ export function tellWhenMasterIsSilent(
         else if (!writable) say('too few chunkservers for the minimum of copies: what writes must wait');
       },
       (error: unknown) => {
-        if (!isFsError(error, 'CONNECTION_REFUSED')) return;
+        if (!isFsError(error, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED')) return;
         say(error.cause instanceof Error ? error.cause.message : error.message);
       },
     );

@@ -1,5 +1,5 @@
 /** How long a call may go on, and the pauses between its attempts. */
-import { type Clock, FsError, type Random } from '@cairnfs/base';
+import { type Clock, FsError, isFsError, type Random } from '@cairnfs/base';
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN } from '../limits.ts';
 import type { CallOptions, ClientSeams } from '../options.ts';
 
@@ -49,8 +49,7 @@ export class Deadline {
     const why = reason instanceof Error ? `: ${reason.message}` : '';
     const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
     const message = `gave up after ${allowed}${why}`;
-    const kind =
-      reason instanceof FsError && reason.kind === 'CONNECTION_REFUSED' ? 'CONNECTION_REFUSED' : 'DEADLINE_EXCEEDED';
+    const kind = isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED') ? reason.kind : 'DEADLINE_EXCEEDED';
     return new FsError(kind, message, reason === undefined ? {} : { cause: reason });
   }
 }

@@ -79,11 +79,16 @@ test('master call: a refusal is not tried again, a failure until the deadline', 
     kind: 'NOT_FOUND',
   });
   equal(count, 1);
-  const failing = scriptedCalls(() => {
-    throw new FsError('UNAVAILABLE', 'starting');
-  });
-  const deadline = failing.deadline({ timeoutMs: 3000 });
-  await rejects(failing.call(MasterMethods.rename, { ...RENAME, operation: undefined }, deadline), {
-    kind: 'DEADLINE_EXCEEDED',
-  });
+  for (const [cause, kind] of [
+    ['UNAVAILABLE', 'DEADLINE_EXCEEDED'],
+    ['CONNECTION_REFUSED', 'CONNECTION_REFUSED'],
+    ['NAME_UNRESOLVED', 'NAME_UNRESOLVED'],
+  ] as const) {
+    const failing = scriptedCalls(() => {
+      throw new FsError(cause, 'why');
+    });
+    const deadline = failing.deadline({ timeoutMs: 3000 });
+    const call = failing.call(MasterMethods.rename, { ...RENAME, operation: undefined }, deadline);
+    await rejects(call, { kind, message: 'gave up after 3 s: why' });
+  }
 });

@@ -55,7 +55,7 @@ export class MasterCalls {
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
         // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master
         // is not, and what was sent to it before may have been done.
-        this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'FOREIGN_PROTOCOL');
+        this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED', 'FOREIGN_PROTOCOL');
         foreignCount = isFsError(error, 'FOREIGN_PROTOCOL') ? foreignCount + 1 : 0;
         if (foreignCount === masters.length && !this.#isReached) throw error;
         // Another master may lead; with one, this is the same again.

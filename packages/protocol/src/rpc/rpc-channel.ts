@@ -2,12 +2,14 @@
  * Calls to one address over one connection at a time, which is made when a call needs it.
  *
  * Invariants: a call is sent at most once; it is settled once, at the latest at its deadline; one that was never sent
- * fails with CONNECTION_REFUSED or FOREIGN_PROTOCOL, so that its caller knows. After a refused connection no other is tried before a pause.
+ * fails with CONNECTION_REFUSED, NAME_UNRESOLVED or FOREIGN_PROTOCOL, so that its caller knows. After a refused
+ * connection no other is tried before a pause.
  */
 import {
   type Address,
   type Clock,
   FsError,
+  isFsError,
   type Log,
   type Network,
   type Random,
@@ -232,7 +234,8 @@ export class Channel implements RpcChannel, StreamCarrier {
         if (this.#state.kind === 'closed') return;
         const why = toError(error).message;
         const message = why.includes(this.address) ? why : `cannot connect to ${this.address}: ${why}`;
-        this.#refused(new FsError('CONNECTION_REFUSED', message, { cause: error }));
+        const kind = isFsError(error, 'NAME_UNRESOLVED') ? error.kind : 'CONNECTION_REFUSED';
+        this.#refused(new FsError(kind, message, { cause: error }));
       },
     );
   }

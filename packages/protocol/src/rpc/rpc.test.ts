@@ -336,6 +336,13 @@ test('channel: a refused connection fails its calls at once, and the next try wa
   const tooShort = await failure(channel.call(Master.stat, STAT, { timeoutMs: 1 }));
   assert.equal(tooShort.kind, 'CONNECTION_REFUSED');
   assert.equal(network.connectCount, 1);
+  const other = await makeFixture();
+  other.network.connect = () => Promise.reject(new FsError('NAME_UNRESOLVED', 'the name nobody does not resolve'));
+  const { kind, message } = await failure(other.pool.channel('nobody:1').call(Master.stat, STAT, TIMEOUT));
+  assert.deepEqual(
+    [kind, message],
+    ['NAME_UNRESOLVED', 'cannot connect to nobody:1: the name nobody does not resolve'],
+  );
   await network.listen('nobody:1', (connection) => server.accept(connection));
   const waits = channel.call(Master.stat, STAT, TIMEOUT);
   await clock.settle();

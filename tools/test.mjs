@@ -54,6 +54,11 @@ const FIXED_SCHEDULES = {
 };
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [
+  {
+    profile: 'storm',
+    seed: 9100061,
+    was: 'a false alarm: no place was known of an append whose begin was written over before anybody read it',
+  },
   { profile: 'default', seed: 8000395, was: 'garbage waited for a calendar that had been set back' },
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
   { profile: 'disks', seed: 7200024, was: 'a chunk deleted while a view of it was pending was never collected' },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contentOf } from './content.ts';
+import { contentOf, ORIGIN_BYTES, originOf } from './content.ts';
 import { HistoryRecorder } from './history-recorder.ts';
 
 test('content: the same for the same write, never zero, a prefix for a shorter length', () => {
@@ -20,6 +20,26 @@ test('content: no 16 bytes of a write are those of another write or another posi
       seen.set(key, `write ${writeId} at ${at}`);
     }
   }
+});
+
+test('content: few bytes of a write tell which one it is and where they were in it', () => {
+  for (const writeId of [1, 2, 77, 12_345, 2 ** 28 - 1]) {
+    const bytes = contentOf(writeId, 100_000);
+    for (const position of [0, 1, 2, 3, 4, 777, 65_534, 100_000 - ORIGIN_BYTES]) {
+      const some = bytes.slice(position, position + ORIGIN_BYTES);
+      const padded = Buffer.concat([Buffer.alloc(3), some]);
+      const isPossible = (origin: { writeId: number }) => origin.writeId === writeId;
+      assert.deepEqual(originOf(padded, 3, isPossible), { writeId, position });
+      assert.equal(
+        originOf(padded, 3, () => false),
+        undefined,
+      );
+    }
+  }
+  assert.equal(
+    originOf(Buffer.alloc(100), 0, () => true),
+    undefined,
+  );
 });
 
 test('recorder: moments go up with each begin and end, histories are kept apart, what never ends is unknown', () => {

@@ -34,6 +34,7 @@ const write = (writeId: number, offset: number, length: number): FileCall => ({
   length,
 });
 const record = (writeId: number, length: number): FileCall => ({ kind: 'appendRecord', writeId, length });
+const append = (writeId: number, length: number): FileCall => ({ kind: 'append', writeId, length });
 const put = (writeId: number, length: number): FileCall => ({ kind: 'put', writeId, length });
 const read = (offset: number, length: number): FileCall => ({ kind: 'read', offset, length });
 const bytes = (...parts: Uint8Array[]): FileResult => ({ bytes: Buffer.concat(parts) });
@@ -145,7 +146,7 @@ test('write: where the file was cut meanwhile, its next part makes it reach to t
   const lines: Line[] = [
     [1, 8, write(2, 0, CHUNK + 50)],
     [2, 3, { kind: 'truncate', length: 0 }],
-    [4, 5, { kind: 'append', writeId: 3, length: 100 }],
+    [4, 5, append(3, 100)],
   ];
   assert.ok(isLegal(...lines, [6, 7, read(0, 2 * CHUNK), grown]));
   const last = bytes(zeros(CHUNK), contentOf(2, CHUNK + 50).subarray(CHUNK), contentOf(3, 100).subarray(50));
@@ -180,6 +181,63 @@ test('record: one of unknown outcome is there once or not at all', () => {
   assert.ok(isLegal(lost, [2, 3, read(0, 100), bytes(contentOf(1, 30))]));
   assert.ok(isLegal(lost, [2, 3, read(0, 100), bytes()], [4, 5, record(2, 10), { offset: 0 }]));
   assert.ok(!isLegal(lost, [2, 3, read(0, 100), bytes(contentOf(1, 30), contentOf(1, 30))]));
+});
+
+/**
+ * An append of 50,000 bytes to 100 of a file, its place told to nobody; its begin and its end are written over before anyone
+ * reads. The write over its end is lost when it has got to where the append's chunk ended. Nobody saw anything of the dozen
+ * before: they make more ends that the file may have had than can all be tried.
+ */
+function overwrittenAppend(seen: FileResult): Line[] {
+  const unseen = Array.from({ length: 12 }, (_, index): Line => [index, index + 0.5, append(100 + index, 2 ** index)]);
+  return [
+    ...unseen,
+    [20, 21, put(1, 100)],
+    [22, 23, append(2, 50_000)],
+    [24, 25, { kind: 'truncate', length: 70_000 }],
+    [26, 27, write(3, 50, 1000)],
+    [28, NEVER, write(4, 40_000, 20_000)],
+    [30, 31, read(0, 90_000), seen],
+  ];
+}
+
+/** `appended` stands where nothing was written over the append, `rest` behind the end of it. */
+function afterOverwrites(appended: Uint8Array, rest: Uint8Array, lengthOfLost = 10_100): FileResult {
+  return bytes(contentOf(1, 50), contentOf(3, 1000), appended, contentOf(4, lengthOfLost), rest);
+}
+
+test('append: what is left of it tells where it went, whichever bytes those are', () => {
+  const appended = contentOf(2, 50_000);
+  assert.ok(isLegal(...overwrittenAppend(afterOverwrites(appended.subarray(950, 39_900), zeros(19_900)))));
+});
+
+test('append: one known from what is left of it is refused where it was shifted, torn or applied twice', () => {
+  const appended = contentOf(2, 50_000);
+  const left = appended.subarray(950, 39_900);
+  const isRefused = (seen: FileResult) => !isLegal(...overwrittenAppend(seen));
+  assert.ok(isRefused(afterOverwrites(appended.subarray(951, 39_901), zeros(19_900))), 'begun before the end');
+  assert.ok(isRefused(afterOverwrites(appended.subarray(949, 39_899), zeros(19_900))), 'begun behind the end');
+  const torn = Buffer.concat([appended.subarray(950, 20_000), appended.subarray(20_010, 39_910)]);
+  assert.ok(isRefused(afterOverwrites(torn, zeros(19_900))), 'its middle elsewhere than its end');
+  const holed = Buffer.from(left);
+  holed.fill(0, 10_000, 10_100);
+  assert.ok(isRefused(afterOverwrites(holed, zeros(19_900))), 'with a hole');
+  const again = Buffer.concat([appended.subarray(0, 10_000), zeros(9900)]);
+  assert.ok(isRefused(afterOverwrites(left, again)), 'begun again at its end');
+  assert.ok(isRefused(afterOverwrites(left, zeros(20_900), 9100)), 'the write over it ends where no chunk did');
+});
+
+test('append: seen before it began, or at another place before, it is refused', () => {
+  const base: Line[] = [
+    [1, 2, put(1, 100)],
+    [5, 6, append(2, 500)],
+    [7, 8, write(3, 0, 300)],
+  ];
+  const last: Line = [20, 21, read(0, 900), bytes(contentOf(3, 300), contentOf(2, 500).subarray(200))];
+  const early = (begin: number, appended: Uint8Array): Line => [begin, begin + 1, read(300, 50), bytes(appended)];
+  assert.ok(isLegal(...base, early(10, contentOf(2, 500).subarray(200, 250)), last));
+  assert.ok(!isLegal(...base, early(10, contentOf(2, 500).subarray(210, 260)), last));
+  assert.ok(!isLegal(...base, early(3, contentOf(2, 500).subarray(200, 250)), last));
 });
 
 test('truncate: what was cut off is gone, what comes back is zeros', () => {

@@ -1,15 +1,26 @@
-/** Compares bytes that were read with those of writes, made once for each write. */
-import { contentOf } from '../../history/content.ts';
+/** Compares bytes that were read with those of writes, made once for each write, and tells from which writes they are. */
+import { contentOf, ORIGIN_BYTES, type Origin, originOf } from '../../history/content.ts';
 import { HOLE } from './file-state.ts';
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
-/** So many equal bytes in a row are no accident. */
-const TELLING_BYTES = 8;
+/** So many bytes alike are no accident: 56 random bits. */
+export const PROOF_BYTES = 8;
+
+/** Bytes in a row of one write. */
+export interface Run {
+  /** In the bytes that were read. */
+  readonly from: number;
+  readonly to: number;
+  readonly writeId: number;
+  /** In the write, of the first of them. */
+  readonly position: number;
+}
 
 export class Contents {
   readonly #lengths: ReadonlyMap<number, number>;
   readonly #made = new Map<number, Uint8Array>();
+  readonly #runs = new Map<Uint8Array, readonly Run[]>();
 
   /** @param lengths of each write, by id. */
   constructor(lengths: ReadonlyMap<number, number>) {
@@ -30,12 +41,51 @@ export class Contents {
   /** How much of `bytes[from, to)` is of the write from that position on: also where another has overwritten a part. */
   shown(bytes: Uint8Array, from: number, to: number, writeId: number, position: number): 'all' | 'some' | 'none' {
     if (this.equal(bytes, from, to, writeId, position)) return 'all';
-    const content = this.#of(writeId);
-    for (let at = from, run = 0; at < to; at += 1) {
-      run = bytes[at] === content[position + at - from] ? run + 1 : 0;
-      if (run === TELLING_BYTES) return 'some';
+    const isPart = (run: Run) =>
+      run.writeId === writeId &&
+      run.position - run.from === position - from &&
+      Math.min(to, run.to) - Math.max(from, run.from) >= PROOF_BYTES;
+    return this.runsOf(bytes).some(isPart) ? 'some' : 'none';
+  }
+
+  /** Every run of `ORIGIN_BYTES` or more, in order, as long as can be; its last bytes may be another write's that are alike. */
+  runsOf(bytes: Uint8Array): readonly Run[] {
+    const known = this.#runs.get(bytes);
+    if (known !== undefined) return known;
+    const runs: Run[] = [];
+    for (let at = 0; at + ORIGIN_BYTES <= bytes.length; ) {
+      const origin = bytes[at] === 0 ? undefined : this.#originOf(bytes, at);
+      if (origin === undefined) {
+        at += 1;
+        continue;
+      }
+      const to = at + this.#lengthOf(bytes, at, origin);
+      runs.push({ from: at, to, ...origin });
+      at = to;
     }
-    return 'none';
+    this.#runs.set(bytes, runs);
+    return runs;
+  }
+
+  #originOf(bytes: Uint8Array, at: number): Origin | undefined {
+    return originOf(
+      bytes,
+      at,
+      ({ writeId, position }) =>
+        this.#lengths.has(writeId) && this.equal(bytes, at, at + ORIGIN_BYTES, writeId, position),
+    );
+  }
+
+  /** How long the run is that begins there. */
+  #lengthOf(bytes: Uint8Array, at: number, { writeId, position }: Origin): number {
+    let low = ORIGIN_BYTES;
+    let high = Math.min(bytes.length - at, this.#of(writeId).length - position);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.equal(bytes, at + low, at + middle, writeId, position + low)) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   #of(writeId: number): Uint8Array {

@@ -3,11 +3,7 @@
  * written before it ended, and where an append's bytes were seen is where it went.
  */
 import type { FileOperation } from '../../history/file-calls.ts';
-import type { Contents } from './contents.ts';
-
-/** So many bytes alike are no accident: 56 random bits or more. */
-const PROOF_BYTES = 8;
-const PROBE_BYTES = 16;
+import { type Contents, PROOF_BYTES } from './contents.ts';
 
 /** One part of a write or append, a put, or a truncation. */
 export interface Change {
@@ -77,66 +73,32 @@ export function changesOf(source: FileOperation, recordBytesMax: number): Change
   }
 }
 
-/** Finds the place of each append that a read shows, at one of the `ends` that the file may have had; adds the ends that follow. */
-export function placeAppends(
-  changes: readonly Change[],
-  reads: readonly SeenBytes[],
-  ends: Set<number>,
-  contents: Contents,
-): void {
-  let unplaced = changes.filter(
-    ({ kind, start, length }) => kind === 'append' && start === undefined && length >= PROOF_BYTES,
-  );
-  for (let isNews = true; isNews && unplaced.length > 0; ) {
-    isNews = false;
-    const candidates = [...ends];
-    for (const change of unplaced) {
-      change.start = placeOf(change, reads, candidates, contents);
-      if (change.start === undefined) continue;
-      ends.add(change.start + change.length);
-      isNews = true;
-    }
-    unplaced = unplaced.filter(({ start }) => start === undefined);
-  }
-}
-
-function placeOf(
-  { source, writeId, position, length }: Change,
-  reads: readonly SeenBytes[],
-  candidates: readonly number[],
-  contents: Contents,
-): number | undefined {
-  const probe = Math.min(PROBE_BYTES, length);
-  const isThere = ({ bytes }: SeenBytes, from: number, at: number) =>
-    from >= 0 && from + probe <= bytes.length && contents.equal(bytes, from, from + probe, writeId, at);
-  for (const read of reads) {
-    if (read.source.end < source.begin) continue;
-    // What is left of it may be its begin or its end.
-    for (const end of candidates) {
-      const from = end - read.offset;
-      if (isThere(read, from, position)) return end;
-      if (end >= length && isThere(read, from - probe, position + length - probe)) return end - length;
+/** Finds the place of each append of which a read shows some bytes, whichever: the rest may have been overwritten before. */
+export function placeAppends(changes: readonly Change[], reads: readonly SeenBytes[], contents: Contents): void {
+  const unplaced = changes.filter(({ kind, start }) => kind === 'append' && start === undefined);
+  if (unplaced.length === 0) return;
+  for (const { source, offset, bytes } of reads) {
+    for (const run of contents.runsOf(bytes)) {
+      for (const change of unplaced) {
+        if (change.start !== undefined || change.writeId !== run.writeId || source.end < change.source.begin) continue;
+        const shown =
+          Math.min(change.position + change.length, run.position + run.to - run.from) -
+          Math.max(change.position, run.position);
+        if (shown >= PROOF_BYTES) change.start = offset + run.from - run.position + change.position;
+      }
     }
   }
-  return undefined;
 }
 
 /**
  * Draws the end of each change to the end of the first read that shows bytes of it.
- *
- * @param edges  in order: where changes begin and end, for what is left of one that was partly overwritten begins there.
  */
-export function drawEndsNearer(
-  changes: readonly Change[],
-  reads: readonly SeenBytes[],
-  edges: readonly number[],
-  contents: Contents,
-): void {
+export function drawEndsNearer(changes: readonly Change[], reads: readonly SeenBytes[], contents: Contents): void {
   for (const change of changes) {
     if (change.start === undefined || change.kind === 'truncate' || change.kind === 'grow') continue;
     for (const read of reads) {
       if (read.source.end >= change.end) break;
-      if (read.source.end > change.source.begin && shows(read, change, change.start, edges, contents)) {
+      if (read.source.end > change.source.begin && shows(read, change, change.start, contents)) {
         change.end = read.source.end;
         break;
       }
@@ -144,30 +106,18 @@ export function drawEndsNearer(
   }
 }
 
-function shows(read: SeenBytes, change: Change, start: number, edges: readonly number[], contents: Contents): boolean {
-  const low = Math.max(start, read.offset);
-  const high = Math.min(start + change.length, read.offset + read.bytes.length);
-  const probe = Math.min(PROBE_BYTES, high - low);
-  if (probe < PROOF_BYTES) return false;
-  const isAt = (at: number) => {
-    if (at < low || at + probe > high) return false;
-    const from = at - read.offset;
-    return contents.equal(read.bytes, from, from + probe, change.writeId, change.position + at - start);
-  };
-  if (isAt(low) || isAt(high - probe)) return true;
-  return edges.some((edge) => edge > low && edge < high && (isAt(edge) || isAt(edge - probe)));
+function shows({ offset, bytes }: SeenBytes, change: Change, start: number, contents: Contents): boolean {
+  const low = Math.max(start, offset);
+  const high = Math.min(start + change.length, offset + bytes.length);
+  if (high - low < PROOF_BYTES) return false;
+  return contents.shown(bytes, low - offset, high - offset, change.writeId, change.position + low - start) !== 'none';
 }
 
 /**
  * Of two changes under way at once, the one whose bytes a later read shows where they overlap came second: whatever else
  * was there went under it.
  */
-export function orderOverwrites(
-  changes: readonly Change[],
-  reads: readonly SeenBytes[],
-  edges: readonly number[],
-  contents: Contents,
-): void {
+export function orderOverwrites(changes: readonly Change[], reads: readonly SeenBytes[], contents: Contents): void {
   for (const winner of changes) {
     const { start } = winner;
     if (start === undefined || winner.kind === 'truncate') continue;
@@ -179,7 +129,7 @@ export function orderOverwrites(
       const to = Math.min(start + winner.length, high);
       if (from >= to) continue;
       const part = { ...winner, position: winner.position + from - start, length: to - from };
-      const isLater = (read: SeenBytes) => read.source.begin > loser.end && shows(read, part, from, edges, contents);
+      const isLater = (read: SeenBytes) => read.source.begin > loser.end && shows(read, part, from, contents);
       if (reads.some(isLater)) winner.after.push(loser);
     }
   }

@@ -42,8 +42,8 @@ export interface PreparedFile {
 export function prepareFile(operations: readonly FileOperation[], rules: FileRules, contents: Contents): PreparedFile {
   const reads = readsOf(operations);
   const uncut = operations.flatMap((operation) => changesOf(operation, rules.recordBytesMax));
+  placeAppends(uncut, reads, contents);
   const ends = endsOf(operations, uncut);
-  placeAppends(uncut, reads, ends, contents);
   const unplaced = uncut.filter(({ kind, start }) => kind === 'append' && start === undefined);
   addUnknownEnds(
     ends,
@@ -59,10 +59,9 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
     if (parts.length === 0) return growthOf(change, surroundings);
     return parts.flatMap((part) => [...growthOf(part, surroundings), part]);
   });
-  const edges = edgesOf(changes);
-  drawEndsNearer(changes, reads, edges, contents);
+  drawEndsNearer(changes, reads, contents);
   orderParts(changes);
-  orderOverwrites(changes, reads, edges, contents);
+  orderOverwrites(changes, reads, contents);
   const likely = changes.filter(({ end, kind, position, length }) => {
     if (kind === 'grow') return position === 0;
     return Number.isFinite(end) || kind === 'truncate' || length === 0;
@@ -224,15 +223,6 @@ function seenEndsOf(operations: readonly FileOperation[], changes: readonly Chan
     if (call.kind === 'read' && bytes > 0 && bytes < call.length) ends.add(call.offset + bytes);
   }
   return ends;
-}
-
-function edgesOf(changes: readonly Change[]): number[] {
-  const edges = new Set<number>();
-  for (const { kind, start, length } of changes) {
-    if (kind === 'truncate') edges.add(length);
-    else if (start !== undefined) edges.add(start).add(start + length);
-  }
-  return [...edges].sort((a, b) => a - b);
 }
 
 function toIntervals(

@@ -74,15 +74,26 @@ export class FaultInjector {
     this.#slowDisks(1);
   }
 
-  /** Ends every fault but pauses; no other strikes. The disks of one that is sick hardly move until it is cured. */
-  endAll({ sick }: { sick?: HostName | undefined } = {}): void {
+  /**
+   * Ends every fault but pauses; no other strikes. The disks of one that is sick hardly move until it is cured: of `sick`,
+   * or of the next server without which no chunk is lost.
+   *
+   * @returns that server; undefined when none is to be sick, or none can be.
+   */
+  endAll({ sick }: { sick?: HostName | undefined } = {}): HostName | undefined {
     this.#isOver = true;
     for (const id of [...this.#endings.keys()]) this.#end(id);
-    const { network, hosts } = this.#cluster.simulation;
+    const { network, hosts, trace } = this.#cluster.simulation;
     network.heal();
     for (const host of hosts) host.disk.repair();
     this.#slowDisks(1);
-    if (sick !== undefined) this.#host(sick).disk.timing.slowness = SICK_SLOWNESS;
+    if (sick === undefined) return undefined;
+    const names = this.#cluster.chunkserverNames;
+    const first = names.indexOf(sick);
+    const struck = [...names.slice(first), ...names.slice(0, first)].find((name) => !this.#lastCopies?.isLast(name));
+    trace.record('fault', 'sick', { host: struck ?? 'none', drawn: sick });
+    if (struck !== undefined) this.#host(struck).disk.timing.slowness = SICK_SLOWNESS;
+    return struck;
   }
 
   #strike(id: number, fault: Fault): void {
@@ -184,6 +195,7 @@ export class FaultInjector {
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
         if (this.#lastCopies?.isLast(fault.host)) return;
+        this.#lastCopies?.destroyed(fault.host);
         this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
         return;
       default:
@@ -242,6 +254,7 @@ export class FaultInjector {
     const [path, file] = paths[Math.floor(choice * paths.length)]!;
     this.damaged.add(name);
     this.brokenDisks.add(name);
+    this.#lastCopies?.destroyed(name, handleOf(path));
     for (let bit = 0; bit < bits; bit++) {
       const ratio = (choice * 7919 * (bit + 1)) % 1;
       disk.flipBit(path, Math.floor(ratio * file.sizeBytes * 8));
@@ -250,7 +263,7 @@ export class FaultInjector {
   }
 
   #isLast(name: HostName, path: string): boolean {
-    return this.#lastCopies?.isLast(name, path.slice(path.lastIndexOf('/') + 1)) ?? false;
+    return this.#lastCopies?.isLast(name, handleOf(path)) ?? false;
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {
@@ -278,6 +291,11 @@ export class FaultInjector {
   #folder(name: HostName, disk: number): string {
     return name === 'master' ? '' : this.#cluster.disks[disk]!;
   }
+}
+
+/** Of a chunk file. */
+function handleOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Leaves so much room. */

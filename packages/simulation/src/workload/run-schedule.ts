@@ -20,7 +20,15 @@ import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
-import { CHUNK_BYTES, type FaultKind, fileCount, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import {
+  CHUNK_BYTES,
+  type FaultKind,
+  fileCount,
+  filePath,
+  type HostName,
+  type Schedule,
+  subtreePath,
+} from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { AcknowledgedWatch } from './acknowledged-watch.ts';
@@ -146,9 +154,10 @@ class Run {
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
+    const wired = shape.load === undefined ? [] : [this.#lastCopies];
     simulation.network.tap = new WireTap(
       () => simulation.nowMs,
-      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, ...told],
+      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, ...wired, ...told],
     );
     observe?.(this.#cluster);
   }
@@ -170,9 +179,9 @@ class Run {
       injector.plan(this.#schedule.faults);
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
-      injector.endAll({ sick: shape.load?.sick });
+      const sick = injector.endAll({ sick: shape.load?.sick });
       await simulation.run(
-        this.#finish(cluster, { clients: [...clients.values()], admin, injector }),
+        this.#finish(cluster, { clients: [...clients.values()], admin, injector, sick }),
         3 * HEAL_LIMIT_MS,
       );
       this.#judgeFailures(cluster.failures, injector);
@@ -246,7 +255,17 @@ class Run {
   /** No fault strikes any more: everything must come to its end. */
   async #finish(
     cluster: SimulatedCluster,
-    { clients, admin, injector }: { clients: readonly WorkloadClient[]; admin: CairnClient; injector: FaultInjector },
+    {
+      clients,
+      admin,
+      injector,
+      sick,
+    }: {
+      clients: readonly WorkloadClient[];
+      admin: CairnClient;
+      injector: FaultInjector;
+      sick: HostName | undefined;
+    },
   ): Promise<void> {
     const { simulation } = cluster;
     while (clients.some((client) => !client.isDone)) {
@@ -257,8 +276,8 @@ class Run {
     const paths = Array.from({ length: fileCount(this.#schedule.shape) }, (_, file) => filePath(file));
     const { load } = this.#schedule.shape;
     let wrong: string | undefined;
-    if (load?.sick !== undefined) {
-      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without: load.sick });
+    if (sick !== undefined) {
+      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without: sick });
       injector.cure();
     }
     wrong ??= await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });

@@ -20,6 +20,7 @@ import {
   SERVERS_PER_CLONE,
 } from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
+import { RepairQueue } from './repair-queue.ts';
 import { RepairScans } from './repair-scans.ts';
 import { TakeBack } from './take-back.ts';
 
@@ -40,15 +41,10 @@ export class Repair {
   readonly #parts: RepairParts;
   readonly #takeBack: TakeBack;
   readonly #scans: RepairScans;
-  /** Chunks to look at, by the number of sound copies when they were found. */
-  readonly #queue = new Map<string, number>();
+  readonly #queue: RepairQueue;
   /** The target of each copy under way. */
   readonly #copying = new Map<string, number>();
   readonly #load = new Map<number, number>();
-  /** After a copy that failed; the earliest first. */
-  readonly #notBeforeMs = new Map<string, number>();
-  /** The queue as it was last put in order, most copies first: its end is the next. */
-  #byNeed: string[] = [];
   #isToBegin = false;
   #isStopped = false;
   #copiedCount = 0;
@@ -60,6 +56,7 @@ export class Repair {
     this.#context = context;
     this.#bounds = context.config.bounds;
     this.#parts = parts;
+    this.#queue = new RepairQueue(context.seams.clock, this.#bounds.repairQueueMax);
     this.#takeBack = new TakeBack(context, {
       ...parts,
       needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
@@ -84,11 +81,9 @@ export class Repair {
   }
 
   status(garbageCount: number): RepairStatus {
-    let unavailable = 0;
-    for (const soundCount of this.#queue.values()) if (soundCount === 0) unavailable += 1;
     return {
       underReplicatedCount: this.#queue.size + this.#copying.size,
-      unavailableCount: unavailable,
+      unavailableCount: this.#queue.unavailableCount,
       copyingCount: this.#copying.size,
       copiedCount: this.#copiedCount,
       copiedBytes: this.#copiedBytes,
@@ -109,7 +104,7 @@ export class Repair {
     this.#perform([
       ...this.#scans.steps(),
       () => this.#review(),
-      () => this.#putInOrder(),
+      () => this.#queue.putInOrder(),
       () => this.#beginSoon(),
       () => this.start(),
     ]);
@@ -120,10 +115,6 @@ export class Repair {
     if (step === undefined || this.#isStopped) return;
     step();
     if (rest.length > 0) this.#context.seams.clock.soon(() => this.#perform(rest));
-  }
-
-  #putInOrder(): void {
-    this.#byNeed = [...this.#queue].sort(([, a], [, b]) => b - a).map(([handle]) => handle);
   }
 
   /** Many copies may end in one event; what begins in their place has events of its own. */
@@ -138,16 +129,14 @@ export class Repair {
 
   /** As many as there may be at once, those with the fewest copies first. */
   #beginCopies(): void {
-    const { clock } = this.#context.seams;
     const { safeMode, servers } = this.#parts;
     if (this.#isStopped || safeMode.isActive) return;
     const fair = Math.min(CLONES_AT_ONCE_MAX, Math.floor(servers.count / SERVERS_PER_CLONE));
     const { clonesAtOnce, clonesBegunAtOnce } = this.#bounds;
     const most = Math.max(clonesAtOnce, fair);
     for (let triedCount = 0; this.#copying.size < most; ) {
-      const handle = this.#byNeed.pop();
+      const handle = this.#queue.next();
       if (handle === undefined) return;
-      if (!this.#queue.has(handle) || (this.#notBeforeMs.get(handle) ?? 0) > clock.nowMs()) continue;
       this.#begin(handle);
       triedCount += 1;
       if (triedCount < clonesBegunAtOnce) continue;
@@ -158,17 +147,11 @@ export class Repair {
 
   /** Forgets what healed by itself: a server came back. */
   #review(): void {
-    const nowMs = this.#context.seams.clock.nowMs();
-    for (const [handle, notBeforeMs] of this.#notBeforeMs) {
-      if (notBeforeMs > nowMs) break;
-      this.#notBeforeMs.delete(handle);
-    }
+    this.#queue.forgetPauses();
     const transaction = this.#context.decisions.read();
-    for (const handle of [...this.#queue.keys()].slice(0, this.#bounds.repairScanStep)) {
+    for (const handle of this.#queue.takeOldest(this.#bounds.repairScanStep)) {
       const chunk = transaction.chunk(handle);
-      this.#queue.delete(handle);
-      const isToStay = chunk !== undefined && this.#needsCopy(handle, chunk) && this.#hasRoom(handle, chunk);
-      if (isToStay) this.#queue.set(handle, this.#inReach(handle, chunk));
+      if (chunk !== undefined && this.#needsCopy(handle, chunk)) this.#add(handle, chunk);
     }
   }
 
@@ -179,21 +162,27 @@ export class Repair {
    */
   #enqueue(handle: string): boolean {
     if (this.#queue.has(handle) || this.#copying.has(handle)) return true;
-    if (this.#queue.size >= this.#bounds.repairQueueMax) return false;
+    if (this.#queue.isFull) return false;
     const chunk = this.#context.decisions.read().chunk(handle);
     if (chunk === undefined || !this.#needsCopy(handle, chunk)) return true;
-    const inReach = this.#inReach(handle, chunk);
-    if (this.#hasRoom(handle, chunk)) this.#queue.set(handle, inReach);
-    if (inReach > 0) return true;
+    if (this.#add(handle, chunk) > 0) return true;
     const message = `no copy of chunk ${handle} is in reach; a chunkserver that returns may bring one`;
     this.#parts.problems.report({ kind: 'unavailable', handle, serverId: 0, path: '', message });
     return true;
   }
 
-  /** Chunks without a copy to make another from, among the members or beside them, take no more than half of the queue. */
-  #hasRoom(handle: string, chunk: Chunk): boolean {
-    if (this.#queue.size < this.#bounds.repairQueueMax / 2) return true;
-    return this.#sound(handle, chunk).length > 0 || this.#takeBack.spares(handle, chunk).length > 0;
+  /** @returns how many copies are in reach. */
+  #add(handle: string, chunk: Chunk): number {
+    const inReach = this.#inReach(handle, chunk);
+    this.#queue.add(handle, inReach, () => this.#isReady(handle, chunk));
+    return inReach;
+  }
+
+  /** It is not to wait, and has a copy to make another from, or one to take back; where a copy would go is not asked here. */
+  #isReady(handle: string, chunk: Chunk): boolean {
+    if (this.#queue.isPaused(handle) || this.#isUndecided(handle, chunk)) return false;
+    if (this.#sound(handle, chunk).length > 0) return true;
+    return isClosed(chunk) && this.#takeBack.spares(handle, chunk).length > 0;
   }
 
   #needsCopy(handle: string, chunk: Chunk): boolean {
@@ -230,20 +219,26 @@ export class Repair {
 
   #begin(handle: string): void {
     const chunk = this.#context.decisions.read().chunk(handle);
-    this.#notBeforeMs.delete(handle);
+    this.#queue.endPause(handle);
     if (chunk === undefined || !this.#needsCopy(handle, chunk)) {
       this.#queue.delete(handle);
       return;
     }
-    if (this.#isUndecided(handle, chunk)) return;
+    if (this.#isUndecided(handle, chunk)) {
+      this.#queue.giveWay(handle);
+      return;
+    }
     const sound = this.#sound(handle, chunk);
     const spare = this.#spare(handle, chunk, sound);
     // An open chunk is closed first, by its members.
-    if (spare !== undefined && (sound.length > 0 || chunk.state === ChunkState.CHUNK_STATE_CLOSED)) {
+    if (spare !== undefined && (sound.length > 0 || isClosed(chunk))) {
       this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare) });
       return;
     }
-    if (sound.length === 0) return; // until a server brings one
+    if (sound.length === 0) {
+      this.#queue.giveWay(handle); // until a server brings one
+      return;
+    }
     const source = sound.find((member) => this.#loadOf(member) < this.#bounds.clonesPerServer);
     const elsewhere = this.#target(handle, chunk);
     if (elsewhere === undefined && this.#isToClose(handle, chunk)) {
@@ -256,8 +251,10 @@ export class Repair {
     if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) {
       // What may still be taken back stays.
       if (!this.#parts.reports.sparesOf(handle).includes(target)) this.#parts.reports.makeWay(target, handle);
+      this.#queue.giveWay(handle);
       return;
     }
+    if (target === undefined) this.#queue.giveWay(handle);
     if (source === undefined || target === undefined || this.#loadOf(target) >= this.#bounds.clonesPerServer) return;
     this.#run(handle, source, { target, work: () => this.#copy(handle, source, target) });
   }
@@ -272,7 +269,7 @@ export class Repair {
         this.#failedCount += 1;
         this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
         // Its turn comes again, but not at once: others may have better luck meanwhile.
-        this.#notBeforeMs.set(handle, this.#context.seams.clock.nowMs() + REPAIR_PAUSE_AFTER_FAILURE_MS);
+        this.#queue.pause(handle, REPAIR_PAUSE_AFTER_FAILURE_MS);
       })
       .finally(() => {
         this.#copying.delete(handle);
@@ -358,11 +355,10 @@ export class Repair {
   #targetInPlace(handle: string, chunk: Chunk): number | undefined {
     const { servers, conditions, reports } = this.#parts;
     if (this.#sound(handle, chunk).length === 0) return undefined;
-    const isClosed = chunk.state === ChunkState.CHUNK_STATE_CLOSED;
     for (const member of chunk.members) {
       const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
       if (condition === 'missing') return member;
-      if (condition === undefined || !isClosed) continue;
+      if (condition === undefined || !isClosed(chunk)) continue;
       reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
     }
     return undefined;
@@ -391,4 +387,8 @@ export class Repair {
   #addLoad(server: number, amount: number): void {
     this.#load.set(server, this.#loadOf(server) + amount);
   }
+}
+
+function isClosed({ state }: Chunk): boolean {
+  return state === ChunkState.CHUNK_STATE_CLOSED;
 }

@@ -62,6 +62,7 @@ const FOUND_SCHEDULES = [
   { profile: 'default', seed: 8000395, was: 'garbage waited for a calendar that had been set back' },
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
   { profile: 'load', seed: 9100018, was: 'the only copy was on the sick server, which the others were to do without' },
+  { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'disks', seed: 7200024, was: 'a chunk deleted while a view of it was pending was never collected' },
   { profile: 'disks', seed: 4100025, was: 'a write behind the end moved it before its bytes were there' },
   { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },

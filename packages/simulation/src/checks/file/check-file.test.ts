@@ -128,6 +128,26 @@ test('write: across two chunks its parts may be seen one after the other, in ord
   );
 });
 
+test('write: in which order two came in another chunk may be told by the few bytes that a later one left there', () => {
+  const lines: Line[] = [
+    [1, 2, put(1, 2 * CHUNK)],
+    [3, 8, write(2, CHUNK - 1000, 2000)],
+    [4, 7, write(3, CHUNK - 900, 3000)],
+    [9, 10, write(4, CHUNK + 2, 5000)],
+  ];
+  const left = (writeId: number, position: number) =>
+    bytes(
+      contentOf(1, CHUNK - 1000),
+      contentOf(2, 1000),
+      contentOf(writeId, CHUNK + 2).subarray(position, position + 2),
+      contentOf(4, 5000),
+      contentOf(1, 2 * CHUNK).subarray(CHUNK + 5002),
+    );
+  assert.ok(isLegal(...lines, [11, 12, read(0, 2 * CHUNK), left(2, 1000)]), 'the second write first in both');
+  assert.ok(isLegal(...lines, [11, 12, read(0, 2 * CHUNK), left(3, 900)]), 'the second write first in one');
+  assert.ok(!isLegal(...lines, [11, 12, read(0, 2 * CHUNK), left(1, CHUNK)]), 'neither');
+});
+
 test('write: the file may be seen to reach to the chunk in which one behind its end begins', () => {
   const base: Line = [1, 2, put(1, 100)];
   const size = (bytes: number): FileResult => ({ size: bytes });

@@ -21,7 +21,7 @@ test('runs: each write that bytes are of, and from where in it; holes, and bytes
   ]);
 });
 
-test('shown: all, some or none of what a write has there', () => {
+test('shown: all, some, few or none of what a write has there', () => {
   const bytes = Buffer.concat([one.subarray(0, 500), two.subarray(500, 600), one.subarray(600, 1000)]);
   assert.equal(contents.shown(bytes, 0, 500, 1, 0), 'all');
   assert.equal(contents.shown(bytes, 0, 1000, 1, 0), 'some');
@@ -30,4 +30,8 @@ test('shown: all, some or none of what a write has there', () => {
   assert.equal(contents.shown(bytes, 0, 1000, 2, 0), 'some');
   assert.equal(contents.shown(bytes, 0, 1000, 1, 1), 'none', 'all of it is elsewhere');
   assert.equal(contents.shown(bytes, 0, 1000, 3, 0), 'none');
+  const remnant = Buffer.concat([Buffer.alloc(100), one.subarray(100, 102), two.subarray(102)]);
+  assert.equal(contents.shown(remnant, 0, 5000, 1, 0), 'few');
+  assert.equal(contents.shown(remnant, 0, 100, 1, 0), 'none');
+  assert.equal(contents.shown(remnant, 102, 5000, 1, 102), 'none');
 });

@@ -17,10 +17,13 @@ export interface Run {
   readonly position: number;
 }
 
+export type Shown = 'all' | 'some' | 'few' | 'none';
+
 export class Contents {
   readonly #lengths: ReadonlyMap<number, number>;
   readonly #made = new Map<number, Uint8Array>();
   readonly #runs = new Map<Uint8Array, readonly Run[]>();
+  readonly #strays = new Map<Uint8Array, readonly number[]>();
 
   /** @param lengths of each write, by id. */
   constructor(lengths: ReadonlyMap<number, number>) {
@@ -38,14 +41,20 @@ export class Contents {
     return true;
   }
 
-  /** How much of `bytes[from, to)` is of the write from that position on: also where another has overwritten a part. */
-  shown(bytes: Uint8Array, from: number, to: number, writeId: number, position: number): 'all' | 'some' | 'none' {
+  /**
+   * How much of `bytes[from, to)` is of the write from that position on: also where another has overwritten a part. `few`
+   * are too few to tell, and may be another's.
+   */
+  shown(bytes: Uint8Array, from: number, to: number, writeId: number, position: number): Shown {
     if (this.equal(bytes, from, to, writeId, position)) return 'all';
     const isPart = (run: Run) =>
       run.writeId === writeId &&
       run.position - run.from === position - from &&
       Math.min(to, run.to) - Math.max(from, run.from) >= PROOF_BYTES;
-    return this.runsOf(bytes).some(isPart) ? 'some' : 'none';
+    if (this.runsOf(bytes).some(isPart)) return 'some';
+    const content = this.#of(writeId);
+    const isAlike = (at: number) => at >= from && at < to && bytes[at] === content[position + at - from];
+    return this.#straysOf(bytes).some(isAlike) ? 'few' : 'none';
   }
 
   /** Every run of `ORIGIN_BYTES` or more, in order, as long as can be; its last bytes may be another write's that are alike. */
@@ -65,6 +74,20 @@ export class Contents {
     }
     this.#runs.set(bytes, runs);
     return runs;
+  }
+
+  /** Where bytes are of a write, and in no run. */
+  #straysOf(bytes: Uint8Array): readonly number[] {
+    const known = this.#strays.get(bytes);
+    if (known !== undefined) return known;
+    const strays: number[] = [];
+    let at = 0;
+    for (const { from, to } of [...this.runsOf(bytes), { from: bytes.length, to: bytes.length }]) {
+      for (; at < from; at += 1) if (bytes[at] !== 0) strays.push(at);
+      at = to;
+    }
+    this.#strays.set(bytes, strays);
+    return strays;
   }
 
   #originOf(bytes: Uint8Array, at: number): Origin | undefined {

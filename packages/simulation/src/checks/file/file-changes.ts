@@ -110,7 +110,8 @@ function shows({ offset, bytes }: SeenBytes, change: Change, start: number, cont
   const low = Math.max(start, offset);
   const high = Math.min(start + change.length, offset + bytes.length);
   if (high - low < PROOF_BYTES) return false;
-  return contents.shown(bytes, low - offset, high - offset, change.writeId, change.position + low - start) !== 'none';
+  const shown = contents.shown(bytes, low - offset, high - offset, change.writeId, change.position + low - start);
+  return shown === 'all' || shown === 'some';
 }
 
 /**

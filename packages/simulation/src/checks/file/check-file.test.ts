@@ -174,6 +174,26 @@ test('write: where the file was cut meanwhile, its next part makes it reach to t
   assert.ok(!isLegal(...lines, [9, 10, read(0, 2 * CHUNK), overwritten]));
 });
 
+test('write: where it was cut meanwhile and its last part hidden since, zeros tell which parts came before the cut', () => {
+  const lines: Line[] = [
+    [1, 2, put(1, 1000)],
+    [3, 8, write(2, CHUNK - 500, CHUNK + 1000)],
+    [4, 7, { kind: 'truncate', length: 1000 }],
+    [9, 10, record(3, 100), { offset: 2 * CHUNK + 500 }],
+    [11, 12, write(4, 2 * CHUNK - 50, 800)],
+  ];
+  const seen = (zerosTo: number) =>
+    bytes(
+      contentOf(1, 1000),
+      zeros(zerosTo - 1000),
+      contentOf(2, CHUNK + 1000).subarray(zerosTo - (CHUNK - 500), CHUNK + 450),
+      contentOf(4, 800),
+    );
+  assert.ok(isLegal(...lines, [13, 14, read(0, 4 * CHUNK), seen(2 * CHUNK - 50)]), 'all but the last part cut');
+  assert.ok(isLegal(...lines, [13, 14, read(0, 4 * CHUNK), seen(CHUNK)]), 'the first part cut');
+  assert.ok(!isLegal(...lines, [13, 14, read(0, 4 * CHUNK), seen(2 * CHUNK - 100)]), 'torn');
+});
+
 test('write: an unknown one may take effect after a later read, and none may see it come and go', () => {
   const [before, after] = [bytes(contentOf(1, 50)), bytes(contentOf(2, 50))];
   const lost: Line[] = [

@@ -96,6 +96,7 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
   const cuts = cutAt(boundaries, start, start + change.length);
   if (cuts.length === 2) return source.outcome.kind === 'failed' ? [] : [change];
   const rivals = operations.filter((other) => comesBetween(change, other));
+  const isCut = rivals.some(({ call }) => call.kind === 'truncate');
   const witnesses = reads.filter(
     (read) => read.source.end > source.begin && (rivals.length > 0 || read.source.begin < source.end),
   );
@@ -109,7 +110,11 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
       ...witnesses.map(({ offset, bytes }) => {
         const [low, high] = [Math.max(from, offset), Math.min(to, offset + bytes.length)];
         if (low >= high) return 'unseen';
-        return contents.shown(bytes, low - offset, high - offset, change.writeId, low - start);
+        const shown = contents.shown(bytes, low - offset, high - offset, change.writeId, low - start);
+        // Zeros are where a part was cut off; what is hidden by other bytes may have come after the cut.
+        return isCut && shown !== 'all' && bytes.subarray(low - offset, high - offset).includes(0)
+          ? `${shown}, cut`
+          : shown;
       }),
     ].join();
   // Where somebody saw the file end, or it ended because an append that nobody saw went there.

@@ -22,7 +22,7 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const LAYER_TIMEOUT_MS = 20 * 60_000;
 
 const FRESH_MINUTES = 2;
-/** In turn. `load` comes back when its known violations are gone (docs/simulation.md). */
+/** In turn. */
 const FRESH_PROFILES = [
   'default',
   'network',
@@ -37,6 +37,7 @@ const FRESH_PROFILES = [
   'slow',
   'contended',
   'uploads',
+  'load',
 ];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
@@ -63,6 +64,7 @@ const FOUND_SCHEDULES = [
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
   { profile: 'load', seed: 9100018, was: 'the only copy was on the sick server, which the others were to do without' },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
+  { profile: 'load', seed: 9100054, was: 'three chunks without a copy in reach kept all others from being repaired' },
   { profile: 'disks', seed: 7200024, was: 'a chunk deleted while a view of it was pending was never collected' },
   { profile: 'disks', seed: 4100025, was: 'a write behind the end moved it before its bytes were there' },
   { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },

@@ -74,26 +74,17 @@ export class FaultInjector {
     this.#slowDisks(1);
   }
 
-  /**
-   * Ends every fault but pauses; no other strikes. The disks of one that is sick hardly move until it is cured: of `sick`,
-   * or of the next server without which no chunk is lost.
-   *
-   * @returns that server; undefined when none is to be sick, or none can be.
-   */
-  endAll({ sick }: { sick?: HostName | undefined } = {}): HostName | undefined {
+  /** Ends every fault but pauses; no other strikes. The disks of one that is sick hardly move until it is cured. */
+  endAll({ sick }: { sick?: HostName | undefined } = {}): void {
     this.#isOver = true;
     for (const id of [...this.#endings.keys()]) this.#end(id);
     const { network, hosts, trace } = this.#cluster.simulation;
     network.heal();
     for (const host of hosts) host.disk.repair();
     this.#slowDisks(1);
-    if (sick === undefined) return undefined;
-    const names = this.#cluster.chunkserverNames;
-    const first = names.indexOf(sick);
-    const struck = [...names.slice(first), ...names.slice(0, first)].find((name) => !this.#lastCopies?.isLast(name));
-    trace.record('fault', 'sick', { host: struck ?? 'none', drawn: sick });
-    if (struck !== undefined) this.#host(struck).disk.timing.slowness = SICK_SLOWNESS;
-    return struck;
+    if (sick === undefined) return;
+    trace.record('fault', 'sick', { host: sick });
+    this.#host(sick).disk.timing.slowness = SICK_SLOWNESS;
   }
 
   #strike(id: number, fault: Fault): void {
@@ -194,7 +185,7 @@ export class FaultInjector {
         this.damaged.add(fault.host);
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
-        if (this.#lastCopies?.isLast(fault.host)) return;
+        if ((this.#lastCopies?.of(fault.host).size ?? 0) > 0) return;
         this.#lastCopies?.destroyed(fault.host);
         this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
         return;
@@ -247,8 +238,9 @@ export class FaultInjector {
 
   #rot(name: HostName, { choice, bits }: { choice: number; bits: number }): void {
     const { disk } = this.#host(name);
+    const spared = this.#lastCopies?.of(name);
     const paths = [...disk.files].filter(
-      ([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0 && !this.#isLast(name, path),
+      ([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0 && spared?.has(handleOf(path)) !== true,
     );
     if (paths.length === 0) return;
     const [path, file] = paths[Math.floor(choice * paths.length)]!;
@@ -260,10 +252,6 @@ export class FaultInjector {
       disk.flipBit(path, Math.floor(ratio * file.sizeBytes * 8));
     }
     this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes: file.sizeBytes });
-  }
-
-  #isLast(name: HostName, path: string): boolean {
-    return this.#lastCopies?.isLast(name, handleOf(path)) ?? false;
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {

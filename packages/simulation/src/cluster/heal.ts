@@ -4,19 +4,26 @@
  */
 import { isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
+import type { LastCopies } from './last-copies.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
+
+/** A chunkserver that the others have to do without. */
+export interface Absent {
+  readonly host: string;
+  /** Chunks that they cannot have without it. */
+  readonly lastCopies: Pick<LastCopies, 'of'>;
+}
 
 const POLL_MS = 1000;
 const CALL_TIMEOUT_MS = 5000;
 
 /**
- * @param options.without a chunkserver that the others have to do without
  * @returns what was still wrong after `limitMs` of virtual time; undefined when the cluster is whole.
  */
 export async function heal(
   cluster: SimulatedCluster,
   client: CairnClient,
-  { limitMs, without }: { limitMs: number; without?: string | undefined },
+  { limitMs, without }: { limitMs: number; without?: Absent | undefined },
 ): Promise<string | undefined> {
   const { simulation } = cluster;
   const endMs = simulation.nowMs + limitMs;
@@ -36,9 +43,9 @@ export async function heal(
 async function whatIsWrong(
   cluster: SimulatedCluster,
   client: CairnClient,
-  without: string | undefined,
+  without: Absent | undefined,
 ): Promise<string | undefined> {
-  const servers = cluster.servers.filter(({ host }) => host.name !== without);
+  const servers = cluster.servers.filter(({ host }) => host.name !== without?.host);
   for (const server of servers) if (!server.isServing) return `${server.host.name} does not run`;
   const patience = { timeoutMs: CALL_TIMEOUT_MS };
   const status = await client.clusterStatus(patience);
@@ -46,15 +53,18 @@ async function whatIsWrong(
   if (!status.writable) return 'not writable';
   const live = new Set(status.servers.filter((server) => server.live).map(({ address }) => address));
   for (const name of cluster.chunkserverNames) {
-    if (name !== without && !live.has(`${name}:8080`)) return `${name} is not live`;
+    if (name !== without?.host && !live.has(`${name}:8080`)) return `${name} is not live`;
   }
   const { underReplicatedCount, unavailableCount, copyingCount, garbageCount } = status.repair;
-  if (underReplicatedCount + unavailableCount + copyingCount > 0) {
+  // Those unavailable and being copied are below their goal as well.
+  const excused = without?.lastCopies.of(without.host) ?? new Set();
+  if (underReplicatedCount > excused.size) {
     return `${underReplicatedCount} chunks below their goal, ${unavailableCount} unavailable, ${copyingCount} being copied`;
   }
   // Nobody puts a copy away for a server that hardly can.
   if (garbageCount > 0 && without === undefined) return `${garbageCount} deleted chunks are not collected`;
-  for await (const { problems } of client.check('/', patience)) {
+  for await (const page of client.check('/', patience)) {
+    const problems = page.problems.filter(({ handle }) => !excused.has(handle));
     if (problems.length > 0) return problems.map(({ kind, path, message }) => `${kind} ${path}: ${message}`).join('; ');
   }
   return undefined;

@@ -2,10 +2,9 @@
  * Which chunks have a single copy left, as far as the faults of the run go: members of the chunk are known from the master's
  * log of views and from what it answers when a chunk begins, destroyed copies from who destroys them. Where repair is slow,
  * the only copy that has all of a chunk may be the only one for long: that one is not to be destroyed, nor are the others to
- * do without its server, as no promise covers that (schedule/make-faults.ts).
+ * have its chunk without its server, as no promise covers that (schedule/make-faults.ts).
  *
- * In doubt a copy is taken for destroyed: a lost disk takes all of its server, also what lay on another disk. A view
- * confirmed afterwards has sound members only.
+ * In doubt a copy is taken for destroyed: a lost disk takes all of its server, also what lay on another disk.
  */
 import { type ChunkLocation, MasterMethods } from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
@@ -13,22 +12,29 @@ import { requestOf, responseOf, type WireFrame, type WireListener } from '../wir
 
 const { beginUpload, extendUpload, confirmUpload, openExtent } = MasterMethods;
 
+interface View {
+  readonly members: readonly number[];
+  /** Those of them whose copy was destroyed, and not replaced. */
+  readonly destroyed: Set<number>;
+}
+
 export class LastCopies implements WireListener {
   /** Server numbers of hosts: a server that lost its disk gets another one. */
   readonly #hosts = new Map<number, string>();
-  /** Members whose copy was not destroyed, by chunk. */
-  readonly #holders = new Map<string, Set<number>>();
+  /** By chunk. Those that were deleted stay. */
+  readonly #views = new Map<string, View>();
   /** Of chunks of uploads that are not confirmed. */
-  readonly #planned = new Map<string, readonly number[]>();
+  readonly #planned = new Map<string, View>();
 
   logged({ event, fields }: TraceEntry): void {
     if (event === 'info chunkserver registered') {
       this.#hosts.set(Number(fields.id), String(fields.address).split(':')[0]!);
     } else if (event === 'info view changed') {
-      const members = fields.members as readonly number[];
       const handle = String(fields.handle);
-      if (members.length > 0) this.#holders.set(handle, new Set(members));
-      else this.#holders.delete(handle);
+      const members = fields.members as readonly number[];
+      // Who joins does so with a sound copy.
+      const destroyed = members.filter((server) => this.#views.get(handle)?.destroyed.has(server));
+      this.#views.set(handle, { members, destroyed: new Set(destroyed) });
     }
   }
 
@@ -49,34 +55,32 @@ export class LastCopies implements WireListener {
 
   /** The host's copy of that chunk; of all chunks when none is named. */
   destroyed(host: string, handle?: string): void {
-    const chunks = handle === undefined ? this.#holders.values() : [this.#holders.get(handle)];
-    for (const holders of chunks) {
-      for (const server of holders ?? []) if (this.#hosts.get(server) === host) holders!.delete(server);
+    for (const [chunk, { members, destroyed }] of [...this.#views, ...this.#planned]) {
+      if (handle !== undefined && handle !== chunk) continue;
+      for (const server of members) if (this.#hosts.get(server) === host) destroyed.add(server);
     }
   }
 
-  /** Whether the host has the only copy of any of these chunks; of any at all when none is named. */
-  isLast(host: string, handle?: string): boolean {
-    const chunks = handle === undefined ? [...this.#holders.values()] : [this.#holders.get(handle)];
-    return chunks.some((holders) => {
-      const [server, ...others] = holders ?? [];
-      return server !== undefined && others.length === 0 && this.#hosts.get(server) === host;
-    });
+  /** The chunks of which the host has the only copy. */
+  of(host: string): ReadonlySet<string> {
+    const handles = new Set<string>();
+    for (const [handle, { members, destroyed }] of this.#views) {
+      const [server, ...others] = members.filter((member) => !destroyed.has(member));
+      if (server !== undefined && others.length === 0 && this.#hosts.get(server) === host) handles.add(handle);
+    }
+    return handles;
   }
 
   #plan(chunks: readonly ChunkLocation[] = []): void {
     for (const { handle, replicas } of chunks) {
-      this.#planned.set(
-        handle,
-        replicas.map(({ serverId }) => serverId),
-      );
+      this.#planned.set(handle, { members: replicas.map(({ serverId }) => serverId), destroyed: new Set() });
     }
   }
 
   /** With the members it was planned for, unless its views are known: an answer may be late. */
   #begins(handle: string): void {
-    const members = this.#planned.get(handle);
+    const view = this.#planned.get(handle);
     this.#planned.delete(handle);
-    if (members !== undefined && !this.#holders.has(handle)) this.#holders.set(handle, new Set(members));
+    if (view !== undefined && !this.#views.has(handle)) this.#views.set(handle, view);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Asks every copy of the closed chunks once more for what was acknowledged, as a client would that never heard the answer.
  * Nothing is applied by it as long as they remember: a closed chunk has no primary, and any member tells a retry what came
- * of the first try.
+ * of the first try. A server that has no copy is not asked: that it is missing is judged apart (checks/replicas.ts).
  */
 import { isFsError } from '@cairnfs/base';
 import { ChunkserverDataMethods, createRpcPool, type OperationId } from '@cairnfs/protocol';
@@ -50,7 +50,9 @@ export async function auditRetries(
     .filter(({ isOpen }) => !isOpen)
     .flatMap((chunk) =>
       acknowledged(chunk.handle).flatMap((mutation) =>
-        chunk.replicas.map(({ address }) => retry(chunk, address, mutation)),
+        chunk.replicas
+          .filter(({ isMissing }) => isMissing !== true)
+          .map(({ address }) => retry(chunk, address, mutation)),
       ),
     );
   const told = await Promise.all(retries);

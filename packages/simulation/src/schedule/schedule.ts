@@ -42,10 +42,7 @@ export interface Load {
   readonly standingFiles: number;
   /** Disks of chunkservers take so many times their usual time, as long as faults strike. */
   readonly diskSlowness: number;
-  /**
-   * A chunkserver whose disks go on hardly moving when all faults are over, and whom the others have to do without; another
-   * one when faults left it the only copy of a chunk.
-   */
+  /** A chunkserver whose disks go on hardly moving when all faults are over, and whom the others have to do without. */
   readonly sick?: HostName;
   readonly bounds: ServerBounds;
 }

@@ -20,15 +20,7 @@ import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
-import {
-  CHUNK_BYTES,
-  type FaultKind,
-  fileCount,
-  filePath,
-  type HostName,
-  type Schedule,
-  subtreePath,
-} from '../schedule/schedule.ts';
+import { CHUNK_BYTES, type FaultKind, fileCount, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { AcknowledgedWatch } from './acknowledged-watch.ts';
@@ -179,10 +171,10 @@ class Run {
       injector.plan(this.#schedule.faults);
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
-      const sick = injector.endAll({ sick: shape.load?.sick });
+      injector.endAll({ sick: shape.load?.sick });
       await simulation.run(
-        this.#finish(cluster, { clients: [...clients.values()], admin, injector, sick }),
-        3 * HEAL_LIMIT_MS,
+        this.#finish(cluster, { clients: [...clients.values()], admin, injector }),
+        4 * HEAL_LIMIT_MS,
       );
       this.#judgeFailures(cluster.failures, injector);
       this.#violations.push(...judgeReplicas(this.#audit, { servers: shape.chunkservers }));
@@ -255,17 +247,7 @@ class Run {
   /** No fault strikes any more: everything must come to its end. */
   async #finish(
     cluster: SimulatedCluster,
-    {
-      clients,
-      admin,
-      injector,
-      sick,
-    }: {
-      clients: readonly WorkloadClient[];
-      admin: CairnClient;
-      injector: FaultInjector;
-      sick: HostName | undefined;
-    },
+    { clients, admin, injector }: { clients: readonly WorkloadClient[]; admin: CairnClient; injector: FaultInjector },
   ): Promise<void> {
     const { simulation } = cluster;
     while (clients.some((client) => !client.isDone)) {
@@ -275,25 +257,19 @@ class Run {
     }
     const paths = Array.from({ length: fileCount(this.#schedule.shape) }, (_, file) => filePath(file));
     const { load } = this.#schedule.shape;
-    let wrong: string | undefined;
-    if (sick !== undefined) {
-      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without: sick });
+    if (load?.sick !== undefined) {
+      const without = { host: load.sick, lastCopies: this.#lastCopies };
+      this.#judgeHealing(await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without }), `without ${load.sick}`);
       injector.cure();
     }
-    wrong ??= await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    let wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
       await auditReplicas(admin, paths);
       await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
       wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
     }
-    if (wrong !== undefined) {
-      this.#violations.push({
-        check: 'heal',
-        summary: `not whole ${HEAL_LIMIT_MS / 1000} s after the last fault: ${wrong}`,
-        details: wrong,
-      });
-    }
+    this.#judgeHealing(wrong, 'after the last fault');
     await this.#readAll(admin);
     this.#audit = await auditReplicas(admin, paths);
     // What is asked only to see whether it is known is no part of the run.
@@ -302,6 +278,12 @@ class Run {
       this.#acknowledged.of(handle),
     );
     this.#violations.push(...checkRetries(retried));
+  }
+
+  #judgeHealing(wrong: string | undefined, when: string): void {
+    if (wrong === undefined) return;
+    const summary = `not whole ${HEAL_LIMIT_MS / 1000} s ${when}: ${wrong}`;
+    this.#violations.push({ check: 'heal', summary, details: wrong });
   }
 
   #judgeHang({ underWay, host }: WorkloadClient, nowMs: number, injector: FaultInjector): void {

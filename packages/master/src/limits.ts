@@ -138,8 +138,8 @@ export const CLONES_PER_SERVER = 4;
 /** A full chunk over a slow disk and network: 64 MiB at about 1 MiB/s. */
 export const CLONE_TIMEOUT_MS = 60_000;
 export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
-/** A server that failed to join with a copy of its own: for so long others are given a new copy rather than it asked. */
-export const TAKE_BACK_PAUSE_MS = 60_000;
+/** A server that failed to join a view, or did not answer in time while it took a copy: for so long others are asked rather. */
+export const FAILING_SERVER_PAUSE_MS = 60_000;
 export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;
 /** Calls to a returning server about views that changed without it: their promises share journal writes. */

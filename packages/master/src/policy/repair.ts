@@ -19,7 +19,10 @@ import {
   REPAIR_PAUSE_AFTER_FAILURE_MS,
   SERVERS_PER_CLONE,
 } from '../limits.ts';
+import { JoinFailure } from '../views/join-failure.ts';
 import type { ViewChanges } from '../views/view-change.ts';
+import { CloneTargets } from './clone-targets.ts';
+import { FailingServers } from './failing-servers.ts';
 import { RepairQueue } from './repair-queue.ts';
 import { RepairScans } from './repair-scans.ts';
 import { TakeBack } from './take-back.ts';
@@ -44,7 +47,8 @@ export class Repair {
   readonly #queue: RepairQueue;
   /** The target of each copy under way. */
   readonly #copying = new Map<string, number>();
-  readonly #load = new Map<number, number>();
+  readonly #failing: FailingServers;
+  readonly #targets: CloneTargets;
   #isToBegin = false;
   #isStopped = false;
   #copiedCount = 0;
@@ -57,8 +61,12 @@ export class Repair {
     this.#bounds = context.config.bounds;
     this.#parts = parts;
     this.#queue = new RepairQueue(context.seams.clock, this.#bounds.repairQueueMax);
+    this.#failing = new FailingServers(context.seams.clock);
+    const { clonesPerServer } = this.#bounds;
+    this.#targets = new CloneTargets({ ...parts, failing: this.#failing, clonesPerServer });
     this.#takeBack = new TakeBack(context, {
       ...parts,
+      failing: this.#failing,
       needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
       lost: (handle, chunk) => this.#lost(handle, chunk),
     });
@@ -239,8 +247,8 @@ export class Repair {
       this.#queue.giveWay(handle); // until a server brings one
       return;
     }
-    const source = sound.find((member) => this.#loadOf(member) < this.#bounds.clonesPerServer);
-    const elsewhere = this.#target(handle, chunk);
+    const source = sound.find((member) => !this.#targets.isBusy(member));
+    const elsewhere = this.#targets.next(handle, chunk);
     if (elsewhere === undefined && this.#isToClose(handle, chunk)) {
       if (source === undefined) return;
       this.#run(handle, source, { target: source, work: () => this.#closeInPlace(handle) });
@@ -255,15 +263,16 @@ export class Repair {
       return;
     }
     if (target === undefined) this.#queue.giveWay(handle);
-    if (source === undefined || target === undefined || this.#loadOf(target) >= this.#bounds.clonesPerServer) return;
-    this.#run(handle, source, { target, work: () => this.#copy(handle, source, target) });
+    if (source === undefined || target === undefined || this.#targets.isBusy(target)) return;
+    const work = () => this.#copy(handle, source, target).catch((error: unknown) => this.#learn(target, error));
+    this.#run(handle, source, { target, work });
   }
 
   #run(handle: string, source: number, { target, work }: { target: number; work: () => Promise<void> }): void {
     this.#queue.delete(handle);
     this.#copying.set(handle, target);
     const servers = new Set([source, target]);
-    for (const server of servers) this.#addLoad(server, 1);
+    this.#targets.begin(servers);
     work()
       .catch((error: unknown) => {
         this.#failedCount += 1;
@@ -273,7 +282,7 @@ export class Repair {
       })
       .finally(() => {
         this.#copying.delete(handle);
-        for (const server of servers) this.#addLoad(server, -1);
+        this.#targets.end(servers);
         this.#enqueue(handle);
         this.#beginSoon();
       });
@@ -285,9 +294,9 @@ export class Repair {
    */
   #spare(handle: string, chunk: Chunk, sound: readonly number[]): number | undefined {
     const spares = this.#takeBack.spares(handle, chunk);
-    const spare = spares.find((server) => !this.#takeBack.isFailing(server));
+    const spare = spares.find((server) => !this.#failing.has(server));
     if (spare !== undefined || sound.length > 0) return spare;
-    return spares.find((server) => this.#loadOf(server) < this.#bounds.clonesPerServer);
+    return spares.find((server) => !this.#targets.isBusy(server));
   }
 
   async #copy(handle: string, source: number, target: number): Promise<void> {
@@ -319,32 +328,22 @@ export class Repair {
     }
     this.#parts.conditions.clear(target, handle);
     await changes.change(handle, { joining: target, without: this.#lost(handle, chunk) });
+    this.#failing.worked(target);
     this.#copiedCount += 1;
     this.#copiedBytes += length;
     seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
+  }
+
+  /** The next copy goes elsewhere, if it can: the target may not be at fault, but nothing is lost by that. */
+  #learn(target: number, error: unknown): never {
+    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) this.#failing.failed(target);
+    throw error;
   }
 
   /** Members that have no copy that counts, for as long as can be told. */
   #lost(handle: string, chunk: Chunk): number[] {
     const { servers, conditions } = this.#parts;
     return chunk.members.filter((member) => servers.isGivenUp(member) || conditions.get(member, handle) !== undefined);
-  }
-
-  /** Rather one that has no old copy to put away first. */
-  #target(handle: string, chunk: Chunk): number | undefined {
-    const holders = new Set(this.#parts.reports.surplusOf(handle));
-    const target = this.#place(chunk, holders);
-    return target === undefined && holders.size > 0 ? this.#place(chunk, new Set()) : target;
-  }
-
-  #place(chunk: Chunk, avoid: ReadonlySet<number>): number | undefined {
-    try {
-      const request = { count: 1, replicas: 1, minimum: 1, avoid, besides: chunk.members };
-      return this.#parts.placement.place(request)[0]?.[0];
-    } catch (error) {
-      if (isFsError(error, 'NOT_ENOUGH_SERVERS', 'NO_SPACE')) return undefined; // until a server comes or space is made
-      throw error;
-    }
   }
 
   /**
@@ -378,14 +377,6 @@ export class Repair {
     await this.#parts.views.close(handle, { seal: false });
     const chunk = this.#context.decisions.read().chunk(handle);
     if (chunk?.state === ChunkState.CHUNK_STATE_CLOSED) this.#targetInPlace(handle, chunk);
-  }
-
-  #loadOf(server: number): number {
-    return this.#load.get(server) ?? 0;
-  }
-
-  #addLoad(server: number, amount: number): void {
-    this.#load.set(server, this.#loadOf(server) + amount);
   }
 }
 

@@ -10,10 +10,10 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { TAKE_BACK_PAUSE_MS } from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
+import type { FailingServers } from './failing-servers.ts';
 
 interface TakeBackParts {
   servers: ServerTable;
@@ -21,6 +21,7 @@ interface TakeBackParts {
   reports: ReplicaReports;
   changes: ViewChanges;
   views: Views;
+  failing: FailingServers;
   needsCopy(handle: string, chunk: Chunk): boolean;
   /** Members that have no copy that counts. */
   lost(handle: string, chunk: Chunk): number[];
@@ -29,8 +30,6 @@ interface TakeBackParts {
 export class TakeBack {
   readonly #context: MasterContext;
   readonly #parts: TakeBackParts;
-  /** Servers that failed to join with a copy they have, and until when that counts. */
-  readonly #failingUntilMs = new Map<number, number>();
 
   constructor(context: MasterContext, parts: TakeBackParts) {
     this.#context = context;
@@ -41,11 +40,6 @@ export class TakeBack {
   spares(handle: string, { members }: Chunk): number[] {
     const { reports, servers } = this.#parts;
     return reports.sparesOf(handle).filter((server) => servers.isLive(server) && !members.includes(server));
-  }
-
-  /** It failed lately, whichever the chunk was: a disk that hangs, a journal that is full. */
-  isFailing(server: number): boolean {
-    return (this.#failingUntilMs.get(server) ?? 0) > this.#context.seams.clock.nowMs();
   }
 
   /**
@@ -84,7 +78,7 @@ export class TakeBack {
     }
     conditions.clear(server, handle);
     await changes.change(handle, { joining: server, rejoins, without: lost(handle, chunk) });
-    this.#failingUntilMs.delete(server);
+    this.#parts.failing.worked(server);
     seams.log.info('a copy was taken back', { handle, server });
   }
 
@@ -100,6 +94,6 @@ export class TakeBack {
 
   #learn(handle: string, server: number, failure: JoinFailure): void {
     if (isFsError(failure, 'STALE_VERSION', 'CHUNK_NOT_FOUND')) this.#parts.reports.refuseSpare(server, handle);
-    else this.#failingUntilMs.set(server, this.#context.seams.clock.nowMs() + TAKE_BACK_PAUSE_MS);
+    else this.#parts.failing.failed(server);
   }
 }

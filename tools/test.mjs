@@ -65,7 +65,11 @@ const FOUND_SCHEDULES = [
   { profile: 'load', seed: 9100018, was: 'the only copy was on the sick server, which the others were to do without' },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'load', seed: 9100054, was: 'three chunks without a copy in reach kept all others from being repaired' },
-  { profile: 'load', seed: 9210002, was: 'copies were sent to the sick server again and again, the others waited for it' },
+  {
+    profile: 'load',
+    seed: 9210002,
+    was: 'copies were sent to the sick server again and again, the others waited for it',
+  },
   { profile: 'disks', seed: 7200024, was: 'a chunk deleted while a view of it was pending was never collected' },
   { profile: 'disks', seed: 4100025, was: 'a write behind the end moved it before its bytes were there' },
   { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },

@@ -5,7 +5,7 @@ import { addressesArgument, timeoutArgument } from './commands/options.ts';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from './exit-codes.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import { OutputClosed, writeStdout } from './output/standard-output.ts';
-import { tellWhenMasterIsSilent } from './output/waiting.ts';
+import { tellingWhatIsAwaited } from './output/waiting.ts';
 
 const MASTER_DEFAULT = '127.0.0.1:9000';
 const TIMEOUT_DEFAULT_MS = 60_000;
@@ -24,7 +24,6 @@ export class CommandContext {
   readonly timeoutMs: number;
   readonly #masters: string[];
   #client: CairnClient | undefined;
-  #endNotice: () => void = () => undefined;
   #failureCount = 0;
 
   constructor(options: GlobalOptions, signal: AbortSignal) {
@@ -39,8 +38,8 @@ export class CommandContext {
     if (this.#client === undefined) {
       // Loaded here, so that help and wrong usage answer at once.
       const { connect } = await import('@cairnfs/client/node');
-      this.#client = await connect({ masters: this.#masters, timeoutMs: this.timeoutMs });
-      this.#endNotice = tellWhenMasterIsSilent(this.#client, this.timeoutMs, (line) => process.stderr.write(line));
+      const onRetry = tellingWhatIsAwaited(this.timeoutMs, (line) => process.stderr.write(line));
+      this.#client = await connect({ masters: this.#masters, timeoutMs: this.timeoutMs, onRetry });
     }
     return this.#client;
   }
@@ -83,7 +82,6 @@ export class CommandContext {
   }
 
   async close(): Promise<void> {
-    this.#endNotice();
     await this.#client?.close();
   }
 }

@@ -11,7 +11,7 @@ export { CairnError } from './errors.ts';
 export type { WriteFileOptions } from './file-calls.ts';
 export { FileHandle } from './file-handle.ts';
 export type { ListPage } from './namespace-calls.ts';
-export type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
+export type { CallOptions, ClientOptions, ClientSeams, Retry } from './options.ts';
 export { DirectoryEntry, Stats } from './stats.ts';
 export type { Content, ContentPiece } from './write/content.ts';
 export type { UploadOptions } from './write/upload.ts';

@@ -1,5 +1,5 @@
 /** What every call takes, and the seams the SDK stands on. */
-import type { Clock, Log, Network, Random } from '@cairnfs/base';
+import type { Clock, FsError, Log, Network, Random } from '@cairnfs/base';
 
 export interface ClientSeams {
   readonly clock: Clock;
@@ -13,6 +13,15 @@ export interface ClientOptions {
   readonly masters: readonly string[];
   /** How long a call goes on trying, when it does not say otherwise. @default {60000} */
   readonly timeoutMs?: number;
+  /** Told of every failure after which a call goes on trying; it must not throw. */
+  readonly onRetry?: (retry: Retry) => void;
+}
+
+/** A call that failed and goes on trying. */
+export interface Retry {
+  readonly reason: FsError;
+  /** Since the call, or the piece of it that is tried again, began. */
+  readonly triedMs: number;
 }
 
 export interface CallOptions {

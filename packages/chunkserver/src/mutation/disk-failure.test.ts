@@ -1,7 +1,7 @@
 /** The disk of a member fails under a mutation: nobody waits for the end of a time, and a retry applies nothing twice. */
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { FsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
 import { MutationCluster } from './testing/mutation-cluster.ts';
 
@@ -79,5 +79,15 @@ test('disk failure: a primary whose disk failed while it took its view leaves it
     deepEqual(cluster.master.view.members, [2, 3]);
     await rejects(until(cluster, first, SOON_MS), (error) => error instanceof FsError && error.reaction !== 'never');
     equal((await until(cluster, append(cluster, 1), SOON_MS)).offset, 0);
+  }
+});
+
+test('disk failure: where too few are left the caller is told what is wrong with the others', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const { cluster, second } = await failUnderMutation(seed, 3);
+    cluster.server(2).failDisk();
+    const isTold = (error: unknown) =>
+      isFsError(error, 'VIEW_TOO_SMALL') && /^\d members left: server [23]: [A-Z_]+: \S/.test(error.message);
+    await rejects(until(cluster, second, SOON_MS), isTold);
   }
 });

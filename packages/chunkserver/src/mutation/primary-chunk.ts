@@ -353,8 +353,11 @@ export class PrimaryChunk {
     } catch (error) {
       if (this.#round !== round) return;
       const cause = toFsError(error);
-      const isKnown = cause.kind === 'VIEW_TOO_SMALL' || cause.kind === 'DEADLINE_EXCEEDED';
-      this.#end('refused', isKnown ? cause : outcomeUnknown(handle, `a member failed (${reason}; ${cause.message})`));
+      if (cause.kind === 'VIEW_TOO_SMALL' || cause.kind === 'DEADLINE_EXCEEDED') {
+        // Why the member failed is what the caller can do something about: its disk may be full.
+        const { kind, message, details } = cause;
+        this.#end('refused', new FsError(kind, `${message}: ${reason}`, { details, cause }));
+      } else this.#end('refused', outcomeUnknown(handle, `a member failed (${reason}; ${cause.message})`));
     }
   }
 

@@ -1,7 +1,7 @@
 /** How long a call may go on, and the pauses between its attempts. */
 import { type Clock, FsError, isFsError, type Random } from '@cairnfs/base';
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN } from '../limits.ts';
-import type { CallOptions, ClientSeams } from '../options.ts';
+import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 
 export class Deadline {
   readonly signal: AbortSignal | undefined;
@@ -9,16 +9,22 @@ export class Deadline {
   readonly #random: Random;
   readonly #atMs: number;
   readonly #allowedMs: number;
+  readonly #onRetry: ClientOptions['onRetry'];
   readonly #isClosed: () => boolean;
 
   constructor(
     { clock, random }: Pick<ClientSeams, 'clock' | 'random'>,
-    options: CallOptions & { timeoutMs: number; isClosed: () => boolean },
+    options: CallOptions & {
+      timeoutMs: number;
+      onRetry: ClientOptions['onRetry'];
+      isClosed: () => boolean;
+    },
   ) {
     this.signal = options.signal;
     this.#clock = clock;
     this.#random = random;
     this.#allowedMs = options.timeoutMs;
+    this.#onRetry = options.onRetry;
     this.#isClosed = options.isClosed;
     this.#atMs = clock.nowMs() + options.timeoutMs;
   }
@@ -32,11 +38,13 @@ export class Deadline {
   }
 
   /** Waits before attempt number `attempt` (from 1), longer each time, never in step with others. */
-  async pause(attempt: number, reason: unknown): Promise<void> {
+  async pause(attempt: number, reason: FsError): Promise<void> {
     this.#check();
     const most = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 16));
     const ms = most * (0.5 + (this.#random.uint32() / 2 ** 32) * 0.5);
-    if (this.#clock.nowMs() + ms >= this.#atMs) throw this.#exceeded(reason);
+    const leftMs = this.#atMs - this.#clock.nowMs();
+    if (ms >= leftMs) throw this.#exceeded(reason);
+    this.#onRetry?.({ reason, triedMs: this.#allowedMs - leftMs });
     await this.#clock.sleep(ms, this.signal);
   }
 
@@ -45,8 +53,8 @@ export class Deadline {
     if (this.#isClosed()) throw new FsError('CANCELLED', 'the client was closed');
   }
 
-  #exceeded(reason: unknown): FsError {
-    const why = reason instanceof Error ? `: ${reason.message}` : '';
+  #exceeded(reason: FsError | undefined): FsError {
+    const why = reason === undefined ? '' : `: ${reason.message}`;
     const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
     const message = `gave up after ${allowed}${why}`;
     const kind = isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED') ? reason.kind : 'DEADLINE_EXCEEDED';

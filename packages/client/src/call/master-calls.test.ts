@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { MasterMethods, type OperationId } from '@cairnfs/protocol';
+import type { Retry } from '../options.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
 
 const RENAME = { from: '/a', to: '/b', noReplace: false };
@@ -91,4 +92,28 @@ test('master call: a refusal is not tried again, a failure until the deadline', 
     const call = failing.call(MasterMethods.rename, { ...RENAME, operation: undefined }, deadline);
     await rejects(call, { kind, message: 'gave up after 3 s: why' });
   }
+});
+
+test('master call: a failure after which it is tried again is told, with how long it has been tried', async () => {
+  const told: Retry[] = [];
+  let count = 0;
+  const script = () => {
+    count += 1;
+    if (count < 4) throw new FsError('UNAVAILABLE', `failure ${count}`);
+    return {};
+  };
+  const calls = scriptedCalls(script, { onRetry: (retry) => told.push(retry) });
+  await calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  deepEqual(
+    told.map(({ reason }) => reason.message),
+    ['failure 1', 'failure 2', 'failure 3'],
+  );
+  equal(told[0]!.triedMs, 0);
+  ok(told[1]!.triedMs > 0 && told[2]!.triedMs > told[1]!.triedMs);
+  const refusing = () => {
+    throw new FsError('NOT_FOUND', 'no');
+  };
+  const refused = scriptedCalls(refusing, { onRetry: (retry) => told.push(retry) });
+  await rejects(refused.change(MasterMethods.rename, RENAME, refused.deadline({})));
+  equal(told.length, 3);
 });

@@ -30,7 +30,8 @@ export class MasterCalls {
 
   deadline(options: CallOptions): Deadline {
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_DEFAULT_MS;
-    return new Deadline(this.seams, { signal: options.signal, timeoutMs, isClosed: () => this.#isClosed });
+    const { onRetry } = this.#options;
+    return new Deadline(this.seams, { signal: options.signal, timeoutMs, onRetry, isClosed: () => this.#isClosed });
   }
 
   /** What is under way fails, and nothing is tried again. */

@@ -9,7 +9,7 @@ import {
   type RpcPool,
 } from '@cairnfs/protocol';
 import { MasterCalls } from '../call/master-calls.ts';
-import type { ClientSeams } from '../options.ts';
+import type { ClientOptions, ClientSeams } from '../options.ts';
 
 export interface ScriptedCall {
   readonly address: string;
@@ -84,6 +84,6 @@ export function scriptedSeams(): ClientSeams {
   return { clock, random, network, log };
 }
 
-export function scriptedCalls(script: Script): MasterCalls {
-  return new MasterCalls(scriptedSeams(), scriptedPool(script), { masters: ['m1:1', 'm2:1'] });
+export function scriptedCalls(script: Script, options: Omit<ClientOptions, 'masters'> = {}): MasterCalls {
+  return new MasterCalls(scriptedSeams(), scriptedPool(script), { masters: ['m1:1', 'm2:1'], ...options });
 }

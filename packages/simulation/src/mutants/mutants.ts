@@ -11,7 +11,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'bad-copies-not-scanned',
     defect: 'repair looks for a copy that is known to be bad only once',
     profile: 'load',
-    edits: [{ file: `${MASTER}/policy/repair-scans.ts`, from: '() => this.#scanBad(), ', to: '' }],
+    edits: [{ file: `${MASTER}/policy/repair-scans.ts`, from: '      () => this.#scanBad(),\n', to: '' }],
   },
   // ---- Durability ----
   {

@@ -22,7 +22,7 @@ import {
   type RpcPool,
 } from '@cairnfs/protocol';
 import { gone, type Quarantine } from '../control/quarantine.ts';
-import { CLONE_ITEM_TIMEOUT_MS, CLONES_MAX } from '../limits.ts';
+import { CLONE_ITEM_TIMEOUT_MS } from '../limits.ts';
 import { notFound } from '../mutation/secondary.ts';
 import { checkAddressee } from '../serve/addressee.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
@@ -45,7 +45,7 @@ export interface ClonesOptions {
   readonly report: (report: ReplicaReport) => void;
   readonly serverId: () => number;
   /** Received at a time. */
-  readonly clonesMax?: number;
+  readonly clonesMax: number;
 }
 
 /** A copy on its way in. */
@@ -121,7 +121,7 @@ export class Clones {
    * replica that was to be copied.
    */
   async receive(request: CloneReplicaRequest, { signal }: CallContext): Promise<Payload<CloneReplicaReply>> {
-    const { quarantine, replicas, serverId, clonesMax = CLONES_MAX } = this.#options;
+    const { quarantine, replicas, serverId, clonesMax } = this.#options;
     const { handle, version, length } = request;
     checkAddressee('CloneReplica', request.serverId, serverId());
     if (this.#receiving.has(handle) || this.#receiving.size >= clonesMax) {

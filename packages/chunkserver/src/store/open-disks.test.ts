@@ -290,7 +290,7 @@ test('disks: the capacity is that of each, however many there are', async () => 
   const { clock, log } = folders.seams;
   const replicas = new Replicas({
     ...{ clock, log, stores, pool: new BufferPool(), chunkBytes: () => CHUNK_BYTES_MAX },
-    ...{ reserveBytes: 0, capacityBytes: 1_000, report: () => {}, diskFailed: () => {} },
+    ...{ cachedMax: 16, reserveBytes: 0, capacityBytes: 1_000, report: () => {}, diskFailed: () => {} },
   });
   replicas.stored(stores[0]!, 300);
   deepEqual(

@@ -4,7 +4,7 @@
  */
 import { assert, type Clock, crc32c, FsError, isFsError, type Log, ProcessCalendar, toFsError } from '@cairnfs/base';
 import type { BufferPool, ChunkView, ReplicaReport } from '@cairnfs/protocol';
-import { REPLICAS_CACHED_MAX, UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
+import { UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
 import { replicaKey } from './keys.ts';
@@ -30,7 +30,7 @@ export interface ReplicasOptions {
   /** Bound of the memory that committed mutations hold until they are in place, over all replicas. */
   readonly unsettledBytesMax?: number;
   /** Replicas held in memory beside those at work. */
-  readonly cachedMax?: number;
+  readonly cachedMax: number;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** A disk and all on it are gone: only an inventory tells what is left. */
@@ -326,7 +326,7 @@ export class Replicas implements MutableReplicas {
 
   #keep(replica: Replica): void {
     this.#cache.set(replica.handle, replica);
-    const { clock, cachedMax = REPLICAS_CACHED_MAX } = this.#options;
+    const { clock, cachedMax } = this.#options;
     if (this.#cache.size <= cachedMax) return;
     const nowMs = clock.nowMs();
     let tries = 0;

@@ -20,7 +20,7 @@ async function beginBlocked(seed: number, unsettledBytesMax = MAX) {
   const { clock, log } = disk.seams;
   const { stores } = disk.replicas;
   disk.replicas = new Replicas({
-    ...{ clock, log, pool: disk.pool, stores, chunkBytes: () => CHUNK_BYTES_MAX, reserveBytes: 0 },
+    ...{ clock, log, pool: disk.pool, stores, cachedMax: 16, chunkBytes: () => CHUNK_BYTES_MAX, reserveBytes: 0 },
     ...{ capacityBytes: undefined, report: () => {}, diskFailed: () => {}, unsettledBytesMax },
   });
   const replica = await disk.create(HANDLE);

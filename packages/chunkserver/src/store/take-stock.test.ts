@@ -108,7 +108,7 @@ test('stock: a chunk on two disks stays where more of it is known, whatever lies
   const stores = await simulation.run(() => open(seams));
   const { clock, log } = seams;
   const sinks = { report: (_report: ReplicaReport) => {}, diskFailed: () => {} };
-  const limits = { reserveBytes: 0, capacityBytes: undefined, chunkBytes: () => CHUNK_BYTES_MAX };
+  const limits = { cachedMax: 16, reserveBytes: 0, capacityBytes: undefined, chunkBytes: () => CHUNK_BYTES_MAX };
   const replicas = new Replicas({ clock, log, pool: new BufferPool(), stores, ...limits, ...sinks });
   await simulation.run(() => replicas.takeStock());
   equal(replicas.holderOf(handleOf(1_500))?.directory, 'c');

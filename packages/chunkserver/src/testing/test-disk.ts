@@ -3,6 +3,7 @@ import { ok } from 'node:assert/strict';
 import { crc32c, FsError, type Key, type Seams, type StateStore } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX, type ChunkView, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
+import { CHUNKSERVER_BOUNDS } from '../bounds.ts';
 import { commitReplica, lengthAfter, stageMutation } from '../mutation/commit.ts';
 import type { StagedMutation } from '../mutation/mutation-log.ts';
 import type { Operation } from '../mutation/operation-table.ts';
@@ -59,6 +60,7 @@ export class TestDisk {
       this.replicas = new Replicas({
         ...{ clock: seams.clock, log: seams.log, pool: this.pool, stores },
         ...{ chunkBytes: () => CHUNK_BYTES_MAX, reserveBytes: 0, capacityBytes: undefined },
+        cachedMax: CHUNKSERVER_BOUNDS.replicasCachedMax,
         report: (report) => this.reports.push(report),
         diskFailed: () => {},
       });

@@ -1,6 +1,7 @@
 /** Uploads, quarantine and clones over one simulated disk, called directly: no master, no network. */
 import { crc32c } from '@cairnfs/base';
 import { type FetchReplicaRequest, PooledBytes, type RpcPool, type UploadFrameReply } from '@cairnfs/protocol';
+import { CHUNKSERVER_BOUNDS } from '../bounds.ts';
 import { Clones } from '../clone/clones.ts';
 import { Quarantine } from '../control/quarantine.ts';
 import { ServerLease } from '../serve/server-lease.ts';
@@ -32,7 +33,7 @@ export class TestParts {
     const report = () => {};
     const peers: RpcPool = peersOf(source);
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
-    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving });
+    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: CHUNKSERVER_BOUNDS.uploadsMax });
     this.quarantine = new Quarantine({
       ...{ clock, disk: seams.disk, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),
@@ -43,6 +44,7 @@ export class TestParts {
     this.clones = new Clones({
       ...{ disk: seams.disk, lease, peers, pool, quarantine, replicas, report, uploads },
       serverId: () => SERVER_ID,
+      clonesMax: CHUNKSERVER_BOUNDS.clonesMax,
     });
   }
 

@@ -15,7 +15,7 @@ import {
   type UploadFrameReply,
   type UploadFrameRequest,
 } from '@cairnfs/protocol';
-import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS, UPLOADS_MAX } from '../limits.ts';
+import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS } from '../limits.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { WorkDone } from '../serve/work-done.ts';
 import type { Replica } from '../store/replica.ts';
@@ -31,7 +31,7 @@ export interface UploadsOptions {
   /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
   /** Under way at once. */
-  readonly uploadsMax?: number;
+  readonly uploadsMax: number;
 }
 
 /** What a frame needs of its call; gRPC streams have no call of their own for each. */
@@ -182,7 +182,7 @@ export class Uploads {
     replica: Replica | undefined,
     end: number,
   ): Upload {
-    const { replicas, clock, uploadsMax = UPLOADS_MAX } = this.#options;
+    const { replicas, clock, uploadsMax } = this.#options;
     let known = this.#uploads.get(handle);
     if (known?.failure !== undefined) {
       if (known.uses > 0) throw known.failure;

@@ -3,12 +3,11 @@
  * block, and has the copy on stable storage before it says so. The operation table comes along, so that a retry that
  * reaches the copy is still recognised.
  */
-import { crc32c, type Disk, type DiskFile, FsError } from '@cairnfs/base';
+import { crc32c, type Disk, FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type BufferPool,
   type CallContext,
-  CHUNK_BYTES_MAX,
   ChunkserverPeerMethods,
   type CloneReplicaReply,
   type CloneReplicaRequest,
@@ -16,7 +15,6 @@ import {
   type FetchReplicaRequest,
   FRAME_DATA_BYTES_MAX,
   type Payload,
-  type ReceivedData,
   type ReplicaDescription,
   type ReplicaReport,
   type RpcPool,
@@ -30,9 +28,9 @@ import type { DiskStore } from '../store/disk-store.ts';
 import type { Replica } from '../store/replica.ts';
 import { CorruptBlockError, readBlocks } from '../store/replica-bytes.ts';
 import type { Replicas } from '../store/replicas.ts';
-import { sumBlocks } from '../upload/block-sums.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import { installByProof } from '../view/view-control.ts';
+import { IncomingCopy } from './incoming-copy.ts';
 
 export interface ClonesOptions {
   readonly disk: Disk;
@@ -206,11 +204,11 @@ export class Clones {
     const items = peers
       .channel(sourceAddress)
       .stream(ChunkserverPeerMethods.fetchReplica, { handle, version, length, sequence }, options);
-    let incoming: Incoming | undefined;
+    let incoming: IncomingCopy | undefined;
     try {
       for await (const { message, data } of items) {
         try {
-          if (incoming === undefined) incoming = await Incoming.begin(store, request, message.replica);
+          if (incoming === undefined) incoming = await IncomingCopy.begin(store, request, message.replica);
           if (data !== undefined) await incoming.take(message.offset, data);
         } finally {
           data?.memory.release();
@@ -236,7 +234,7 @@ export class Clones {
 
   async #keep(
     store: DiskStore,
-    incoming: Incoming,
+    incoming: IncomingCopy,
     { handle, reception }: { handle: string; reception: Reception },
   ): Promise<number> {
     const { quarantine, replicas, report, uploads } = this.#options;
@@ -259,8 +257,8 @@ export class Clones {
 
   async #place(
     store: DiskStore,
-    incoming: Incoming,
-    { handle, record, reception }: { handle: string; record: ReturnType<Incoming['finish']>; reception: Reception },
+    incoming: IncomingCopy,
+    { handle, record, reception }: { handle: string; record: ReturnType<IncomingCopy['finish']>; reception: Reception },
   ): Promise<number> {
     const { disk, replicas, report, uploads } = this.#options;
     uploads.forget(handle);
@@ -289,120 +287,4 @@ function checkNotOutdated(handle: string, { version, isOutdated }: Reception): v
 function isCopy({ log, corruptBlocks }: Replica, { version, length }: CloneReplicaRequest): boolean {
   const isCurrent = log.version === version && log.promisedVersion === version && corruptBlocks.size === 0;
   return isCurrent && log.committedLength === length && log.staged.length === 0;
-}
-
-/** A copy on its way in, in a file of its own name until it is whole. */
-class Incoming {
-  readonly #store: DiskStore;
-  readonly #handle: string;
-  readonly #description: ReplicaDescription;
-  /** Where its bytes are. */
-  #path: string;
-  #received = 0;
-  /** A record speaks of it. */
-  isKept = false;
-  /** The bytes of a chunk that will live in the index. */
-  smallBytes: Uint8Array | undefined;
-
-  private constructor(store: DiskStore, handle: string, description: ReplicaDescription) {
-    this.#store = store;
-    this.#handle = handle;
-    this.#description = description;
-    this.#path = `${store.chunkPath(handle)}.copy`;
-    if (description.length <= BLOCK_BYTES) this.smallBytes = new Uint8Array(description.length);
-  }
-
-  static async begin(
-    store: DiskStore,
-    { handle, version, length }: CloneReplicaRequest,
-    description: ReplicaDescription | undefined,
-  ): Promise<Incoming> {
-    const isExpected = description?.version === version && description.length === length && length <= CHUNK_BYTES_MAX;
-    if (description === undefined || !isExpected) {
-      throw new FsError(
-        'STALE_VERSION',
-        `chunk ${handle}: the source has version ${description?.version}, length ${description?.length}; asked for were ` +
-          `version ${version}, length ${length}`,
-      );
-    }
-    const incoming = new Incoming(store, handle, description);
-    if (incoming.smallBytes === undefined) await incoming.#use((file) => file.truncate(0));
-    return incoming;
-  }
-
-  async take(offset: number, { bytes, checksum }: ReceivedData): Promise<void> {
-    const { blockChecksums, length } = this.#description;
-    if (offset !== this.#received || offset + bytes.length > length || offset % BLOCK_BYTES !== 0) {
-      throw new FsError(
-        'BAD_FRAME',
-        `a piece of chunk ${this.#handle} came at ${offset}, expected was ${this.#received}`,
-      );
-    }
-    for (const [index, sum] of sumBlocks(bytes, checksum).entries()) {
-      const block = offset / BLOCK_BYTES + index;
-      if (sum !== blockChecksums[block]) throw new CorruptBlockError(this.#handle, block);
-    }
-    if (this.smallBytes === undefined) await this.#use((file) => file.writeBulk(offset, bytes));
-    else this.smallBytes.set(bytes, offset);
-    this.#received += bytes.length;
-  }
-
-  /**
-   * @param atMs since when operations are remembered here: when they were applied elsewhere says nothing on this calendar.
-   * @throws FsError CONNECTION_LOST  the stream ended early.
-   */
-  finish(atMs: number) {
-    const { version, length, sequence, blockChecksums, operations, clients } = this.#description;
-    if (this.#received !== length) {
-      throw new FsError(
-        'CONNECTION_LOST',
-        `chunk ${this.#handle}: ${this.#received} of ${length} bytes came; copy it again`,
-      );
-    }
-    const records = operations.map(({ client, number, ...result }) => ({
-      client,
-      number,
-      result: { ...result, atMs },
-    }));
-    const windows = clients.map((window) => ({ ...window, atMs }));
-    const isInFile = this.smallBytes === undefined;
-    return { version, length, sequence, blockChecksums, isInFile, operations: records, clients: windows };
-  }
-
-  /** Puts what has arrived on stable storage. */
-  async sync(): Promise<void> {
-    if (this.smallBytes === undefined) await this.#use((file) => file.sync());
-  }
-
-  /** To its place, where nothing is. */
-  async moveInto(disk: Disk, store: DiskStore): Promise<void> {
-    const place = store.chunkPath(this.#handle);
-    try {
-      await store.files.drop(this.#path);
-      await store.files.drop(place);
-      await disk.rename(this.#path, place);
-      this.#path = place;
-      await store.syncName(this.#handle);
-    } catch (error) {
-      throw store.fault(error);
-    }
-  }
-
-  async discard(disk: Disk): Promise<void> {
-    if (this.smallBytes !== undefined || this.isKept) return;
-    try {
-      await this.#store.files.drop(this.#path);
-      if ((await disk.stat(this.#path)) !== undefined) await disk.remove(this.#path);
-    } catch (error) {
-      this.#store.fault(error); // a restart moves it aside
-    }
-  }
-
-  async #use<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
-    try {
-      return await this.#store.files.use(this.#path, 'openOrCreate', work);
-    } catch (error) {
-      throw this.#store.fault(error);
-    }
-  }
 }

@@ -3,8 +3,8 @@
  * first, a bounded number at a time. The clone joins by a view change and counts only from then on. A copy beside the
  * members that holds all of the chunk is taken back instead, also when none of theirs is sound.
  */
-import { isFsError, type Timer } from '@cairnfs/base';
-import { ChunkserverControlMethods, type RepairStatus } from '@cairnfs/protocol';
+import type { Timer } from '@cairnfs/base';
+import type { RepairStatus } from '@cairnfs/protocol';
 import type { MasterBounds } from '../bounds.ts';
 import type { Problems } from '../cluster/problems.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
@@ -12,16 +12,10 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  CLONE_TIMEOUT_MS,
-  CLONES_AT_ONCE_MAX,
-  REPAIR_INTERVAL_MS,
-  REPAIR_PAUSE_AFTER_FAILURE_MS,
-  SERVERS_PER_CLONE,
-} from '../limits.ts';
-import { JoinFailure } from '../views/join-failure.ts';
+import { CLONES_AT_ONCE_MAX, REPAIR_INTERVAL_MS, REPAIR_PAUSE_AFTER_FAILURE_MS, SERVERS_PER_CLONE } from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import { CloneTargets } from './clone-targets.ts';
+import { Cloning } from './cloning.ts';
 import { FailingServers } from './failing-servers.ts';
 import { RepairQueue } from './repair-queue.ts';
 import { RepairScans } from './repair-scans.ts';
@@ -49,10 +43,9 @@ export class Repair {
   readonly #copying = new Map<string, number>();
   readonly #failing: FailingServers;
   readonly #targets: CloneTargets;
+  readonly #cloning: Cloning;
   #isToBegin = false;
   #isStopped = false;
-  #copiedCount = 0;
-  #copiedBytes = 0;
   #failedCount = 0;
   #timer: Timer | undefined;
 
@@ -68,8 +61,10 @@ export class Repair {
       ...parts,
       failing: this.#failing,
       needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
-      lost: (handle, chunk) => this.#lost(handle, chunk),
+      lost: (handle, chunk) => this.#cloning.lost(handle, chunk),
     });
+    const sound = (handle: string, chunk: Chunk) => this.#sound(handle, chunk);
+    this.#cloning = new Cloning(context, { ...parts, failing: this.#failing, sound });
     const { servers, conditions } = parts;
     this.#scans = new RepairScans(context, { servers, conditions, enqueue: (handle) => this.#enqueue(handle) });
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
@@ -93,8 +88,8 @@ export class Repair {
       underReplicatedCount: this.#queue.size + this.#copying.size,
       unavailableCount: this.#queue.unavailableCount,
       copyingCount: this.#copying.size,
-      copiedCount: this.#copiedCount,
-      copiedBytes: this.#copiedBytes,
+      copiedCount: this.#cloning.copiedCount,
+      copiedBytes: this.#cloning.copiedBytes,
       garbageCount,
     };
   }
@@ -249,12 +244,12 @@ export class Repair {
     }
     const source = sound.find((member) => !this.#targets.isBusy(member));
     const elsewhere = this.#targets.next(handle, chunk);
-    if (elsewhere === undefined && this.#isToClose(handle, chunk)) {
+    if (elsewhere === undefined && this.#cloning.isToClose(handle, chunk)) {
       if (source === undefined) return;
-      this.#run(handle, source, { target: source, work: () => this.#closeInPlace(handle) });
+      this.#run(handle, source, { target: source, work: () => this.#cloning.closeInPlace(handle) });
       return;
     }
-    const target = elsewhere ?? this.#targetInPlace(handle, chunk);
+    const target = elsewhere ?? this.#cloning.targetInPlace(handle, chunk);
     // What it held before goes first, or the order to quarantine it would meet the new copy.
     if (target !== undefined && this.#parts.reports.isOrdered(target, handle)) {
       // What may still be taken back stays.
@@ -264,7 +259,7 @@ export class Repair {
     }
     if (target === undefined) this.#queue.giveWay(handle);
     if (source === undefined || target === undefined || this.#targets.isBusy(target)) return;
-    const work = () => this.#copy(handle, source, target).catch((error: unknown) => this.#learn(target, error));
+    const work = () => this.#cloning.clone(handle, { source, target });
     this.#run(handle, source, { target, work });
   }
 
@@ -297,86 +292,6 @@ export class Repair {
     const spare = spares.find((server) => !this.#failing.has(server));
     if (spare !== undefined || sound.length > 0) return spare;
     return spares.find((server) => !this.#targets.isBusy(server));
-  }
-
-  async #copy(handle: string, source: number, target: number): Promise<void> {
-    const { decisions, pool, seams } = this.#context;
-    const { servers, views, changes } = this.#parts;
-    // A chunk being written is closed first; its writer opens it again and finds the new view.
-    await views.close(handle, { seal: false });
-    await changes.whenIdle(handle);
-    const chunk = decisions.read().chunk(handle);
-    if (chunk?.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.pendingVersion !== 0) return;
-    const { version, length, sequence } = chunk;
-    if (length > 0 || chunk.sequence > 0) {
-      const request = {
-        handle,
-        version,
-        length,
-        sequence,
-        sourceAddress: servers.get(source)?.address ?? '',
-        serverId: target,
-      };
-      const channel = pool.channel(servers.get(target)?.address ?? '');
-      const reply = await channel.call(ChunkserverControlMethods.cloneReplica, request, {
-        timeoutMs: CLONE_TIMEOUT_MS,
-      });
-      const current = decisions.read().chunk(handle);
-      const isSame = current?.version === version && current.sequence === reply.message.sequence;
-      // Written to meanwhile: what was copied is old, and goes to quarantine as a surplus.
-      if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
-    }
-    this.#parts.conditions.clear(target, handle);
-    await changes.change(handle, { joining: target, without: this.#lost(handle, chunk) });
-    this.#failing.worked(target);
-    this.#copiedCount += 1;
-    this.#copiedBytes += length;
-    seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
-  }
-
-  /** The next copy goes elsewhere, if it can: the target may not be at fault, but nothing is lost by that. */
-  #learn(target: number, error: unknown): never {
-    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) this.#failing.failed(target);
-    throw error;
-  }
-
-  /** Members that have no copy that counts, for as long as can be told. */
-  #lost(handle: string, chunk: Chunk): number[] {
-    const { servers, conditions } = this.#parts;
-    return chunk.members.filter((member) => servers.isGivenUp(member) || conditions.get(member, handle) !== undefined);
-  }
-
-  /**
-   * No other server can take a copy: a member without a good one gets it anew. A bad copy is put into quarantine before,
-   * as long as there is a good one; it is not deleted for a while yet. Of an open chunk no member's copy is ordered away:
-   * that a member has none may prove that it never had one (views/view-change.ts).
-   */
-  #targetInPlace(handle: string, chunk: Chunk): number | undefined {
-    const { servers, conditions, reports } = this.#parts;
-    if (this.#sound(handle, chunk).length === 0) return undefined;
-    for (const member of chunk.members) {
-      const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
-      if (condition === 'missing') return member;
-      if (condition === undefined || !isClosed(chunk)) continue;
-      reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
-    }
-    return undefined;
-  }
-
-  /** An open chunk of which a copy is to be ordered away. */
-  #isToClose(handle: string, { state, members }: Chunk): boolean {
-    if (state !== ChunkState.CHUNK_STATE_OPEN) return false;
-    const { servers, conditions } = this.#parts;
-    const conditionsOfLive = members
-      .filter((member) => servers.isLive(member))
-      .map((one) => conditions.get(one, handle));
-    return conditionsOfLive.some((condition) => condition === 'corrupt' || condition === 'stale');
-  }
-
-  async #closeInPlace(handle: string): Promise<void> {
-    await this.#parts.views.close(handle, { seal: false });
-    const chunk = this.#context.decisions.read().chunk(handle);
-    if (chunk?.state === ChunkState.CHUNK_STATE_CLOSED) this.#targetInPlace(handle, chunk);
   }
 }
 

@@ -1,0 +1,134 @@
+/**
+ * How repair has one chunk cloned: to another server, or in the place of a member that has no good copy. The chunk is closed
+ * before; the clone joins by a view change, and counts only from then on.
+ */
+import { isFsError } from '@cairnfs/base';
+import { ChunkserverControlMethods } from '@cairnfs/protocol';
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { ReplicaReports } from '../cluster/replica-reports.ts';
+import type { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext, Views } from '../context.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { CLONE_TIMEOUT_MS } from '../limits.ts';
+import { JoinFailure } from '../views/join-failure.ts';
+import type { ViewChanges } from '../views/view-change.ts';
+import type { FailingServers } from './failing-servers.ts';
+
+interface CloningParts {
+  readonly servers: ServerTable;
+  readonly conditions: ReplicaConditions;
+  readonly reports: ReplicaReports;
+  readonly changes: ViewChanges;
+  readonly views: Views;
+  readonly failing: FailingServers;
+  /** Members with a copy that is sound. */
+  readonly sound: (handle: string, chunk: Chunk) => readonly number[];
+}
+
+export class Cloning {
+  readonly #context: MasterContext;
+  readonly #parts: CloningParts;
+  #copiedCount = 0;
+  #copiedBytes = 0;
+
+  constructor(context: MasterContext, parts: CloningParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Clones that have joined, since the start. */
+  get copiedCount(): number {
+    return this.#copiedCount;
+  }
+
+  /** The bytes in them. */
+  get copiedBytes(): number {
+    return this.#copiedBytes;
+  }
+
+  /** Resolves also when the chunk was changed meanwhile: then nothing has joined. */
+  clone(handle: string, { source, target }: { source: number; target: number }): Promise<void> {
+    return this.#clone(handle, source, target).catch((error: unknown) => this.#learn(target, error));
+  }
+
+  /** Members that have no copy that counts, for as long as can be told. */
+  lost(handle: string, chunk: Chunk): number[] {
+    const { servers, conditions } = this.#parts;
+    return chunk.members.filter((member) => servers.isGivenUp(member) || conditions.get(member, handle) !== undefined);
+  }
+
+  /**
+   * No other server can take a copy: a member without a good one gets it anew. A bad copy is put into quarantine before,
+   * as long as there is a good one; it is not deleted for a while yet. Of an open chunk no member's copy is ordered away:
+   * that a member has none may prove that it never had one (views/view-change.ts).
+   */
+  targetInPlace(handle: string, chunk: Chunk): number | undefined {
+    const { servers, conditions, reports } = this.#parts;
+    if (this.#parts.sound(handle, chunk).length === 0) return undefined;
+    for (const member of chunk.members) {
+      const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
+      if (condition === 'missing') return member;
+      if (condition === undefined || chunk.state !== ChunkState.CHUNK_STATE_CLOSED) continue;
+      reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
+    }
+    return undefined;
+  }
+
+  /** An open chunk of which a copy is to be ordered away. */
+  isToClose(handle: string, { state, members }: Chunk): boolean {
+    if (state !== ChunkState.CHUNK_STATE_OPEN) return false;
+    const { servers, conditions } = this.#parts;
+    const conditionsOfLive = members
+      .filter((member) => servers.isLive(member))
+      .map((one) => conditions.get(one, handle));
+    return conditionsOfLive.some((condition) => condition === 'corrupt' || condition === 'stale');
+  }
+
+  /** Its copies are ordered away once it is closed, the good ones excepted. */
+  async closeInPlace(handle: string): Promise<void> {
+    await this.#parts.views.close(handle, { seal: false });
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk?.state === ChunkState.CHUNK_STATE_CLOSED) this.targetInPlace(handle, chunk);
+  }
+
+  async #clone(handle: string, source: number, target: number): Promise<void> {
+    const { decisions, pool, seams } = this.#context;
+    const { servers, conditions, views, changes, failing } = this.#parts;
+    // A chunk being written is closed first; its writer opens it again and finds the new view.
+    await views.close(handle, { seal: false });
+    await changes.whenIdle(handle);
+    const chunk = decisions.read().chunk(handle);
+    if (chunk?.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.pendingVersion !== 0) return;
+    const { version, length, sequence } = chunk;
+    if (length > 0 || chunk.sequence > 0) {
+      const request = {
+        handle,
+        version,
+        length,
+        sequence,
+        sourceAddress: servers.get(source)?.address ?? '',
+        serverId: target,
+      };
+      const channel = pool.channel(servers.get(target)?.address ?? '');
+      const reply = await channel.call(ChunkserverControlMethods.cloneReplica, request, {
+        timeoutMs: CLONE_TIMEOUT_MS,
+      });
+      const current = decisions.read().chunk(handle);
+      const isSame = current?.version === version && current.sequence === reply.message.sequence;
+      // Written to meanwhile: what was copied is old, and goes to quarantine as a surplus.
+      if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
+    }
+    conditions.clear(target, handle);
+    await changes.change(handle, { joining: target, without: this.lost(handle, chunk) });
+    failing.worked(target);
+    this.#copiedCount += 1;
+    this.#copiedBytes += length;
+    seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
+  }
+
+  /** The next copy goes elsewhere, if it can: the target may not be at fault, but nothing is lost by that. */
+  #learn(target: number, error: unknown): never {
+    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) this.#parts.failing.failed(target);
+    throw error;
+  }
+}

@@ -62,7 +62,7 @@ const FOUND_SCHEDULES = [
   },
   { profile: 'default', seed: 8000395, was: 'garbage waited for a calendar that had been set back' },
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
-  { profile: 'load', seed: 9100018, was: 'the only copy was on the sick server, which the others were to do without' },
+  { profile: 'load', seed: 9100018, was: 'a server with slow disks began each promise of a view anew, and was late each time' },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'load', seed: 9100054, was: 'three chunks without a copy in reach kept all others from being repaired' },
   {

@@ -67,6 +67,8 @@ export class MutationLog {
   #promisedVersion: number;
   #isRemoved: boolean;
   #keptVersion: number;
+  /** What the log begins with was read from a disk. */
+  #isPromiseDurable = true;
   #isSealed: boolean;
   #committedSequence: number;
   #committedLength: number;
@@ -107,6 +109,10 @@ export class MutationLog {
   /** The last version that this replica was in sync at: installed, or promised as one that stays. */
   get keptVersion(): number {
     return this.#isRemoved ? this.#keptVersion : this.#promisedVersion;
+  }
+  /** The promise is on stable storage, and with it everything staged before. */
+  get isPromiseDurable(): boolean {
+    return this.#isPromiseDurable;
   }
   get isSealed(): boolean {
     return this.#isSealed;
@@ -213,7 +219,13 @@ export class MutationLog {
     this.#keptVersion = this.keptVersion;
     this.#promisedVersion = newVersion;
     this.#isRemoved = removed;
+    this.#isPromiseDurable = false;
     return true;
+  }
+
+  /** A journal record of that promise is on stable storage. A promise that took its place meanwhile is not by that. */
+  markPromiseDurable({ newVersion, removed }: { newVersion: number; removed: boolean }): void {
+    if (newVersion === this.#promisedVersion && removed === this.#isRemoved) this.#isPromiseDurable = true;
   }
 
   /**

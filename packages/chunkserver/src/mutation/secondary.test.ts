@@ -121,6 +121,24 @@ test('view: a replica that is behind the one it is to leave refuses what it serv
   await rejects(secondary.install(1, 3), { kind: 'STALE_VERSION' });
 });
 
+test('view: a promise that is durable is answered at once when it is asked for again', async () => {
+  const secondary = new TestSecondary();
+  await secondary.install(1, 1);
+  equal(await secondary.until(secondary.stage(1, 1)), 'READY');
+  const { journal } = secondary.cluster.servers[1]!;
+  const promises = () => journal.records.filter(({ record }) => record.kind === 'promised').length;
+  const leave = { oldVersion: 1, newVersion: 2, removed: true };
+  const first = secondary.prepare(1, leave);
+  const second = secondary.prepare(1, leave); // the first one's caller gave up; it is not durable yet
+  deepEqual(await first, await second);
+  equal(promises(), 2);
+  deepEqual(await secondary.prepare(1, leave), await first);
+  equal(promises(), 2);
+  // Another promise is not durable by that, nor by the answer to the earlier one.
+  await secondary.prepare(1, { ...leave, newVersion: 3 });
+  equal(promises(), 3);
+});
+
 test('early mutations: their memory is bounded over all chunks, and free again when their turn came', async () => {
   const test = new TestSecondary();
   await test.install(1, 1);

@@ -13,7 +13,7 @@ import { checkAddressee } from '../serve/addressee.ts';
 
 /**
  * Promises the new version: everything of the old one is refused from now on. The answer comes when the promise, and
- * with it all staged before, is on stable storage.
+ * with it all staged before, is on stable storage: at once when the same was promised before and is there.
  *
  * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one, or knows of
  * less than the one taken back must. One that is to leave has promised the new version then as well, unless a higher one.
@@ -46,7 +46,11 @@ export async function prepareView(
   log.promise({ oldVersion, newVersion, removed });
   secondaries.refuseWaiting(replica);
   primaries.promised(handle);
-  await new Promise<void>((durable, failed) => replica.journalPromise(durable, failed));
+  // A master that did not wait as long as the disk took asks again: with a record for each time it would never hear the answer.
+  if (!log.isPromiseDurable) {
+    await new Promise<void>((durable, failed) => replica.journalPromise(durable, failed));
+    log.markPromiseDurable({ newVersion, removed });
+  }
   // A later promise while this one became durable: the master gave this attempt up.
   if (isBehind || log.promisedVersion !== newVersion || log.version >= newVersion) log.checkVersion(oldVersion);
   const staged = log.staged.slice(0, log.durableSequence - log.committedSequence);

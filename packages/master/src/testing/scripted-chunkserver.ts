@@ -43,6 +43,8 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** Thrown by PrepareView alone while set. */
   promiseFailure: FsError | undefined;
+  /** How long a promise takes to become durable, whoever waits for it. */
+  promiseMs = 0;
   /** How long a clone to it takes. */
   cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
@@ -76,10 +78,16 @@ export class ScriptedChunkserver {
   async listen(): Promise<void> {
     const { clock, log, network } = this.#seams;
     const rpc = createRpcServer({ clock, log });
-    rpc.handle(ChunkserverControlMethods.prepareView, (request) => {
+    const durableAtMs = new Map<string, number>();
+    rpc.handle(ChunkserverControlMethods.prepareView, async (request) => {
       this.prepared.push(request);
       if (this.promiseFailure !== undefined) throw this.promiseFailure;
-      return { message: this.#promise(request) };
+      const message = this.#promise(request);
+      const promise = `${request.handle} ${request.newVersion} ${request.removed}`;
+      const atMs = durableAtMs.get(promise) ?? clock.nowMs() + this.promiseMs;
+      durableAtMs.set(promise, atMs);
+      if (atMs > clock.nowMs()) await clock.sleep(atMs - clock.nowMs());
+      return { message };
     });
     rpc.handle(ChunkserverControlMethods.revokeLease, ({ handle, version }) => {
       const { length, sequence } = this.#replicaAt(handle, version);

@@ -33,6 +33,28 @@ test('view change: every attempt has a version of its own', async () => {
   assert.equal(cluster.chunk(HANDLE)!.version, 3);
 });
 
+test('view change: the same members go on with the attempt that is pending, so a slow disk is in time at last', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  cluster.server(1).promiseMs = 6000;
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  await cluster.simulation.runFor(1000);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const { version, highestVersion, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([version, highestVersion, [...members].sort()], [2, 2, [1, 2]]);
+});
+
+test('view change: a new master goes on with what is pending for the same members', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  cluster.server(1).promiseMs = 20_000;
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(20_000);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.equal(cluster.chunk(HANDLE)!.version, 2);
+});
+
 test('view change: a member that lost its replica is left out, not counted as empty', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });

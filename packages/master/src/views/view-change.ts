@@ -3,8 +3,9 @@
  *
  *     log pending -> PrepareView to all who stay and all who leave -> log confirmed
  *
- * A version number is used for one attempt only. Those who stay promise it and refuse the old one; those who leave either
- * promise too or have lost their server lease. Then what is acknowledged later is acknowledged under the new view alone.
+ * A version number is used for one attempt only; the same members go on with the one that is pending. Those who stay
+ * promise it and refuse the old one; those who leave either promise too or have lost their server lease. Then what is
+ * acknowledged later is acknowledged under the new view alone.
  */
 import { assert, FsError, isFsError } from '@cairnfs/base';
 import { ChunkserverControlMethods, type PrepareViewReply } from '@cairnfs/protocol';
@@ -127,17 +128,18 @@ export class ViewChanges {
   async #attempt(handle: string, wish: ViewWish, failed: ReadonlySet<number>): Promise<Outcome> {
     const before = this.#chunk(handle);
     assert(before.state !== ChunkState.CHUNK_STATE_UPLOADING, () => `${handle}: a view change while it is uploaded`);
-    const members = wish.retire ? [] : this.#propose(handle, before, wish, failed);
+    const proposed = wish.retire ? [] : this.#propose(handle, before, wish, failed);
     const pending = await this.#context.decisions.perform('viewPending', (transaction) => {
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) throw gone(handle);
       if (wish.rejoins !== undefined) checkUnchanged(handle, chunk, wish.rejoins);
+      if (wish.joining === undefined && isPending(chunk, proposed)) return chunk;
       const version = chunk.highestVersion + 1;
-      const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: members };
+      const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: proposed };
       transaction.putChunk(handle, logged);
       return logged;
     });
-    const version = pending.pendingVersion;
+    const { pendingVersion: version, pendingMembers: members } = pending;
     const leaving = pending.members.filter((member) => !members.includes(member));
     const [staying, left] = await Promise.all([
       Promise.all(members.map((member) => this.#stay(handle, pending, member, wish))),
@@ -319,6 +321,15 @@ export class ViewChanges {
     if (chunk === undefined) throw gone(handle);
     return chunk;
   }
+}
+
+/**
+ * The attempt that is pending is of these members, in whatever order: it goes on. So a promise counts that became durable
+ * only when nobody waited for it any more; under a new version each time, a member with a slow disk would never be in time.
+ */
+function isPending({ pendingVersion, pendingMembers }: Chunk, members: readonly number[]): boolean {
+  if (pendingVersion === 0 || pendingMembers.length !== members.length) return false;
+  return members.every((member) => pendingMembers.includes(member));
 }
 
 /**

@@ -62,8 +62,13 @@ const FOUND_SCHEDULES = [
   },
   { profile: 'default', seed: 8000395, was: 'garbage waited for a calendar that had been set back' },
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
-  { profile: 'load', seed: 9100018, was: 'a server with slow disks began each promise of a view anew, and was late each time' },
+  {
+    profile: 'load',
+    seed: 9100018,
+    was: 'a server with slow disks began each promise of a view anew, and was late each time',
+  },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
+  { profile: 'load', seed: 9200017, was: 'a stale member that had promised to leave was asked to stay for ever' },
   { profile: 'load', seed: 9100054, was: 'three chunks without a copy in reach kept all others from being repaired' },
   {
     profile: 'load',

@@ -324,7 +324,7 @@ export class MutationLog {
       'STALE_VERSION',
       `chunk ${this.handle}: version ${version} was named, the replica is at ${this.#version}${promise}${leaving}; ` +
         'look the chunk up again',
-      { details: { version: this.#version, promisedVersion: this.#promisedVersion } },
+      { details: { version: this.#version, promisedVersion: this.#promisedVersion, keptVersion: this.keptVersion } },
     );
   }
 }

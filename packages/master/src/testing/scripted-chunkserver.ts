@@ -207,7 +207,7 @@ export class ScriptedChunkserver {
     const hasLeft = removed ? replica.isRemoved && oldVersion === replica.promisedVersion : oldVersion > inSyncAt;
     if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
       const { version, promisedVersion } = replica;
-      const details = { version, promisedVersion };
+      const details = { version, promisedVersion, keptVersion: inSyncAt };
       throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${version}`, { details });
     }
     replica.promisedVersion = newVersion;

@@ -88,6 +88,17 @@ test('view change: replicas that an ended view made late are no reason to wait',
   assert.deepEqual([state, members], [CLOSED, [1]]);
 });
 
+test('view change: a replica that was made late is none to wait for either when it has promised to leave since', async () => {
+  const cluster = await TestCluster.start(2);
+  const views = { version: 3, highestVersion: 4, pendingVersion: 4, pendingMembers: [1] };
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, members: [1, 2], ...views });
+  const late = { version: 2, promisedVersion: 4, isRemoved: true, keptVersion: 2, sequence: 0, length: 0 };
+  Object.assign(cluster.server(2).replicas.get(HANDLE)!, late);
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
+  const { state, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members], [CLOSED, [1]]);
+});
+
 test('view change: bytes of an upload behind its confirmed length are no part of the chunk', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10 });

@@ -153,9 +153,9 @@ export class ViewChanges {
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
     const isAbsent = (error: FsError) => error.kind === 'CHUNK_NOT_FOUND' && !mayHide(error);
-    // Made late, by a message of a view that ended before anything was acknowledged.
+    // Made late, by a message of a view that ended before anything was acknowledged; also when it has promised to leave since.
     const isLate = ({ kind, details }: FsError) =>
-      kind === 'STALE_VERSION' && Number(details.promisedVersion) < pending.version;
+      kind === 'STALE_VERSION' && Number(details.keptVersion ?? details.promisedVersion) < pending.version;
     const isEveryoneHeard =
       left.every((leave) => leave.kind === 'absent' && !mayHide(leave.error)) &&
       silent.every(({ error }) => isAbsent(error) || isLate(error));

@@ -267,6 +267,22 @@ test('append: one known from what is left of it is refused where it was shifted,
   assert.ok(isRefused(afterOverwrites(left, zeros(20_900), 9100)), 'the write over it ends where no chunk did');
 });
 
+test('append: nobody sees one that went between two parts of a write, and was overwritten by the second', () => {
+  const written = contentOf(2, CHUNK + 500);
+  const during = (length: number): Line[] => [
+    [1, 10, write(2, 0, CHUNK + 500)],
+    [2, 3, read(0, 10), bytes(written.subarray(0, 10))],
+    [4, 5, append(3, length)],
+  ];
+  assert.ok(isLegal(...during(100), [11, 12, read(0, 2 * CHUNK), bytes(written)]));
+  const longer = (from: number) => bytes(written, contentOf(3, 600).subarray(from, from + 100));
+  assert.ok(isLegal(...during(600), [11, 12, read(0, 2 * CHUNK), longer(500)]));
+  assert.ok(
+    !isLegal(...during(600), [11, 12, read(0, 2 * CHUNK), longer(450)]),
+    'no chunk ends where it would have gone',
+  );
+});
+
 test('append: seen before it began, or at another place before, it is refused', () => {
   const base: Line[] = [
     [1, 2, put(1, 100)],

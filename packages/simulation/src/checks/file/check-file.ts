@@ -8,9 +8,6 @@ import { type FileIntervals, type FileRules, prepareFile } from './file-interval
 import { FileModel } from './file-model.ts';
 import { storyOf } from './file-story.ts';
 
-/** Steps spent on what is likely, before everything is tried. */
-const LIKELY_STEPS_MAX = 5000;
-
 export interface FileVerdict {
   readonly violation: Violation | undefined;
   /** Telling would take too long: neither legal nor illegal. */
@@ -36,10 +33,9 @@ function judge(
   contents: Contents,
 ): 'ok' | 'violation' | 'undecided' {
   const { likely, whole } = prepareFile(operations, rules, contents);
-  const decide = ({ intervals }: FileIntervals, options = {}) =>
-    check(new FileModel(contents), intervals, options).kind;
-  if (whole === undefined) return decide(likely);
-  return decide(likely, { stepsMax: LIKELY_STEPS_MAX }) === 'ok' ? 'ok' : decide(whole);
+  const decide = ({ intervals }: FileIntervals) => check(new FileModel(contents), intervals).kind;
+  const kind = decide(likely);
+  return kind === 'ok' || whole === undefined ? kind : decide(whole);
 }
 
 export function contentsOf(operations: readonly FileOperation[]): Contents {

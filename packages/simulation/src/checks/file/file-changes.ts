@@ -114,6 +114,18 @@ function shows({ offset, bytes }: SeenBytes, change: Change, start: number, cont
   return shown === 'all' || shown === 'some';
 }
 
+/** Of one too short for a proof: whether a read shows bytes like all of it that the read covers. */
+export function mayBeSeen(change: Change, reads: readonly SeenBytes[], contents: Contents): boolean {
+  const { source, start, writeId, position, length } = change;
+  if (start === undefined || length >= PROOF_BYTES) return false;
+  return reads.some((read) => {
+    const low = Math.max(start, read.offset);
+    const high = Math.min(start + length, read.offset + read.bytes.length);
+    if (low >= high || read.source.end < source.begin) return false;
+    return contents.equal(read.bytes, low - read.offset, high - read.offset, writeId, position + low - start);
+  });
+}
+
 /**
  * Of two changes under way at once, the one whose bytes a later read shows where they overlap came second: whatever else
  * was there went under it.

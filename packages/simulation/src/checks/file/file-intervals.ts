@@ -11,6 +11,7 @@ import {
   type Change,
   changesOf,
   drawEndsNearer,
+  mayBeSeen,
   orderOverwrites,
   placeAppends,
   type SeenBytes,
@@ -62,9 +63,10 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
   drawEndsNearer(changes, reads, contents);
   orderParts(changes);
   orderOverwrites(changes, reads, contents);
-  const likely = changes.filter(({ end, kind, position, length }) => {
+  const likely = changes.filter((change) => {
+    const { end, kind, position, length } = change;
     if (kind === 'grow') return position === 0;
-    return Number.isFinite(end) || kind === 'truncate' || length === 0;
+    return Number.isFinite(end) || kind === 'truncate' || length === 0 || mayBeSeen(change, reads, contents);
   });
   return {
     likely: toIntervals(operations, likely, boundaries),
@@ -96,12 +98,58 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
   const cuts = cutAt(boundaries, start, start + change.length);
   if (cuts.length === 2) return source.outcome.kind === 'failed' ? [] : [change];
   const rivals = operations.filter((other) => comesBetween(change, other));
-  const isCut = rivals.some(({ call }) => call.kind === 'truncate');
   const witnesses = reads.filter(
     (read) => read.source.end > source.begin && (rivals.length > 0 || read.source.begin < source.end),
   );
-  // Whatever else can tell one part from the next: who writes there, who cuts there, what of it was seen.
-  const marksOf = (from: number, to: number) =>
+  const marks = marksOf(change, cuts, { rivals, witnesses, contents });
+  // For each part, where the last of those ends that nobody can tell from it.
+  const groupEnds = cuts.slice(1);
+  for (let index = marks.length - 2; index >= 0; index -= 1) {
+    if (marks[index] === marks[index + 1]) groupEnds[index] = groupEnds[index + 1]!;
+  }
+  // The file ended there because an append that nobody saw went there. Where the write hides all of it, one place is as good as another.
+  const between = strays.filter((stray) => overlapInTime(stray.source, source));
+  const isStrayAt = (at: number, isFirst: boolean, groupEnd: number) =>
+    between.some(({ end, length }) => {
+      return ends.has(at + length) || (Number.isFinite(end) && (isFirst || at + length > groupEnd));
+    });
+  // Where there was nothing to read, the file ended at that place or before, though nobody saw where.
+  const voids = witnesses.filter(({ source: { call }, bytes }) => {
+    return call.kind === 'read' && call.length > 0 && bytes.length === 0;
+  });
+  const isBeforeVoid = (from: number, to: number) => voids.some(({ offset }) => offset >= from && offset < to);
+  const kept = [start];
+  for (let index = 1, isFirst = true; index < marks.length; index += 1) {
+    const [cut, nextCut] = [cuts[index]!, cuts[index + 1]!];
+    const isOther = marks[index] !== marks[index - 1];
+    if (isOther) isFirst = true;
+    const isStray = isStrayAt(cut, isFirst, groupEnds[index]!);
+    if (isOther || ends.has(cut) || isStray || isBeforeVoid(cut, nextCut)) kept.push(cut);
+    if (isStray) isFirst = false;
+  }
+  kept.push(start + change.length);
+  return kept.slice(1).map((end, index) => {
+    const from = kept[index]!;
+    return { ...change, position: from - start, length: end - from, start: from, after: [] };
+  });
+}
+
+interface Tellers {
+  /** Who writes or cuts there. */
+  readonly rivals: readonly FileOperation[];
+  /** Who may have seen some of it. */
+  readonly witnesses: readonly SeenBytes[];
+  readonly contents: Contents;
+}
+
+/** For each part between two cuts, whatever tells it from the next: who writes there, who cuts there, what of it was seen. */
+function marksOf(
+  { start, writeId }: Change,
+  cuts: readonly number[],
+  { rivals, witnesses, contents }: Tellers,
+): string[] {
+  const isCut = rivals.some(({ call }) => call.kind === 'truncate');
+  const markOf = (from: number, to: number) =>
     [
       ...rivals.map(({ call }) => {
         if (call.kind === 'truncate') return call.length < to;
@@ -110,34 +158,13 @@ function cutChange(change: Change, surroundings: Surroundings): Change[] {
       ...witnesses.map(({ offset, bytes }) => {
         const [low, high] = [Math.max(from, offset), Math.min(to, offset + bytes.length)];
         if (low >= high) return 'unseen';
-        const shown = contents.shown(bytes, low - offset, high - offset, change.writeId, low - start);
+        const shown = contents.shown(bytes, low - offset, high - offset, writeId, low - start!);
         // Zeros are where a part was cut off; what is hidden by other bytes may have come after the cut.
-        return isCut && shown !== 'all' && bytes.subarray(low - offset, high - offset).includes(0)
-          ? `${shown}, cut`
-          : shown;
+        const hasZeros = isCut && shown !== 'all' && bytes.subarray(low - offset, high - offset).includes(0);
+        return hasZeros ? `${shown}, cut` : shown;
       }),
     ].join();
-  // Where somebody saw the file end, or it ended because an append that nobody saw went there.
-  const between = strays.filter((stray) => overlapInTime(stray.source, source));
-  const isEnd = (at: number) => ends.has(at) || between.some((stray) => comesAt(stray, at, surroundings));
-  // And where there was nothing to read, the file ended at that place or before, though nobody saw where.
-  const voids = witnesses.filter(({ source: { call }, bytes }) => {
-    return call.kind === 'read' && call.length > 0 && bytes.length === 0;
-  });
-  const isBeforeVoid = (from: number, to: number) => voids.some(({ offset }) => offset >= from && offset < to);
-  const kept = [start];
-  let marks = marksOf(start, cuts[1]!);
-  for (let index = 1; index < cuts.length - 1; index += 1) {
-    const [cut, nextCut] = [cuts[index]!, cuts[index + 1]!];
-    const next = marksOf(cut, nextCut);
-    if (next !== marks || isEnd(cut) || isBeforeVoid(cut, nextCut)) kept.push(cut);
-    marks = next;
-  }
-  kept.push(start + change.length);
-  return kept.slice(1).map((end, index) => {
-    const from = kept[index]!;
-    return { ...change, position: from - start, length: end - from, start: from, after: [] };
-  });
+  return cuts.slice(1).map((to, index) => markOf(cuts[index]!, to));
 }
 
 /**

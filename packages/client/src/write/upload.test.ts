@@ -254,3 +254,16 @@ test('upload: a refusal for good is told, and the upload given up', async () => 
   await rejects(uploadFile(cluster.master, '/f', bufferSource(pattern(10)), {}), { kind: 'INVALID_ARGUMENT' });
   equal(cluster.calls.at(-1)!.method, 'Master.AbortUpload');
 });
+
+test('upload: where nothing is stored, all tries together have the patience of one piece', async () => {
+  const timeoutMs = 5000;
+  const cluster = scriptedCluster(() => {
+    throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  });
+  await rejects(uploadFile(cluster.master, '/f', bufferSource(pattern(10)), { timeoutMs }), {
+    kind: 'DEADLINE_EXCEEDED',
+    message: 'gave up after 5 s: gone',
+  });
+  const tookMs = cluster.master.seams.clock.nowMs();
+  ok(tookMs <= timeoutMs, `${tookMs} ms`);
+});

@@ -16,6 +16,7 @@ import {
   type UploadedChunk,
   type UploadTarget,
 } from '@cairnfs/protocol';
+import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
 import {
   SPARE_RETURN_MS,
@@ -115,6 +116,8 @@ class Upload {
   readonly #avoid = new Set<number>();
   #dropped: string[] = [];
   #replacements = 0;
+  /** Of all replacements since bytes were last stored: each would have its own patience otherwise, of which there may be many. */
+  #stalled: Deadline | undefined;
   #renewal: Timer | undefined;
 
   constructor(calls: MasterCalls, path: string, options: UploadOptions) {
@@ -227,8 +230,10 @@ class Upload {
 
   async #settle(chunk: ChunkUpload, offset: number, { length, failure }: ChunkOutcome): Promise<void> {
     const { handle } = chunk.chunk;
-    if (length > 0) this.#stored.push({ handle, length, offset });
-    else this.#dropped.push(handle);
+    if (length > 0) {
+      this.#stored.push({ handle, length, offset });
+      this.#stalled = undefined;
+    } else this.#dropped.push(handle);
     if (failure === undefined) return;
     this.#options.signal?.throwIfAborted();
     this.#replacements += 1;
@@ -243,7 +248,8 @@ class Upload {
       return isUsable;
     });
     this.#calls.seams.log.info('a chunk of an upload goes on elsewhere', { handle, culprit, error: failure.message });
-    await this.#calls.deadline(this.#options).pause(Math.min(this.#replacements, 6), failure);
+    this.#stalled ??= this.#calls.deadline(this.#options);
+    await this.#stalled.pause(Math.min(this.#replacements, 6), failure);
   }
 
   async #newChunk(isSmall: boolean): Promise<ChunkUpload> {
@@ -256,7 +262,8 @@ class Upload {
         avoidServers: [...this.#avoid],
         droppedHandles,
       };
-      const reply = await this.#calls.change(MasterMethods.extendUpload, request, this.#calls.deadline(this.#options));
+      const deadline = this.#stalled ?? this.#calls.deadline(this.#options);
+      const reply = await this.#calls.change(MasterMethods.extendUpload, request, deadline);
       this.#plan = reply.chunks;
     }
     const chunk = this.#plan.shift();

@@ -207,7 +207,10 @@ export class ViewChanges {
     this.#leases.free(handle);
     for (const [index, member] of leaving.entries()) {
       this.#conditions.clear(member, handle);
-      if (left[index]!.kind !== 'absent') this.onLeft(member, handle, version);
+      const leave = left[index]!;
+      // One that is not in sync is there all the same, and in the way of a better one.
+      const hasNone = leave.kind === 'absent' && leave.error.kind === 'CHUNK_NOT_FOUND';
+      if (!hasNone) this.onLeft(member, handle, version);
     }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };

@@ -75,6 +75,11 @@ const FOUND_SCHEDULES = [
     seed: 9210002,
     was: 'copies were sent to the sick server again and again, the others waited for it',
   },
+  {
+    profile: 'load',
+    seed: 9210032,
+    was: 'chunks with one copy waited behind others, or for a server that never put its stale copy away',
+  },
   { profile: 'disks', seed: 7200024, was: 'a chunk deleted while a view of it was pending was never collected' },
   { profile: 'disks', seed: 4100025, was: 'a write behind the end moved it before its bytes were there' },
   { profile: 'storm', seed: 950007, was: 'an empty closed chunk waited for ever for a member whose disk was lost' },

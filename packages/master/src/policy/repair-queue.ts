@@ -1,14 +1,17 @@
 /**
- * Chunks that wait for repair, a bounded number, those with the fewest copies first. What can be done for some of them now is
- * nothing, for as long as a server is away: they take no more than half of the room, since whatever finds none waits as well.
+ * Chunks that wait for repair, a bounded number, those with the fewest copies first: such a one finds room also where there is
+ * none, in place of one with more. What can be done for some of them now is nothing, for as long as a server is away: they
+ * take no more than half of the room. The scans find again whatever had none (repair-scans.ts).
  */
 import type { Clock } from '@cairnfs/base';
 
 export class RepairQueue {
   readonly #clock: Clock;
   readonly #max: number;
-  /** By the number of sound copies when they were found; the earliest found first. */
-  readonly #soundCounts = new Map<string, number>();
+  /** How many copies of each were in reach when it was found; the earliest found first. */
+  readonly #copies = new Map<string, number>();
+  /** The same by that number. */
+  readonly #byCopies = new Map<number, Set<string>>();
   /** As it was last put in order, most copies first: its end is the next. */
   #byNeed: string[] = [];
   /** After a copy that failed; the earliest first. */
@@ -20,31 +23,44 @@ export class RepairQueue {
   }
 
   get size(): number {
-    return this.#soundCounts.size;
-  }
-
-  get isFull(): boolean {
-    return this.size >= this.#max;
+    return this.#copies.size;
   }
 
   /** Those of which no copy is in reach. */
   get unavailableCount(): number {
-    let count = 0;
-    for (const soundCount of this.#soundCounts.values()) if (soundCount === 0) count += 1;
-    return count;
+    return this.#byCopies.get(0)?.size ?? 0;
   }
 
   has(handle: string): boolean {
-    return this.#soundCounts.has(handle);
+    return this.#copies.has(handle);
   }
 
-  /** @param isReady something can be done for it now; otherwise it waits only where there is plenty of room. */
-  add(handle: string, soundCount: number, isReady: () => boolean): void {
-    if (this.size < this.#max / 2 || isReady()) this.#soundCounts.set(handle, soundCount);
+  /**
+   * The chunk waits, if there is room for it.
+   *
+   * @param isReady something can be done for it now; asked only where there is not plenty of room.
+   */
+  add(handle: string, copies: number, isReady: () => boolean): void {
+    this.delete(handle);
+    if (this.size >= this.#max / 2 && !isReady()) return;
+    if (this.size >= this.#max) {
+      const leastNeedy = this.#leastNeedy();
+      if (leastNeedy === undefined || this.#copies.get(leastNeedy)! <= copies) return;
+      this.delete(leastNeedy);
+    }
+    this.#copies.set(handle, copies);
+    const alike = this.#byCopies.get(copies);
+    if (alike === undefined) this.#byCopies.set(copies, new Set([handle]));
+    else alike.add(handle);
   }
 
   delete(handle: string): void {
-    this.#soundCounts.delete(handle);
+    const copies = this.#copies.get(handle);
+    if (copies === undefined) return;
+    this.#copies.delete(handle);
+    const alike = this.#byCopies.get(copies)!;
+    alike.delete(handle);
+    if (alike.size === 0) this.#byCopies.delete(copies);
   }
 
   /** At its turn nothing could be done for it: it leaves, unless there is plenty of room. */
@@ -54,13 +70,13 @@ export class RepairQueue {
 
   /** Takes out as many as were found first. */
   takeOldest(count: number): string[] {
-    const handles = [...this.#soundCounts.keys()].slice(0, count);
+    const handles = [...this.#copies.keys()].slice(0, count);
     for (const handle of handles) this.delete(handle);
     return handles;
   }
 
   putInOrder(): void {
-    this.#byNeed = [...this.#soundCounts].sort(([, a], [, b]) => b - a).map(([handle]) => handle);
+    this.#byNeed = [...this.#byCopies].sort(([a], [b]) => b - a).flatMap(([, handles]) => [...handles]);
   }
 
   /** Each once from one time that the queue is put in order to the next; it stays in the queue. */
@@ -90,5 +106,12 @@ export class RepairQueue {
       if (notBeforeMs > nowMs) break;
       this.#notBeforeMs.delete(handle);
     }
+  }
+
+  #leastNeedy(): string | undefined {
+    let most = -1;
+    for (const copies of this.#byCopies.keys()) most = Math.max(most, copies);
+    const [handle] = this.#byCopies.get(most) ?? [];
+    return handle;
   }
 }

@@ -53,3 +53,23 @@ test('repair scans: nor do those of which no other server is left to take a copy
   for (const handle of STUCK) await cluster.putChunk(handle, { length: 10, members: [1, 3, 4] });
   await assertLastIsRepaired(cluster);
 });
+
+test('repair scans: a chunk with one copy left finds room among those that have more', async () => {
+  const cluster = await TestCluster.start(5, {
+    bounds: { ...MASTER_BOUNDS, clonesAtOnce: 1, repairQueueMax: 2, repairScanStep: 10 },
+  });
+  const others = Array.from({ length: 80 }, (_, index) => handleOf(index));
+  const needy = handleOf(others.length);
+  for (const [index, handle] of others.entries()) {
+    await cluster.putChunk(handle, { length: 10, members: [1 + (index % 2), 3, 4] });
+  }
+  await cluster.putChunk(needy, { length: 10, members: [1, 2, 3] });
+  for (const id of [1, 2]) cluster.cutOff(id);
+  for (const id of [3, 4, 5]) cluster.server(id).cloneMs = 1000;
+  cluster.parts.start();
+  const isRepaired = (handle: string) => cluster.chunk(handle)!.members.every((member) => member > 2);
+  await cluster.simulation.runUntil(() => isRepaired(needy));
+  const before = others.filter(isRepaired);
+  // As many as are repaired until the scan comes by it.
+  assert.ok(before.length <= 10, `${before.length} of ${others.length} with more copies came first`);
+});

@@ -1,8 +1,10 @@
 /**
  * Looks for chunks that need repair, a bounded step at a time, round and round: those that the log knows to be below their
  * goal, those of servers that were given up, and those of which a copy is bad. The last are queued when that is found; when
- * there was no room for them, they are found here. A scan goes on where there was no room, and each is the first of a round
- * in turn: so every chunk gets its room, however little there is.
+ * there was no room for them, they are found here.
+ *
+ * Steps are of any length up to the bound, and each scan is the first of a round in turn: with little room, and steps that
+ * begin where others ended before, the same chunks would find all of it each time.
  */
 import type { Key } from '@cairnfs/base';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
@@ -18,8 +20,8 @@ interface Range {
 interface RepairScansParts {
   readonly servers: ServerTable;
   readonly conditions: ReplicaConditions;
-  /** Takes a chunk that may need repair; false when there is no room for any. */
-  readonly enqueue: (handle: string) => boolean;
+  /** Takes a chunk that may need repair, if there is room. */
+  readonly enqueue: (handle: string) => void;
 }
 
 export class RepairScans {
@@ -30,8 +32,6 @@ export class RepairScans {
   readonly #serverCursors = new Map<number, string>();
   /** Where the scan of the copies that are known to be bad has got to. */
   #badCursor: Iterator<string> | undefined;
-  /** Of those, the one that found no room. */
-  #badHeld: string | undefined;
   #roundCount = 0;
 
   constructor(context: MasterContext, parts: RepairScansParts) {
@@ -66,26 +66,26 @@ export class RepairScans {
 
   /** @returns where to go on. */
   #scan({ start, end }: Range, cursor: Key, handleOf: (key: Key) => string): Key {
-    const { config, decisions } = this.#context;
-    const { repairScanStep } = config.bounds;
-    const entries = decisions.read().range({ start: cursor, end }, repairScanStep);
-    for (const { key } of entries) if (!this.#parts.enqueue(handleOf(key))) return key;
-    return entries.length < repairScanStep ? start : `${entries.at(-1)!.key}\0`;
+    const step = this.#step();
+    const entries = this.#context.decisions.read().range({ start: cursor, end }, step);
+    for (const { key } of entries) this.#parts.enqueue(handleOf(key));
+    return entries.length < step ? start : `${entries.at(-1)!.key}\0`;
   }
 
   #scanBad(): void {
     this.#badCursor ??= this.#parts.conditions.handles();
-    for (let count = 0; count < this.#context.config.bounds.repairScanStep; count += 1) {
-      const next = this.#badHeld === undefined ? this.#badCursor.next() : { done: false, value: this.#badHeld };
-      this.#badHeld = undefined;
+    for (let count = this.#step(); count > 0; count -= 1) {
+      const next = this.#badCursor.next();
       if (next.done === true) {
         this.#badCursor = undefined;
         return;
       }
-      if (!this.#parts.enqueue(next.value)) {
-        this.#badHeld = next.value;
-        return;
-      }
+      this.#parts.enqueue(next.value);
     }
+  }
+
+  #step(): number {
+    const { config, seams } = this.#context;
+    return 1 + (seams.random.uint32() % config.bounds.repairScanStep);
   }
 }

@@ -158,20 +158,13 @@ export class Repair {
     }
   }
 
-  /**
-   * Queues the chunk if it needs a copy.
-   *
-   * @returns false when there is no room for any: a scan finds it again.
-   */
-  #enqueue(handle: string): boolean {
-    if (this.#queue.has(handle) || this.#copying.has(handle)) return true;
-    if (this.#queue.isFull) return false;
+  /** Queues the chunk if it needs a copy and there is room; when there is none, a scan finds it again. */
+  #enqueue(handle: string): void {
+    if (this.#queue.has(handle) || this.#copying.has(handle)) return;
     const chunk = this.#context.decisions.read().chunk(handle);
-    if (chunk === undefined || !this.#needsCopy(handle, chunk)) return true;
-    if (this.#add(handle, chunk) > 0) return true;
+    if (chunk === undefined || !this.#needsCopy(handle, chunk) || this.#add(handle, chunk) > 0) return;
     const message = `no copy of chunk ${handle} is in reach; a chunkserver that returns may bring one`;
     this.#parts.problems.report({ kind: 'unavailable', handle, serverId: 0, path: '', message });
-    return true;
   }
 
   /** @returns how many copies are in reach. */

@@ -5,7 +5,7 @@
 import { assert } from '@cairnfs/base';
 
 /** Longer than any write of a run. */
-const PATTERN_BYTES = 4 * 1024 * 1024;
+const PATTERN_BYTES = 512 * 1024;
 
 /** Low seven bits differ from position to position; a write's key turns them into its own. Made when first needed. */
 let pattern: Uint32Array | undefined;
@@ -84,7 +84,8 @@ function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
-const SLOT_BITS = 21;
+/** Twice as many slots as words. */
+const SLOT_BITS = 18;
 
 function slotOf(step: number): number {
   return Math.imul(step, KEY_FACTOR) >>> (32 - SLOT_BITS);

@@ -345,6 +345,19 @@ test('violation: its details show the operations that matter, and whose bytes we
   );
 });
 
+test('violation: its details tell bytes of an append whose place was told to nobody, holes, and what is of no write', () => {
+  const seen = Buffer.concat([contentOf(1, 50), contentOf(2, 500).subarray(30, 90), zeros(5), contentOf(9, 20)]);
+  const { violation } = checkFile(
+    '/f',
+    history([1, 2, put(1, 50)], [3, 4, append(2, 500)], [5, 6, read(0, 135), { bytes: seen }]),
+    RULES,
+  );
+  assert.equal(
+    violation?.details.split('\n').at(-1),
+    '[5, 6] client-3 #3 read offset 0, length 135: 0..50 write 1 from its byte 0; 50..110 write 2 from its byte 30; 110..115 zeros; 115..135 bytes of no known write, or too few to tell',
+  );
+});
+
 const SAMPLE = { clients: 4, operations: 60, unknownOneIn: 10, restOneIn: 10, chunkBytes: CHUNK };
 
 test('sample file: 80 histories with unknown outcomes are legal, hardly any is left undecided', () => {

@@ -69,6 +69,11 @@ const FOUND_SCHEDULES = [
   },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'load', seed: 9200017, was: 'a stale member that had promised to leave was asked to stay for ever' },
+  {
+    profile: 'load',
+    seed: 9200054,
+    was: 'a hundred lost copies, of which three at a time are known, took five minutes',
+  },
   { profile: 'load', seed: 9100054, was: 'three chunks without a copy in reach kept all others from being repaired' },
   {
     profile: 'load',

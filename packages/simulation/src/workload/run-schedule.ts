@@ -35,6 +35,8 @@ import { WorkloadClient } from './workload-client.ts';
 
 /** After the faults: time for leases to run out, servers to be declared dead, chunks to be copied, twice. */
 const HEAL_LIMIT_MS = 240_000;
+/** Of one server as many lost copies are known as there is room for; for the next it is asked so much later, when these are replaced. */
+const NEXT_LOSSES_MS = 10_000;
 const FINAL_PATIENCE_MS = 60_000;
 const POLL_MS = 250;
 /** What kept files begin with; above the number of any planned operation. */
@@ -106,6 +108,7 @@ class Run {
   readonly #violations: Violation[] = [];
   /** Virtual. */
   readonly #faultsEndMs: number;
+  readonly #healLimitMs: number;
   readonly #told: readonly Story[];
   #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
@@ -126,7 +129,9 @@ class Run {
       ...(shape.hasSmallJournals === true ? { journal: SMALL_JOURNAL } : {}),
     });
     // A server that is sick is a fault that goes on.
-    this.#faultsEndMs = schedule.durationMs + (shape.load?.sick === undefined ? 0 : HEAL_LIMIT_MS);
+    const knownLosses = shape.load?.bounds.master.exceptionsMax ?? MASTER_BOUNDS.exceptionsMax;
+    this.#healLimitMs = HEAL_LIMIT_MS + Math.floor(fileCount(shape) / knownLosses) * NEXT_LOSSES_MS;
+    this.#faultsEndMs = schedule.durationMs + (shape.load?.sick === undefined ? 0 : this.#healLimitMs);
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(
       story === undefined
@@ -174,7 +179,7 @@ class Run {
       injector.endAll({ sick: shape.load?.sick });
       await simulation.run(
         this.#finish(cluster, { clients: [...clients.values()], admin, injector }),
-        4 * HEAL_LIMIT_MS,
+        4 * this.#healLimitMs,
       );
       this.#judgeFailures(cluster.failures, injector);
       this.#violations.push(...judgeReplicas(this.#audit, { servers: shape.chunkservers }));
@@ -259,15 +264,15 @@ class Run {
     const { load } = this.#schedule.shape;
     if (load?.sick !== undefined) {
       const without = { host: load.sick, lastCopies: this.#lastCopies };
-      this.#judgeHealing(await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS, without }), `without ${load.sick}`);
+      this.#judgeHealing(await heal(cluster, admin, { limitMs: this.#healLimitMs, without }), `without ${load.sick}`);
       injector.cure();
     }
-    let wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+    let wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
       await auditReplicas(admin, paths);
       await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
-      wrong = await heal(cluster, admin, { limitMs: HEAL_LIMIT_MS });
+      wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     }
     this.#judgeHealing(wrong, 'after the last fault');
     await this.#readAll(admin);
@@ -282,7 +287,7 @@ class Run {
 
   #judgeHealing(wrong: string | undefined, when: string): void {
     if (wrong === undefined) return;
-    const summary = `not whole ${HEAL_LIMIT_MS / 1000} s ${when}: ${wrong}`;
+    const summary = `not whole ${this.#healLimitMs / 1000} s ${when}: ${wrong}`;
     this.#violations.push({ check: 'heal', summary, details: wrong });
   }
 

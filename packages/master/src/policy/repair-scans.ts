@@ -12,6 +12,9 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext } from '../context.ts';
 import { belowGoalRange, handleOfKey, handleOfMemberKey, memberRange } from '../state/keys.ts';
 
+/** Its multiples, without what is before the point, never repeat and lie evenly from 0 to 1. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
 interface Range {
   readonly start: Key;
   readonly end: Key;
@@ -33,6 +36,7 @@ export class RepairScans {
   /** Where the scan of the copies that are known to be bad has got to. */
   #badCursor: Iterator<string> | undefined;
   #roundCount = 0;
+  #stepCount = 0;
 
   constructor(context: MasterContext, parts: RepairScansParts) {
     this.#context = context;
@@ -85,7 +89,8 @@ export class RepairScans {
   }
 
   #step(): number {
-    const { config, seams } = this.#context;
-    return 1 + (seams.random.uint32() % config.bounds.repairScanStep);
+    this.#stepCount += 1;
+    const ratio = (this.#stepCount * GOLDEN_RATIO) % 1;
+    return 1 + Math.floor(ratio * this.#context.config.bounds.repairScanStep);
   }
 }

@@ -23,6 +23,11 @@ export interface Decisions {
   read(): Transaction;
   /** Resolves when what the transaction has read is durable; synchronously `undefined` when it already is. */
   settled(transaction: Transaction): Promise<void> | undefined;
+  /**
+   * What `find` finds in the transaction. Its refusal tells of what the transaction has read, too: it is thrown at once, or
+   * by the promise, when that is durable.
+   */
+  find<T>(transaction: Transaction, find: (transaction: Transaction) => T): T | Promise<never>;
 }
 
 export interface PlacementRequest {

@@ -27,6 +27,18 @@ export class LedgerDecisions implements Decisions {
     return sequence <= this.#ledger.durableSequence ? undefined : this.#ledger.whenDurable(sequence);
   }
 
+  find<T>(transaction: Transaction, find: (transaction: Transaction) => T): T | Promise<never> {
+    try {
+      return find(transaction);
+    } catch (refusal) {
+      const settled = this.settled(transaction);
+      if (settled === undefined) throw refusal;
+      return settled.then(() => {
+        throw refusal;
+      });
+    }
+  }
+
   async perform<T>(operation: string, decide: (transaction: Transaction) => T): Promise<T> {
     const decided = this.#decide(operation, decide);
     await this.#untilDurable(decided.sequence);

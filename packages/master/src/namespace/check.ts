@@ -37,7 +37,8 @@ export class CheckCall {
    */
   async check({ path, cursor, limit }: CheckRequest): Promise<{ message: CheckReply }> {
     const transaction = this.#decisions.read();
-    const root = resolvePath(transaction, path);
+    const found = this.#decisions.find(transaction, () => resolvePath(transaction, path));
+    const root = found instanceof Promise ? await found : found;
     const base = path === '/' ? '' : path;
     const reply: CheckReply = {
       fileCount: 0,

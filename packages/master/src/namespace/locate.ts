@@ -8,7 +8,7 @@ import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { InodeGate } from './inode-gate.ts';
 import { keptOf, openExtentOf, sizeWith } from './read-calls.ts';
-import { resolveFile } from './resolve.ts';
+import { type Found, resolveFile } from './resolve.ts';
 
 const STATES: Readonly<Record<ReplicaCondition, ReplicaState>> = {
   live: ReplicaState.REPLICA_STATE_LIVE,
@@ -44,12 +44,14 @@ export class LocateCall {
   /** @returns undefined when the file was replaced while its length was asked. */
   async #locate(request: LocateRequest): Promise<LocateReply | undefined> {
     let transaction = this.#decisions.read();
-    let found = resolveFile(transaction, request.file);
+    let looked = this.#find(transaction, request);
+    let found = looked instanceof Promise ? await looked : looked;
     while (this.#gate.isHeld(found.id)) {
       // The file is being cut: what is where is told when that is done.
       await this.#gate.whenFree(found.id);
       transaction = this.#decisions.read();
-      found = resolveFile(transaction, request.file);
+      looked = this.#find(transaction, request);
+      found = looked instanceof Promise ? await looked : looked;
     }
     const limit = Math.min(request.limit || LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX);
     const offset = Math.min(request.offset, FILE_BYTES_MAX);
@@ -64,6 +66,10 @@ export class LocateCall {
     const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
     if (size === undefined) return undefined;
     return { inode: found.id, generation: found.inode.generation, size, extents, more: isMore };
+  }
+
+  #find(transaction: Transaction, { file }: LocateRequest): Found | Promise<never> {
+    return this.#decisions.find(transaction, () => resolveFile(transaction, file));
   }
 
   /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */

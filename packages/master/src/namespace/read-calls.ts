@@ -39,7 +39,8 @@ export class ReadCalls {
 
   stat({ file }: StatRequest): { message: StatReply } | Promise<{ message: StatReply }> {
     const transaction = this.#decisions.read();
-    const found = resolveRef(transaction, file);
+    const found = this.#decisions.find(transaction, () => resolveRef(transaction, file));
+    if (found instanceof Promise) return found;
     const open = openExtentOf(transaction, found);
     if (open !== undefined) return this.#statOpen(file);
     const answer = { message: { attributes: attributesOf(found.id, found.inode) } };
@@ -49,9 +50,8 @@ export class ReadCalls {
 
   async list(request: ListRequest): Promise<{ message: ListReply }> {
     const transaction = this.#decisions.read();
-    const { id, inode } = resolveRef(transaction, request.directory);
-    if (!inode.isDirectory)
-      throw new FsError('NOT_A_DIRECTORY', `'${request.directory?.path || id}' is a file, not a directory`);
+    const found = this.#decisions.find(transaction, () => resolveDirectory(transaction, request.directory));
+    const { id } = found instanceof Promise ? await found : found;
     const limit = Math.min(request.limit || LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX);
     const { entries, nextCursor } = page(transaction, id, request, limit);
     const pending: (() => Promise<void>)[] = [];
@@ -111,7 +111,8 @@ export class ReadCalls {
   async #settledAttributes(find: (transaction: Transaction) => Found | undefined): Promise<Attributes | undefined> {
     for (let round = 0; round < SIZE_ROUNDS_MAX; round += 1) {
       const transaction = this.#decisions.read();
-      const found = find(transaction);
+      const looked = this.#decisions.find(transaction, find);
+      const found = looked instanceof Promise ? await looked : looked;
       if (found === undefined) return undefined;
       const attributes = attributesOf(found.id, found.inode);
       const open = openExtentOf(transaction, found);
@@ -130,6 +131,12 @@ export class ReadCalls {
       Object.assign(attributes, timesAfter(inode, Math.min(end.changedMs, this.#clock.wallMs())));
     return true;
   }
+}
+
+function resolveDirectory(transaction: Transaction, directory: FileRef | undefined): Found {
+  const found = resolveRef(transaction, directory);
+  if (found.inode.isDirectory) return found;
+  throw new FsError('NOT_A_DIRECTORY', `'${directory?.path || found.id}' is a file, not a directory`);
 }
 
 /** The last extent of a file, when its chunk is open: the master does not know its length. */

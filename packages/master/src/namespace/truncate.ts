@@ -41,7 +41,8 @@ export class TruncateCall {
     // A retry is answered with the first result, also when the file is gone since.
     const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
     if (earlier !== undefined) return { message: earlier };
-    const { id } = resolveFile(decisions.read(), request.file);
+    const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, request.file));
+    const { id } = found instanceof Promise ? await found : found;
     return { message: await this.#gate.hold(id, () => this.#cut(id, request.size, once)) };
   }
 
@@ -50,7 +51,8 @@ export class TruncateCall {
     let retired = new Set<string>();
     for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
       const now = decisions.read();
-      const found = resolveFile(now, { path: '', inode: id });
+      const looked = decisions.find(now, () => resolveFile(now, { path: '', inode: id }));
+      const found = looked instanceof Promise ? await looked : looked;
       const open = this.#openChunks(now, found, size);
       const losing = this.#losingExtents(now, id, size).map(({ handle }) => handle);
       if (open.length > 0) {

@@ -145,3 +145,15 @@ test('garbage: nobody is told to put a chunk away before that is durable', async
   await cluster.simulation.runFor(40_000);
   equal(await ordered(), 1);
 });
+
+test('garbage: a member that an earlier master told to leave, but kept no record of that, puts its copy away', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const { highestVersion } = cluster.chunk(HANDLE)!;
+  await cluster.run(cluster.discard(HANDLE));
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000);
+  const { quarantine } = await cluster.run(cluster.server(1).heartbeat());
+  const promised = highestVersion + 1; // what a member leaves for that is told of the chunk's end
+  ok(quarantine[0]!.versionAtMost >= promised, `${quarantine[0]!.versionAtMost}`);
+});

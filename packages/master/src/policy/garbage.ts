@@ -85,7 +85,9 @@ export class GarbageCollection {
         const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
           this.#gone.set(handle, gone);
-          const order = { handle, versionAtMost: chunk!.highestVersion, reason: 'deleted' };
+          // A master that ended before this was durable may have told one that was away that it is no member any more (below).
+          const versionAtMost = chunk!.highestVersion + 1;
+          const order = { handle, versionAtMost, reason: 'deleted' };
           for (const holder of left) this.#reports.order(holder, order);
           continue;
         }

@@ -28,6 +28,7 @@ const FRESH_PROFILES = [
   'network',
   'crashes',
   'disks',
+  'hang',
   'power',
   'storm',
   'kept',
@@ -45,6 +46,7 @@ const FIXED_SCHEDULES = {
   network: 4,
   crashes: 4,
   disks: 4,
+  hang: 2,
   power: 4,
   storm: 2,
   leases: 2,
@@ -102,6 +104,12 @@ const FOUND_SCHEDULES = [
     profile: 'default',
     seed: 1000320,
     was: 'the last member was rotten while a left out one came back with all the bytes',
+  },
+  { profile: 'hang', seed: 77044, was: 'a refusal told of names that were never durable' },
+  {
+    profile: 'hang',
+    seed: 78064,
+    was: 'a deleted chunk waited for ever for a member told of an end that was not durable',
   },
   { profile: 'disks', seed: 1100078, was: 'a chunk never written waited for ever for a member whose disk was lost' },
 ];

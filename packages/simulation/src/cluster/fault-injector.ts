@@ -178,6 +178,15 @@ export class FaultInjector {
         });
         return;
       }
+      case 'hangingDisk': {
+        this.brokenDisks.add(fault.host);
+        const endHang = this.#host(fault.host).disk.hang(this.#folder(fault.host, fault.disk));
+        this.#endAfter(id, fault.durationMs, () => {
+          endHang();
+          this.#takeDown(id, [fault.host], { unsynced: 'keep', downMs: 0 });
+        });
+        return;
+      }
       case 'bitRot':
         this.#rot(fault.host, fault);
         return;

@@ -26,7 +26,7 @@ export interface SimulatedClusterOptions {
   /** Changes to the master's defaults. */
   master?: Partial<MasterConfig>;
   /** Changes to the chunkservers' defaults. */
-  chunkserver?: Partial<Pick<ChunkserverConfig, 'quarantineGraceMs' | 'bounds'>>;
+  chunkserver?: Partial<Pick<ChunkserverConfig, 'quarantineGraceMs' | 'diskTimeoutMs' | 'bounds'>>;
   /** Of every server; the default takes records of less than half a MiB. */
   journal?: { segmentBytes: number; roomAheadBytes: number };
   /** Trace entries kept for reading. */

@@ -1,6 +1,6 @@
 /**
  * Draws what breaks. Bound: only one chunkserver of a schedule, its victim, ever loses what it had on stable storage (bit
- * rot, a lost disk): with two durable copies at the least of everything acknowledged, one good one is left. Power
+ * rot, a lost disk), or is without it for long (a disk that hangs): with two durable copies at the least of everything acknowledged, one good one is left. Power
  * failures, which take only what was never synced, strike anybody.
  */
 import type { FaultPoint, SimRandom } from '@cairnfs/sim';
@@ -15,6 +15,8 @@ const WALL_JUMP_MS_MAX = 24 * 3_600_000;
 const AGAIN_AFTER_SYNCS_MAX = 12;
 /** Faults of a salvo: while the cluster has not got over the one before. */
 const SALVO_MS = 12_000;
+/** From less than a disk is waited for to twice of it, so that servers are started on disks that hang, too. */
+const HANG_MS = [10_000, 40_000] as const;
 
 interface Hosts {
   readonly servers: readonly HostName[];
@@ -109,6 +111,11 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
       return { kind, host: random.pick(hosts.servers), freeBytes: random.between(0, 100_000), durationMs };
     case 'slowDisk':
       return { kind, host: random.pick(hosts.servers), slowness: random.uniform(5, 500), durationMs };
+    case 'hangingDisk': {
+      const host = random.chance(0.25) ? 'master' : hosts.victim;
+      const durationMs = Math.min(leftMs, random.between(...HANG_MS));
+      return { kind, host, disk: drawDisk(random, shape), durationMs };
+    }
     case 'bitRot':
       return { kind, host: hosts.victim, choice: random.ratio(), bits: random.between(1, 3) };
     case 'lostDisk':

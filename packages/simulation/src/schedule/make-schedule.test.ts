@@ -13,11 +13,13 @@ test('schedule: plain data, the same for the same seed, another for another', ()
   notDeepEqual(schedule(5).operations, schedule(6).operations);
 });
 
-test('schedule: only one chunkserver ever loses what was on stable storage', () => {
+test('schedule: only one chunkserver ever loses what was on stable storage, or is without it for long', () => {
   for (let seed = 0; seed < 300; seed++) {
-    const damaged = schedule(seed, seed % 2 === 0 ? 'disks' : 'load').faults.flatMap(({ fault }) =>
-      fault.kind === 'bitRot' || fault.kind === 'lostDisk' ? [fault.host] : [],
-    );
+    const { faults } = schedule(seed, ['disks', 'load', 'hang'][seed % 3]);
+    const damaged = faults.flatMap(({ fault }) => {
+      const isDamage = fault.kind === 'bitRot' || fault.kind === 'lostDisk';
+      return isDamage || (fault.kind === 'hangingDisk' && fault.host !== 'master') ? [fault.host] : [];
+    });
     ok(new Set(damaged).size <= 1, `seed ${seed}: ${damaged}`);
     ok(!damaged.includes('master'));
   }

@@ -78,6 +78,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   network: { ...DEFAULT, faults: [6, 16], weights: NETWORK },
   crashes: { ...DEFAULT, faults: [6, 16], weights: PROCESSES },
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
+  /** Disks stop answering, besides all else that disks do. */
+  hang: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, hangingDisk: 6, crash: 3, partition: 1, pause: 3 } },
   /** Servers lose power while they wait for their disks: one, or all at once. */
   power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
   /** Clients go on with what they know of chunks whose servers lose sight of each other and of the master, but not of all clients. */

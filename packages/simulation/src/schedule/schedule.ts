@@ -161,6 +161,8 @@ export type Fault =
     }
   | { readonly kind: 'diskFull'; readonly host: HostName; readonly freeBytes: number; readonly durationMs: number }
   | { readonly kind: 'slowDisk'; readonly host: HostName; readonly slowness: number; readonly durationMs: number }
+  /** Nothing that is asked of the disk is answered, until the process is started again when it is over. */
+  | { readonly kind: 'hangingDisk'; readonly host: HostName; readonly disk: number; readonly durationMs: number }
   /** `choice`, a ratio, picks the chunk file among those there; `bits` of it flip. */
   | { readonly kind: 'bitRot'; readonly host: HostName; readonly choice: number; readonly bits: number }
   /** The machine loses power and comes back with an empty disk. */

@@ -46,12 +46,15 @@ const DAMAGE_REPORTED_MS = 3000;
 /** Where heartbeats take few changes, and many wait. */
 const DAMAGE_REPORTED_UNDER_LOAD_MS = 60_000;
 
+/** Longer than any operation takes on the slowest disks (`SICK_SLOWNESS`). */
+const DISK_TIMEOUT_MS = 20_000;
 /** Shorter than in production, so that a minute of virtual time holds several of each. */
 const MASTER_SETTINGS = {
   chunkBytes: CHUNK_BYTES,
   chunkLeaseMs: 20_000,
   garbageGraceMs: 10_000,
   safeModeMs: 5000,
+  diskTimeoutMs: DISK_TIMEOUT_MS,
 } as const;
 /** Asks for everything once more at the end. */
 const AUDITOR = 'auditor';
@@ -123,6 +126,7 @@ class Run {
       master: { ...MASTER_SETTINGS, bounds: { ...MASTER_BOUNDS, ...shape.load?.bounds.master } },
       chunkserver: {
         quarantineGraceMs: QUARANTINE_GRACE_MS,
+        diskTimeoutMs: DISK_TIMEOUT_MS,
         bounds: { ...CHUNKSERVER_BOUNDS, ...shape.load?.bounds.chunkserver },
       },
       traceEntriesMax: TRACE_ENTRIES_MAX,

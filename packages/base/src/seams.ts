@@ -3,6 +3,7 @@
  * `runtime` implements them over Node, `sim` over virtual time and memory. Nothing else in the servers and the SDK
  * may reach for a clock, a timer, randomness, a file or a socket.
  */
+import type { DiskError } from './errors.ts';
 
 /** Time. All values are milliseconds; fractions are allowed. */
 export interface Clock {
@@ -54,6 +55,27 @@ export interface Disk {
    * servers never share a data directory. Throws `EBUSY` when another live process holds it.
    */
   lock(path: string): Promise<{ release(): Promise<void> }>;
+}
+
+/** All disks of a machine. */
+export interface Disks extends Disk {
+  /** The same files, for who works on one device: what hangs there keeps no other waiting, and can be given up. */
+  device(): DiskDevice;
+}
+
+/** One device. Its operations wait for each other, in turn, and for those of no other. */
+export interface DiskDevice extends Disk {
+  /** Runs what another library does there: watched and given up like the operations of the disk. */
+  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Resolves when the device of the directory has answered, and not only a cache of it. */
+  probe(directory: string): Promise<void>;
+  /** Called at even intervals by whoever watches it. @returns how many calls, with this one, the operation saw that has been under way longest. */
+  tick(): number;
+  /**
+   * Nothing is waited for any more: operations under way and later ones reject with `error`; closing a file does nothing.
+   * The system may still read or write the memory of those that were under way: it must not be used again.
+   */
+  giveUp(error: DiskError): void;
 }
 
 export interface DiskFile {
@@ -175,6 +197,8 @@ export interface StateStoreOptions {
    * Always the same ones for a directory.
    */
   readonly bulkyPrefixes?: readonly string[];
+  /** Through which the store reaches files of its own, where it has some; otherwise a disk of its own. */
+  readonly disk?: Disk;
 }
 
 /** Opens the store in a directory of its own, creating it when it does not exist. */
@@ -205,7 +229,7 @@ export interface Machine {
 export interface Seams {
   clock: Clock;
   random: Random;
-  disk: Disk;
+  disk: Disks;
   network: Network;
   openStateStore: OpenStateStore;
   machine: Machine;

@@ -48,8 +48,8 @@ export interface Chunkserver {
  * @throws DiskError EBUSY  another process uses a disk's folder.
  */
 export async function startChunkserver(seams: Seams, config: ChunkserverConfig): Promise<Chunkserver> {
-  const { clock, disk, log, network, random } = seams;
-  const { stores, lost, isWhole } = await openDisks(seams, config.disks, config.journal);
+  const { clock, log, network, random } = seams;
+  const { stores, lost, isWhole } = await openDisks(seams, config.disks, config);
   try {
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
@@ -64,6 +64,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     let hasDiskFailed = false;
     const diskFailed = (): void => {
       hasDiskFailed = true;
+      buffers.abandonTaken(); // one that hangs may still read them, or write to them
     };
     let session: Session | undefined;
     const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
@@ -79,7 +80,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);
     const quarantine: Quarantine = new Quarantine({
-      ...{ clock, disk, log, replicas, graceMs, report, isActive, isReceiving, moved },
+      ...{ clock, log, replicas, graceMs, report, isActive, isReceiving, moved },
     });
     const ownId = (): number => session?.serverId ?? serverId;
     const mutations = new Mutations({
@@ -94,7 +95,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     });
     const reads = new Reads({ replicas, mutations, lease, pool: buffers });
     const clones = new Clones({
-      ...{ disk, lease, peers, pool: buffers, quarantine, replicas, report, uploads },
+      ...{ lease, peers, pool: buffers, quarantine, replicas, report, uploads },
       serverId: ownId,
       clonesMax: bounds.clonesMax,
     });

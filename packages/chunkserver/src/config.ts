@@ -1,6 +1,6 @@
 /** What a chunkserver is told at its start. */
 import { type Address, MiB } from '@cairnfs/base';
-import type { JournalSizing } from '@cairnfs/storage';
+import { DISK_TIMEOUT_MS, type JournalSizing } from '@cairnfs/storage';
 import { CHUNKSERVER_BOUNDS, type ChunkserverBounds } from './bounds.ts';
 
 export interface ChunkserverConfig {
@@ -19,6 +19,8 @@ export interface ChunkserverConfig {
   readonly rack: string;
   /** How long a replica nobody needs is kept aside before it is deleted. */
   readonly quarantineGraceMs: number;
+  /** How long an operation of a disk may take; then the disk is given up. */
+  readonly diskTimeoutMs: number;
   /** Sizes of each disk's journal files. @default {16 MiB segments} */
   readonly journal?: JournalSizing | undefined;
   /** Kept free on each disk, so that journal and deletion work on a full one. */
@@ -29,6 +31,7 @@ export interface ChunkserverConfig {
 export const CHUNKSERVER_DEFAULTS = {
   rack: 'default',
   quarantineGraceMs: 24 * 60 * 60 * 1000,
+  diskTimeoutMs: DISK_TIMEOUT_MS,
   reserveBytes: 256 * MiB, // the journal's segments, 128 MiB of state still to be folded, and as much again
   bounds: CHUNKSERVER_BOUNDS,
 } as const;

@@ -1,4 +1,4 @@
-import { equal, ok } from 'node:assert/strict';
+import { equal } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const LAUNCHER = fileURLToPath(new URL('../bin/cairn.js', import.meta.url));
-/** As much as a server needs that has a few disks; Node has 11 threads by itself. */
-const MANY = 48;
+const THREADS_FOR_A_DISK = 6;
 const TASKS = '/proc/self/task';
 
 const directory = mkdtempSync(join(tmpdir(), 'cairn-launcher-'));
@@ -28,14 +27,27 @@ function threadsOf(args: string[], poolThreads?: string): number {
   return Number(/threads=(\d+)/.exec(stderr.toString())?.[1]);
 }
 
-test('launcher: servers have threads for several disks, other commands as many as Node', {
+const config = join(directory, 'chunkserver.toml');
+writeFileSync(config, 'rack = "a"\ndisks = [\n  "/disk1",\n  "/disk2",\n]\n');
+const yaml = join(directory, 'chunkserver.yaml');
+writeFileSync(yaml, 'disks:\n  - /disk1\n  - /disk2\nrack: a\n');
+
+test('launcher: a chunkserver has threads for each of its disks, everything else as many as Node', {
   skip: !existsSync(TASKS),
 }, () => {
-  ok(threadsOf(['master', '--help']) > MANY);
-  ok(threadsOf(['chunkserver', '--help']) > MANY);
-  ok(threadsOf(['status', '--help']) < MANY);
+  const usual = threadsOf(['chunkserver', '--help']);
+  const more = (...args: string[]) => threadsOf(['chunkserver', ...args, '--help']) - usual;
+  equal(more('--set', 'disks=["/disk1"]'), 0);
+  equal(more('--config', join(directory, 'none.toml')), 0);
+  equal(more('--set', 'disks=["/disk1", "/disk2"]'), 2 * THREADS_FOR_A_DISK);
+  equal(more('--set=disks=["/disk1", "/disk2", "/disk3"]'), 3 * THREADS_FOR_A_DISK);
+  equal(more('--config', config), 2 * THREADS_FOR_A_DISK);
+  equal(more(`--config=${yaml}`), 2 * THREADS_FOR_A_DISK);
+  equal(threadsOf(['master', '--help']), usual);
+  equal(threadsOf(['status', '--help']), usual);
 });
 
 test('launcher: a number of threads that the user has set stays', { skip: !existsSync(TASKS) }, () => {
-  ok(threadsOf(['master', '--help'], '8') < MANY);
+  const [eight, nine] = ['8', '9'].map((size) => threadsOf(['chunkserver', '--config', config, '--help'], size));
+  equal(nine! - eight!, 1);
 });

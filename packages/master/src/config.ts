@@ -1,7 +1,7 @@
 /** What a master can be told. The command line validates the values; these are the defaults and their meaning. */
 import type { Address } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX } from '@cairnfs/protocol';
-import type { JournalSizing } from '@cairnfs/storage';
+import { DISK_TIMEOUT_MS, type JournalSizing } from '@cairnfs/storage';
 import { MASTER_BOUNDS, type MasterBounds } from './bounds.ts';
 
 export interface MasterConfig {
@@ -34,6 +34,8 @@ export interface MasterConfig {
   readonly safeModeMs: number;
   /** The part of the known chunkservers that must have reported. */
   readonly safeModeRatio: number;
+  /** How long an operation of the disk may take; then the process ends. */
+  readonly diskTimeoutMs: number;
   readonly softwareVersion: string;
   readonly bounds: MasterBounds;
   /** Sizes of the journal's files. @default {16 MiB segments} */
@@ -56,6 +58,7 @@ export const MASTER_DEFAULTS = {
   garbageGraceMs: 600_000,
   safeModeMs: 15_000,
   safeModeRatio: 0.9,
+  diskTimeoutMs: DISK_TIMEOUT_MS,
   softwareVersion: '0.1.0',
   bounds: MASTER_BOUNDS,
 } as const satisfies Omit<MasterConfig, 'directory'>;

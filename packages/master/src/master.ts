@@ -1,7 +1,7 @@
 /** A master, put together: journal and state, the parts over them, and the port they are reached at. */
 import { type Address, ProcessCalendar, type Seams } from '@cairnfs/base';
 import { createRpcPool, createRpcServer, type RpcServer } from '@cairnfs/protocol';
-import { openLedger } from '@cairnfs/storage';
+import { DiskWatch, onDevice, openLedger } from '@cairnfs/storage';
 import { beginIncarnation } from './bootstrap.ts';
 import type { MasterStatistics } from './cluster/statistics.ts';
 import type { MasterHealth } from './cluster/status.ts';
@@ -36,7 +36,7 @@ const FORMAT = { name: 'master', version: 1 } as const;
  * @throws DiskError EBUSY  another process uses the directory.
  */
 export async function startMaster(seams: Seams, config: MasterConfig): Promise<Master> {
-  const { clock, disk, log, network, random } = seams;
+  const { clock, log, network, random } = seams;
   const closers: (() => Promise<void> | void)[] = [];
   /** In the reverse order of what was started; one that fails keeps none of the others. */
   const closeAll = async () => {
@@ -51,13 +51,18 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     if (errors.length > 0) throw errors[0];
   };
   try {
-    const { directory } = config;
+    const { directory, diskTimeoutMs: timeoutMs } = config;
+    const device = onDevice(seams);
+    const { disk } = device;
+    const watch = new DiskWatch({ clock, device: disk, directory, timeoutMs });
+    closers.push(() => watch.end());
     await disk.makeDirectory(directory);
     const lock = await disk.lock(`${directory}/lock`);
     closers.push(() => lock.release());
     const records = new LogRecords();
-    const ledger = await openLedger(seams, { directory, format: FORMAT, apply: records.apply }, config.journal);
+    const ledger = await openLedger(device, { directory, format: FORMAT, apply: records.apply }, config.journal);
     closers.push(() => ledger.close());
+    watch.onFailure((error) => ledger.fail(error));
     void ledger.failed.then((error) => seams.fatal(error));
     const decisions = new LedgerDecisions(ledger, records);
     const { clusterId, incarnation } = await beginIncarnation(decisions, seams, config.chunkBytes);

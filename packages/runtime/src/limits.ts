@@ -3,7 +3,7 @@ import { KiB, MiB } from '@cairnfs/base';
 
 /**
  * Writes of at most so many bytes go to the page cache by a synchronous call: measured at 3 µs for 512 bytes and 11 µs
- * for 64 KiB, against 20-32 µs through the thread pool, whose four threads then stay free for reads and syncs. A kernel
+ * for 64 KiB, against 20-32 µs through the thread pool, whose threads then stay free for reads and syncs. A kernel
  * that throttles writers (too many dirty pages) blocks the event loop for as long; large writes, which bring it about,
  * do not come this way.
  */
@@ -14,6 +14,19 @@ export const DIRECT_BYTES_MIN = 256 * KiB;
 export const DIRECT_UNIT_BYTES = 4 * KiB;
 /** Buffers one `writev` takes: IOV_MAX of Linux. */
 export const WRITEV_BUFFERS_MAX = 1024;
+/**
+ * Operations of one of several devices in libuv's thread pool at a time, one of them kept for syncs: a hanging disk never takes the
+ * threads of the others, and the sync that acknowledgements wait for is not behind bulk reads. Four as all disks together
+ * have without `UV_THREADPOOL_SIZE`. What waits beyond is bounded by the calls that a server has open.
+ */
+export const DEVICE_OPERATIONS_MAX = 5;
+/** Threads of libuv's pool where `UV_THREADPOOL_SIZE` says nothing. */
+export const POOL_THREADS_DEFAULT = 4;
+/**
+ * Ticks of its watch that an operation has seen when its disk counts as stalled: small writes, too, go through the pool then,
+ * since the kernel might let them wait on the spot. Two, because the first may come at once.
+ */
+export const STALLED_TICKS = 2;
 
 /**
  * Bytes handed to the kernel in one batch of a connection; `sent` runs for each batch, so it must not grow too late.

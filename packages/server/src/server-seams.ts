@@ -13,25 +13,36 @@ export interface ServerSeamsOptions {
 /** The real seams, with the network that also listens for both protocols on one port. */
 export interface ServerSeams extends Seams {
   network: RuntimeNetwork;
+  disk: RuntimeDisk;
 }
 
 /** What a server on this machine is built from. */
 export function createServerSeams(options: ServerSeamsOptions = {}): ServerSeams {
   const log = createLog(options.log);
+  const disk = new RuntimeDisk();
   return {
     clock: new RuntimeClock(),
     random: new RuntimeRandom(),
-    disk: new RuntimeDisk(),
+    disk,
     network: new RuntimeNetwork(),
     openStateStore: openLmdbStateStore,
     machine: new RuntimeMachine(),
     log,
-    fatal: (error) => exitOnFatal(log, error),
+    fatal: (error) => exitOnFatal({ log, disk }, error),
   };
 }
 
 /** At once: after a broken invariant, whatever else would still run could acknowledge what does not hold. */
-function exitOnFatal(log: Log, error: Error): void {
+function exitOnFatal({ log, disk }: { log: Log; disk: RuntimeDisk }, error: Error): void {
   log.error('fatal error: the process ends', { error });
+  if (disk.isHanging) {
+    process.stderr.write(`cairn: ${error.message}\n`); // no exit code tells of it
+    endHangingProcess();
+  }
   process.exit(FATAL_EXIT_CODE);
+}
+
+/** Ends a process with threads that a disk does not give back: an exit would wait for them. */
+export function endHangingProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
 }

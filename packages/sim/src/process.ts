@@ -80,10 +80,11 @@ export class SimProcess implements EventOwner {
     else callback();
   }
 
-  /** Settles with the outcome of `compute`, which runs after `delayMs`. Stays pending when the process ended. */
-  settleLater<T>(delayMs: number, compute: () => T): Promise<T> {
+  /** Settles with the outcome of `compute`, which runs after `delayMs`. Stays pending when the process ended, or when nobody answers then. */
+  settleLater<T>(delayMs: number, compute: () => T, isUnanswered = () => false): Promise<T> {
     return new Promise((resolve, reject) => {
       this.schedule(delayMs, () => {
+        if (isUnanswered()) return;
         try {
           resolve(compute());
         } catch (error) {

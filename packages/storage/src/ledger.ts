@@ -6,6 +6,7 @@
 import {
   assert,
   concatBytes,
+  type Disk,
   DiskError,
   FsError,
   type Key,
@@ -36,7 +37,9 @@ import { SegmentFiles } from './segment-files.ts';
 import { appliedChange, OverlayTransaction, OverlayView, readApplied } from './state-view.ts';
 import type { JournalRoom, Ledger, LedgerOptions, LedgerStatistics, Sequence, StateView } from './types.ts';
 
-export type LedgerSeams = Pick<Seams, 'clock' | 'disk' | 'openStateStore' | 'log' | 'random'>;
+export interface LedgerSeams extends Pick<Seams, 'clock' | 'openStateStore' | 'log' | 'random'> {
+  readonly disk: Disk;
+}
 
 /**
  * Opens the ledger in `options.directory`, creating it when nothing is there, and replays what the store does not hold

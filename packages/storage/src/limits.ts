@@ -67,6 +67,19 @@ export const KEY_BLOCK_LENGTH_MAX = 512;
 /** Entries asked of the store at once when removals in the overlay hide what it returned: doubles up to this. */
 export const RANGE_PAGE_MAX = 1_024;
 
+/** How often a device is asked whether it still answers. */
+export const DISK_TICK_MS = 1_000;
+
+/** So many ticks pass between two probes of a device: one that nobody uses is noticed as well, and none is kept busy. */
+export const DISK_PROBE_TICKS = 30;
+
+/**
+ * How long an operation of a disk may take unless the configuration says otherwise. A disk that is well takes milliseconds,
+ * at the end of a long queue or for a transaction of folding seconds; one that repairs itself, or that the network
+ * keeps away for a moment, may be back within half a minute. Readers do not wait for it: they ask another replica.
+ */
+export const DISK_TIMEOUT_MS = 60_000;
+
 /** Sizes of a journal's files. Smaller ones than the default serve tests and simulations. */
 export interface JournalSizing {
   segmentBytes: number;

@@ -3,7 +3,7 @@
  * block, and has the copy on stable storage before it says so. The operation table comes along, so that a retry that
  * reaches the copy is still recognised.
  */
-import { crc32c, type Disk, FsError } from '@cairnfs/base';
+import { crc32c, FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type BufferPool,
@@ -33,7 +33,6 @@ import { installByProof } from '../view/view-control.ts';
 import { IncomingCopy } from './incoming-copy.ts';
 
 export interface ClonesOptions {
-  readonly disk: Disk;
   readonly lease: ServerLease;
   readonly peers: RpcPool;
   readonly pool: BufferPool;
@@ -227,7 +226,7 @@ export class Clones {
       );
       return await placed;
     } catch (error) {
-      await incoming?.discard(this.#options.disk);
+      await incoming?.discard();
       throw error;
     }
   }
@@ -260,9 +259,9 @@ export class Clones {
     incoming: IncomingCopy,
     { handle, record, reception }: { handle: string; record: ReturnType<IncomingCopy['finish']>; reception: Reception },
   ): Promise<number> {
-    const { disk, replicas, report, uploads } = this.#options;
+    const { replicas, report, uploads } = this.#options;
     uploads.forget(handle);
-    if (record.isInFile) await incoming.moveInto(disk, store);
+    if (record.isInFile) await incoming.moveInto(store);
     checkNotOutdated(handle, reception);
     if (replicas.holderOf(handle) !== undefined) {
       throw new FsError('OVERLOADED', `chunk ${handle} was made here meanwhile; try again`);

@@ -2,7 +2,7 @@
  * A copy on its way in: every block is checked as it comes, and the bytes are in a file of a name of its own until they are
  * whole, or in memory when they will live in the index.
  */
-import { type Disk, type DiskFile, FsError } from '@cairnfs/base';
+import { type DiskFile, FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   CHUNK_BYTES_MAX,
@@ -97,12 +97,12 @@ export class IncomingCopy {
   }
 
   /** To its place, where nothing is. */
-  async moveInto(disk: Disk, store: DiskStore): Promise<void> {
+  async moveInto(store: DiskStore): Promise<void> {
     const place = store.chunkPath(this.#handle);
     try {
       await store.files.drop(this.#path);
       await store.files.drop(place);
-      await disk.rename(this.#path, place);
+      await store.disk.rename(this.#path, place);
       this.#path = place;
       await store.syncName(this.#handle);
     } catch (error) {
@@ -110,8 +110,9 @@ export class IncomingCopy {
     }
   }
 
-  async discard(disk: Disk): Promise<void> {
+  async discard(): Promise<void> {
     if (this.smallBytes !== undefined || this.isKept) return;
+    const { disk } = this.#store;
     try {
       await this.#store.files.drop(this.#path);
       if ((await disk.stat(this.#path)) !== undefined) await disk.remove(this.#path);

@@ -2,7 +2,7 @@
  * Replicas nobody needs, as the master orders (GFS §4.4): journalled as set aside, their files renamed, deleted after the
  * grace period. Nothing is ever removed on this server's own judgement.
  */
-import { type Clock, type Disk, type Log, toFsError } from '@cairnfs/base';
+import { type Clock, type Log, toFsError } from '@cairnfs/base';
 import { type QuarantineOrder, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
 import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_SWEEP_MS } from '../limits.ts';
 import type { DiskStore } from '../store/disk-store.ts';
@@ -12,7 +12,6 @@ import type { Replicas } from '../store/replicas.ts';
 
 export interface QuarantineOptions {
   readonly clock: Clock;
-  readonly disk: Disk;
   readonly log: Log;
   readonly replicas: Replicas;
   readonly graceMs: number;
@@ -153,7 +152,7 @@ export class Quarantine {
   }
 
   async #deleteFrom(store: DiskStore, before: number): Promise<void> {
-    const { disk } = this.#options;
+    const { disk } = store;
     const directory = `${store.directory}/quarantine`;
     let deleted = 0;
     // By name, because what a restart found without a record lies here too.

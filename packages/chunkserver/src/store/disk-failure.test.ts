@@ -1,7 +1,8 @@
 /** A disk fails while records wait for it: whoever waits is told at once, and finds no replica any more. */
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, DiskError, FsError } from '@cairnfs/base';
+import { DISK_TIMEOUT_MS } from '@cairnfs/storage';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
 import { takeView } from '../view/take-view.ts';
 import type { DiskStore } from './disk-store.ts';
@@ -59,6 +60,28 @@ test('disk failure: a chunk file fails, and what waits for the journal of that d
   await disk.run(() => disk.simulation.clock.sleep(SOON_MS));
   deepEqual(told, before); // what the journal still wrote is told to nobody
 });
+
+for (const place of ['disk/journal', 'disk/chunks', 'disk']) {
+  test(`disk failure: ${place} does not answer, and all that wait for the disk are told so in the end`, async () => {
+    const { disk, store, replica } = await begin(7);
+    const whole = new Uint8Array(100_000).fill(7);
+    const file = await disk.run(() => disk.seams.disk.open(store.chunkPath(HANDLE), 'create'));
+    await disk.run(() => file.write(0, [whole]));
+    disk.host.disk.hang(place);
+    const told = waitForAll(disk, replica);
+    const work = [store.setAside(HANDLE, 1), store.refreshSpace(), store.syncName(HANDLE)];
+    const settled = Promise.allSettled(work);
+    await disk.run(() => disk.simulation.clock.sleep(DISK_TIMEOUT_MS + 5_000));
+    await disk.run(() => settled);
+    equal(store.failure?.kind, 'DISK_FAILED');
+    match(store.failure.message, /disk disk failed and is out of service \(disk does not answer since 60 s\)/);
+    equal(disk.replicas.find(HANDLE), undefined);
+    // Where the journal still answered, it was made durable meanwhile.
+    deepEqual(told.length, ALL_TOLD.length);
+    if (place !== 'disk/chunks') deepEqual(told, ALL_TOLD);
+    await disk.run(() => store.close());
+  });
+}
 
 test('disk failure: what is asked of a replica afterwards is refused at once', async () => {
   const { disk, store, replica } = await begin(3);

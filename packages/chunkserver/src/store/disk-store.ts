@@ -3,9 +3,9 @@
  * it is gone then, and the other disks go on.
  */
 
-import { DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
+import { type DiskDevice, DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
 import { encodeMessage } from '@cairnfs/protocol';
-import { type JournalSizing, type Ledger, openLedger } from '@cairnfs/storage';
+import { type DiskWatch, type JournalSizing, type Ledger, type OnDevice, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
 import { transitions } from './apply.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
@@ -15,6 +15,12 @@ import { ReadHistory } from './read-history.ts';
 
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
+
+/** How a folder's disk is reached, and given up when it does not answer. */
+export interface WatchedDevice {
+  readonly seams: OnDevice<StoreSeams>;
+  readonly watch: DiskWatch;
+}
 
 /**
  * Records that give a chunk bytes or a place: on a full disk they are refused while there is still room in the journal for the
@@ -47,20 +53,23 @@ export class DiskStore {
   #appending: Record | undefined;
   /** By the record being appended. */
   #damage: FsError | undefined;
-  readonly #seams: StoreSeams;
+  readonly #seams: OnDevice<StoreSeams>;
+  readonly #watch: DiskWatch;
   readonly #lock: { release(): Promise<void> };
 
   private constructor(
-    seams: StoreSeams,
+    { seams, watch }: WatchedDevice,
     parts: { directory: string; ledger: Ledger; identity: DiskIdentity; lock: { release(): Promise<void> } },
   ) {
     this.#seams = seams;
+    this.#watch = watch;
     this.directory = parts.directory;
     this.ledger = parts.ledger;
     this.identity = parts.identity;
     this.#lock = parts.lock;
     this.files = new OpenFiles(seams.disk);
     void parts.ledger.failed.then((error) => this.fail(error));
+    watch.onFailure((error) => this.fail(error));
   }
 
   /**
@@ -68,7 +77,7 @@ export class DiskStore {
    * @throws DiskError EBUSY  another process uses the folder. @throws FsError DAMAGED
    */
   static async open(
-    seams: StoreSeams,
+    device: WatchedDevice,
     directory: string,
     {
       serverUuid,
@@ -76,6 +85,7 @@ export class DiskStore {
       journal,
     }: { serverUuid: string; hasKeptAll: boolean; journal?: JournalSizing | undefined },
   ): Promise<DiskStore> {
+    const { seams } = device;
     const { disk, random } = seams;
     await disk.makeDirectory(directory);
     const lock = await disk.lock(`${directory}/lock`);
@@ -101,7 +111,7 @@ export class DiskStore {
         { directory, apply, format: FORMAT, bulkyPrefixes: BULKY_PREFIXES },
         journal,
       );
-      store = new DiskStore(seams, { directory, ledger, identity, lock });
+      store = new DiskStore(device, { directory, ledger, identity, lock });
       store.space = space;
       return store;
     } catch (error) {
@@ -113,6 +123,11 @@ export class DiskStore {
   /** The record being applied, when it is not one of a replay. */
   get appending(): Record | undefined {
     return this.#appending;
+  }
+
+  /** All files of the folder are reached through it. */
+  get disk(): DiskDevice {
+    return this.#seams.disk;
   }
 
   get failure(): FsError | undefined {
@@ -257,10 +272,14 @@ export class DiskStore {
   }
 
   async close(): Promise<void> {
-    await this.#refreshing;
-    await this.files.closeAll();
-    await this.ledger.close();
-    await this.#lock.release();
+    try {
+      await this.#refreshing;
+      await this.files.closeAll();
+      await this.ledger.close();
+      await this.#lock.release();
+    } finally {
+      this.#watch.end();
+    }
   }
 }
 

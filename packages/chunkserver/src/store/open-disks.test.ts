@@ -298,3 +298,18 @@ test('disks: the capacity is that of each, however many there are', async () => 
     [700, 1_000],
   );
 });
+
+test('disks: one that does not answer at the start is left out, and when all do not the server says so', async () => {
+  const folders = new Folders(12);
+  await folders.start('a', 'b');
+  const endHang = folders.disk.hang('b');
+  const { lost } = await folders.start('a', 'b');
+  deepEqual(folders.served, ['a']);
+  match(lost[0]!.failure.message, /disk b cannot be opened \(b does not answer since 60 s\)/);
+  folders.disk.hang('a/journal');
+  await rejects(folders.start('a', 'b'), { kind: 'DISK_FAILED', message: /a does not answer since 60 s.*b does not/ });
+  endHang();
+  folders.disk.repair();
+  await folders.start('a', 'b');
+  deepEqual(folders.served, ['a', 'b']);
+});

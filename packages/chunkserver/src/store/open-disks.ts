@@ -4,9 +4,9 @@
  * an empty mount point from a new disk.
  */
 import { DiskError, FsError, isFsError, randomUuid } from '@cairnfs/base';
-import type { JournalSizing } from '@cairnfs/storage';
+import { DISK_TIMEOUT_MS, DiskWatch, type JournalSizing, onDevice } from '@cairnfs/storage';
 import type { KnownDisk } from '../gen/cairn/chunkserver/v1/store.ts';
-import { DiskStore, type StoreSeams } from './disk-store.ts';
+import { DiskStore, type StoreSeams, type WatchedDevice } from './disk-store.ts';
 import { readIdentity } from './identity.ts';
 import {
   type FoundFolder,
@@ -25,6 +25,12 @@ export interface LostDisk {
   readonly failure: FsError;
 }
 
+export interface OpeningOptions {
+  readonly journal?: JournalSizing | undefined;
+  /** How long an operation may take; then its disk is left out, or taken out of service. */
+  readonly diskTimeoutMs?: number;
+}
+
 export interface OpenedDisks {
   /** At least one. */
   readonly stores: DiskStore[];
@@ -40,14 +46,17 @@ export interface OpenedDisks {
 export async function openDisks(
   seams: StoreSeams,
   directories: readonly string[],
-  journal?: JournalSizing,
+  { journal, diskTimeoutMs: timeoutMs = DISK_TIMEOUT_MS }: OpeningOptions = {},
 ): Promise<OpenedDisks> {
   if (directories.length === 0 || new Set(directories).size < directories.length) {
     throw new FsError('INVALID_ARGUMENT', 'a chunkserver needs at least one folder for a disk, each named once');
   }
-  const folders: FoundFolder[] = [];
-  for (const directory of directories) folders.push(await lookAt(seams, directory));
-  const judgement = judgeFolders(folders);
+  const devices = new Map<string, WatchedDevice>();
+  for (const directory of directories) {
+    const reached = onDevice(seams);
+    const watch = new DiskWatch({ clock: seams.clock, device: reached.disk, directory, timeoutMs });
+    devices.set(directory, { seams: reached, watch });
+  }
   const stores: DiskStore[] = [];
   const lost: LostDisk[] = [];
   const lose = (disk: LostDisk): void => {
@@ -55,7 +64,10 @@ export async function openDisks(
     lost.push(disk);
   };
   try {
-    await openAll(seams, { folders, judgement, stores, lose, journal });
+    const folders: FoundFolder[] = [];
+    for (const directory of directories) folders.push(await lookAt(devices.get(directory)!, directory));
+    const judgement = judgeFolders(folders);
+    await openAll(seams, { devices, folders, judgement, stores, lose, journal });
     const isNew = (store: DiskStore) => judgement.disks.get(store.directory) !== store.identity.diskId;
     const disks = new Map(judgement.disks);
     for (const store of stores.filter(isNew)) disks.set(store.directory, store.identity.diskId);
@@ -67,16 +79,18 @@ export async function openDisks(
       await store.close();
     }
     if (stores.length === 0) throw noneLeft(lost);
+    for (const { directory } of lost) devices.get(directory)!.watch.end();
     const served = new Set(stores.map(({ identity }) => identity.diskId));
     const isWhole = hasKeptAll && lost.length === 0 && [...disks.values()].every((diskId) => served.has(diskId));
     return { stores, lost, isWhole };
   } catch (error) {
     for (const store of stores) await store.close();
+    for (const { watch } of devices.values()) watch.end();
     throw error;
   }
 }
 
-async function lookAt({ disk }: StoreSeams, directory: string): Promise<FoundFolder> {
+async function lookAt({ seams: { disk } }: WatchedDevice, directory: string): Promise<FoundFolder> {
   const has = async (name: string) => (await disk.stat(`${directory}/${name}`)) !== undefined;
   try {
     const identity = await readIdentity(disk, directory);
@@ -88,6 +102,7 @@ async function lookAt({ disk }: StoreSeams, directory: string): Promise<FoundFol
 }
 
 interface Opening {
+  readonly devices: ReadonlyMap<string, WatchedDevice>;
   readonly folders: readonly FoundFolder[];
   readonly judgement: Judgement;
   readonly stores: DiskStore[];
@@ -95,7 +110,10 @@ interface Opening {
   readonly journal: JournalSizing | undefined;
 }
 
-async function openAll(seams: StoreSeams, { folders, judgement, stores, lose, journal }: Opening): Promise<void> {
+async function openAll(
+  seams: StoreSeams,
+  { devices, folders, judgement, stores, lose, journal }: Opening,
+): Promise<void> {
   const serverUuid = judgement.serverUuid ?? randomUuid(seams.random);
   for (const [index, { directory, identity }] of folders.entries()) {
     const verdict = judgement.verdicts[index]!;
@@ -104,7 +122,10 @@ async function openAll(seams: StoreSeams, { folders, judgement, stores, lose, jo
       continue;
     }
     try {
-      stores.push(await DiskStore.open(seams, directory, { serverUuid, hasKeptAll: judgement.beginsWithAll, journal }));
+      const device = devices.get(directory)!;
+      stores.push(
+        await DiskStore.open(device, directory, { serverUuid, hasKeptAll: judgement.beginsWithAll, journal }),
+      );
     } catch (error) {
       // Two processes on one folder are no fault of the disk.
       if (error instanceof DiskError && error.code === 'EBUSY') throw error;

@@ -35,14 +35,14 @@ export class TestParts {
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
     this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: CHUNKSERVER_BOUNDS.uploadsMax });
     this.quarantine = new Quarantine({
-      ...{ clock, disk: seams.disk, log, replicas, report, graceMs: 1_000 },
+      ...{ clock, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),
       isReceiving: (handle) => this.clones.isReceiving(handle),
       moved: (handle) => this.uploads.forget(handle),
     });
     const { uploads, quarantine } = this;
     this.clones = new Clones({
-      ...{ disk: seams.disk, lease, peers, pool, quarantine, replicas, report, uploads },
+      ...{ lease, peers, pool, quarantine, replicas, report, uploads },
       serverId: () => SERVER_ID,
       clonesMax: CHUNKSERVER_BOUNDS.clonesMax,
     });

@@ -22,7 +22,8 @@ export function exampleConfig(role: string, schema: z.ZodObject, examples: Reado
 
 function defaultOf(key: string, field: z.ZodType): string {
   const value = field.parse(undefined);
-  if (typeof value === 'number' && /_(keep|grace|after|lease)$/.test(key)) return JSON.stringify(formatDuration(value));
+  if (typeof value === 'number' && /_(keep|grace|after|lease|timeout)$/.test(key))
+    return JSON.stringify(formatDuration(value));
   return JSON.stringify(value ?? '');
 }
 

@@ -22,6 +22,12 @@ const administration = {
     ),
 };
 
+const disk = {
+  disk_timeout: duration({ minMs: 10 * SECOND_MS, maxMs: HOUR_MS, allowed: 'for example "60s", from 10s to 1h' })
+    .default(60 * SECOND_MS)
+    .describe('How long a disk may leave an operation unanswered before it counts as failed.'),
+};
+
 export const masterSchema = z.strictObject({
   listen: address()
     .default('127.0.0.1:9000')
@@ -49,6 +55,7 @@ export const masterSchema = z.strictObject({
   chunk_size: chunkSize()
     .default(CHUNK_BYTES_MAX)
     .describe('The largest chunk: 128KiB to 64MiB in steps of 64KiB. Fixed by the first start of a cluster.'),
+  ...disk,
   ...administration,
   ...logging,
 });
@@ -74,6 +81,7 @@ export const chunkserverSchema = z.strictObject({
   quarantine_grace: duration({ minMs: 0, maxMs: 365 * DAY_MS, allowed: 'for example "1h", at most 365d' })
     .default(HOUR_MS)
     .describe('How long chunks that the master ordered away stay in the quarantine folder before they are deleted.'),
+  ...disk,
   ...administration,
   ...logging,
 });

@@ -7,17 +7,23 @@ import {
   chunkserverHealth,
   createServerSeams,
   ServerMetrics,
+  type ServerSeams,
   startingHealth,
 } from '@cairnfs/server';
 import type { ChunkserverSettings } from '../config/schema.ts';
 import { openAdminPort } from './admin-port.ts';
 import { aborted } from './lifetime.ts';
 import { SharedPort } from './shared-port.ts';
+import { untilEnd } from './until-end.ts';
 
 export async function serveChunkserver(settings: ChunkserverSettings, ended: AbortSignal): Promise<void> {
   const seams = createServerSeams({
     log: { level: settings.log_level, fields: { server: `chunkserver ${settings.listen}` } },
   });
+  await untilEnd(seams, () => serve(seams, settings, ended));
+}
+
+async function serve(seams: ServerSeams, settings: ChunkserverSettings, ended: AbortSignal): Promise<void> {
   const port = new SharedPort(seams.network);
   let chunkserver: Chunkserver | undefined;
   const admin = await openAdminPort(settings, {
@@ -38,6 +44,7 @@ export async function serveChunkserver(settings: ChunkserverSettings, ended: Abo
         host: settings.host ?? hostname(),
         rack: settings.rack,
         quarantineGraceMs: settings.quarantine_grace,
+        diskTimeoutMs: settings.disk_timeout,
       },
     );
     port.serveGrpc({

@@ -19,6 +19,8 @@ export class BufferPool {
   /** Page-aligned buffers made so far; they come back to the list, others are dropped. */
   #listed = 0;
   #outstanding = 0;
+  /** Of buffers taken from now on. */
+  #takeBack = this.#toBeTakenBack();
 
   constructor(freeBuffersMax: number = POOL_FREE_BUFFERS_MAX) {
     this.#freeBuffersMax = freeBuffersMax;
@@ -53,10 +55,19 @@ export class BufferPool {
     this.#listed += count;
   }
 
-  readonly #takeBack = (bytes: Uint8Array): void => {
-    this.#outstanding -= 1;
-    this.#free.push(bytes);
-  };
+  /** Buffers that are taken now never come back to the list: somebody may use them beyond their release. */
+  abandonTaken(): void {
+    this.#listed = this.#free.length;
+    this.#takeBack = this.#toBeTakenBack();
+  }
+
+  #toBeTakenBack(): (bytes: Uint8Array) => void {
+    const takeBack = (bytes: Uint8Array): void => {
+      this.#outstanding -= 1;
+      if (takeBack === this.#takeBack) this.#free.push(bytes);
+    };
+    return takeBack;
+  }
 
   readonly #drop = (): void => {
     this.#outstanding -= 1;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KiB, type StateChange, type StateStore } from '@cairnfs/base';
 import { stateStoreContract } from '@cairnfs/base/contract';
+import { RuntimeDisk } from '@cairnfs/runtime';
 import { open } from 'lmdb';
 import { createServerSeams } from '../server-seams.ts';
 import { BulkyValues } from './bulky-values.ts';
@@ -169,7 +170,7 @@ test('bulky values: while reads are slow they hold up nobody who can wait, and a
   withDirectory(async (directory) => {
     let nowMs = 0;
     let readMs = 0;
-    const values = await BulkyValues.open(directory, new Map(), () => {
+    const values = await BulkyValues.open(directory, new Map(), new RuntimeDisk(), () => {
       nowMs += readMs;
       return nowMs;
     });
@@ -195,7 +196,7 @@ test('bulky values: while reads are slow they hold up nobody who can wait, and a
 test('bulky values: slow reads take their turns, and each has its value', () =>
   withDirectory(async (directory) => {
     let nowMs = 0;
-    const values = await BulkyValues.open(directory, new Map(), () => {
+    const values = await BulkyValues.open(directory, new Map(), new RuntimeDisk(), () => {
       nowMs += 200;
       return nowMs;
     });
@@ -217,7 +218,7 @@ test('bulky values: slow reads take their turns, and each has its value', () =>
 test('bulky values: closing waits for what is read, and what is cut off is said to whoever waits for it', () =>
   withDirectory(async (directory) => {
     let nowMs = 0;
-    const values = await BulkyValues.open(directory, new Map(), () => {
+    const values = await BulkyValues.open(directory, new Map(), new RuntimeDisk(), () => {
       nowMs += 200;
       return nowMs;
     });

@@ -9,15 +9,14 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DiskFile, FsError, type Key } from '@cairnfs/base';
-import { RuntimeDisk } from '@cairnfs/runtime';
+import { type Disk, type DiskFile, FsError, type Key } from '@cairnfs/base';
 import { APART_BYTES_MIN, isApart, openEntry, type Place, sealApart, sealBlock, sealHere } from './bulky-entry.ts';
 import { SlowReads } from './slow-reads.ts';
 import { blockOf, type Run, SpaceMap } from './space-map.ts';
 
 const UNIT_BYTES = 1_024;
 const ZEROS = new Uint8Array(UNIT_BYTES);
-/** Of the four threads that all disks of a process share: the others go on with what is not slow. */
+/** Of the operations that a disk may have under way: the others go on with what is not slow. */
 const SLOW_LOADS_AT_ONCE = 2;
 
 export class BulkyValues {
@@ -51,18 +50,19 @@ export class BulkyValues {
 
   /**
    * @param blocks of the space map, by number.
+   * @param disk holds the file.
    * @param nowMs monotonic.
    * @throws FsError DAMAGED  the file is shorter than the tree says.
    */
   static async open(
     directory: string,
     blocks: ReadonlyMap<number, Uint8Array>,
+    disk: Disk,
     nowMs: () => number = () => performance.now(),
   ): Promise<BulkyValues> {
     const path = join(directory, 'values');
     const space = new SpaceMap(blocks);
     const wanted = space.endUnit * UNIT_BYTES;
-    const disk = new RuntimeDisk();
     if (wanted > 0 && (await disk.stat(path)) === undefined) {
       throw damaged(path, `it is gone, the index speaks of ${wanted} bytes`);
     }

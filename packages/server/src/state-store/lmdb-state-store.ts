@@ -17,7 +17,7 @@ import {
   type StateStoreOptions,
   u32ToKey,
 } from '@cairnfs/base';
-import { makeDirectory } from '@cairnfs/runtime';
+import { makeDirectory, RuntimeDisk } from '@cairnfs/runtime';
 import { open, type RootDatabase } from 'lmdb';
 import { openBlock } from './bulky-entry.ts';
 import { type BulkyChanges, BulkyValues } from './bulky-values.ts';
@@ -71,7 +71,7 @@ interface Bulky {
 async function openBulky(
   directory: string,
   database: RootDatabase<Uint8Array, Buffer>,
-  { bulkyPrefixes = [] }: StateStoreOptions,
+  { bulkyPrefixes = [], disk = new RuntimeDisk() }: StateStoreOptions,
 ): Promise<Bulky | undefined> {
   if (bulkyPrefixes.length === 0) return undefined;
   assert(
@@ -87,7 +87,7 @@ async function openBulky(
     const number = keyToU32(bytesToKey(key), SPACE_KEYS.length);
     blocks.set(number, openBlock(number, value));
   }
-  return { prefixes: new Set(bulkyPrefixes), values: await BulkyValues.open(directory, blocks) };
+  return { prefixes: new Set(bulkyPrefixes), values: await BulkyValues.open(directory, blocks, disk) };
 }
 
 class LmdbStateStore implements StateStore {

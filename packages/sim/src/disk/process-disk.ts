@@ -1,11 +1,13 @@
 /** The disk seam of one process over its host's disks. Every operation takes effect at once, when it completes. */
-import { assert, type Disk, DiskError, type DiskFile, type OpenMode } from '@cairnfs/base';
+import { assert, type DiskDevice, DiskError, type DiskFile, type Disks, type OpenMode } from '@cairnfs/base';
 import type { SimProcess } from '../process.ts';
+import { PendingOperations } from './pending-operations.ts';
 import { type DiskOperation, directoryOf, type SimDisk } from './sim-disk.ts';
 import type { SimFile } from './sim-file.ts';
 
-export class ProcessDisk implements Disk {
+export class ProcessDisk implements Disks, DiskDevice {
   readonly #disk: SimDisk;
+  readonly #pending: PendingOperations;
   readonly #process: SimProcess;
   readonly #wallMs: () => number;
 
@@ -13,6 +15,27 @@ export class ProcessDisk implements Disk {
     this.#disk = disk;
     this.#process = process;
     this.#wallMs = wallMs;
+    this.#pending = new PendingOperations(process);
+  }
+
+  device(): ProcessDisk {
+    return new ProcessDisk(this.#disk, this.#process, this.#wallMs);
+  }
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#pending.settleAs(work);
+  }
+
+  probe(directory: string): Promise<void> {
+    return this.#disk.isHanging(directory) ? this.#pending.never() : Promise.resolve();
+  }
+
+  tick(): number {
+    return this.#pending.tick();
+  }
+
+  giveUp(error: DiskError): void {
+    this.#pending.giveUp(error);
   }
 
   open(path: string, mode: OpenMode): Promise<DiskFile> {
@@ -108,7 +131,8 @@ export class ProcessDisk implements Disk {
 
   readonly #perform: Perform = (operation, path, effect) => {
     if (operation === 'write' || operation === 'sync') this.#process.passes(operation);
-    return this.#process.settleLater(this.#disk.delayMs(operation), () => {
+    const isHanging = (): boolean => this.#disk.isHanging(path);
+    return this.#pending.settleLater(this.#disk.delayMs(operation), isHanging, () => {
       this.#disk.check(operation, path);
       const result = effect();
       if (operation === 'sync') this.#process.passes('synced');
@@ -119,6 +143,7 @@ export class ProcessDisk implements Disk {
   /** For what a kernel does in memory, and servers do hundreds of times in a row when they start. */
   #performAtOnce<T>(path: string, effect: () => T): Promise<T> {
     if (!this.#process.alive) return new Promise(() => {});
+    if (this.#pending.failure !== undefined || this.#disk.isHanging(path)) return this.#pending.never();
     try {
       this.#disk.check('metadata', path);
       return Promise.resolve(effect());

@@ -46,6 +46,8 @@ export class SimDisk {
   readonly #durableEntries = new Map<string, SimFile>();
   #entryChanges: EntryChange[] = [];
   #faults: DiskFault[] = [];
+  /** Where nothing answers. */
+  readonly #hanging = new Set<{ readonly prefix: string }>();
   readonly #capacities = new Map<string, number>();
   /** Names in each directory; undefined when much changed since it was made. */
   #names: Map<string, Set<string>> | undefined;
@@ -101,6 +103,22 @@ export class SimDisk {
     this.#faults.push(fault);
   }
 
+  /**
+   * Operations under `prefix` are not answered any more, those under way as well.
+   *
+   * @returns what ends it. What was not answered by then never is.
+   */
+  hang(prefix: string): () => void {
+    const hanging = { prefix };
+    this.#hanging.add(hanging);
+    return () => this.#hanging.delete(hanging);
+  }
+
+  isHanging(path: string): boolean {
+    if (this.#hanging.size === 0) return false;
+    return [...this.#hanging].some(({ prefix }) => isWithin(path, prefix));
+  }
+
   /** Ends one fault. */
   mend(fault: DiskFault): void {
     this.#faults = this.#faults.filter((other) => other !== fault);
@@ -122,6 +140,7 @@ export class SimDisk {
   /** Ends all faults under `prefix`. What they lost stays lost. */
   repair(prefix = ''): void {
     this.#faults = this.#faults.filter((fault) => !fault.prefix.startsWith(prefix));
+    for (const hanging of this.#hanging) if (hanging.prefix.startsWith(prefix)) this.#hanging.delete(hanging);
   }
 
   /** Flips one bit of a file's content; a random one when `bitIndex` is absent. */

@@ -8,7 +8,7 @@ import {
   type StateChange,
   type StateStore,
 } from '@cairnfs/base';
-import type { SimDisk } from '../disk/sim-disk.ts';
+import type { DiskOperation, SimDisk } from '../disk/sim-disk.ts';
 import type { SimProcess } from '../process.ts';
 import type { StorePlatter } from './store-platter.ts';
 
@@ -30,14 +30,15 @@ export class MemoryStateStore implements StateStore {
   }
 
   static open(directory: string, disk: SimDisk, process: SimProcess): Promise<StateStore> {
-    return process.settleLater(disk.delayMs('read'), () => {
+    const openNow = (): StateStore => {
       disk.check('metadata', directory);
       const store = new MemoryStateStore(directory, disk, process);
       if (store.#platter.isOpen)
         throw new DiskError('EBUSY', directory, `the state store ${directory} is open already`);
       store.#platter.isOpen = true;
       return store;
-    });
+    };
+    return process.settleLater(disk.delayMs('read'), openNow, () => disk.isHanging(directory));
   }
 
   get(key: Key): Uint8Array | undefined {
@@ -51,7 +52,7 @@ export class MemoryStateStore implements StateStore {
     const lent = this.get(key);
     if (lent === undefined || this.#disk.timing.slowness <= 1) return lent;
     const value = lent.slice();
-    return this.#process.settleLater(this.#disk.delayMs('read'), () => {
+    return this.#answer('read', () => {
       const now = this.#platter.get(key);
       return now !== undefined && equalBytes(now, value) ? value : value.fill(OF_ANOTHER_VALUE);
     });
@@ -68,7 +69,7 @@ export class MemoryStateStore implements StateStore {
     const batch = [...changes];
     for (const { key } of batch) checkKey(key);
     this.#isWriting = true;
-    return this.#process.settleLater(this.#disk.delayMs('write'), () => {
+    return this.#answer('write', () => {
       this.#isWriting = false;
       this.#disk.check('write', this.#directory);
       this.#platter.write(batch);
@@ -78,7 +79,7 @@ export class MemoryStateStore implements StateStore {
   flushed(): Promise<void> {
     this.#checkOpen();
     const batchCount = this.#platter.batchCount;
-    return this.#process.settleLater(this.#disk.delayMs('sync'), () => {
+    return this.#answer('sync', () => {
       this.#disk.check('sync', this.#directory);
       this.#platter.flushedThrough(batchCount);
     });
@@ -93,6 +94,12 @@ export class MemoryStateStore implements StateStore {
     await this.flushed();
     this.#isOpen = false;
     this.#platter.isOpen = false;
+  }
+
+  /** As long as the disk hangs there is none. */
+  #answer<T>(operation: DiskOperation, effect: () => T): Promise<T> {
+    const isHanging = (): boolean => this.#disk.isHanging(this.#directory);
+    return this.#process.settleLater(this.#disk.delayMs(operation), effect, isHanging);
   }
 
   #checkOpen(): void {

@@ -9,5 +9,6 @@ export * from './key.ts';
 export * from './lru-map.ts';
 export * from './page-aligned.ts';
 export * from './process-calendar.ts';
+export * from './repeated-warnings.ts';
 export * from './seams.ts';
 export * from './uuid.ts';

@@ -83,6 +83,8 @@ export const SERVERS_MAX = 10_000;
 export const EXCEPTIONS_MAX = 1_000_000;
 export const PROBLEMS_KEPT = 100;
 export const PROBLEM_REPEAT_MS = 60_000;
+/** The same warning about one chunk is logged again after so long, however often what it tells happens. */
+export const CHUNK_WARNING_INTERVAL_MS = 60_000;
 /** Orders to quarantine in one heartbeat's answer. */
 export const QUARANTINE_ORDERS_MAX = 1000;
 /** Orders looked at for that, of each queue. */
@@ -105,6 +107,8 @@ export const REPLICAS_COUNTED_MAX = 1000;
  * several choices), and a plan of 1,024 chunks over 1,000 servers takes 20 ms.
  */
 export const PLACEMENT_SAMPLE = 32;
+/** A server that had no room for something gets nothing new for so long: by then several heartbeats have told of its disks. */
+export const FULL_SERVER_PAUSE_MS = 5000;
 /** How long a placement weighs on its server: until heartbeats show the space it took. */
 export const RECENT_PLACEMENT_HALF_LIFE_MS = 5000;
 /** Attempts of one view change; each leaves out those who failed the one before, so more than members are pointless. */

@@ -39,6 +39,8 @@ export const LEASE_IDLE_MS = 5_000;
 export const LEASE_SWEEP_MS = 1_000;
 /** The end of a chunk lease as this server sees it comes earlier by so much: drift of clocks over 60 s. */
 export const LEASE_MARGIN_MS = 500;
+/** The same warning about one chunk is logged again after so long, however often what it tells happens. */
+export const CHUNK_WARNING_INTERVAL_MS = 60_000;
 /** Leases asked for in one call. */
 export const LEASES_PER_CALL_MAX = 1_000;
 /** Chunks one server leads at a time; past it the least recently used idle ones are given back first. */

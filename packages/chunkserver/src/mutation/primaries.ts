@@ -2,7 +2,7 @@
  * The chunks this server leads, and the calls that reach it as their primary (GFS §3.1). One `PrimaryChunk` for each;
  * those at rest are forgotten.
  */
-import { type Clock, crc32c, FsError, type Timer } from '@cairnfs/base';
+import { type Clock, crc32c, FsError, RepeatedWarnings, type Timer } from '@cairnfs/base';
 import {
   type CallContext,
   type CommitReport,
@@ -22,7 +22,7 @@ import {
 import type { WorkDone } from '../serve/work-done.ts';
 import { LeaseCalls, notPrimary } from '../view/lease-calls.ts';
 import { CommitTicker } from './commit-ticker.ts';
-import { LEASE_SWEEP_MS, LEASES_MAX } from './limits.ts';
+import { CHUNK_WARNING_INTERVAL_MS, LEASE_SWEEP_MS, LEASES_MAX } from './limits.ts';
 import { MutationCall, type MutationRequest } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
 import { readOperation } from './operation-id.ts';
@@ -43,6 +43,7 @@ export class Primaries {
   readonly #context: MutationContext;
   readonly #leases: LeaseCalls;
   readonly #ticker: CommitTicker;
+  readonly #warnings: RepeatedWarnings;
   /** Mutations committed and answered, and their bytes, since the start. */
   readonly committed: WorkDone = { count: 0, bytes: 0 };
   readonly #chunks = new Map<string, PrimaryChunk>();
@@ -53,6 +54,7 @@ export class Primaries {
     this.#context = context;
     this.#leases = new LeaseCalls(context);
     this.#ticker = new CommitTicker(context.clock);
+    this.#warnings = new RepeatedWarnings(context, CHUNK_WARNING_INTERVAL_MS);
   }
 
   // ---- Calls of clients ----
@@ -183,7 +185,7 @@ export class Primaries {
       throw new FsError('OVERLOADED', `this server leads ${LEASES_MAX} chunks already; try again`);
     }
     const chunk = new PrimaryChunk({
-      ...{ context: this.#context, leases: this.#leases, handle },
+      ...{ context: this.#context, leases: this.#leases, warnings: this.#warnings, handle },
       committed: (owner) => this.#ticker.note(owner),
     });
     this.#chunks.set(handle, chunk);

@@ -5,9 +5,9 @@
  *
  * Invariants: there is at most one term that has not ended; every mutation is settled in the end.
  */
-import { assert, FsError, toFsError } from '@cairnfs/base';
+import { assert, FsError, isFsError, type RepeatedWarnings, toFsError } from '@cairnfs/base';
 import type { ChunkView } from '@cairnfs/protocol';
-import { askForNextView } from '../view/failed-members.ts';
+import { askForNextView, type FailedMembers } from '../view/failed-members.ts';
 import type { LeaseAnswer, LeaseCalls } from '../view/lease-calls.ts';
 import { notPrimary } from '../view/lease-calls.ts';
 import { type LeaseEvent, type LeaseState, nextLeaseState } from '../view/lease-state.ts';
@@ -25,6 +25,7 @@ import { WaitingMutations } from './waiting-mutations.ts';
 export interface PrimaryChunkOptions {
   readonly context: MutationContext;
   readonly leases: LeaseCalls;
+  readonly warnings: RepeatedWarnings;
   readonly handle: string;
   /** The commit point moved: `commitPointDue` is to be called `COMMIT_DELAY_MS` from now. */
   readonly committed: (chunk: PrimaryChunk) => void;
@@ -44,6 +45,7 @@ export class PrimaryChunk {
   readonly handle: string;
   readonly #context: MutationContext;
   readonly #leases: LeaseCalls;
+  readonly #warnings: RepeatedWarnings;
   readonly #committed: (chunk: PrimaryChunk) => void;
 
   #state: LeaseState = 'idle';
@@ -65,9 +67,10 @@ export class PrimaryChunk {
   /** Of the last commit, for the file's modification time. */
   #changedMs: number | undefined;
 
-  constructor({ context, leases, handle, committed }: PrimaryChunkOptions) {
+  constructor({ context, leases, warnings, handle, committed }: PrimaryChunkOptions) {
     this.#context = context;
     this.#leases = leases;
+    this.#warnings = warnings;
     this.handle = handle;
     this.#committed = committed;
     this.#waiting = new WaitingMutations(handle);
@@ -136,7 +139,7 @@ export class PrimaryChunk {
       this.#checkExpiry();
       this.#checkArrival(call);
       const mayGo = this.#state === 'serving' && this.#waiting.count === 0 && this.#inFlight.hasRoomFor(call);
-      if (mayGo) this.#serving().admit(call);
+      if (mayGo) this.#admit(call);
       else this.#waiting.add(call);
     } catch (error) {
       call.fail(toFsError(error));
@@ -217,12 +220,23 @@ export class PrimaryChunk {
     if (request.version < oldest) log.checkVersion(request.version);
   }
 
+  #admit(call: MutationCall): void {
+    try {
+      this.#serving().admit(call);
+    } catch (error) {
+      if (!isFsError(error, 'NO_SPACE')) throw error;
+      // Nothing was staged. The master, told of it, says where it goes instead.
+      this.#waiting.add(call);
+      this.#membersFailed(new Map([[this.#context.serverId(), error]]));
+    }
+  }
+
   #admitWaiting(): void {
     const mayGo = (call: MutationCall) => this.#state === 'serving' && this.#inFlight.hasRoomFor(call);
     this.#waiting.release(mayGo, (call) => {
       try {
         if (call.request.deadlineMs <= this.#context.clock.nowMs()) throw waitedTooLong(this.handle);
-        this.#serving().admit(call);
+        this.#admit(call);
       } catch (error) {
         call.fail(toFsError(error));
       }
@@ -330,7 +344,9 @@ export class PrimaryChunk {
       return;
     }
     this.#to('memberFailed');
-    if (this.#state === 'changing') void this.#changeView([...failed.keys()], reason);
+    if (this.#state !== 'changing') return;
+    const fullMembers = [...failed].filter(([, { kind }]) => kind === 'NO_SPACE').map(([id]) => id);
+    void this.#changeView({ failedMembers: [...failed.keys()], fullMembers, reason });
   }
 
   /** The view changes without this server; whoever waits for what was in flight asks the next primary. */
@@ -340,19 +356,27 @@ export class PrimaryChunk {
     for (const call of calls) call.fail(outcomeUnknown(this.handle, failure.message));
   }
 
-  async #changeView(failedMembers: number[], reason: string): Promise<void> {
+  async #changeView(failed: Pick<FailedMembers, 'failedMembers' | 'fullMembers' | 'reason'>): Promise<void> {
     const { handle } = this;
+    const { failedMembers, reason } = failed;
     const round = this.#round;
     const version = this.#viewVersion;
     this.#viewChangesInRow += 1;
-    this.#context.log.warn('members of a view failed', { handle, version, failedMembers, reason });
+    this.#warnings.warn(`${handle} ${failedMembers}`, 'members of a view failed', {
+      handle,
+      version,
+      failedMembers,
+      reason,
+    });
     try {
       if (this.#viewChangesInRow > VIEW_CHANGES_IN_ROW_MAX) throw outcomeUnknown(handle, 'no view held');
-      const { view, sentAtMs } = await askForNextView(this.#context, { handle, version, failedMembers, reason });
+      const { view, sentAtMs } = await askForNextView(this.#context, { handle, version, ...failed });
       if (this.#round === round) await this.#install(view, sentAtMs);
     } catch (error) {
       if (this.#round !== round) return;
       const cause = toFsError(error);
+      // These tries were staged nowhere, and there is no room for them.
+      if (cause.kind === 'NO_SPACE') for (const call of this.#waiting.takeAll()) call.fail(cause);
       if (cause.kind === 'VIEW_TOO_SMALL' || cause.kind === 'DEADLINE_EXCEEDED') {
         // Why the member failed is what the caller can do something about: its disk may be full.
         const { kind, message, details } = cause;

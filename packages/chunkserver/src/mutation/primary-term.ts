@@ -6,8 +6,9 @@
  * READY of every member of the view in this term; nothing is answered without both leases. A term that has ended hears
  * nothing more.
  */
-import { assert, type FsError, toFsError } from '@cairnfs/base';
+import { assert, type FsError, isFsError, toFsError } from '@cairnfs/base';
 import { ChunkserverPeerMethods, type ChunkView } from '@cairnfs/protocol';
+import { notPrimary } from '../view/lease-calls.ts';
 import { otherMembers } from '../view/view-round.ts';
 import { checkOperationRoom, isRepeated, placeOf } from './admission.ts';
 import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
@@ -84,7 +85,7 @@ export class PrimaryTerm {
   /**
    * Answers from the operation table, refuses, or stages as the next mutation.
    *
-   * @throws FsError STALE_VERSION, OUTCOME_EXPIRED, CHUNK_SEALED, CHUNK_FULL, OVERLOADED  it is not staged.
+   * @throws FsError STALE_VERSION, OUTCOME_EXPIRED, CHUNK_SEALED, CHUNK_FULL, OVERLOADED, NO_SPACE  it is not staged.
    */
   admit(call: MutationCall): void {
     const { replica, view } = this;
@@ -106,7 +107,8 @@ export class PrimaryTerm {
       if (sequence > base) this.#stage(call, placeOf(call.request, this.replica, this.view));
       else call.succeed({ offset, sequence, committedLength: this.replica.log.committedLength });
     } catch (error) {
-      call.fail(toFsError(error));
+      // Dropped everywhere with the view before, and there is no room to stage it again: its caller asks where it goes now.
+      call.fail(isFsError(error, 'NO_SPACE') ? notPrimary(this.view.handle) : toFsError(error));
     }
   }
 

@@ -9,6 +9,8 @@ export interface FailedMembers {
   /** Of the view they failed in. */
   readonly version: number;
   readonly failedMembers: number[];
+  /** Of these, those that have no room. */
+  readonly fullMembers: number[];
   readonly reason: string;
 }
 

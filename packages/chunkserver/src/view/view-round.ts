@@ -45,7 +45,13 @@ export async function runViewRound(
     if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
     if (others.haveData) return failedHere(context, lostReplica(view));
   }
-  const replica = found ?? context.replicas.create(view);
+  let replica: MutableReplica;
+  try {
+    replica = found ?? context.replicas.create(view);
+  } catch (error) {
+    if (isFsError(error, 'NO_SPACE')) return failedHere(context, error);
+    throw error;
+  }
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
   const isNew = view.version !== replica.log.version || replica.log.term === 0;

@@ -175,7 +175,8 @@ export class Mutations {
             if (offset !== undefined) bytes = bytes.subarray(0, extent.limit - offset);
             continue;
           }
-          if (error.reaction === 'never') throw error;
+          // For want of room a try is refused unseen: what an earlier one has come to, it does not tell.
+          if (error.reaction === 'never' && !(isOpen && error.kind === 'NO_SPACE')) throw error;
           isOpen ||= error.reaction === 'unknown';
           await deadline.pause(attempt, error);
           const isUnreachable = isFsError(error, ...UNREACHABLE);

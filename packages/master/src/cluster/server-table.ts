@@ -11,7 +11,7 @@ import type { DiskStatus, Usage } from '@cairnfs/protocol';
 import { decodeMessage } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import { Server } from '../gen/cairn/master/v1/state.ts';
-import { HALT_MS, KEPT_OUT_PATIENCE, SERVERS_MAX } from '../limits.ts';
+import { FULL_SERVER_PAUSE_MS, HALT_MS, KEPT_OUT_PATIENCE, SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 
 export interface ServerIdentity {
@@ -45,6 +45,8 @@ export interface ServerEntry extends ServerIdentity {
   deadSinceMs: number;
   /** Another server has registered at its address since: whoever calls there reaches that one. */
   isReplaced: boolean;
+  /** Monotonic; until then its word that it has no room counts for more than what it last said of its disks. */
+  fullUntilMs: number;
 }
 
 /** How a server registered. */
@@ -194,6 +196,17 @@ export class ServerTable {
     throw new FsError('UNAVAILABLE', `${message}: check the network from the master to it`, { details: { id } });
   }
 
+  /** It refused to store something for want of room: sooner than its heartbeats tell. */
+  noteFull(id: number): void {
+    const server = this.#byId.get(id);
+    if (server !== undefined) server.fullUntilMs = this.#context.seams.clock.nowMs() + FULL_SERVER_PAUSE_MS;
+  }
+
+  /** Nothing new is placed there, whatever its disks looked like. */
+  isFull({ fullUntilMs }: ServerEntry): boolean {
+    return this.#context.seams.clock.nowMs() < fullUntilMs;
+  }
+
   /** How long it takes until `hasRunOut`, if nothing is heard of it. */
   untilRunOutMs(id: number): number {
     const now = this.#context.seams.clock.nowMs();
@@ -246,6 +259,7 @@ export class ServerTable {
       keptOutSinceMs: undefined,
       deadSinceMs: 0,
       isReplaced: false,
+      fullUntilMs: Number.NEGATIVE_INFINITY,
     };
     this.#byId.set(identity.id, server);
     return server;

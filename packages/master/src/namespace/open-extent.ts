@@ -98,10 +98,12 @@ export class OpenExtentCall {
     const { id, inode } = found;
     const chunk = transaction.chunk(handle);
     const extent = chunk?.inode === id ? transaction.extentAt(id, chunk.fileOffset) : undefined;
+    // Also while it still has its place in the file: members that have no room for it may not even have a replica.
+    const hasEnded = chunk?.inode === id && chunk.sealed && chunk.state !== ChunkState.CHUNK_STATE_OPEN;
+    if (hasEnded && chunk.length === 0) {
+      throw new FsError('CHUNK_SEALED', `chunk ${handle} gave way to others: nothing was written to it, nor will be`);
+    }
     if (chunk === undefined || extent?.handle !== handle) {
-      if (chunk?.inode === id && chunk.sealed && chunk.length === 0) {
-        throw new FsError('CHUNK_SEALED', `chunk ${handle} gave way to others: nothing was written to it, nor will be`);
-      }
       throw new FsError(
         'CHUNK_NOT_FOUND',
         `chunk ${handle} is no part of inode ${id} any more: it was cut off or replaced`,

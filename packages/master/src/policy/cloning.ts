@@ -129,6 +129,7 @@ export class Cloning {
   /** The next copy goes elsewhere, if it can: the target may not be at fault, but nothing is lost by that. */
   #learn(target: number, error: unknown): never {
     if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) this.#parts.failing.failed(target);
+    if (isFsError(error, 'NO_SPACE')) this.#parts.servers.noteFull(target);
     throw error;
   }
 }

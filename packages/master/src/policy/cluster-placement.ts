@@ -82,9 +82,10 @@ export class ClusterPlacement implements Placement {
   }
 
   /** On at least one healthy disk there is room for a whole chunk. */
-  #hasRoom({ disks }: ServerEntry): boolean {
+  #hasRoom(server: ServerEntry): boolean {
     const { chunkBytes } = this.#context.config;
-    return disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= chunkBytes);
+    if (this.#servers.isFull(server)) return false;
+    return server.disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= chunkBytes);
   }
 
   #tooFew(withRoom: number, minimum: number): FsError {

@@ -90,6 +90,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   keptOutSinceMs: undefined,
   deadSinceMs: 0,
   isReplaced: false,
+  fullUntilMs: 0,
 });
 
 test('placement: a large pool is sampled, and over time everyone is drawn', () => {

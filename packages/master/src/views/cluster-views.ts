@@ -11,7 +11,7 @@ import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, REVOKE_TIMEOUT_MS
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { settledBy } from './settled.ts';
-import type { ViewChanges } from './view-change.ts';
+import { copiesInReach, type ViewChanges } from './view-change.ts';
 
 export class ClusterViews implements Views {
   readonly #context: MasterContext;
@@ -217,7 +217,7 @@ function isSameView(a: Chunk, b: Chunk): boolean {
 }
 
 function tooSmall(handle: string, inReach: number, minimum: number): FsError {
-  const message = `chunk ${handle} has ${inReach} sound copies in reach, at least ${minimum} are needed to change it`;
+  const message = `chunk ${handle} has ${copiesInReach(inReach)}, at least ${minimum} are needed to change it`;
   return new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach, minimum } });
 }
 

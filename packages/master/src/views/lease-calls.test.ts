@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChunkView, createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { FULL_SERVER_PAUSE_MS } from '../limits.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
 const OPEN = { state: ChunkState.CHUNK_STATE_OPEN, length: 10, sequence: 2, baseSequence: 2 };
@@ -22,8 +23,8 @@ function callsOf(cluster: TestCluster, id: number) {
       const request = { ...caller(), released: [{ handle: HANDLE, version: 1, ...released }] };
       await cluster.run(channel.call(MasterControlMethods.releaseLeases, request, options));
     },
-    reportFailed: async (failedMembers: number[]) => {
-      const request = { ...caller(), handle: HANDLE, version: 1, failedMembers, reason: 'test' };
+    reportFailed: async (failedMembers: number[], fullMembers: number[] = []) => {
+      const request = { ...caller(), handle: HANDLE, version: 1, failedMembers, fullMembers, reason: 'test' };
       return (await cluster.run(channel.call(MasterControlMethods.reportFailedMembers, request, options))).message.view;
     },
   };
@@ -112,6 +113,58 @@ test('lease: a primary that reports itself is left out, and leads no longer', as
   cluster.server(1).replicas.delete(HANDLE);
   await assert.rejects(callsOf(cluster, 1).reportFailed([1]), { kind: 'NOT_PRIMARY' });
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [2, 3]);
+});
+
+test('lease: where members have no room the chunk ends at what all have staged, and keeps every copy', async () => {
+  for (const full of [[3], [2, 3], [1, 2, 3]]) {
+    const cluster = await TestCluster.start(3);
+    await cluster.putChunk(HANDLE, OPEN);
+    for (const id of [1, 2, 3])
+      cluster.server(id).replicas.get(HANDLE)!.lengthsAfter = full.includes(id) ? [25] : [25, 30];
+    await assert.rejects(callsOf(cluster, 1).reportFailed(full, full), { kind: 'NOT_PRIMARY' });
+    const { state, sealed, members, length, sequence } = cluster.chunk(HANDLE)!;
+    assert.deepEqual([state, sealed], [ChunkState.CHUNK_STATE_CLOSED, true]);
+    assert.deepEqual([[...members].sort(), length, sequence], [[1, 2, 3], 25, 3]);
+  }
+});
+
+test('lease: a chunk that was never written to ends empty when its members have no room to make it', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { ...OPEN, length: 0, sequence: 0, baseSequence: 0 });
+  for (const id of [2, 3]) cluster.server(id).replicas.delete(HANDLE);
+  await assert.rejects(callsOf(cluster, 1).reportFailed([2, 3], [2, 3]), { kind: 'NOT_PRIMARY' });
+  const { state, sealed, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, sealed, length], [ChunkState.CHUNK_STATE_CLOSED, true, 0]);
+});
+
+test('lease: a member that is silent is left out also where another one has no room', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  cluster.cutOff(3);
+  await assert.rejects(callsOf(cluster, 1).reportFailed([2, 3], [2]), { kind: 'NOT_PRIMARY' });
+  const { state, sealed, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, sealed, members], [ChunkState.CHUNK_STATE_CLOSED, true, [1, 2]]);
+});
+
+test('lease: what overwrites a chunk that has ended goes on without members that have no room, or is told so', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { ...OPEN, sealed: true });
+  const calls = callsOf(cluster, 1);
+  await assert.rejects(calls.reportFailed([2, 3], [2, 3]), { kind: 'NO_SPACE' });
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2, 3]);
+  const view = await calls.reportFailed([3], [3]);
+  assert.deepEqual([view?.version, view?.members, view?.sealed], [2, [1, 2], true]);
+});
+
+test('lease: nothing is placed on a member that has no room, until its heartbeats have told what it has', async () => {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, OPEN);
+  await assert.rejects(callsOf(cluster, 1).reportFailed([2, 3], [2, 3]), { kind: 'NOT_PRIMARY' });
+  const place = () =>
+    cluster.parts.placement.place({ count: 1, replicas: 3, minimum: 2, avoid: new Set() }).map((one) => one.sort());
+  assert.deepEqual(place(), [[1, 4]]);
+  await cluster.simulation.runFor(FULL_SERVER_PAUSE_MS);
+  assert.equal(place()[0]!.length, 3);
 });
 
 test('lease: a restarted master adopts what primaries hold on to, and knows no old sessions', async () => {

@@ -1,5 +1,5 @@
 /** AcquireLeases, ReleaseLeases, ReportFailedMembers and the renewals in heartbeats: what primaries ask of the master. */
-import { FsError, isFsError } from '@cairnfs/base';
+import { FsError, isFsError, RepeatedWarnings } from '@cairnfs/base';
 import type {
   AcquireLeasesReply,
   AcquireLeasesRequest,
@@ -14,7 +14,7 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { LEASES_PER_CALL_MAX } from '../limits.ts';
+import { CHUNK_WARNING_INTERVAL_MS, LEASES_PER_CALL_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { type ChunkEnd, settledBy } from './settled.ts';
@@ -25,12 +25,14 @@ export class LeaseCalls implements LeaseRenewals {
   readonly #servers: ServerTable;
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
+  readonly #warnings: RepeatedWarnings;
 
   constructor(context: MasterContext, parts: { servers: ServerTable; leases: LeaseTable; changes: ViewChanges }) {
     this.#context = context;
     this.#servers = parts.servers;
     this.#leases = parts.leases;
     this.#changes = parts.changes;
+    this.#warnings = new RepeatedWarnings(context.seams, CHUNK_WARNING_INTERVAL_MS);
   }
 
   async acquire(request: AcquireLeasesRequest): Promise<{ message: AcquireLeasesReply }> {
@@ -95,13 +97,9 @@ export class LeaseCalls implements LeaseRenewals {
         `server ${server.id} does not lead chunk ${handle} at version ${version} any more`,
       );
     }
-    this.#context.seams.log.warn('a primary reports failed members', {
-      handle,
-      primary: server.id,
-      failedMembers,
-      reason,
-    });
-    const changed = await this.#changes.change(handle, { without: failedMembers });
+    const facts = { handle, primary: server.id, failedMembers, reason };
+    this.#warnings.warn(`${handle} ${failedMembers}`, 'a primary reports failed members', facts);
+    const changed = await this.#changeView(handle, chunk, request);
     const isLed = isLedBy(changed, server.id, changed.version);
     const grant = isLed ? this.#leases.grant(handle, server.id, changed.version) : undefined;
     if (grant === undefined) {
@@ -109,6 +107,30 @@ export class LeaseCalls implements LeaseRenewals {
       throw new FsError('NOT_PRIMARY', `chunk ${handle} ${since} since version ${changed.version}`);
     }
     return { message: { view: this.#view(handle, changed, grant) } };
+  }
+
+  /**
+   * Members that have no room are sound, and promise a view like any other. So the chunk ends where all of them end, and the
+   * file goes on in another one, placed where there is room. Once it has ended, what overwrites it has no other place to go:
+   * then they are left out.
+   *
+   * @throws FsError NO_SPACE  without them too few are left. @throws FsError as `ViewChanges.change`
+   */
+  async #changeView(
+    handle: string,
+    chunk: Chunk,
+    { failedMembers, fullMembers }: ReportFailedMembersRequest,
+  ): Promise<Chunk> {
+    for (const member of fullMembers) this.#servers.noteFull(member);
+    const silent = failedMembers.filter((member) => !fullMembers.includes(member));
+    if (fullMembers.length > 0 && !chunk.sealed) return this.#changes.change(handle, { without: silent, ends: true });
+    const left = chunk.members.filter((member) => !failedMembers.includes(member) && this.#servers.isLive(member));
+    const minimum = minimumOf(this.#context.config, chunk.goal);
+    if (left.length < minimum && left.length + fullMembers.length >= minimum) {
+      const message = `chunk ${handle}: only ${left.length} of the servers that hold it have room to change it, ${minimum} are needed`;
+      throw new FsError('NO_SPACE', message, { details: { handle, withRoom: left.length, minimum } });
+    }
+    return this.#changes.change(handle, { without: failedMembers });
   }
 
   /** Undefined when the primary has lost what the log knows: the chunk stays open, and a view change settles it. */

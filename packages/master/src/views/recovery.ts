@@ -3,12 +3,12 @@
  * pending view is tried anew; an open chunk that nobody leads is closed at the length its members agree on, and so is one of
  * which a member that registered anew did not show a replica.
  */
-import type { Timer } from '@cairnfs/base';
+import { RepeatedWarnings, type Timer } from '@cairnfs/base';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { UnshownReplicas } from '../cluster/unshown-replicas.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { RECOVERY_INTERVAL_MS } from '../limits.ts';
+import { CHUNK_WARNING_INTERVAL_MS, RECOVERY_INTERVAL_MS } from '../limits.ts';
 import { handleOfKey, unsettledRange } from '../state/keys.ts';
 import type { LeaseTable } from './lease-table.ts';
 import type { ViewChanges } from './view-change.ts';
@@ -20,6 +20,7 @@ export class ViewRecovery {
   readonly #changes: ViewChanges;
   readonly #views: Views;
   readonly #unshown: Pick<UnshownReplicas, 'judge'>;
+  readonly #warnings: RepeatedWarnings;
   readonly #underWay = new Set<string>();
   #cursor: string = unsettledRange.start;
   #timer: Timer | undefined;
@@ -40,6 +41,7 @@ export class ViewRecovery {
     this.#changes = parts.changes;
     this.#views = parts.views;
     this.#unshown = parts.unshown;
+    this.#warnings = new RepeatedWarnings(context.seams, CHUNK_WARNING_INTERVAL_MS);
   }
 
   start(): void {
@@ -110,7 +112,7 @@ export class ViewRecovery {
   #run(handle: string, work: () => Promise<void>): void {
     this.#underWay.add(handle);
     work()
-      .catch((error: unknown) => this.#context.seams.log.warn('a chunk could not be settled yet', { handle, error }))
+      .catch((error: unknown) => this.#warnings.warn(handle, 'a chunk could not be settled yet', { handle, error }))
       .finally(() => this.#underWay.delete(handle));
   }
 }

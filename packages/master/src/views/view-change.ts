@@ -32,6 +32,8 @@ export interface ViewWish {
   readonly rejoins?: Rejoins;
   /** All members leave: the chunk is garbage. */
   readonly retire?: boolean;
+  /** If it is open it is closed and sealed at its base, in the same record. */
+  readonly ends?: boolean;
 }
 
 /** What a member said, or why it said nothing. */
@@ -196,7 +198,7 @@ export class ViewChanges {
       const decided = { version, members, settledVersion, beganVersion, ...base };
       const confirmed = { ...current, ...decided, pendingVersion: 0, pendingMembers: [] };
       transaction.putChunk(handle, confirmed);
-      this.#closeIfTooSmall(transaction, handle, confirmed);
+      this.#closeIfOver(transaction, handle, confirmed, wish);
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
@@ -217,11 +219,12 @@ export class ViewChanges {
   }
 
   /** A view below the minimum acknowledges nothing: the chunk ends at its base, and the log knows that from the start. */
-  #closeIfTooSmall(transaction: Transaction, handle: string, chunk: Chunk): void {
+  #closeIfOver(transaction: Transaction, handle: string, chunk: Chunk, { ends = false }: ViewWish): void {
     const { config, seams } = this.#context;
     if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return;
-    if (chunk.members.length >= minimumOf(config, chunk.goal)) return;
-    const { length, sequence, sealed } = chunk;
+    if (!ends && chunk.members.length >= minimumOf(config, chunk.goal)) return;
+    const { length, sequence } = chunk;
+    const sealed = ends || chunk.sealed;
     closeChunk(transaction, handle, chunk, { length, sequence, sealed }, seams.clock.wallMs());
   }
 
@@ -245,7 +248,7 @@ export class ViewChanges {
     const isLost = (member: number) => this.#servers.isDead(member, patience) || this.#servers.isKeptOut(member);
     const waitsForNobody = silent.every(isLost);
     if (members.length > 0 && waitsForNobody && !this.#safeMode.isActive) return members;
-    const message = `chunk ${handle} has ${members.length} sound copies in reach, at least ${minimum} are needed to change it`;
+    const message = `chunk ${handle} has ${copiesInReach(members.length)}, at least ${minimum} are needed to change it`;
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });
   }
 
@@ -398,6 +401,8 @@ const isWhole = ({ kind, details }: FsError): boolean => kind === 'CHUNK_NOT_FOU
 
 /** Each of its members has a replica, or has lost it. */
 const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;
+
+export const copiesInReach = (count: number): string => `${count} sound ${count === 1 ? 'copy' : 'copies'} in reach`;
 
 const REMOVE_RETRY_MS = 1000;
 

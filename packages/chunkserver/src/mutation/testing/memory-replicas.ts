@@ -30,6 +30,8 @@ export class MemoryJournal {
   records: { record: JournalRecord; handle: string; isDurable: boolean }[] = [];
   /** Since the disk failed, until the next start. */
   failure: FsError | undefined;
+  /** It takes no further mutation, and makes no replica. */
+  isFull = false;
   #waiting: { entry: { isDurable: boolean }; durable: () => void; failed: Failed }[] = [];
   #isSyncing = false;
   readonly #time: VirtualTime;
@@ -48,6 +50,11 @@ export class MemoryJournal {
     this.records.push(entry);
     this.#waiting.push({ entry, durable, failed });
     this.#sync();
+  }
+
+  checkRoom(): void {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.isFull) throw new FsError('NO_SPACE', 'the disk is full');
   }
 
   crash(): void {
@@ -113,7 +120,7 @@ export class MemoryReplica implements MutableReplica {
   }
 
   journalStaged(mutation: StagedMutation, committedSequence: number, durable: () => void, failed: Failed): void {
-    if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    this.#journal.checkRoom();
     const copy = { ...mutation, bytes: mutation.bytes.slice(), memory: undefined };
     this.#journal.append(
       this.handle,
@@ -240,7 +247,7 @@ export class MemoryReplicas implements MutableReplicas {
   }
 
   create(view: ChunkView): MemoryReplica {
-    if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    this.#journal.checkRoom();
     return this.#make(view.handle);
   }
 

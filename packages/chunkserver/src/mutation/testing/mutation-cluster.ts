@@ -19,6 +19,7 @@ import {
   type PrepareViewRequest,
   type ReleaseLeasesRequest,
   type Reply,
+  type ReportFailedMembersRequest,
   type RpcChannel,
   toErrorDetail,
 } from '@cairnfs/protocol';
@@ -136,6 +137,10 @@ export class ScriptedMaster {
   #grantCount = 0;
   /** The grants given back, in order. */
   readonly released: number[] = [];
+  /** Members that were reported to have no room, in order. */
+  readonly reportedFull: number[] = [];
+  /** The answer to such a report; otherwise they are left out as any that failed. */
+  ofFull: FsError | undefined;
   #changing: Promise<void> | undefined;
   readonly #heardMs = new Map<number, number>();
   /** Every confirmed view. */
@@ -175,10 +180,13 @@ export class ScriptedMaster {
     return { granted: [this.#grant(serverId)] };
   }
 
-  async report(serverId: number, version: number, failed: number[]): Promise<{ view: ChunkView }> {
+  async report(serverId: number, request: ReportFailedMembersRequest): Promise<{ view: ChunkView }> {
+    const { version, failedMembers, fullMembers } = request;
+    this.reportedFull.push(...fullMembers);
+    if (fullMembers.length > 0 && this.ofFull !== undefined) throw this.ofFull;
     if (version !== this.view.version) throw new FsError('STALE_VERSION', 'an old view');
     if (this.#changing !== undefined) throw new FsError('UNAVAILABLE', 'the view is changing');
-    await this.change(failed);
+    await this.change(failedMembers);
     return { view: this.view.members[0] === serverId ? this.#grant(serverId) : this.view };
   }
 
@@ -386,8 +394,7 @@ export class MutationCluster {
         return await this.master.acquire(from.id, (request as { wanted: { version: number }[] }).wanted);
       }
       if (method.name === Control.reportFailedMembers.name) {
-        const { version, failedMembers } = request as { version: number; failedMembers: number[] };
-        return await this.master.report(from.id, version, failedMembers);
+        return await this.master.report(from.id, request as ReportFailedMembersRequest);
       }
       if (method.name === Control.releaseLeases.name) {
         this.master.released.push(...(request as ReleaseLeasesRequest).released.map(({ lease }) => lease));

@@ -184,6 +184,8 @@ export interface ReportFailedMembersRequest {
   version: number;
   failedMembers: number[];
   reason: string;
+  /** Of these, those that answer and have no room for what was to be stored. The chunk may end for it. */
+  fullMembers: number[];
 }
 
 export interface ReportFailedMembersReply {
@@ -1766,7 +1768,7 @@ export const ReleaseLeasesReply: MessageFns<ReleaseLeasesReply> = {
 };
 
 function createBaseReportFailedMembersRequest(): ReportFailedMembersRequest {
-  return { serverId: 0, session: 0, handle: "", version: 0, failedMembers: [], reason: "" };
+  return { serverId: 0, session: 0, handle: "", version: 0, failedMembers: [], reason: "", fullMembers: [] };
 }
 
 export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> = {
@@ -1792,6 +1794,13 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
     }
     if (message.reason !== "") {
       writer.uint32(50).string(message.reason);
+    }
+    if (message.fullMembers.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.fullMembers) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1867,6 +1876,24 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
             message.reason = reader.string();
             continue;
           }
+          case 7: {
+            if (tag === 56) {
+              message.fullMembers.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.fullMembers.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1890,6 +1917,7 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
     message.version = object.version ?? 0;
     message.failedMembers = object.failedMembers?.map((e) => e) || [];
     message.reason = object.reason ?? "";
+    message.fullMembers = object.fullMembers?.map((e) => e) || [];
     return message;
   },
 };

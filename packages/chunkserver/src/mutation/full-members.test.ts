@@ -1,0 +1,81 @@
+/** Members without room for a mutation: the primary tells the master, itself included, and answers nothing for certain that is not. */
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
+import type { MutateReply } from '@cairnfs/protocol';
+import { MutationCluster } from './testing/mutation-cluster.ts';
+
+/** Some messages there and back, and writes to disks: far below every patience. */
+const SOON_MS = 200;
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
+
+function append(cluster: MutationCluster, number: number): Promise<MutateReply> {
+  const operation = { client: Buffer.alloc(16, 1), number, settledBelow: 0 };
+  const kind = { $case: 'append' as const, value: true };
+  return cluster.mutate({ kind, operation, capacity: 0 }, Buffer.from(`record ${number};`));
+}
+
+async function until<T>(cluster: MutationCluster, work: Promise<T>, withinMs = SOON_MS): Promise<T> {
+  let isDone = false;
+  const done = work.finally(() => {
+    isDone = true;
+  });
+  done.catch(() => {}); // awaited below, unless it takes too long
+  await cluster.time.run(() => isDone, cluster.time.nowMs + withinMs);
+  if (!isDone) throw new Error(`no answer within ${withinMs} ms`);
+  return done;
+}
+
+function clusterWithFull(seed: number, full: readonly number[]): MutationCluster {
+  const cluster = new MutationCluster({ seed, serverCount: 3 });
+  for (const id of full) cluster.server(id).journal.isFull = true;
+  return cluster;
+}
+
+test('full members: a primary that cannot make its replica reports itself', async () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterWithFull(seed, [1]);
+    cluster.master.ofFull = new FsError('NOT_PRIMARY', 'the chunk is closed');
+    await rejects(until(cluster, append(cluster, 1)), { kind: 'NOT_PRIMARY' });
+    deepEqual(cluster.master.reportedFull, [1]);
+  }
+});
+
+test('full members: a primary that cannot stage a mutation reports itself, and nothing of it was applied', async () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterWithFull(seed, []);
+    await until(cluster, append(cluster, 1));
+    cluster.server(1).journal.isFull = true;
+    const refused = [2, 3, 4].map((number) => append(cluster, number));
+    for (const one of refused) await rejects(until(cluster, one), { kind: /NOT_PRIMARY|STALE_VERSION/ });
+    deepEqual(cluster.master.reportedFull, [1]);
+    equal((await until(cluster, append(cluster, 3))).offset, 9);
+    equal((await until(cluster, append(cluster, 2))).repeatedOperation, false);
+  }
+});
+
+test('full members: secondaries that have no room, for the replica or for a mutation, are reported as full', async () => {
+  for (const seed of SEEDS) {
+    const fresh = clusterWithFull(seed, [3]);
+    equal((await until(fresh, append(fresh, 1))).offset, 0);
+    deepEqual([fresh.master.reportedFull, fresh.master.view.members], [[3], [1, 2]]);
+    const begun = clusterWithFull(seed, []);
+    await until(begun, append(begun, 1));
+    begun.server(2).journal.isFull = true;
+    equal((await until(begun, append(begun, 2))).offset, 9);
+    deepEqual([begun.master.reportedFull, begun.master.view.members], [[2], [1, 3]]);
+  }
+});
+
+test('full members: where the master knows of no room, only what was staged nowhere is told so', async () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterWithFull(seed, []);
+    cluster.master.ofFull = new FsError('NO_SPACE', 'no server has room');
+    await until(cluster, append(cluster, 1));
+    cluster.server(3).journal.isFull = true;
+    const isUnknown = (error: unknown) => error instanceof FsError && error.reaction === 'unknown';
+    await rejects(until(cluster, append(cluster, 2)), isUnknown); // staged here, and by server 2
+    cluster.server(1).journal.isFull = true;
+    await rejects(until(cluster, append(cluster, 3)), { kind: 'NO_SPACE' });
+  }
+});

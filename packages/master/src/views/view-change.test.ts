@@ -55,6 +55,35 @@ test('view change: a new master goes on with what is pending for the same member
   assert.equal(cluster.chunk(HANDLE)!.version, 2);
 });
 
+test('view change: who promised a version and lost the replica then is no member at that version', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, goal: 2, members: [1, 2] });
+  const lost = cluster.server(1).replicas.get(HANDLE)!;
+  lost.lengthsAfter = [5]; // staged nowhere else, so never acknowledged
+  cluster.server(2).promiseMs = 6000;
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  assert.equal(lost.promisedVersion, 2);
+  cluster.server(1).replicas.delete(HANDLE); // its disk may be in service again one day
+  cluster.parts.start();
+  await cluster.simulation.runFor(30_000);
+  const { version, members, state } = cluster.chunk(HANDLE)!;
+  assert.ok(version > lost.promisedVersion, `promised was ${lost.promisedVersion}, confirmed ${version}`);
+  assert.deepEqual([state, members], [CLOSED, [2]]);
+});
+
+test('view change: a member without a replica counts as empty under a new version, also when nobody has one', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, goal: 2, members: [1, 2] });
+  cluster.server(1).replicas.delete(HANDLE);
+  cluster.server(2).promiseFailure = new FsError('UNAVAILABLE', 'not yet');
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  cluster.server(2).promiseFailure = undefined;
+  cluster.server(2).replicas.delete(HANDLE);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const { version, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([version, members.length], [3, 2]);
+});
+
 test('view change: a member that lost its replica is left out, not counted as empty', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });

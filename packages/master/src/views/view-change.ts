@@ -53,6 +53,8 @@ type Outcome =
       readonly kind: 'failed';
       readonly reason: string;
       readonly failed: readonly number[];
+      /** The next attempt needs a version of its own, whoever its members are. */
+      readonly isSpent?: boolean;
       /** What became of the one that was to join. */
       readonly joinFailure: JoinFailure | undefined;
     };
@@ -115,11 +117,13 @@ export class ViewChanges {
   async #attempts(handle: string, wish: ViewWish): Promise<Chunk> {
     const failed = new Set(wish.without ?? []);
     let reason = 'no attempt was made';
+    let isSpent = false;
     for (let attempt = 0; attempt < VIEW_ATTEMPTS_MAX; attempt += 1) {
-      const outcome = await this.#attempt(handle, wish, failed);
+      const outcome = await this.#attempt(handle, wish, { failed, isSpent });
       if (outcome.kind === 'confirmed') return outcome.chunk;
       if (outcome.joinFailure !== undefined) throw outcome.joinFailure;
       reason = outcome.reason;
+      isSpent = outcome.isSpent ?? false;
       for (const member of outcome.failed) failed.add(member);
     }
     throw new FsError('VIEW_TOO_SMALL', `the view of chunk ${handle} could not be changed: ${reason}`, {
@@ -127,19 +131,23 @@ export class ViewChanges {
     });
   }
 
-  async #attempt(handle: string, wish: ViewWish, failed: ReadonlySet<number>): Promise<Outcome> {
+  async #attempt(
+    handle: string,
+    wish: ViewWish,
+    { failed, isSpent }: { failed: ReadonlySet<number>; isSpent: boolean },
+  ): Promise<Outcome> {
     const before = this.#chunk(handle);
     assert(before.state !== ChunkState.CHUNK_STATE_UPLOADING, () => `${handle}: a view change while it is uploaded`);
     const proposed = wish.retire ? [] : this.#propose(handle, before, wish, failed);
-    const pending = await this.#context.decisions.perform('viewPending', (transaction) => {
+    const { pending, goesOn } = await this.#context.decisions.perform('viewPending', (transaction) => {
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) throw gone(handle);
       if (wish.rejoins !== undefined) checkUnchanged(handle, chunk, wish.rejoins);
-      if (wish.joining === undefined && isPending(chunk, proposed)) return chunk;
+      if (wish.joining === undefined && !isSpent && isPending(chunk, proposed)) return { pending: chunk, goesOn: true };
       const version = chunk.highestVersion + 1;
       const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: proposed };
       transaction.putChunk(handle, logged);
-      return logged;
+      return { pending: logged, goesOn: false };
     });
     const { pendingVersion: version, pendingMembers: members } = pending;
     const leaving = pending.members.filter((member) => !members.includes(member));
@@ -173,11 +181,27 @@ export class ViewChanges {
       hasNeverStaged ||
       silent.filter(({ error }) => isAbsent(error)).length >= minimumOf(this.#context.config, pending.goal);
     const untouched = isUntouched(pending, [...replies, ...held]);
-    if (isProven && untouched) silent = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
+    if (isProven && untouched) {
+      const others = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
+      // It may have promised this very version with a replica that it has lost since: should that turn up, it would pass for
+      // in sync. Under another version it does not, but a slow disk would not be in time for that: so it is left out instead,
+      // unless nobody has a replica, and no disk is waited for.
+      if (!goesOn) silent = others;
+      else if (replies.length === 0 && others.length < silent.length) {
+        const reason = `none of ${members.join(', ')} has a replica, and some may have had one when the attempt began`;
+        return {
+          kind: 'failed',
+          reason,
+          failed: others.map(({ member }) => member),
+          joinFailure: undefined,
+          isSpent: true,
+        };
+      }
+    }
     for (const { member, error } of silent) {
       if (!pending.members.includes(member)) continue;
       // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
-      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
+      if (error.kind === 'CHUNK_NOT_FOUND' && (!untouched || isProven)) this.#conditions.set(member, handle, 'missing');
       if (isLate(error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
     }
     if (silent.length > 0) {

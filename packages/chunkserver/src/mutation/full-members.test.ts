@@ -1,5 +1,5 @@
 /** Members without room for a mutation: the primary tells the master, itself included, and answers nothing for certain that is not. */
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
@@ -51,6 +51,22 @@ test('full members: a primary that cannot stage a mutation reports itself, and n
     deepEqual(cluster.master.reportedFull, [1]);
     equal((await until(cluster, append(cluster, 3))).offset, 9);
     equal((await until(cluster, append(cluster, 2))).repeatedOperation, false);
+  }
+});
+
+test('full members: all that wait for a primary whose disk fills meanwhile hear of it, and nothing is staged', async () => {
+  for (const seed of SEEDS) {
+    const cluster = clusterWithFull(seed, []);
+    cluster.master.ofFull = new FsError('NOT_PRIMARY', 'the chunk is closed');
+    const waiting = [1, 2, 3, 4].map((number) => append(cluster, number));
+    for (const one of waiting) one.catch(() => {}); // looked at later
+    await cluster.time.run(() => cluster.server(1).replica !== undefined, cluster.time.nowMs + SOON_MS);
+    cluster.server(1).journal.isFull = true;
+    for (const one of waiting) await rejects(until(cluster, one), { kind: /NOT_PRIMARY|STALE_VERSION/ });
+    equal(cluster.server(1).replica!.log.stagedSequence, 0);
+    const { reportedFull } = cluster.master;
+    deepEqual([...new Set(reportedFull)], [1]);
+    ok(reportedFull.length <= waiting.length);
   }
 });
 

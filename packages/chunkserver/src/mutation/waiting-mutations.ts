@@ -29,16 +29,13 @@ export class WaitingMutations {
     this.#bytes += call.byteCount;
   }
 
-  /** Hands the first ones to `take`, in order, for as long as `mayGo` says so. */
+  /** Hands the first ones to `take`, in order, for as long as `mayGo` says so. `take` may let one wait again, or end all. */
   release(mayGo: (call: MutationCall) => boolean, take: (call: MutationCall) => void): void {
-    let count = 0;
-    while (count < this.#calls.length && mayGo(this.#calls[count]!)) {
-      const call = this.#calls[count]!;
-      count += 1;
+    while (this.#calls.length > 0 && mayGo(this.#calls[0]!)) {
+      const call = this.#calls.shift()!;
       this.#bytes -= call.byteCount;
       take(call);
     }
-    if (count > 0) this.#calls.splice(0, count);
   }
 
   takeAll(): MutationCall[] {

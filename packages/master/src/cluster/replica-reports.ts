@@ -16,6 +16,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { INVENTORY_PART_MAX } from '../limits.ts';
 import { handleOfMemberKey, MEMBER_HANDLE_AT, memberKey, memberRange, versionOfMember } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { inSyncVersion } from '../views/spare-copy.ts';
 import type { Problems } from './problems.ts';
 import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
@@ -343,8 +344,10 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   // Kept until the view is decided.
   if (!chunk.members.includes(server)) return unneeded('surplus', highest);
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
-  if (chunk.pendingVersion !== 0) return { kind: 'fine' }; // judged again when the view is decided
+  // What it has promised of a view that is pending says nothing yet; whether it was in sync at the one before does.
+  const isInSync = inSyncVersion(report) >= chunk.version;
   // A promise to leave the version is no promise to hold it.
   const isCurrent = version === chunk.version || (pendingVersion === chunk.version && !report.removed);
-  return isCurrent ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
+  const isFine = chunk.pendingVersion === 0 ? isCurrent : isInSync;
+  return isFine ? { kind: 'fine' } : { kind: 'exception', exception: 'stale' };
 }

@@ -201,18 +201,19 @@ export class ScriptedChunkserver {
     if (this.failure !== undefined) throw this.failure;
     const replica = this.replicas.get(handle);
     if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
-    const isOld =
-      newVersion < replica.promisedVersion || newVersion <= replica.version || replica.sequence < committedSequence;
-    const inSyncAt = replica.isRemoved ? replica.keptVersion : replica.promisedVersion;
-    const hasLeft = removed ? replica.isRemoved && oldVersion === replica.promisedVersion : oldVersion > inSyncAt;
-    if (isOld || hasLeft || oldVersion > replica.promisedVersion || oldVersion < replica.version) {
-      const { version, promisedVersion } = replica;
-      const details = { version, promisedVersion, keptVersion: inSyncAt };
+    const { version, promisedVersion, isRemoved, sequence: committed } = replica;
+    const inSyncAt = isRemoved ? replica.keptVersion : promisedVersion;
+    const refuse = () => {
+      const details = { version, promisedVersion: replica.promisedVersion, keptVersion: inSyncAt };
       throw new FsError('STALE_VERSION', `${this.#name}: chunk ${handle} is at ${version}`, { details });
-    }
+    };
+    if (newVersion < promisedVersion || newVersion <= version || committed < committedSequence) refuse();
+    const isBehind = oldVersion > inSyncAt;
+    if (oldVersion < version || (isRemoved && oldVersion === promisedVersion) || (isBehind && !removed)) refuse();
     replica.promisedVersion = newVersion;
     replica.isRemoved = removed;
     replica.keptVersion = removed ? inSyncAt : 0;
+    if (isBehind) refuse(); // it has promised to leave all the same
     const { length, sequence, lengthsAfter } = replica;
     return {
       ...{ stagedSequence: sequence + lengthsAfter.length, committedSequence: sequence, committedLength: length },

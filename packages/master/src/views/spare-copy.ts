@@ -36,7 +36,7 @@ export function asSpare(chunk: Chunk, report: ReplicaReport): Rejoins | undefine
 }
 
 /** The last version that the replica was in sync at: installed, or promised as one that stays. */
-function inSyncVersion({ version, pendingVersion, removed, keptVersion }: ReplicaReport): number {
+export function inSyncVersion({ version, pendingVersion, removed, keptVersion }: ReplicaReport): number {
   return removed ? Math.max(version, keptVersion) : Math.max(version, pendingVersion);
 }
 

@@ -128,6 +128,26 @@ test('view change: a replica that was made late is none to wait for either when 
   assert.deepEqual([state, members], [CLOSED, [1]]);
 });
 
+test('view change: a member that was made late stays out while a slow disk is waited for, whatever it reports', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, version: 3, highestVersion: 3 });
+  cluster.server(2).promiseMs = 6000;
+  const late = cluster.server(3);
+  Object.assign(late.replicas.get(HANDLE)!, { version: 2, promisedVersion: 2, sequence: 0, length: 0 });
+  const changing = cluster.parts.views.retire([HANDLE]).catch(() => undefined);
+  cluster.parts.start();
+  for (let second = 0, reported = ''; second < 60; second += 1) {
+    await cluster.simulation.runFor(1000);
+    const report = late.report(HANDLE);
+    const change = JSON.stringify(report);
+    if (change !== reported) await cluster.run(late.heartbeat({ changes: [report] }));
+    reported = change;
+  }
+  await changing;
+  const { pendingVersion, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([pendingVersion, [...members].sort()], [0, [1, 2]]);
+});
+
 test('view change: bytes of an upload behind its confirmed length are no part of the chunk', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10 });

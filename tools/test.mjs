@@ -105,6 +105,7 @@ const FOUND_SCHEDULES = [
     seed: 1000320,
     was: 'the last member was rotten while a left out one came back with all the bytes',
   },
+  { profile: 'storm', seed: 10100053, was: 'a server that never learned its number was to answer calls that named it' },
   { profile: 'hang', seed: 77044, was: 'a refusal told of names that were never durable' },
   {
     profile: 'hang',

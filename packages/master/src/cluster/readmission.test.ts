@@ -87,6 +87,25 @@ test('readmission: a server that was told by the master it missed the view under
   assert.equal(await isLeased(cluster, server), true);
 });
 
+test('readmission: a server that was never told its number is told it first, then what it missed', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  server.id = 0; // the answer to its registration was lost
+  server.replicas.delete(HANDLE);
+  server.isBeating = false;
+  cluster.cutOff(3);
+  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
+  cluster.simulation.network.heal();
+  await cluster.simulation.runFor(UNTIL_CONNECTED_MS);
+  await cluster.run(server.register());
+  assert.equal(server.id, 3);
+  assert.equal(await isLeased(cluster, server), false);
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(await isLeased(cluster, server), true);
+});
+
 test('readmission: without an answer to each promise there is no lease', async () => {
   const { cluster, server } = await leftOut();
   await cluster.run(server.register());

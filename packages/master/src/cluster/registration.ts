@@ -30,13 +30,18 @@ export class Registration {
       throw new FsError('CLUSTER_MISMATCH', message, { details: { expected: clusterId, actual: request.clusterId } });
     }
     const returning = this.#servers.byUuid(uuid);
-    if (returning !== undefined) await this.#departures.settle(returning.id, address);
+    // The answer that told it its number never arrived. The master's calls name the server that they mean, so it would refuse
+    // to be told anything: it gets its number now, and no lease before it was told (readmission.ts).
+    const isUnnumbered = returning !== undefined && request.serverId === 0;
+    if (returning !== undefined && !isUnnumbered) await this.#departures.settle(returning.id, address);
     const server = await decisions.perform('serverRegistered', (transaction) => {
       const known = this.#servers.byUuid(uuid);
       if (known !== undefined) {
         this.#servers.checkMayExtend(known.id);
-        this.#departures.checkSettled(known.id);
+        if (!isUnnumbered) this.#departures.checkSettled(known.id);
       }
+      const isUntold = isUnnumbered && known !== undefined && this.#departures.count(known.id) > 0;
+      if (isUntold) this.#departures.concealed(known.id);
       // It was taken off the list since: nobody has told it what changed, and no list says what that is.
       const isForgotten = known === undefined && request.serverId !== 0 && this.#wasForgotten(transaction, request);
       if (known === undefined && request.serverId !== 0 && !isForgotten) {
@@ -48,7 +53,7 @@ export class Registration {
       const counted = record?.diskIds ?? [];
       // One that was away meanwhile: what changed was told to a server that could not find it there.
       const isBack = counted.length > 0 && inService.some((disk) => !counted.includes(disk));
-      const hasMissed = isBack || isForgotten || (record?.changedWhileAway ?? false);
+      const hasMissed = isBack || isForgotten || isUntold || (record?.changedWhileAway ?? false);
       if (isForgotten) this.#departures.concealed(request.serverId);
       if (known !== undefined && (isBack || (hasMissed && hasLostDisk(request.disks)))) {
         this.#departures.concealed(known.id);

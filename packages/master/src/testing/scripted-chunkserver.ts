@@ -81,6 +81,7 @@ export class ScriptedChunkserver {
     const durableAtMs = new Map<string, number>();
     rpc.handle(ChunkserverControlMethods.prepareView, async (request) => {
       this.prepared.push(request);
+      this.#checkAddressee(request.serverId);
       if (this.promiseFailure !== undefined) throw this.promiseFailure;
       const message = this.#promise(request);
       const promise = `${request.handle} ${request.newVersion} ${request.removed}`;
@@ -95,7 +96,7 @@ export class ScriptedChunkserver {
     });
     rpc.handle(ChunkserverControlMethods.describeReplicas, ({ handles, serverId }) => {
       if (this.failure !== undefined) throw this.failure;
-      if (serverId !== 0 && serverId !== this.id) throw new FsError('INVALID_ARGUMENT', `this is server ${this.id}`);
+      this.#checkAddressee(serverId);
       const replicas = handles.filter((handle) => this.replicas.has(handle)).map((handle) => this.report(handle));
       return { message: { replicas } };
     });
@@ -113,6 +114,10 @@ export class ScriptedChunkserver {
       return { message: { committedLength: length, sequence } };
     });
     await network.listen(`0.0.0.0:${CHUNKSERVER_PORT}`, (connection) => rpc.accept(connection));
+  }
+
+  #checkAddressee(serverId: number): void {
+    if (serverId !== 0 && serverId !== this.id) throw new FsError('INVALID_ARGUMENT', `this is server ${this.id}`);
   }
 
   async register(clusterId = this.#clusterId): Promise<void> {

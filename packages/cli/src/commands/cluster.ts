@@ -1,9 +1,9 @@
-/** `status`, `chunks`, `fsck`: the cluster itself. */
+/** `status`, `chunks`: the cluster itself. */
 import type { ClusterStatus, LocatedChunk } from '@cairnfs/client';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { formatTime, printableName } from '../output/listing.ts';
+import { formatTime } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
 import { verdict } from '../output/verdict.ts';
@@ -160,39 +160,6 @@ function chunkRows(chunk: LocatedChunk): string[][] {
       replica.state,
     ];
   });
-}
-
-export function fsckCommand(): Command {
-  return userCommand('fsck', ['cairn fsck', 'cairn fsck /films --json'])
-    .argument('[path]', 'a file or directory', '/')
-    .addHelpText('after', WHAT_COUNTS)
-    .action(
-      action<[string], GlobalOptions>(async (context, _options, text) => {
-        const client = await context.client();
-        const path = remotePath(text);
-        const total = { files: 0, directories: 0, chunks: 0, bytes: 0, problems: 0 };
-        for await (const page of client.check(path, { signal: context.signal })) {
-          total.files += page.fileCount;
-          total.directories += page.directoryCount;
-          total.chunks += page.chunkCount;
-          total.bytes += page.byteCount;
-          total.problems += page.problems.length;
-          for (const problem of page.problems) {
-            if (context.json) await context.printJson({ problem });
-            else await context.write(`${printableName(problem.path)}: ${problem.kind}: ${problem.message}\n`);
-          }
-        }
-        if (context.json) await context.printJson({ path, ...total, healthy: total.problems === 0 });
-        else {
-          const found = total.problems === 0 ? 'healthy' : counted(total.problems, 'problem');
-          await context.write(
-            `${printableName(path)}: ${found}: ${countedTree(total)}, ${counted(total.chunks, 'chunk')}, ` +
-              `${formatSize(total.bytes)}\n`,
-          );
-        }
-        context.noteProblems(total.problems);
-      }),
-    );
 }
 
 function sum(values: readonly number[]): number {

@@ -48,7 +48,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     (await cluster()).chunksCommand(),
   ),
   entry('fsck', 'Check that every chunk of every file has its copies (changes nothing)', async () =>
-    (await cluster()).fsckCommand(),
+    (await import('./fsck.ts')).fsckCommand(),
   ),
   entry('forget', 'Take dead chunkservers that hold nothing any more off the list', async () =>
     (await import('./forget.ts')).forgetCommand(),

@@ -1,12 +1,10 @@
 /** `cat`, `head`, `tail`: bytes of files to standard output. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { FsError, isFsError } from '@cairnfs/base';
-import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
-import { printableName } from '../output/listing.ts';
 import { writePieces } from '../output/pipes.ts';
 import { remotePath } from '../paths.ts';
+import { type FollowedFile, follow, piecesOf } from './follow.ts';
 import { sizeArgument, wholeNumber } from './options.ts';
 
 const LINES_DEFAULT = 10;
@@ -96,65 +94,47 @@ async function head(context: CommandContext, options: LineOptions, text: string)
 
 async function tail(context: CommandContext, options: LineOptions, text: string): Promise<void> {
   const client = await context.client();
+  const { signal } = context;
   const path = remotePath(text);
-  const stats = await client.stat(path, { signal: context.signal });
-  // Where nothing is read nothing else would tell.
-  if (stats.isDirectory())
-    throw new FsError('IS_A_DIRECTORY', `EISDIR: illegal operation on a directory, tail '${path}'`);
-  let position = stats.size;
+  const file = await client.open(path, 'r', undefined, { signal });
+  const position = (await file.stat({ signal })).size;
   const start =
     options.bytes === undefined
-      ? await startOfLastLines(client, path, position, options.lines, context.signal)
+      ? await startOfLastLines(file, position, options.lines, signal)
       : Math.max(0, position - options.bytes);
-  if (start < position) {
-    await writePieces(context, client.readPieces(path, { start, end: position - 1, signal: context.signal }));
-  }
-  while (options.follow) {
-    await pause(FOLLOW_INTERVAL_MS, undefined, { signal: context.signal });
-    const { size } = await client.stat(path, { signal: context.signal }).catch((error: unknown) => {
-      if (!isFsError(error, 'NOT_FOUND')) throw error;
-      throw new Error(`ENOENT: '${path}' was deleted or renamed: nothing is left to follow`);
-    });
-    if (size < position) {
-      process.stderr.write(`cairn: '${printableName(path)}' was cut: following from its new end\n`);
-      position = size;
-    }
-    if (size > position) {
-      await writePieces(context, client.readPieces(path, { start: position, end: size - 1, signal: context.signal }));
-      position = size;
-    }
-  }
+  await writePieces(context, piecesOf(file, start, position, signal));
+  if (!options.follow) return;
+  const following = follow(
+    { stat: (at, call) => client.stat(at, call), open: (at) => client.open(at, 'r', undefined, { signal }) },
+    path,
+    { file, position },
+    {
+      signal,
+      pause: () => pause(FOLLOW_INTERVAL_MS, undefined, { signal }),
+      tell: (line) => process.stderr.write(`cairn: ${line}\n`),
+    },
+  );
+  await writePieces(context, following);
 }
 
-async function startOfLastLines(
-  client: CairnClient,
-  path: string,
-  size: number,
-  lines: number,
-  signal: AbortSignal,
-): Promise<number> {
+async function startOfLastLines(file: FollowedFile, size: number, lines: number, signal: AbortSignal): Promise<number> {
   if (lines === 0) return size;
-  const handle = await client.open(path, 'r', undefined, { signal });
-  try {
-    // The newline that ends the last line does not begin another.
-    let wanted = lines + 1;
-    let end = size;
-    let isLastByte = true;
-    while (end > 0 && size - end < TAIL_BYTES_MAX) {
-      const start = Math.max(0, end - TAIL_PIECE_BYTES);
-      const piece = new Uint8Array(end - start);
-      await handle.read(piece, 0, piece.length, start);
-      for (let index = piece.length - 1; index >= 0; index -= 1) {
-        const isNewline = piece[index] === NEWLINE;
-        if (isLastByte && !isNewline) wanted -= 1;
-        isLastByte = false;
-        if (isNewline) wanted -= 1;
-        if (isNewline && wanted === 0) return start + index + 1;
-      }
-      end = start;
+  // The newline that ends the last line does not begin another.
+  let wanted = lines + 1;
+  let end = size;
+  let isLastByte = true;
+  while (end > 0 && size - end < TAIL_BYTES_MAX) {
+    const start = Math.max(0, end - TAIL_PIECE_BYTES);
+    const piece = new Uint8Array(end - start);
+    await file.read(piece, 0, piece.length, start, { signal });
+    for (let index = piece.length - 1; index >= 0; index -= 1) {
+      const isNewline = piece[index] === NEWLINE;
+      if (isLastByte && !isNewline) wanted -= 1;
+      isLastByte = false;
+      if (isNewline) wanted -= 1;
+      if (isNewline && wanted === 0) return start + index + 1;
     }
-    return end;
-  } finally {
-    await handle.close();
+    end = start;
   }
+  return end;
 }

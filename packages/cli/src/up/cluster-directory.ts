@@ -33,6 +33,7 @@ const HOST = '127.0.0.1';
 
 const DIRECTORY_FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'its file system takes no directories or files (ENOENT)',
+  EINVAL: 'its file system makes nothing durable (EINVAL)',
   EEXIST: 'a file is in its place (EEXIST)',
   ENOTDIR: 'a file is in its way (ENOTDIR)',
   EACCES: 'this user may not write there (EACCES)',

@@ -87,6 +87,28 @@ test('stock: committed bytes that were not in place are put there; what is damag
   equal(disk.replicas.find(handleOf(1))!.settledSequence, 1);
 });
 
+test('stock: of two replicas at one version the one of the later term stays, whatever they have staged', async () => {
+  const simulation = new Simulation({ seed: 4 });
+  const start = () => simulation.host('one').start();
+  const first = start();
+  const handle = handleOf(1);
+  await simulation.run(async () => {
+    const { stores } = await openDisks(first, ['a', 'b']);
+    const view = new Uint8Array(0);
+    for (const [index, store] of stores.entries()) {
+      store.append(handle, { $case: 'created', value: { members: [1] } });
+      const taken = { version: 1, term: 1 + index, view, committedSequence: 0, isSealed: false, keepsStaged: false };
+      await store.durable(store.append(handle, { $case: 'viewTaken', value: taken }));
+    }
+  });
+  simulation.host('one').crash({ unsynced: 'lose' });
+  const { clock, log, ...seams } = start();
+  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+  const found: string[] = [];
+  await simulation.run(() => takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory) }));
+  deepEqual(found, ['b']);
+});
+
 test('stock: a chunk on two disks stays where more of it is known, whatever lies between', async () => {
   const simulation = new Simulation({ seed: 3 });
   const start = () => simulation.host('one').start();

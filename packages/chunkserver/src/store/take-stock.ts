@@ -101,7 +101,10 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
   }
 }
 
-/** Above 0 when `a` knows more: of views, promised ones too, and then of mutations; what cannot be read knows nothing. */
+/**
+ * Above 0 when `a` knows more: of views, promised ones too, and their terms, and then of mutations; what cannot be read knows
+ * nothing. What an earlier term staged may have been dropped, and its sequence numbers given again.
+ */
 function compareKnowledge(a: StoredReplica, b: StoredReplica): number {
   if (a.damage !== undefined || b.damage !== undefined)
     return Number(b.damage !== undefined) - Number(a.damage !== undefined);
@@ -109,6 +112,7 @@ function compareKnowledge(a: StoredReplica, b: StoredReplica): number {
   return (
     promisedOf(a.state) - promisedOf(b.state) ||
     a.state.version - b.state.version ||
+    a.state.term - b.state.term ||
     a.point.sequence - b.point.sequence ||
     a.point.length - b.point.length
   );

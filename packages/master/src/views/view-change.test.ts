@@ -126,6 +126,8 @@ test('view change: a replica that was made late is none to wait for either when 
   await cluster.run(cluster.parts.views.close(HANDLE, { seal: false }));
   const { state, members } = cluster.chunk(HANDLE)!;
   assert.deepEqual([state, members], [CLOSED, [1]]);
+  // It was told, and has nothing to show before its next lease.
+  assert.equal(cluster.context.decisions.read().server(2)?.changedWhileAway, false);
 });
 
 test('view change: a member that was made late stays out while a slow disk is waited for, whatever it reports', async () => {

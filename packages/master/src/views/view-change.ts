@@ -19,6 +19,16 @@ import { closeChunk } from '../state/close-chunk.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departure, Departures } from './departures.ts';
+import {
+  baseOf,
+  checkHoldings,
+  hasData,
+  isUntouched,
+  isWhole,
+  mayHide,
+  mostCommitted,
+  type Prepared,
+} from './holdings.ts';
 import { JoinFailure } from './join-failure.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { checkUnchanged, endsAs, type Rejoins } from './spare-copy.ts';
@@ -36,14 +46,13 @@ export interface ViewWish {
   readonly ends?: boolean;
 }
 
-/** What a member said, or why it said nothing. */
-type Prepared =
-  | { readonly member: number; readonly reply: PrepareViewReply }
-  | { readonly member: number; readonly error: FsError };
-
-/** How a member left: it promised, it has no replica, or its lease ran out unheard. */
+/**
+ * How a member left: it promised; it did, or promised more, with a copy that is not in sync with the view; it has no
+ * replica; or its lease ran out unheard.
+ */
 type Leave =
   | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
+  | { readonly kind: 'behind' }
   | { readonly kind: 'absent'; readonly error: FsError }
   | { readonly kind: 'runOut'; readonly departure: Departure };
 
@@ -167,7 +176,7 @@ export class ViewChanges {
     const isLate = ({ kind, details }: FsError) =>
       kind === 'STALE_VERSION' && Number(details.keptVersion ?? details.promisedVersion) < pending.version;
     const isEveryoneHeard =
-      left.every((leave) => leave.kind === 'absent' && !mayHide(leave.error)) &&
+      left.every((leave) => leave.kind === 'behind' || (leave.kind === 'absent' && !mayHide(leave.error))) &&
       silent.every(({ error }) => isAbsent(error) || isLate(error));
     // Nothing is acknowledged without each of its members. A member's copy is ordered away only of a closed chunk.
     const hasNeverStaged =
@@ -233,10 +242,8 @@ export class ViewChanges {
     this.#leases.free(handle);
     for (const [index, member] of leaving.entries()) {
       this.#conditions.clear(member, handle);
-      const leave = left[index]!;
-      // One that is not in sync is there all the same, and in the way of a better one.
-      const hasNone = leave.kind === 'absent' && leave.error.kind === 'CHUNK_NOT_FOUND';
-      if (!hasNone) this.onLeft(member, handle, version);
+      // A copy that is not in sync is there all the same, and in the way of a better one.
+      if (left[index]!.kind !== 'absent') this.onLeft(member, handle, version);
     }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };
@@ -330,9 +337,9 @@ export class ViewChanges {
       while (!this.#servers.hasRunOut(member)) {
         const prepared = await this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: true });
         if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
-        // It has no replica and will make none, or has one that was not in sync, or promised more: it refuses all below.
-        if (isFsError(prepared.error, 'CHUNK_NOT_FOUND', 'STALE_VERSION'))
-          return { kind: 'absent', error: prepared.error };
+        const { error } = prepared;
+        if (error.kind === 'CHUNK_NOT_FOUND') return { kind: 'absent', error }; // and it will make none
+        if (error.kind === 'STALE_VERSION') return { kind: 'behind' }; // it refuses all below
         if (!isWithheld) this.#servers.withhold(member);
         isWithheld = true;
         const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
@@ -361,70 +368,6 @@ function isPending({ pendingVersion, pendingMembers }: Chunk, members: readonly 
   if (pendingVersion === 0 || pendingMembers.length !== members.length) return false;
   return members.every((member) => pendingMembers.includes(member));
 }
-
-/**
- * Everything acknowledged was staged by every member, so the least that a member has staged covers it. Of a closed chunk
- * the log knows the end: what was staged behind it was never acknowledged.
- */
-function baseOf(
-  chunk: Chunk,
-  replies: readonly PrepareViewReply[],
-): Pick<Chunk, 'baseSequence' | 'sequence' | 'length'> {
-  const { sequence, length } = chunk;
-  if (chunk.state !== ChunkState.CHUNK_STATE_OPEN || replies.length === 0)
-    return { baseSequence: sequence, sequence, length };
-  const base = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
-  assert(base >= sequence, () => `a member that ends at ${base} counts in a chunk that reaches ${sequence}`);
-  if (base === sequence) return { baseSequence: base, sequence, length };
-  for (const { committedSequence, committedLength, lengthsAfter } of replies) {
-    if (base === committedSequence) return { baseSequence: base, sequence: base, length: committedLength };
-    const after = base > committedSequence ? lengthsAfter[base - committedSequence - 1] : undefined;
-    if (after !== undefined) return { baseSequence: base, sequence: base, length: after };
-  }
-  throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
-}
-
-type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
-
-/** Where the chunk ends at least: what the log knows, or one of its replicas. Each commit needed READY from all of them. */
-function mostCommitted(chunk: CommittedEnd, replies: readonly PrepareViewReply[]): CommittedEnd {
-  let most: CommittedEnd = chunk;
-  for (const { committedSequence: sequence, committedLength: length } of replies) {
-    if (sequence > most.sequence) most = { sequence, length };
-  }
-  return most;
-}
-
-/** A member that has less than is known to be committed has lost it, and counts as one that failed. */
-function checkHoldings(handle: string, { sequence, length }: CommittedEnd, prepared: Prepared): Prepared {
-  if (!('reply' in prepared)) return prepared;
-  const { stagedSequence, committedLength } = prepared.reply;
-  const isBehind = stagedSequence < sequence || (stagedSequence === 0 && committedLength < length);
-  if (!isBehind) return prepared;
-  const held = `sequence ${stagedSequence} and ${committedLength} bytes`;
-  const message = `server ${prepared.member} holds ${held} of chunk ${handle}, committed are sequence ${sequence} and ${length} bytes`;
-  return { member: prepared.member, error: new FsError('DAMAGED', message, { details: { handle } }) };
-}
-
-/**
- * No mutation ever reached the chunk, as far as those who answered know: then members without a replica are as good as
- * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
- * Of an open chunk one empty replica proves it, so does one member without a replica that never lost a disk, and so do as
- * many without one as never lose theirs together; another single one proves nothing while one that is unheard may hold it all.
- */
-function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
-  if (hasData(chunk)) return false;
-  return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
-}
-
-/** The member says that it has no replica, and has a disk out of service that may hold one: that proves nothing. */
-const mayHide = ({ details }: FsError): boolean => Number(details.hidden ?? 0) > 0;
-
-/** The member says that it has no replica, and never lost a disk: it never had one. */
-const isWhole = ({ kind, details }: FsError): boolean => kind === 'CHUNK_NOT_FOUND' && Number(details.whole ?? 0) > 0;
-
-/** Each of its members has a replica, or has lost it. */
-const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;
 
 export const copiesInReach = (count: number): string => `${count} sound ${count === 1 ? 'copy' : 'copies'} in reach`;
 

@@ -1,0 +1,77 @@
+/**
+ * What the answers to `PrepareView` prove of a chunk: where it ends, who has lost what is committed, and whether a mutation ever
+ * reached it (docs/spec/views.md).
+ */
+import { assert, FsError } from '@cairnfs/base';
+import type { PrepareViewReply } from '@cairnfs/protocol';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+
+/** What a member said, or why it said nothing. */
+export type Prepared =
+  | { readonly member: number; readonly reply: PrepareViewReply }
+  | { readonly member: number; readonly error: FsError };
+
+/**
+ * Everything acknowledged was staged by every member, so the least that a member has staged covers it. Of a closed chunk
+ * the log knows the end: what was staged behind it was never acknowledged.
+ */
+export function baseOf(
+  chunk: Chunk,
+  replies: readonly PrepareViewReply[],
+): Pick<Chunk, 'baseSequence' | 'sequence' | 'length'> {
+  const { sequence, length } = chunk;
+  if (chunk.state !== ChunkState.CHUNK_STATE_OPEN || replies.length === 0)
+    return { baseSequence: sequence, sequence, length };
+  const base = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
+  assert(base >= sequence, () => `a member that ends at ${base} counts in a chunk that reaches ${sequence}`);
+  if (base === sequence) return { baseSequence: base, sequence, length };
+  for (const { committedSequence, committedLength, lengthsAfter } of replies) {
+    if (base === committedSequence) return { baseSequence: base, sequence: base, length: committedLength };
+    const after = base > committedSequence ? lengthsAfter[base - committedSequence - 1] : undefined;
+    if (after !== undefined) return { baseSequence: base, sequence: base, length: after };
+  }
+  throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
+}
+
+type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
+
+/** Where the chunk ends at least: what the log knows, or one of its replicas. Each commit needed READY from all of them. */
+export function mostCommitted(chunk: CommittedEnd, replies: readonly PrepareViewReply[]): CommittedEnd {
+  let most: CommittedEnd = chunk;
+  for (const { committedSequence: sequence, committedLength: length } of replies) {
+    if (sequence > most.sequence) most = { sequence, length };
+  }
+  return most;
+}
+
+/** A member that has less than is known to be committed has lost it, and counts as one that failed. */
+export function checkHoldings(handle: string, { sequence, length }: CommittedEnd, prepared: Prepared): Prepared {
+  if (!('reply' in prepared)) return prepared;
+  const { stagedSequence, committedLength } = prepared.reply;
+  const isBehind = stagedSequence < sequence || (stagedSequence === 0 && committedLength < length);
+  if (!isBehind) return prepared;
+  const held = `sequence ${stagedSequence} and ${committedLength} bytes`;
+  const message = `server ${prepared.member} holds ${held} of chunk ${handle}, committed are sequence ${sequence} and ${length} bytes`;
+  return { member: prepared.member, error: new FsError('DAMAGED', message, { details: { handle } }) };
+}
+
+/**
+ * No mutation ever reached the chunk, as far as those who answered know: then members without a replica are as good as
+ * any, because the first mutation makes it. Where anyone has staged, every member had a replica, and who has none lost it.
+ * Of an open chunk one empty replica proves it, so does one member without a replica that never lost a disk, and so do as
+ * many without one as never lose theirs together; another single one proves nothing while one that is unheard may hold it all.
+ */
+export function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
+  if (hasData(chunk)) return false;
+  return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
+}
+
+/** The member says that it has no replica, and has a disk out of service that may hold one: that proves nothing. */
+export const mayHide = ({ details }: FsError): boolean => Number(details.hidden ?? 0) > 0;
+
+/** The member says that it has no replica, and never lost a disk: it never had one. */
+export const isWhole = ({ kind, details }: FsError): boolean =>
+  kind === 'CHUNK_NOT_FOUND' && Number(details.whole ?? 0) > 0;
+
+/** Each of its members has a replica, or has lost it. */
+export const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;

@@ -59,3 +59,24 @@ test('failure: a pattern that was taken for a name is told', () => {
     `no '/d/*': * and ? stand for themselves here; "cairn find DIR --name PATTERN" finds names`,
   );
 });
+
+test('failure: the advice fits the server that was not reached', () => {
+  const told = (kind: ErrorCode, details: Record<string, string> = {}) =>
+    describeFailure(new FsError(kind, 'no', { details }));
+  const master = { master: '127.0.0.1:9000' };
+  match(told('CONNECTION_REFUSED', master), /^no: is the cluster running\? .* --master names another$/);
+  match(told('CONNECTION_REFUSED'), /^no: this chunkserver is not in reach; "cairn status" shows which are live/);
+  match(told('NAME_UNRESOLVED'), /^no: this chunkserver is not in reach/);
+  for (const kind of ['FOREIGN_PROTOCOL', 'UNKNOWN_METHOD'] as const) {
+    equal(told(kind, master), 'no: --master, or CAIRN_MASTER, names the master');
+    equal(told(kind), 'no: "cairn status" shows the addresses of the chunkservers');
+  }
+});
+
+test('failure: where time ran out the advice fits what it ran out on', () => {
+  const told = (kind: ErrorCode) =>
+    describeFailure(new FsError('DEADLINE_EXCEEDED', 'gave up', { cause: new FsError(kind, 'why') }));
+  equal(told('NOT_ENOUGH_SERVERS'), 'gave up: "cairn status" shows which chunkservers are missing');
+  equal(told('SAFE_MODE'), 'gave up: "cairn status" shows what the master waits for');
+  equal(told('CONNECTION_LOST'), 'gave up: try again, or allow more time with --timeout');
+});

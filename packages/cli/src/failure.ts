@@ -9,18 +9,35 @@ export class UsageError extends Error {
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
-  CONNECTION_REFUSED: 'is the cluster running? "cairn up" starts one here; --master names another',
-  FOREIGN_PROTOCOL: '--master, or CAIRN_MASTER, names the master',
   DEADLINE_EXCEEDED: 'try again, or allow more time with --timeout',
   NOT_ENOUGH_SERVERS: '"cairn status" shows which chunkservers are missing',
   NO_SPACE:
     '"cairn status" shows the space; "cairn rm --skip-trash" frees some, after garbage_grace and quarantine_grace',
   SAFE_MODE: '"cairn status" shows what the master waits for',
-  UNKNOWN_METHOD: 'is this the address of the master? Chunkservers have ports of their own',
   NOT_FOUND: 'check the path with "cairn ls"',
   IS_A_DIRECTORY: 'name a file; "cairn find DIR --type f" lists those in a directory',
   ALREADY_EXISTS: 'choose another name, or remove it first',
   NOT_EMPTY: 'add -r to delete it with what it contains',
+};
+
+const CLUSTER_ADVICE = 'is the cluster running? "cairn up" starts one here; --master names another';
+const MASTER_ADVICE = '--master, or CAIRN_MASTER, names the master';
+/** Of what was said to the master, or not even said. */
+const ADVICE_ON_MASTER: Readonly<Record<string, string>> = {
+  CONNECTION_REFUSED: CLUSTER_ADVICE,
+  NAME_UNRESOLVED: MASTER_ADVICE,
+  FOREIGN_PROTOCOL: MASTER_ADVICE,
+  UNKNOWN_METHOD: MASTER_ADVICE,
+};
+/** The master knows where they are: what failed is not what was typed, unless it is with `--from`. */
+const CHUNKSERVER_AWAY =
+  'this chunkserver is not in reach; "cairn status" shows which are live, and one that stays away is left out of what is written after a while';
+const CHUNKSERVER_ADDRESS = '"cairn status" shows the addresses of the chunkservers';
+const ADVICE_ON_CHUNKSERVER: Readonly<Record<string, string>> = {
+  CONNECTION_REFUSED: CHUNKSERVER_AWAY,
+  NAME_UNRESOLVED: CHUNKSERVER_AWAY,
+  FOREIGN_PROTOCOL: CHUNKSERVER_ADDRESS,
+  UNKNOWN_METHOD: CHUNKSERVER_ADDRESS,
 };
 
 /** The one line that a person reads. */
@@ -29,7 +46,7 @@ export function describeFailure(error: unknown): string {
   // A path may hold anything, also what would move the cursor.
   const oneLine = printableName(firstLine(message));
   const advice = isFsError(error)
-    ? (causeAdvice(error) ?? slashAdvice(error) ?? patternAdvice(error) ?? ADVICE[error.kind])
+    ? (causeAdvice(error) ?? slashAdvice(error) ?? patternAdvice(error) ?? serverAdvice(error) ?? ADVICE[error.kind])
     : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
 }
@@ -39,6 +56,19 @@ function causeAdvice(error: FsError): string | undefined {
   const isOfAnother = 'dest' in error ? isFsError(error, 'NOT_A_DIRECTORY', 'IS_A_DIRECTORY') : false;
   if (!isOfAnother && !isFsError(error, 'NOT_A_DIRECTORY')) return undefined;
   return isFsError(error.cause) ? error.cause.message : undefined;
+}
+
+/** By the server that failed, and, where time ran out, by what it ran out on. */
+function serverAdvice(error: FsError): string | undefined {
+  const isOfMaster = error.details.master !== undefined;
+  const advice = (isOfMaster ? ADVICE_ON_MASTER : ADVICE_ON_CHUNKSERVER)[error.kind];
+  if (advice !== undefined || error.kind !== 'DEADLINE_EXCEEDED') return advice;
+  const reason = lastCause(error);
+  return isFsError(reason, 'NOT_ENOUGH_SERVERS', 'SAFE_MODE') ? ADVICE[reason.kind] : undefined;
+}
+
+function lastCause(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? lastCause(error.cause) : error;
 }
 
 /** Quoted or not, a pattern arrives as it is: the shell knows local names only. */

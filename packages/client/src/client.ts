@@ -1,5 +1,5 @@
 /** The SDK's front: files of a cluster, in the manner of `node:fs/promises`. Here: its parts, and calls on the cluster itself. */
-import { FsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import {
   type CheckReply,
   ChunkserverDataMethods,
@@ -8,6 +8,7 @@ import {
   type GetClusterPressureReply,
   type GetClusterStatusReply,
   MasterMethods,
+  otherKindOfServer,
   type RepairStatus,
   ReplicaState,
   type RpcPool,
@@ -144,7 +145,12 @@ export class CairnClient extends FileCalls {
         knownSequence: chunk.sequence,
       };
       const call = { timeoutMs: DATA_ATTEMPT_MS, signal: options.signal };
-      const { data } = await this.#pool.channel(address).call(ChunkserverDataMethods.readChunk, request, call);
+      const { data } = await this.#pool
+        .channel(address)
+        .call(ChunkserverDataMethods.readChunk, request, call)
+        .catch((error: unknown) => {
+          throw ofChunkserver(error, address);
+        });
       if (data === undefined || data.bytes.length === 0) return;
       verifyData(data);
       const bytes = data.bytes.slice();
@@ -153,6 +159,11 @@ export class CairnClient extends FileCalls {
       offset += bytes.length;
     }
   }
+}
+
+function ofChunkserver(error: unknown, address: string): unknown {
+  if (!isFsError(error) || otherKindOfServer(error, ChunkserverDataMethods.readChunk) !== 'master') return error;
+  return new FsError(error.kind, `${address} is the master: it holds no chunks`, { cause: error });
 }
 
 /** The core, over any seams; `connect` of `@cairnfs/client/node` wires the real ones. */

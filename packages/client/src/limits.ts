@@ -2,6 +2,8 @@
 export const TIMEOUT_DEFAULT_MS = 60_000;
 /** One attempt of a call to the master; a server that answers later than this is asked again. */
 export const MASTER_ATTEMPT_MS = 5000;
+/** Connections that one address closes without a word before it is taken for no master: some two seconds of trying. */
+export const CLOSED_UNHEARD_MAX = 6;
 /** One attempt of a mutation: the primary may wait for a dead member's server lease to run out. */
 export const MUTATION_ATTEMPT_MS = 15_000;
 /** One frame of 1 MiB, or one small read. */

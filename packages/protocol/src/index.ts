@@ -39,3 +39,4 @@ export {
 } from './rpc/rpc-server.ts';
 export * from './rpc/types.ts';
 export { decodeMessage, encodeMessage } from './rpc/wire.ts';
+export { closedUnheard, isClosedUnheard, otherKindOfServer } from './rpc/wrong-peer.ts';

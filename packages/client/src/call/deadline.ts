@@ -58,6 +58,6 @@ export class Deadline {
     const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
     const message = `gave up after ${allowed}${why}`;
     const kind = isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED') ? reason.kind : 'DEADLINE_EXCEEDED';
-    return new FsError(kind, message, reason === undefined ? {} : { cause: reason });
+    return new FsError(kind, message, reason === undefined ? {} : { details: reason.details, cause: reason });
   }
 }

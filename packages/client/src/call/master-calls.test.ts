@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { FsError } from '@cairnfs/base';
-import { MasterMethods, type OperationId } from '@cairnfs/protocol';
+import { FsError, isFsError } from '@cairnfs/base';
+import { closedUnheard, MasterMethods, type OperationId } from '@cairnfs/protocol';
 import type { Retry } from '../options.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
 
@@ -68,6 +68,42 @@ test('master call: something else at the address of a master that was there is w
     await change();
     ok(count >= 6);
   }
+});
+
+test('master call: what closes every connection without a word is taken for no server after a few', async () => {
+  const closing = (restart?: number) => {
+    let count = 0;
+    const calls = scriptedCalls(() => {
+      count += 1;
+      if (count === restart) throw new FsError('CONNECTION_REFUSED', 'nobody listens');
+      if (count > 15) return {};
+      throw new FsError('CONNECTION_REFUSED', 'closed', { details: closedUnheard() });
+    });
+    return calls.change(MasterMethods.rename, RENAME, calls.deadline({})).then(() => count);
+  };
+  const message = /^what listens at m[12]:1 is not a CairnFS server: it closes every connection without a word;/;
+  await rejects(closing(), { kind: 'FOREIGN_PROTOCOL', message });
+  // A server that starts is not there for a while as well.
+  equal(await closing(8), 16);
+});
+
+test('master call: another kind of server is named, and every failure tells that it is of the master', async () => {
+  const details = { services: 'ChunkserverData,ChunkserverControl' };
+  const calls = scriptedCalls(() => {
+    throw new FsError('UNKNOWN_METHOD', 'method 5 is not served here', { details });
+  });
+  const call = calls.change(MasterMethods.rename, RENAME, calls.deadline({}));
+  await rejects(call, {
+    kind: 'UNKNOWN_METHOD',
+    message: 'm1:1 is a chunkserver',
+    details: { ...details, master: 'm1:1' },
+  });
+  const refused = scriptedCalls(() => {
+    throw new FsError('CONNECTION_REFUSED', 'why');
+  });
+  const deadline = refused.deadline({ timeoutMs: 500 });
+  const last = await refused.change(MasterMethods.rename, RENAME, deadline).catch((error: FsError) => error);
+  ok(isFsError(last, 'CONNECTION_REFUSED') && last.details.master !== undefined);
 });
 
 test('master call: a refusal is not tried again, a failure until the deadline', async () => {

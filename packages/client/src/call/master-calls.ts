@@ -1,7 +1,7 @@
 /** Calls to the master: tried again through failures and restarts until the deadline, applied once. */
-import { isFsError, UNREACHABLE } from '@cairnfs/base';
-import type { Method, OperationId, RpcPool } from '@cairnfs/protocol';
-import { MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
+import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
+import { isClosedUnheard, type Method, type OperationId, otherKindOfServer, type RpcPool } from '@cairnfs/protocol';
+import { CLOSED_UNHEARD_MAX, MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';
 import { OperationIds } from './operation-ids.ts';
@@ -43,6 +43,7 @@ export class MasterCalls {
   async call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, deadline: Deadline): Promise<S> {
     const { masters } = this.#options;
     let foreignCount = 0;
+    let closedCount = 0;
     for (let attempt = 1; ; attempt += 1) {
       const address = masters[this.#current % masters.length]!;
       try {
@@ -50,8 +51,9 @@ export class MasterCalls {
         const { message } = await this.pool.channel(address).call(method, request, options);
         this.#isReached = true;
         return message;
-      } catch (error) {
+      } catch (thrown) {
         deadline.signal?.throwIfAborted();
+        const error = ofMaster(thrown, address, method);
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
         // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master
@@ -59,6 +61,8 @@ export class MasterCalls {
         this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED', 'FOREIGN_PROTOCOL');
         foreignCount = isFsError(error, 'FOREIGN_PROTOCOL') ? foreignCount + 1 : 0;
         if (foreignCount === masters.length && !this.#isReached) throw error;
+        closedCount = isFsError(error) && isClosedUnheard(error) ? closedCount + 1 : 0;
+        if (closedCount === masters.length * CLOSED_UNHEARD_MAX && !this.#isReached) throw noServer(error, address);
         // Another master may lead; with one, this is the same again.
         if (isFsError(error, ...UNREACHABLE)) this.#current += 1;
         await deadline.pause(attempt, error);
@@ -74,4 +78,17 @@ export class MasterCalls {
   ): Promise<S> {
     return this.operations.use((operation) => this.call(method, { operation, ...request } as Q, deadline));
   }
+}
+
+/** With the address in the details, so that whoever tells of it knows that it is the master that failed; other calls go to chunkservers. */
+function ofMaster(thrown: unknown, address: string, method: { readonly name: string }): unknown {
+  if (!isFsError(thrown)) return thrown;
+  const kindOfServer = otherKindOfServer(thrown, method);
+  const message = kindOfServer === undefined ? thrown.message : `${address} is a ${kindOfServer}`;
+  return new FsError(thrown.kind, message, { details: { ...thrown.details, master: address }, cause: thrown });
+}
+
+function noServer(cause: FsError, address: string): FsError {
+  const message = `what listens at ${address} is not a CairnFS server: it closes every connection without a word; check host and port`;
+  return new FsError('FOREIGN_PROTOCOL', message, { details: cause.details, cause });
 }

@@ -8,6 +8,7 @@ import { type FrameHeader, FrameKind, mayBeginServer, PROTOCOL_VERSION, PROTOCOL
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { ReceivedData } from './types.ts';
+import { closedUnheard } from './wrong-peer.ts';
 
 export interface ClientConnectionOptions {
   readonly clock: Clock;
@@ -34,6 +35,8 @@ export class ClientConnection implements FrameSink {
   readonly #handshakeDeadlineMs: number;
   #lastRequestId = 0;
   #welcomed = false;
+  #hasHeard = false;
+  #isClosedHere = false;
   #refusal: FsError | undefined;
   /** When silence began: the last arrival, or the first call after it when none was open. */
   #silentSinceMs: number;
@@ -124,6 +127,7 @@ export class ClientConnection implements FrameSink {
   }
 
   close(reason?: string): void {
+    this.#isClosedHere = true;
     this.#reader.close(reason);
   }
 
@@ -152,6 +156,7 @@ export class ClientConnection implements FrameSink {
   }
 
   alive(): void {
+    this.#hasHeard = true;
     this.#silentSinceMs = this.#clock.nowMs();
     this.#pingedAtMs = undefined;
     this.#isAwaiting = false;
@@ -170,6 +175,7 @@ export class ClientConnection implements FrameSink {
         new FsError(
           'CONNECTION_REFUSED',
           `${this.#peer} does not answer like a CairnFS server: ${why}; check host and port`,
+          { details: this.#isClosedHere || this.#hasHeard ? {} : closedUnheard() },
         ));
     const calls = [...this.#calls.values()];
     this.#calls.clear();

@@ -82,6 +82,10 @@ export class MethodTable implements RpcRouter {
     return this.#entries[method.id]?.unary as UnaryHandler<Q, S> | undefined;
   }
 
+  get served(): Method<unknown, unknown>[] {
+    return this.#entries.filter((entry) => entry !== undefined).map(({ method }) => method);
+  }
+
   statistics(): MethodStatistics[] {
     return this.#entries.filter((entry) => entry !== undefined).map((entry) => entry.statistics());
   }

@@ -34,6 +34,7 @@ import type { RpcServerLimits } from './rpc-server.ts';
 import { ServerCall } from './server-call.ts';
 import type { DataPart, Payload, ReceivedData } from './types.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
+import { served } from './wrong-peer.ts';
 
 export interface ServerConnectionOptions {
   readonly clock: Clock;
@@ -193,7 +194,10 @@ export class ServerConnection implements FrameSink {
 
   #refusal(call: ServerCall, entry: MethodEntry | undefined): FsError | undefined {
     if (entry === undefined) {
-      return new FsError('UNKNOWN_METHOD', `method ${call.method} is not served here: the versions may differ`);
+      const details = served(this.#options.methods.served);
+      return new FsError('UNKNOWN_METHOD', `method ${call.method} is not served here: the versions may differ`, {
+        details,
+      });
     }
     if (this.#calls.has(call.requestId)) {
       return new FsError('BAD_FRAME', `request id ${call.requestId} is already in use by an open call`);

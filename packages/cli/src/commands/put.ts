@@ -16,6 +16,8 @@ interface PutOptions extends GlobalOptions {
   parents?: boolean;
 }
 
+const WHAT_IS_STORED = `A file that others write to meanwhile is stored as far as it went when it was opened.`;
+
 export function putCommand(): Command {
   return userCommand('put', [
     'cairn put film.mkv /films/',
@@ -24,6 +26,7 @@ export function putCommand(): Command {
   ])
     .argument('<paths...>', 'local SRC... and, last, DST in the cluster; "-" as SRC reads standard input')
     .option('-r, --recursive', 'directories with everything in them')
+    .addHelpText('after', WHAT_IS_STORED)
     .option('-p, --parents', 'make missing directories above DST')
     .addOption(parallelOption())
     .action(action<[string[]], PutOptions>(put));

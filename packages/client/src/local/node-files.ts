@@ -1,10 +1,9 @@
 /** Local files, as uploads and downloads need them. */
 import { isUtf8 } from 'node:buffer';
 import { constants, write } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { UploadSource } from '../write/upload-source.ts';
 import { followLinks } from './node-target.ts';
 
 export interface LocalEntry {
@@ -14,12 +13,11 @@ export interface LocalEntry {
   readonly kind: 'file' | 'directory' | 'other' | 'unreadable';
   readonly sizeBytes: number;
   readonly mode: number;
-  readonly modifiedMs: number;
   /** For `other` and `unreadable`: why it is left out. */
   readonly reason: string;
 }
 
-const PERMISSIONS = 0o7777;
+export const PERMISSIONS = 0o7777;
 const writeTo = promisify(write);
 
 /**
@@ -57,7 +55,6 @@ async function entryAt(path: string, relative: string, followLinks: boolean): Pr
     kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
     sizeBytes: stats.isFile() ? stats.size : 0,
     mode: stats.mode & PERMISSIONS,
-    modifiedMs: stats.mtimeMs,
     reason: stats.isSymbolicLink() ? 'it is a symbolic link' : 'it is neither a file nor a directory',
   };
 }
@@ -66,26 +63,7 @@ async function entryAt(path: string, relative: string, followLinks: boolean): Pr
 function unreadable(path: string, relative: string, error: unknown): LocalEntry {
   if (relative === '') throw error;
   const { message } = error as Error;
-  return { path, relative, kind: 'unreadable', sizeBytes: 0, mode: 0, modifiedMs: 0, reason: message };
-}
-
-/** Reads a local file from its beginning, into fresh buffers that the upload may keep. */
-export async function fileSource(path: string, sizeBytes: number): Promise<UploadSource & { close(): Promise<void> }> {
-  const file = await open(path, constants.O_RDONLY);
-  let position = 0;
-  return {
-    sizeBytes,
-    async next(length) {
-      const buffer = Buffer.allocUnsafeSlow(Math.min(length, Math.max(1, sizeBytes - position)));
-      const bytesRead = await readFully(file, buffer, position);
-      position += bytesRead;
-      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
-    },
-    async restart() {
-      position = 0;
-    },
-    close: () => file.close(),
-  };
+  return { path, relative, kind: 'unreadable', sizeBytes: 0, mode: 0, reason: message };
 }
 
 export interface LocalAttributes {
@@ -160,16 +138,6 @@ async function statOrUndefined(path: string) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-}
-
-async function readFully(file: FileHandle, buffer: Buffer, position: number): Promise<number> {
-  let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
 }
 
 /** From `start` on; `undefined` is for what has no positions. */

@@ -6,7 +6,8 @@ import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
 import { joinPath } from '../path.ts';
-import { fileSource, type LocalEntry, walkLocal, writeLocal } from './node-files.ts';
+import { type LocalEntry, walkLocal, writeLocal } from './node-files.ts';
+import { type LocalSource, openSource } from './node-source.ts';
 
 export interface TransferProgress {
   readonly bytesDone: number;
@@ -68,16 +69,16 @@ async function uploadOne(
   options: TransferOptions,
   transfer: Transfer,
 ): Promise<boolean> {
-  let source: Awaited<ReturnType<typeof fileSource>>;
+  let source: LocalSource;
   try {
-    source = await fileSource(entry.path, entry.sizeBytes);
+    source = await openSource(entry.path);
   } catch (error) {
     if (entry.relative === '') throw error;
     transfer.unreadable.push({ path: entry.path, reason: (error as Error).message });
     return false;
   }
   try {
-    const { mode, modifiedMs } = entry;
+    const { mode, modifiedMs } = source;
     const { signal, timeoutMs } = options;
     const call = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     await client.store(target, source, { ...call, mode, modifiedMs, onProgress: (bytes) => transfer.bytes(bytes) });
@@ -172,7 +173,8 @@ class Transfer {
   #report(): void {
     this.#options.onProgress?.({
       bytesDone: this.#bytesDone,
-      bytesTotal: this.#bytesTotal,
+      // A file may have grown since it was listed.
+      bytesTotal: Math.max(this.#bytesTotal, this.#bytesDone),
       filesDone: this.#filesDone,
       filesTotal: this.#filesTotal,
     });

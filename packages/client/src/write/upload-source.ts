@@ -2,7 +2,7 @@
 import { FRAME_DATA_BYTES_MAX } from '@cairnfs/protocol';
 
 export interface UploadSource {
-  /** When it is known beforehand. */
+  /** As far as it is known beforehand; `next` yields what there is, be it more or less. */
   readonly sizeBytes: number | undefined;
   /** The next at most `length` bytes; fewer only at the end, undefined after it. The buffer stays unchanged until the upload ends. */
   next(length: number): Promise<Uint8Array | undefined>;

@@ -153,6 +153,23 @@ test('upload: one that is begun again after its file has grown takes all of it f
   deepEqual(cluster.content(3010), bytes);
 });
 
+test('upload: a source with more or less than its size says is stored as it comes, each frame at the start of a block', async () => {
+  for (const [sizeBytes, length] of [
+    [3000, 2 * MiB + 10],
+    [MiB + 1, 3 * MiB + 10],
+    [3 * MiB, 10],
+    [70 * MiB, MiB],
+  ] as const) {
+    const cluster = scriptedCluster(({ offset, fanOut }) => {
+      equal(offset % (64 * 1024), 0);
+      equal(fanOut, length <= 64 * 1024);
+    });
+    const bytes = pattern(length);
+    await uploadFile(cluster.master, '/f', { ...bufferSource(bytes), sizeBytes }, {});
+    deepEqual(cluster.content(length), bytes);
+  }
+});
+
 /** What the master was asked, and of which upload. */
 function askedOf(calls: readonly ScriptedCall[]): string[] {
   const asked = calls.filter(({ method }) => method.startsWith('Master.'));

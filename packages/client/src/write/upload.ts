@@ -57,7 +57,7 @@ export async function uploadFile(
 ): Promise<Attributes> {
   let first = await source.next(FRAME_BYTES);
   for (let restarts = 0; first !== undefined; restarts += 1) {
-    const sizeBytes = source.sizeBytes ?? (first.length < FRAME_BYTES ? first.length : undefined);
+    const sizeBytes = sizeOf(source, first);
     try {
       return await new Upload(calls, path, options).run(new FrameQueue(source, [first]), sizeBytes);
     } catch (error) {
@@ -70,6 +70,12 @@ export async function uploadFile(
     }
   }
   return createEmpty(calls, path, options);
+}
+
+/** What comes is what counts: a local file may have grown or shrunk since its size was asked for. */
+function sizeOf({ sizeBytes }: UploadSource, first: Uint8Array): number | undefined {
+  if (first.length < FRAME_BYTES) return first.length;
+  return sizeBytes === undefined ? undefined : Math.max(sizeBytes, first.length);
 }
 
 /** Gives back at once what the master would keep for the rest of a lease. */

@@ -71,6 +71,15 @@ test('view change: who promised a version and lost the replica then is no member
   assert.deepEqual([state, members], [CLOSED, [2]]);
 });
 
+test('view change: a new master that finds members without a replica goes on with all of them, under a new version', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, highestVersion: 2, pendingVersion: 2, pendingMembers: [1, 2, 3] });
+  for (const id of [2, 3]) cluster.server(id).replicas.delete(HANDLE); // the first mutation makes them
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const { version, members, state } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([version, members.length, state], [3, 3, OPEN]);
+});
+
 test('view change: a member without a replica counts as empty under a new version, also when nobody has one', async () => {
   const cluster = await TestCluster.start(2);
   await cluster.putChunk(HANDLE, { state: OPEN, goal: 2, members: [1, 2] });

@@ -62,8 +62,8 @@ type Outcome =
       readonly kind: 'failed';
       readonly reason: string;
       readonly failed: readonly number[];
-      /** The next attempt needs a version of its own, whoever its members are. */
-      readonly isSpent?: boolean;
+      /** They count as empty under another version than the one that went on. */
+      readonly withoutReplica?: readonly number[];
       /** What became of the one that was to join. */
       readonly joinFailure: JoinFailure | undefined;
     };
@@ -126,13 +126,15 @@ export class ViewChanges {
   async #attempts(handle: string, wish: ViewWish): Promise<Chunk> {
     const failed = new Set(wish.without ?? []);
     let reason = 'no attempt was made';
-    let isSpent = false;
+    let withoutReplica: readonly number[] = [];
     for (let attempt = 0; attempt < VIEW_ATTEMPTS_MAX; attempt += 1) {
-      const outcome = await this.#attempt(handle, wish, { failed, isSpent });
+      const outcome = await this.#attempt(handle, wish, { failed, isAnew: withoutReplica.length > 0 });
       if (outcome.kind === 'confirmed') return outcome.chunk;
       if (outcome.joinFailure !== undefined) throw outcome.joinFailure;
       reason = outcome.reason;
-      isSpent = outcome.isSpent ?? false;
+      // A slow disk is not in time for a version of its own: what goes on then has to do without them.
+      for (const member of withoutReplica) this.#conditions.set(member, handle, 'missing');
+      withoutReplica = outcome.withoutReplica ?? [];
       for (const member of outcome.failed) failed.add(member);
     }
     throw new FsError('VIEW_TOO_SMALL', `the view of chunk ${handle} could not be changed: ${reason}`, {
@@ -143,7 +145,7 @@ export class ViewChanges {
   async #attempt(
     handle: string,
     wish: ViewWish,
-    { failed, isSpent }: { failed: ReadonlySet<number>; isSpent: boolean },
+    { failed, isAnew }: { failed: ReadonlySet<number>; isAnew: boolean },
   ): Promise<Outcome> {
     const before = this.#chunk(handle);
     assert(before.state !== ChunkState.CHUNK_STATE_UPLOADING, () => `${handle}: a view change while it is uploaded`);
@@ -152,7 +154,7 @@ export class ViewChanges {
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) throw gone(handle);
       if (wish.rejoins !== undefined) checkUnchanged(handle, chunk, wish.rejoins);
-      if (wish.joining === undefined && !isSpent && isPending(chunk, proposed)) return { pending: chunk, goesOn: true };
+      if (wish.joining === undefined && !isAnew && isPending(chunk, proposed)) return { pending: chunk, goesOn: true };
       const version = chunk.highestVersion + 1;
       const logged = { ...chunk, highestVersion: version, pendingVersion: version, pendingMembers: proposed };
       transaction.putChunk(handle, logged);
@@ -193,24 +195,19 @@ export class ViewChanges {
     if (isProven && untouched) {
       const others = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
       // It may have promised this very version with a replica that it has lost since: should that turn up, it would pass for
-      // in sync. Under another version it does not, but a slow disk would not be in time for that: so it is left out instead,
-      // unless nobody has a replica, and no disk is waited for.
-      if (!goesOn) silent = others;
-      else if (replies.length === 0 && others.length < silent.length) {
-        const reason = `none of ${members.join(', ')} has a replica, and some may have had one when the attempt began`;
-        return {
-          kind: 'failed',
-          reason,
-          failed: others.map(({ member }) => member),
-          joinFailure: undefined,
-          isSpent: true,
-        };
+      // in sync. Of another version it does not.
+      if (goesOn && others.length < silent.length) {
+        const withoutReplica = silent.filter((one) => !others.includes(one)).map(({ member }) => member);
+        const reason = `without a replica are servers ${withoutReplica.join(', ')}, which may have had one when the attempt began`;
+        const failed = others.map(({ member }) => member);
+        return { kind: 'failed', reason, failed, joinFailure: undefined, withoutReplica };
       }
+      silent = others;
     }
     for (const { member, error } of silent) {
       if (!pending.members.includes(member)) continue;
       // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
-      if (error.kind === 'CHUNK_NOT_FOUND' && (!untouched || isProven)) this.#conditions.set(member, handle, 'missing');
+      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
       if (isLate(error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
     }
     if (silent.length > 0) {

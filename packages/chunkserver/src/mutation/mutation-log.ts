@@ -70,6 +70,8 @@ export class MutationLog {
   /** What the log begins with was read from a disk. */
   #isPromiseDurable = true;
   #isSealed: boolean;
+  /** In memory alone: after a restart the commit point may be an older one. */
+  #ledVersion = 0;
   #committedSequence: number;
   #committedLength: number;
   #durableSequence: number;
@@ -113,6 +115,13 @@ export class MutationLog {
   /** The promise is on stable storage, and with it everything staged before. */
   get isPromiseDurable(): boolean {
     return this.#isPromiseDurable;
+  }
+  /**
+   * The last version that this run of the server has served as primary with this log, after every member agreed on where it
+   * begins; 0: none. At that version nobody has committed, or answered, more than is committed here.
+   */
+  get ledVersion(): number {
+    return this.#ledVersion;
   }
   get isSealed(): boolean {
     return this.#isSealed;
@@ -277,6 +286,11 @@ export class MutationLog {
     if (this.#checkTake(version, term)) return true;
     this.#take(version, term);
     return false;
+  }
+
+  /** Every member has the installed version, and this server serves it as primary. */
+  lead(): void {
+    this.#ledVersion = this.#version;
   }
 
   /** Cuts bytes of an upload that were never acknowledged, before the first mutation. */

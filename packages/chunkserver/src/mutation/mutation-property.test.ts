@@ -33,8 +33,14 @@ async function append(cluster: MutationCluster, client: number, number: number):
   }
 }
 
-async function runCluster(seed: number, faults: readonly Fault[], recordCount: number): Promise<void> {
+async function runCluster(
+  seed: number,
+  faults: readonly Fault[],
+  recordCount: number,
+  { endsWhereLed = false }: { endsWhereLed?: boolean } = {},
+): Promise<{ cutCount: number }> {
   const cluster = new MutationCluster({ seed, serverCount: 4 });
+  cluster.master.endsWhereLed = endsWhereLed;
   cluster.duplicateRatio = 0.1;
   for (const { kind, server, atMs, forMs } of faults) {
     const target = cluster.server(server);
@@ -89,6 +95,7 @@ async function runCluster(seed: number, faults: readonly Fault[], recordCount: n
   await cluster.time.run(() => isSettled, cluster.time.nowMs + 300_000);
   await cluster.time.run(() => false, cluster.time.nowMs + 30_000);
   checkHistory(cluster, acknowledged);
+  return cluster.master;
 }
 
 function checkHistory(cluster: MutationCluster, acknowledged: readonly Acknowledged[]): void {
@@ -127,7 +134,8 @@ test('mutations: without faults every append is applied once, in one order, on e
   await runCluster(1, [], 20);
 });
 
-test('mutations: crashes, cuts, failing disks, duplicates and view changes lose nothing, repeat nothing and leave replicas equal', async () => {
+async function runFaults(options: { endsWhereLed: boolean }): Promise<{ cutCount: number }> {
+  let cutCount = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.array(fault, { maxLength: 4 }), async (seed, faults) => {
       // Two of four members stay, so that the chunk keeps its minimum.
@@ -139,8 +147,19 @@ test('mutations: crashes, cuts, failing disks, duplicates and view changes lose 
         gone.add(server);
         return true;
       });
-      await runCluster(seed, bearable, 12);
+      const ended = await runCluster(seed, bearable, 12, options);
+      cutCount += ended.cutCount;
     }),
     { numRuns: 200, seed: 20_260_117, includeErrorInReport: true },
   );
+  return { cutCount };
+}
+
+test('mutations: crashes, cuts, failing disks, duplicates and view changes lose nothing, repeat nothing and leave replicas equal', async () => {
+  await runFaults({ endsWhereLed: false });
+});
+
+test('mutations: so they do where a view drops what its primary says that it did not commit', async () => {
+  const { cutCount } = await runFaults({ endsWhereLed: true });
+  assert.ok(cutCount > 20, `${cutCount} views dropped something`);
 });

@@ -26,7 +26,7 @@ import { CHUNK_WARNING_INTERVAL_MS, LEASE_SWEEP_MS, LEASES_MAX } from './limits.
 import { MutationCall, type MutationRequest } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
 import { readOperation } from './operation-id.ts';
-import { PrimaryChunk } from './primary-chunk.ts';
+import { type LedTo, PrimaryChunk } from './primary-chunk.ts';
 import type { MutableReplica } from './replica-port.ts';
 import { isUnmade, notFound } from './secondary.ts';
 
@@ -114,6 +114,14 @@ export class Primaries {
   /** A new version of the chunk was promised here. */
   promised(handle: string): void {
     this.#chunks.get(handle)?.promised();
+  }
+
+  /**
+   * What this server committed as primary at `version`, also when its replica is not to be had any more; undefined when it
+   * does not know.
+   */
+  ledTo(handle: string, version: number): LedTo | undefined {
+    return this.#chunks.get(handle)?.ledTo(version);
   }
 
   /** Another server brought a view of the chunk here. */

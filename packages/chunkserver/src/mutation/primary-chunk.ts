@@ -18,6 +18,7 @@ import { InFlight } from './in-flight.ts';
 import { DRAIN_TIMEOUT_MS, LEASE_IDLE_MS, LEASE_MARGIN_MS, VIEW_CHANGES_IN_ROW_MAX } from './limits.ts';
 import { type MutationCall, outcomeUnknown } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
+import type { MutationLog } from './mutation-log.ts';
 import { PrimaryTerm } from './primary-term.ts';
 import type { MutableReplica } from './replica-port.ts';
 import { WaitingMutations } from './waiting-mutations.ts';
@@ -39,6 +40,11 @@ interface InstalledView {
   readonly sequence: number;
 }
 
+export interface LedTo {
+  readonly ledSequence: number;
+  readonly ledLength: number;
+}
+
 type Waiter = { readonly resolve: () => void; readonly reject: (error: FsError) => void };
 
 export class PrimaryChunk {
@@ -53,6 +59,8 @@ export class PrimaryChunk {
   #round = 0;
   /** Of the installed view, from then until another is granted or the lease ends. */
   #term: PrimaryTerm | undefined;
+  /** Of the last term, also when that has ended and the disk of the replica went. */
+  #ledLog: MutationLog | undefined;
   #leaseUntilMs = Number.NEGATIVE_INFINITY;
   /** Of the view last granted. */
   #viewVersion = 0;
@@ -126,6 +134,13 @@ export class PrimaryChunk {
   /** When this run of the primary changed the chunk last, by the calendar; undefined when it did not. */
   get changedMs(): number | undefined {
     return this.#changedMs;
+  }
+
+  /** Where everything ends that this server committed as primary at `version`; undefined when it does not know. */
+  ledTo(version: number): LedTo | undefined {
+    if (this.#ledLog?.ledVersion !== version) return undefined;
+    const { committedSequence, committedLength } = this.#ledLog;
+    return { ledSequence: committedSequence, ledLength: committedLength };
   }
 
   /** Tells the members the commit point when no further mutation carried it. @returns whether one is still owed. */
@@ -282,6 +297,7 @@ export class PrimaryChunk {
     this.#viewVersion = view.version;
     this.#lease = view.lease;
     this.#term = undefined;
+    this.#ledLog = undefined; // members may commit by the round that begins, whatever becomes of this one's replica
     if (view.members[0] !== this.#context.serverId()) {
       this.#end('refused', notPrimary(this.handle));
       return;
@@ -311,6 +327,8 @@ export class PrimaryChunk {
     );
     const interrupted = this.#inFlight.takeAll();
     if (commitReplica(replica, sequence).length > 0) this.#changedMs = Math.round(this.#context.clock.wallMs());
+    log.lead();
+    this.#ledLog = log;
     this.#to('installed');
     const serving = new PrimaryTerm({
       ...{ context: this.#context, view, term, replica, sequence, inFlight: this.#inFlight },

@@ -33,7 +33,7 @@ class TestSecondary {
 
   prepare(chunk: number, versions: { oldVersion: number; newVersion: number; removed: boolean }): Promise<unknown> {
     const { context } = this.cluster.servers[1]!;
-    const primaries = { promised() {} } as unknown as Primaries;
+    const primaries = { promised() {}, ledTo() {} } as unknown as Primaries;
     const request = { ...versions, handle: handleOf(chunk), masterSession: 0, serverId: 2, committedSequence: 0 };
     return this.until(prepareView({ context, secondaries: this.secondaries, primaries }, request));
   }

@@ -18,7 +18,8 @@ import { checkAddressee } from '../serve/addressee.ts';
  * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one, or knows of
  * less than the one taken back must. One that is to leave has promised the new version then as well, unless a higher one.
  * @throws FsError CHUNK_NOT_FOUND  no replica is here; with `hidden` in the details, none that can be seen; with `whole`,
- * there never was one that was not ordered away. An older view makes none here any more.
+ * there never was one that was not ordered away; with `ledSequence` and `ledLength`, all that this server committed as
+ * primary of the old version ends there. An older view makes none here any more.
  * @throws FsError OVERLOADED  no replica is here, and that of too many chunks to remember.
  * @throws FsError DISK_FAILED  it may have become durable or not.
  */
@@ -34,7 +35,8 @@ export async function prepareView(
     // nor an older view that is on its way here and would.
     secondaries.absences.note(handle, newVersion);
     primaries.promised(handle);
-    throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});
+    const absence = context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {};
+    throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });
   }
   const { log } = replica;
   if (log.committedSequence < committedSequence) {
@@ -61,6 +63,8 @@ export async function prepareView(
       committedLength: log.committedLength,
       stagedLength: staged.at(-1)?.lengthAfter ?? log.committedLength,
       lengthsAfter: staged.map(({ lengthAfter }) => lengthAfter),
+      // The term ended with the promise, so nothing is committed under it after this.
+      hasLed: log.ledVersion === oldVersion,
     },
   };
 }

@@ -30,6 +30,8 @@ export interface ScriptedReplica {
   sequence: number;
   /** Lengths after each mutation that is staged and not committed. */
   lengthsAfter: number[];
+  /** It leads the chunk, and has not been started anew since. */
+  hasLed: boolean;
 }
 
 export const CHUNKSERVER_PORT = 9100;
@@ -43,6 +45,8 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** Thrown by PrepareView alone while set. */
   promiseFailure: FsError | undefined;
+  /** What it says beside it when it has no replica to promise with. */
+  absence: Record<string, number> = {};
   /** How long a promise takes to become durable, whoever waits for it. */
   promiseMs = 0;
   /** How long a clone to it takes. */
@@ -205,7 +209,8 @@ export class ScriptedChunkserver {
   #promise({ handle, oldVersion, newVersion, removed, committedSequence }: PrepareViewRequest) {
     if (this.failure !== undefined) throw this.failure;
     const replica = this.replicas.get(handle);
-    if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
+    if (replica === undefined)
+      throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`, { details: this.absence });
     const { version, promisedVersion, isRemoved, sequence: committed } = replica;
     const inSyncAt = isRemoved ? replica.keptVersion : promisedVersion;
     const refuse = () => {
@@ -219,10 +224,10 @@ export class ScriptedChunkserver {
     replica.isRemoved = removed;
     replica.keptVersion = removed ? inSyncAt : 0;
     if (isBehind) refuse(); // it has promised to leave all the same
-    const { length, sequence, lengthsAfter } = replica;
+    const { length, sequence, lengthsAfter, hasLed } = replica;
     return {
       ...{ stagedSequence: sequence + lengthsAfter.length, committedSequence: sequence, committedLength: length },
-      ...{ stagedLength: lengthsAfter.at(-1) ?? length, lengthsAfter },
+      ...{ stagedLength: lengthsAfter.at(-1) ?? length, lengthsAfter, hasLed },
     };
   }
 
@@ -258,6 +263,7 @@ export function newReplica(replica: Partial<ScriptedReplica> & { version: number
     isCorrupt: false,
     sequence: 0,
     lengthsAfter: [],
+    hasLed: false,
     ...replica,
   };
 }

@@ -14,34 +14,50 @@ export type Prepared =
 /**
  * Everything acknowledged was staged by every member, so the least that a member has staged covers it. Of a closed chunk
  * the log knows the end: what was staged behind it was never acknowledged.
+ *
+ * @param end where all ends that was ever acknowledged, when that is known and nothing is to go beyond.
  */
 export function baseOf(
   chunk: Chunk,
   replies: readonly PrepareViewReply[],
+  end?: CommittedEnd,
 ): Pick<Chunk, 'baseSequence' | 'sequence' | 'length'> {
   const { sequence, length } = chunk;
   if (chunk.state !== ChunkState.CHUNK_STATE_OPEN || replies.length === 0)
     return { baseSequence: sequence, sequence, length };
-  const base = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
-  assert(base >= sequence, () => `a member that ends at ${base} counts in a chunk that reaches ${sequence}`);
-  if (base === sequence) return { baseSequence: base, sequence, length };
-  for (const { committedSequence, committedLength, lengthsAfter } of replies) {
-    if (base === committedSequence) return { baseSequence: base, sequence: base, length: committedLength };
-    const after = base > committedSequence ? lengthsAfter[base - committedSequence - 1] : undefined;
-    if (after !== undefined) return { baseSequence: base, sequence: base, length: after };
+  const least = Math.min(...replies.map(({ stagedSequence }) => stagedSequence));
+  assert(least >= sequence, () => `a member that ends at ${least} counts in a chunk that reaches ${sequence}`);
+  if (end !== undefined) {
+    assert(least >= end.sequence, () => `a member that ends at ${least} counts where ${end.sequence} is committed`);
+    return { baseSequence: end.sequence, ...end };
   }
-  throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${base}`);
+  if (least === sequence) return { baseSequence: least, sequence, length };
+  for (const { committedSequence, committedLength, lengthsAfter } of replies) {
+    if (least === committedSequence) return { baseSequence: least, sequence: least, length: committedLength };
+    const after = least > committedSequence ? lengthsAfter[least - committedSequence - 1] : undefined;
+    if (after !== undefined) return { baseSequence: least, sequence: least, length: after };
+  }
+  throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${least}`);
 }
 
 type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
 
+type Committed = Pick<PrepareViewReply, 'committedSequence' | 'committedLength' | 'hasLed'>;
+
 /** Where the chunk ends at least: what the log knows, or one of its replicas. Each commit needed READY from all of them. */
-export function mostCommitted(chunk: CommittedEnd, replies: readonly PrepareViewReply[]): CommittedEnd {
-  let most: CommittedEnd = chunk;
-  for (const { committedSequence: sequence, committedLength: length } of replies) {
-    if (sequence > most.sequence) most = { sequence, length };
+export function mostCommitted({ sequence, length }: CommittedEnd, said: readonly Committed[]): CommittedEnd {
+  let most: CommittedEnd = { sequence, length };
+  for (const { committedSequence, committedLength } of said) {
+    if (committedSequence > most.sequence) most = { sequence: committedSequence, length: committedLength };
   }
   return most;
+}
+
+/** What a primary without its replica says that it committed at the version which ends; nothing when it does not know. */
+export function ledTo({ details }: FsError): Committed[] {
+  const { ledSequence, ledLength } = details;
+  if (ledSequence === undefined) return [];
+  return [{ committedSequence: Number(ledSequence), committedLength: Number(ledLength), hasLed: true }];
 }
 
 /** A member that has less than is known to be committed has lost it, and counts as one that failed. */
@@ -74,4 +90,4 @@ export const isWhole = ({ kind, details }: FsError): boolean =>
   kind === 'CHUNK_NOT_FOUND' && Number(details.whole ?? 0) > 0;
 
 /** Each of its members has a replica, or has lost it. */
-export const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;
+const hasData = ({ sequence, length }: Chunk): boolean => sequence > 0 || length > 0;

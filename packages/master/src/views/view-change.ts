@@ -22,9 +22,9 @@ import type { Departure, Departures } from './departures.ts';
 import {
   baseOf,
   checkHoldings,
-  hasData,
   isUntouched,
   isWhole,
+  ledTo,
   mayHide,
   mostCommitted,
   type Prepared,
@@ -169,7 +169,14 @@ export class ViewChanges {
     const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
     // One that is taken back tells nothing of the others.
     const inSync = staying.filter(({ member }) => wish.rejoins === undefined || member !== wish.joining);
-    const known = mostCommitted(pending, [...inSync.flatMap((one) => ('reply' in one ? [one.reply] : [])), ...held]);
+    const said = [
+      ...inSync.flatMap((one) => ('reply' in one ? [one.reply] : [])),
+      ...left.flatMap((leave) => {
+        if (leave.kind === 'promised') return [leave.reply];
+        return leave.kind === 'absent' ? ledTo(leave.error) : [];
+      }),
+    ];
+    const known = mostCommitted(pending, said);
     const answered = staying.map((prepared) => checkHoldings(handle, known, prepared));
     const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
     let silent = answered.filter((prepared) => 'error' in prepared);
@@ -220,8 +227,13 @@ export class ViewChanges {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
-      const base = baseOf(current, replies);
-      const settledVersion = base.sequence > current.sequence ? version : current.settledVersion;
+      // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
+      const isTooSmall = members.length < minimumOf(this.#context.config, current.goal);
+      const end = isTooSmall && said.some(({ hasLed }) => hasLed) ? known : undefined;
+      const base = baseOf(current, replies, end);
+      // All that a primary committed, each member of its view has staged.
+      const reachedAt = end === undefined ? version : current.version;
+      const settledVersion = base.sequence > current.sequence ? reachedAt : current.settledVersion;
       // Should a replica turn up after all, with something in it, it has no part in what comes now.
       const isTakenForEmpty = current.state === ChunkState.CHUNK_STATE_OPEN && replies.length === 0;
       const beganVersion = isTakenForEmpty ? version : current.beganVersion;
@@ -232,7 +244,7 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
-        if (leave.kind === 'absent' && hasData(confirmed)) this.#departures.confirmLost(transaction, member);
+        if (leave.kind === 'absent' && !untouched) this.#departures.confirmLost(transaction, member);
       }
       return transaction.chunk(handle)!;
     });

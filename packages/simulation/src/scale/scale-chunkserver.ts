@@ -220,6 +220,7 @@ export class ScaleChunkserver {
       committedLength,
       stagedLength: committedLength,
       lengthsAfter: [],
+      hasLed: false,
     };
   }
 

@@ -143,6 +143,10 @@ export class ScriptedMaster {
   ofFull: FsError | undefined;
   #changing: Promise<void> | undefined;
   readonly #heardMs = new Map<number, number>();
+  /** Ends a view at what its primary committed, where that tells; otherwise at the least that a member has staged. */
+  endsWhereLed = false;
+  /** Views that ended so with more staged everywhere. */
+  cutCount = 0;
   /** Every confirmed view. */
   readonly history: ChunkView[] = [];
 
@@ -233,18 +237,28 @@ export class ScriptedMaster {
         ),
       );
       if (replies.includes(undefined)) continue;
+      const said = [...(replies as PrepareViewReply[])];
       for (const id of out) {
         if (!this.view.members.includes(id)) continue;
-        await prepare(id, true).catch(() => this.#waitOut(id));
+        await prepare(id, true).then(
+          (reply) => said.push(reply),
+          (error) => {
+            const { ledSequence, ledLength } = toFsError(error).details;
+            if (ledSequence === undefined) return this.#waitOut(id);
+            said.push(ledReply(Number(ledSequence), Number(ledLength)));
+          },
+        );
       }
       const lowest = (replies as PrepareViewReply[]).reduce((a, b) => (b.stagedSequence < a.stagedSequence ? b : a));
+      const base = this.endsWhereLed && said.some(({ hasLed }) => hasLed) ? mostCommitted(this.view, said) : lowest;
+      if (base.stagedSequence < lowest.stagedSequence) this.cutCount += 1;
       this.view = {
         ...this.view,
         version: newVersion,
         members,
         addresses: members.map((id) => `server-${id}:1`),
-        baseSequence: lowest.stagedSequence,
-        baseLength: lowest.stagedLength,
+        baseSequence: base.stagedSequence,
+        baseLength: base.stagedLength,
       };
       this.#holder = undefined;
       this.history.push(this.view);
@@ -270,6 +284,26 @@ export class ScriptedMaster {
       await time.sleep(500);
     }
   }
+}
+
+type StagedEnd = Pick<PrepareViewReply, 'stagedSequence' | 'stagedLength'>;
+
+/** Where the replica ends that has committed most, or the old view began. */
+function mostCommitted({ baseSequence, baseLength }: ChunkView, said: readonly PrepareViewReply[]): StagedEnd {
+  let most = { stagedSequence: baseSequence, stagedLength: baseLength ?? 0 };
+  for (const { committedSequence, committedLength } of said) {
+    if (committedSequence <= most.stagedSequence) continue;
+    most = { stagedSequence: committedSequence, stagedLength: committedLength };
+  }
+  return most;
+}
+
+/** What a primary without its replica says, as a reply. */
+function ledReply(sequence: number, length: number): PrepareViewReply {
+  return {
+    ...{ stagedSequence: sequence, stagedLength: length, lengthsAfter: [], hasLed: true },
+    ...{ committedSequence: sequence, committedLength: length },
+  };
 }
 
 export class MutationCluster {

@@ -214,6 +214,11 @@ export interface PrepareViewReply {
   stagedLength: number;
   /** For each staged, uncommitted mutation, in order: the length once it is committed. */
   lengthsAfter: number[];
+  /**
+   * This run of the server has led the chunk at the old version: what is staged above committed_sequence, anywhere, was never
+   * acknowledged, and never will be under that version.
+   */
+  hasLed: boolean;
 }
 
 export interface RevokeLeaseRequest {
@@ -2113,7 +2118,14 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
 };
 
 function createBasePrepareViewReply(): PrepareViewReply {
-  return { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [] };
+  return {
+    stagedSequence: 0,
+    committedSequence: 0,
+    committedLength: 0,
+    stagedLength: 0,
+    lengthsAfter: [],
+    hasLed: false,
+  };
 }
 
 export const PrepareViewReply: MessageFns<PrepareViewReply> = {
@@ -2136,6 +2148,9 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
         writer.uint64(v);
       }
       writer.join();
+    }
+    if (message.hasLed !== false) {
+      writer.uint32(48).bool(message.hasLed);
     }
     return writer;
   },
@@ -2203,6 +2218,14 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
 
             break;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.hasLed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2225,6 +2248,7 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
     message.committedLength = object.committedLength ?? 0;
     message.stagedLength = object.stagedLength ?? 0;
     message.lengthsAfter = object.lengthsAfter?.map((e) => e) || [];
+    message.hasLed = object.hasLed ?? false;
     return message;
   },
 };

@@ -167,9 +167,9 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'contended',
     edits: [
       {
-        file: `${MASTER}/views/view-change.ts`,
-        from: 'const base = Math.min(...replies',
-        to: 'const base = Math.max(...replies',
+        file: `${MASTER}/views/chunk-end.ts`,
+        from: 'const least = Math.min(...replies',
+        to: 'const least = Math.max(...replies',
       },
     ],
   },
@@ -180,8 +180,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/view/view-control.ts`,
-        from: 'throw notFound(handle, context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {});',
-        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [] } };',
+        from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
+        to: 'if (absence) return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: false } };',
       },
       // It would find it.
       {

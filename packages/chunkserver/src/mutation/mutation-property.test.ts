@@ -134,7 +134,7 @@ test('mutations: without faults every append is applied once, in one order, on e
   await runCluster(1, [], 20);
 });
 
-async function runFaults(options: { endsWhereLed: boolean }): Promise<{ cutCount: number }> {
+async function runFaults(numRuns: number, options: { endsWhereLed: boolean }): Promise<{ cutCount: number }> {
   let cutCount = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.array(fault, { maxLength: 4 }), async (seed, faults) => {
@@ -150,16 +150,16 @@ async function runFaults(options: { endsWhereLed: boolean }): Promise<{ cutCount
       const ended = await runCluster(seed, bearable, 12, options);
       cutCount += ended.cutCount;
     }),
-    { numRuns: 200, seed: 20_260_117, includeErrorInReport: true },
+    { numRuns, seed: 20_260_117, includeErrorInReport: true },
   );
   return { cutCount };
 }
 
 test('mutations: crashes, cuts, failing disks, duplicates and view changes lose nothing, repeat nothing and leave replicas equal', async () => {
-  await runFaults({ endsWhereLed: false });
+  await runFaults(200, { endsWhereLed: false });
 });
 
 test('mutations: so they do where a view drops what its primary says that it did not commit', async () => {
-  const { cutCount } = await runFaults({ endsWhereLed: true });
-  assert.ok(cutCount > 20, `${cutCount} views dropped something`);
+  const { cutCount } = await runFaults(100, { endsWhereLed: true });
+  assert.ok(cutCount > 10, `${cutCount} views dropped something`);
 });

@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'contended',
     edits: [
       {
-        file: `${MASTER}/views/chunk-end.ts`,
+        file: `${MASTER}/views/holdings.ts`,
         from: 'const least = Math.min(...replies',
         to: 'const least = Math.max(...replies',
       },

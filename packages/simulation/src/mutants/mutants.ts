@@ -185,7 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
       // It would find it.
       {
-        file: `${MASTER}/views/view-change.ts`,
+        file: `${MASTER}/views/holdings.ts`,
         from: 'if (!isBehind) return prepared;',
         to: 'if (!isBehind || isBehind) return prepared;',
       },

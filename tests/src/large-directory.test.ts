@@ -113,7 +113,7 @@ test('commands: ls, find and du of a large directory stream; Ctrl-C and a lost r
   const found = (await cluster.run(['find', '/many', '--type', 'f'], { timeoutMs: timeout })).toString();
   equal(found.trimEnd().split('\n').length, FILES);
   const sum = JSON.parse((await cluster.run(['du', '/many', '--json'], { timeoutMs: timeout })).toString());
-  deepEqual([sum.files, sum.directories, sum.bytes], [FILES, 1, 0]);
+  deepEqual([sum.files, sum.directories, sum.sizeBytes], [FILES, 1, 0]);
 
   const lost = cluster.spawnCairn(['ls', '/many']);
   const lostErrors = textOf(lost.stderr);

@@ -3,6 +3,7 @@
  * below it, and in "/" also what is in the trash, for that takes space; "/" and "/.trash" themselves, which are always
  * there, do not count.
  */
+import type { CairnClient } from '@cairnfs/client';
 import { counted } from './output/units.ts';
 import { TRASH, withoutSlash } from './paths.ts';
 import { type WalkClient, walk } from './walk.ts';
@@ -16,9 +17,9 @@ const ROOT = '/';
 export interface TreeSum {
   files: number;
   directories: number;
-  /** Of the files, as long as they are. */
-  bytes: number;
-  /** In all the copies that the files are to have. */
+  /** Of the files, as long as they are, with their holes. */
+  sizeBytes: number;
+  /** What chunks hold of them, in all the copies that there are to be. Of a chunk that is being written, what the master knows. */
   storedBytes: number;
 }
 
@@ -26,19 +27,21 @@ export function countedTree({ files, directories }: Pick<TreeSum, 'files' | 'dir
   return `${counted(files, 'file')}, ${counted(directories, 'directory', 'directories')}`;
 }
 
-export async function sumTree(client: WalkClient, path: string, signal: AbortSignal): Promise<TreeSum> {
-  const sum = { files: 0, directories: 0, bytes: 0, storedBytes: 0 };
+export type SumClient = WalkClient & Pick<CairnClient, 'check'>;
+
+export async function sumTree(client: SumClient, path: string, signal: AbortSignal): Promise<TreeSum> {
+  const sum = { files: 0, directories: 0, sizeBytes: 0, storedBytes: 0 };
   // A listing of the root leaves the trash out.
   for (const start of path === ROOT ? [ROOT, TRASH] : [path]) {
     for await (const { path: at, stats } of walk(client, start, signal)) {
       if (!stats.isDirectory()) {
         sum.files += 1;
-        sum.bytes += stats.size;
-        sum.storedBytes += stats.size * stats.replication;
+        sum.sizeBytes += stats.size;
       } else if (![ROOT, TRASH].includes(withoutSlash(at))) {
         sum.directories += 1;
       }
     }
   }
+  for await (const page of client.check(path, { signal })) sum.storedBytes += page.storedByteCount;
   return sum;
 }

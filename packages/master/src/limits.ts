@@ -126,6 +126,8 @@ export const RECOVERY_INTERVAL_MS = 1000;
 export const RECOVERY_STEP = 1000;
 export const RECOVERED_AT_ONCE = 32;
 export const REPAIR_INTERVAL_MS = 500;
+/** Of the chunks that wait for a copy, so many are looked at to tell what they wait for. */
+export const REPAIR_WAITING_SAMPLE = 16;
 /** Chunks found below their goal and waiting; the scans find the others later. */
 export const REPAIR_QUEUE_MAX = 10_000;
 /** Keys looked at in one step of a scan, each in an event of its own: about 10 ms. */

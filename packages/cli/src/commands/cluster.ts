@@ -6,7 +6,7 @@ import { UsageError } from '../failure.ts';
 import { formatTime } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
-import { verdict } from '../output/verdict.ts';
+import { belowGoal, verdict } from '../output/verdict.ts';
 import { remotePath } from '../paths.ts';
 import { countedTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { addressArgument } from './options.ts';
@@ -26,7 +26,7 @@ export function statusCommand(): Command {
     );
 }
 
-function describeStatus(status: ClusterStatus): string {
+export function describeStatus(status: ClusterStatus): string {
   const live = status.servers.filter((server) => server.live);
   const disks = live.flatMap((server) => server.disks);
   const total = sum(disks.map((disk) => disk.totalBytes));
@@ -39,7 +39,7 @@ function describeStatus(status: ClusterStatus): string {
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
     `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
     `files     ${countedTree({ files: status.fileCount, directories: status.directoryCount })}, ${counted(status.chunkCount, 'chunk')}`,
-    `repair    ${counted(repair.underReplicatedCount, 'chunk')} below their goal, ${repair.copyingCount} being copied, ` +
+    `repair    ${belowGoal(repair.underReplicatedCount)}, ${repair.copyingCount} being copied, ` +
       `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,
     `garbage   ${counted(repair.garbageCount, 'chunk')} waiting to be collected, ${counted(status.trashCount, 'entry', 'entries')} in /.trash`,
     '',
@@ -75,8 +75,9 @@ function describeStatus(status: ClusterStatus): string {
         server.host,
         server.rack,
         state,
-        `${Math.round((server.usage?.cpuUsedRatio ?? 0) * 100)}%`,
-        formatSize(server.usage?.processMemoryBytes ?? 0),
+        // What a dead server told last says nothing of now.
+        server.live && server.usage !== undefined ? `${Math.round(server.usage.cpuUsedRatio * 100)}%` : '',
+        server.live && server.usage !== undefined ? formatSize(server.usage.processMemoryBytes) : '',
         formatSize(usedBytes),
         formatSize(sum(server.disks.map((disk) => disk.freeBytes))),
         String(server.replicaCount),

@@ -20,8 +20,8 @@ export function duCommand(): Command {
         await context.forEach(paths.map(remotePath), async (path) => {
           const sum = await sumTree(client, path, context.signal);
           if (context.json) return context.printJson({ path, ...sum });
-          const found = `${countedTree(sum)}, ${formatSize(sum.storedBytes)} in all copies`;
-          await context.write(`${formatSize(sum.bytes)}  ${printableName(path)}  (${found})\n`);
+          const found = `${countedTree(sum)}, ${formatSize(sum.storedBytes)} stored in all copies`;
+          await context.write(`${formatSize(sum.sizeBytes)}  ${printableName(path)}  (${found})\n`);
         });
       }),
     );

@@ -32,12 +32,13 @@ async function fsck(context: CommandContext, _options: GlobalOptions, text: stri
     tell: (line) => process.stderr.write(`cairn: ${line}\n`),
   });
   if (status.safeMode) return noVerdict(context, path, true, `safe mode: no verdict yet: ${status.safeModeReason}`);
-  const total = { files: 0, directories: 0, chunks: 0, bytes: 0, problems: 0 };
+  const total = { files: 0, directories: 0, chunks: 0, chunkBytes: 0, storedBytes: 0, problems: 0 };
   for await (const page of client.check(path, { signal })) {
     total.files += page.fileCount;
     total.directories += page.directoryCount;
     total.chunks += page.chunkCount;
-    total.bytes += page.byteCount;
+    total.chunkBytes += page.byteCount;
+    total.storedBytes += page.storedByteCount;
     total.problems += page.problems.length;
     for (const problem of page.problems) {
       if (context.json) await context.printJson({ problem });
@@ -52,7 +53,7 @@ async function fsck(context: CommandContext, _options: GlobalOptions, text: stri
     const found = total.problems === 0 ? 'healthy' : counted(total.problems, 'problem');
     await context.write(
       `${printableName(path)}: ${found}: ${countedTree(total)}, ${counted(total.chunks, 'chunk')}, ` +
-        `${formatSize(total.bytes)}\n`,
+        `${formatSize(total.chunkBytes)}\n`,
     );
   }
   context.noteProblems(total.problems);

@@ -26,6 +26,12 @@ test('verdict: some chunkservers without room are told, also during repair', () 
   equal(verdict(statusOf([CHUNK, 0, CHUNK], { repair })), `repairing: 2 chunks below their goal; ${short}`);
 });
 
+test('verdict: where nothing can be copied it says how many chunkservers it waits for', () => {
+  const repair = { unavailableCount: 0, underReplicatedCount: 1, serversNeeded: 3 };
+  const waiting = 'WAITING for chunkservers: 1 chunk below its goal; 2 live, the next copy needs 3';
+  equal(verdict(statusOf([CHUNK, CHUNK], { repair })), waiting);
+});
+
 test('verdict: a disk that failed has no room, a chunkserver that is away or has told no disks is not called full', () => {
   const room = { live: true, disks: [{ failure: '', freeBytes: CHUNK }] };
   const failed = { live: true, disks: [{ failure: 'EIO', freeBytes: CHUNK }] };

@@ -12,11 +12,20 @@ export function verdict(status: ClusterStatus): string {
   const chunk = `another chunk of ${formatSize(status.chunkBytes)}`;
   if (full > 0 && full === live) return `FULL: no live chunkserver has room for ${chunk}`;
   const short = full === 0 ? '' : `; ${full} of ${live} live chunkservers without room for ${chunk}`;
-  if (repair.underReplicatedCount > 0)
-    return `repairing: ${counted(repair.underReplicatedCount, 'chunk')} below their goal${short}`;
+  const below = belowGoal(repair.underReplicatedCount);
+  if (repair.serversNeeded > 0) {
+    const liveCount = status.servers.filter((server) => server.live).length;
+    return `WAITING for chunkservers: ${below}; ${liveCount} live, the next copy needs ${repair.serversNeeded}${short}`;
+  }
+  if (repair.underReplicatedCount > 0) return `repairing: ${below}${short}`;
   if (short !== '') return `SHORT OF SPACE${short.replace(';', ':')}`;
   if (status.servers.some((server) => !server.live)) return 'healthy, with chunkservers missing';
   return 'healthy';
+}
+
+/** `1 chunk below its goal`. */
+export function belowGoal(chunks: number): string {
+  return `${counted(chunks, 'chunk')} below ${chunks === 1 ? 'its' : 'their'} goal`;
 }
 
 /** The master places a chunk where a healthy disk has room for a whole one; a server that has told no disks yet may have it. */

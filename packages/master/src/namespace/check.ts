@@ -5,7 +5,7 @@ import type { CheckReply, CheckRequest, Problem } from '@cairnfs/protocol';
 import { decodeMessage } from '@cairnfs/protocol';
 import { type MasterConfig, minimumOf } from '../config.ts';
 import type { Cluster, Decisions } from '../context.ts';
-import { Dirent } from '../gen/cairn/master/v1/state.ts';
+import { type Chunk, Dirent } from '../gen/cairn/master/v1/state.ts';
 import { CHECK_CHUNKS_MAX, CHECK_FILES_DEFAULT, CHECK_FILES_MAX, CHECK_PROBLEMS_MAX } from '../limits.ts';
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE, TRASH_INODE } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -45,6 +45,7 @@ export class CheckCall {
       directoryCount: 0,
       chunkCount: 0,
       byteCount: 0,
+      storedByteCount: 0,
       problems: [],
       nextCursor: '',
     };
@@ -123,17 +124,18 @@ export class CheckCall {
         if (isPageFull(reply)) return extent.offset;
         reply.chunkCount += 1;
         reply.byteCount += extent.length;
-        this.#visitChunk(transaction, path, extent.handle, reply.problems);
+        const chunk = transaction.chunk(extent.handle);
+        reply.storedByteCount += extent.length * (chunk?.goal ?? 0);
+        this.#visitChunk(path, extent.handle, chunk, reply.problems);
         offset = extent.offset + 1;
       }
       if (extents.length < EXTENTS_AT_ONCE) return undefined;
     }
   }
 
-  #visitChunk(transaction: Transaction, path: string, handle: string, problems: Problem[]): void {
+  #visitChunk(path: string, handle: string, chunk: Chunk | undefined, problems: Problem[]): void {
     const report = (kind: string, message: string, serverId = 0) =>
       problems.push({ atMs: 0, kind, handle, serverId, path, message });
-    const chunk = transaction.chunk(handle);
     if (chunk === undefined) {
       report('missing', `chunk ${handle} is not known`);
       return;

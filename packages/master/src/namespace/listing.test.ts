@@ -71,20 +71,24 @@ test('check: pages count every file and directory once, also when a page ends at
     { offset: 0, length: 10 },
     { offset: 10, length: 5 },
   ]);
+  // A hole takes no space.
+  const hole = { file: { path: '/tree/z', inode: 0 }, size: 1_000_000, operation: undefined };
+  await master.call(MasterMethods.truncate, hole);
   const check = async (limit: number) => {
-    const total = { files: 0, directories: 0, chunks: 0, bytes: 0, problems: 0 };
+    const total = { files: 0, directories: 0, chunks: 0, bytes: 0, stored: 0, problems: 0 };
     for (let cursor = '', page = 0; page === 0 || cursor !== ''; page += 1) {
       const reply = await master.call(MasterMethods.check, { path: '/tree', cursor, limit });
       total.files += reply.fileCount;
       total.directories += reply.directoryCount;
       total.chunks += reply.chunkCount;
       total.bytes += reply.byteCount;
+      total.stored += reply.storedByteCount;
       total.problems += reply.problems.length;
       cursor = reply.nextCursor;
     }
     return total;
   };
-  const expected = { files: 5, directories: 3, chunks: 2, bytes: 15, problems: 0 };
+  const expected = { files: 5, directories: 3, chunks: 2, bytes: 15, stored: 45, problems: 0 };
   for (const limit of [1, 2, 3, 100]) deepEqual(await check(limit), expected);
   await rejects(
     master.call(MasterMethods.check, { path: '/tree', cursor: '/other', limit: 0 }),

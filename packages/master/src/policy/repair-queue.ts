@@ -68,6 +68,16 @@ export class RepairQueue {
     if (this.size > this.#max / 2) this.delete(handle);
   }
 
+  /** As many as were found first; they stay in the queue. */
+  first(count: number): string[] {
+    const handles: string[] = [];
+    for (const handle of this.#copies.keys()) {
+      if (handles.length === count) break;
+      handles.push(handle);
+    }
+    return handles;
+  }
+
   /** Takes out as many as were found first. */
   takeOldest(count: number): string[] {
     const handles = [...this.#copies.keys()].slice(0, count);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplicaCondition } from '@cairnfs/protocol';
+import { MasterMethods, ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
 import { CLONES_PER_SERVER } from '../limits.ts';
@@ -298,4 +298,20 @@ test('repair: of the chunks of lost servers, those with one copy left come first
   for (let index = 1; index <= 60; index += 1) {
     assert.equal(cluster.chunk(handle(index))!.members.filter((member) => member > 2).length, 3, `chunk ${index}`);
   }
+});
+
+test('repair: it tells how many live servers the next copy takes when each that is live has one', async () => {
+  const cluster = await TestCluster.start(4);
+  cluster.parts.start();
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3] });
+  const repairStatus = async () => {
+    const master = cluster.context.pool.channel('master:9000');
+    return (await cluster.run(master.call(MasterMethods.getClusterStatus, {}, { timeoutMs: 1000 }))).message.repair!;
+  };
+  assert.equal((await repairStatus()).serversNeeded, 0);
+  cluster.cutOff(3);
+  cluster.cutOff(4);
+  await cluster.simulation.runFor(30_000);
+  const { underReplicatedCount, serversNeeded } = await repairStatus();
+  assert.deepEqual([underReplicatedCount, serversNeeded], [1, 3]);
 });

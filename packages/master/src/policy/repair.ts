@@ -12,7 +12,13 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CLONES_AT_ONCE_MAX, REPAIR_INTERVAL_MS, REPAIR_PAUSE_AFTER_FAILURE_MS, SERVERS_PER_CLONE } from '../limits.ts';
+import {
+  CLONES_AT_ONCE_MAX,
+  REPAIR_INTERVAL_MS,
+  REPAIR_PAUSE_AFTER_FAILURE_MS,
+  REPAIR_WAITING_SAMPLE,
+  SERVERS_PER_CLONE,
+} from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import { CloneTargets } from './clone-targets.ts';
 import { Cloning } from './cloning.ts';
@@ -91,7 +97,24 @@ export class Repair {
       copiedCount: this.#cloning.copiedCount,
       copiedBytes: this.#cloning.copiedBytes,
       garbageCount,
+      serversNeeded: this.#copying.size > 0 ? 0 : this.#serversNeeded(),
     };
+  }
+
+  /** Of some that wait, as all wait for much the same. */
+  #serversNeeded(): number {
+    const transaction = this.#context.decisions.read();
+    const { servers } = this.#parts;
+    const live = [...servers.all].filter(({ id }) => servers.isLive(id));
+    let needed = 0;
+    for (const handle of this.#queue.first(REPAIR_WAITING_SAMPLE)) {
+      const chunk = transaction.chunk(handle);
+      if (chunk === undefined || !this.#needsCopy(handle, chunk)) continue;
+      const sound = new Set(this.#sound(handle, chunk));
+      if (sound.size === 0 || live.some(({ id }) => !sound.has(id))) return 0;
+      needed = live.length + 1;
+    }
+    return needed;
   }
 
   /** Copies that did not come about, since the start. */

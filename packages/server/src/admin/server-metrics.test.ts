@@ -31,7 +31,7 @@ const master: MasterStatistics = {
   ...{ fileCount: 5, directoryCount: 2, chunkCount: 6, trashCount: 1, liveServers: 2, deadServers: 1, heldLeases: 4 },
   repair: {
     ...{ underReplicatedCount: 3, unavailableCount: 0, copyingCount: 1, copiedCount: 9, copiedBytes: 900 },
-    garbageCount: 2,
+    ...{ garbageCount: 2, serversNeeded: 0 },
   },
   ...{ failedCopies: 1, directory: '/m', ledger, rpc },
 };

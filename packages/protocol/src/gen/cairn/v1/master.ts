@@ -387,6 +387,11 @@ export interface RepairStatus {
   copiedBytes: number;
   /** chunks of deleted files, not yet collected */
   garbageCount: number;
+  /**
+   * When nothing can be copied because every live chunkserver has a sound copy already of what is below its goal: how many live
+   * ones the next copy takes. Otherwise 0.
+   */
+  serversNeeded: number;
 }
 
 export interface Problem {
@@ -429,6 +434,11 @@ export interface CheckReply {
   problems: Problem[];
   /** Empty: done. */
   nextCursor: string;
+  /**
+   * `byte_count`, which is what the chunks hold of the files and so leaves holes out, in as many copies as each is to have.
+   * Of a chunk that is being written, both count what the master knows.
+   */
+  storedByteCount: number;
 }
 
 function createBaseStatRequest(): StatRequest {
@@ -4089,6 +4099,7 @@ function createBaseRepairStatus(): RepairStatus {
     copiedCount: 0,
     copiedBytes: 0,
     garbageCount: 0,
+    serversNeeded: 0,
   };
 }
 
@@ -4111,6 +4122,9 @@ export const RepairStatus: MessageFns<RepairStatus> = {
     }
     if (message.garbageCount !== 0) {
       writer.uint32(48).uint64(message.garbageCount);
+    }
+    if (message.serversNeeded !== 0) {
+      writer.uint32(56).uint32(message.serversNeeded);
     }
     return writer;
   },
@@ -4176,6 +4190,14 @@ export const RepairStatus: MessageFns<RepairStatus> = {
             message.garbageCount = longToNumber(reader.uint64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.serversNeeded = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4199,6 +4221,7 @@ export const RepairStatus: MessageFns<RepairStatus> = {
     message.copiedCount = object.copiedCount ?? 0;
     message.copiedBytes = object.copiedBytes ?? 0;
     message.garbageCount = object.garbageCount ?? 0;
+    message.serversNeeded = object.serversNeeded ?? 0;
     return message;
   },
 };
@@ -4594,7 +4617,15 @@ export const CheckRequest: MessageFns<CheckRequest> = {
 };
 
 function createBaseCheckReply(): CheckReply {
-  return { fileCount: 0, directoryCount: 0, chunkCount: 0, byteCount: 0, problems: [], nextCursor: "" };
+  return {
+    fileCount: 0,
+    directoryCount: 0,
+    chunkCount: 0,
+    byteCount: 0,
+    problems: [],
+    nextCursor: "",
+    storedByteCount: 0,
+  };
 }
 
 export const CheckReply: MessageFns<CheckReply> = {
@@ -4616,6 +4647,9 @@ export const CheckReply: MessageFns<CheckReply> = {
     }
     if (message.nextCursor !== "") {
       writer.uint32(50).string(message.nextCursor);
+    }
+    if (message.storedByteCount !== 0) {
+      writer.uint32(56).uint64(message.storedByteCount);
     }
     return writer;
   },
@@ -4681,6 +4715,14 @@ export const CheckReply: MessageFns<CheckReply> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.storedByteCount = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4704,6 +4746,7 @@ export const CheckReply: MessageFns<CheckReply> = {
     message.byteCount = object.byteCount ?? 0;
     message.problems = object.problems?.map((e) => Problem.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? "";
+    message.storedByteCount = object.storedByteCount ?? 0;
     return message;
   },
 };

@@ -9,7 +9,8 @@ import { readableOf, writableTo } from './streams.ts';
 import type { UploadOptions } from './write/upload.ts';
 import { iterableSource } from './write/upload-source.ts';
 
-export type { TransferOptions, TransferProgress, TransferResult } from './local/node-transfer.ts';
+export { concernsAll } from './local/concerns-all.ts';
+export type { FailedTransfer, TransferOptions, TransferProgress, TransferResult } from './local/node-transfer.ts';
 
 /** What happens inside the SDK is told by its errors; a program that wants to follow it hands in a log. */
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };

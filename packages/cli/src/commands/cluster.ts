@@ -117,13 +117,16 @@ export function chunksCommand(): Command {
 
 async function chunks(context: CommandContext, options: ChunksOptions, text: string): Promise<void> {
   if (options.from !== undefined && options.read === undefined) throw new UsageError('--from needs --read HANDLE');
+  if (context.json && options.read !== undefined) {
+    throw new UsageError('--read writes the bytes of the chunk as they are: not with --json');
+  }
   const client = await context.client();
   const path = remotePath(text);
   const located = await client.locate(path, { signal: context.signal });
   if (options.read !== undefined) {
     const chunk = located.chunks.find(({ handle }) => handle === options.read);
     if (chunk === undefined)
-      throw new UsageError(`'${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
+      throw new Error(`ENOENT: '${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
     for await (const piece of client.readReplica(chunk, options.from ?? chunk.replicas[0]!.address, {
       signal: context.signal,
     })) {

@@ -6,6 +6,7 @@ import { UsageError } from '../failure.ts';
 import { writePieces } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
 import { baseName, refuseSameTarget, remotePath } from '../paths.ts';
+import { leftOutJson, tellLeftOut } from './left-out.ts';
 import { parallelOption } from './options.ts';
 
 interface GetOptions extends GlobalOptions {
@@ -48,7 +49,7 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
     if (stats.isDirectory() && !options.recursive) {
       throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);
     }
-    if (!stats.isDirectory()) checkLocalTarget(target);
+    checkLocalTarget(target, stats.isDirectory());
     const progress = await startProgress(`get ${baseName(source)}`, !context.json);
     try {
       const result = await client.download(source, target, {
@@ -58,7 +59,10 @@ async function get(context: CommandContext, options: GetOptions, paths: string[]
         onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
           progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
       });
-      if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
+      progress.end();
+      tellLeftOut(context, 'fetch', result);
+      const { files, bytes } = result;
+      if (context.json) await context.printJson({ source, path: target, files, bytes, ...leftOutJson(result) });
     } finally {
       progress.end();
     }
@@ -70,7 +74,12 @@ function isLocalDirectory(path: string): boolean {
 }
 
 /** Before bytes are fetched for nothing. */
-function checkLocalTarget(target: string): void {
-  if (isLocalDirectory(target)) throw new Error(`EISDIR: '${target}' is a local directory and stays one`);
+function checkLocalTarget(target: string, forDirectory: boolean): void {
+  const present = statSync(target, { throwIfNoEntry: false });
+  if (forDirectory) {
+    if (present?.isDirectory() !== false) return;
+    throw new Error(`ENOTDIR: '${target}' is a local file: a directory cannot replace it`);
+  }
+  if (present?.isDirectory()) throw new Error(`EISDIR: '${target}' is a local directory and stays one`);
   if (!isLocalDirectory(dirname(target))) throw new Error(`ENOENT: there is no local directory '${dirname(target)}'`);
 }

@@ -1,15 +1,16 @@
 /** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
 import { open } from 'node:fs/promises';
 import { isFsError } from '@cairnfs/base';
-import type { Stats } from '@cairnfs/client';
-import type { CairnClient } from '@cairnfs/client/node';
+import type { CairnClient, FailedTransfer } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
-import { UsageError } from '../failure.ts';
+import { describeFailure, UsageError } from '../failure.ts';
 import { interruptible } from '../output/pipes.ts';
 import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, TRASH, withoutSlash } from '../paths.ts';
+import { copyTree } from './copy-tree.ts';
+import { leftOutJson } from './left-out.ts';
 import { sizeArgument } from './options.ts';
-import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P } from './parents.ts';
+import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P, statOrNothing } from './parents.ts';
 
 /** Piped into `append`: as long as one record, so that it stays in one piece. */
 const APPEND_PIECE_BYTES = 1024 * 1024;
@@ -52,6 +53,7 @@ export function rmCommand(): Command {
           }
           const client = await context.client();
           await context.forEach(paths, async (path) => {
+            if (options.recursive !== true) await refuseDirectory(context, client, path);
             await client.rm(path, {
               recursive: options.recursive === true,
               force: options.force === true,
@@ -63,6 +65,12 @@ export function rmCommand(): Command {
         },
       ),
     );
+}
+
+/** Also an empty one: a directory is not deleted by mistake. What is not there is told by what deletes. */
+async function refuseDirectory(context: CommandContext, client: CairnClient, path: string): Promise<void> {
+  if (!(await isRemoteDirectory(context, client, path))) return;
+  throw new Error(`EISDIR: '${path}' is a directory: add -r to delete it with what it contains`);
 }
 
 export function mvCommand(): Command {
@@ -78,6 +86,7 @@ export function mvCommand(): Command {
         const { sources, targetOf } = await sourcesAndTarget('mv', context, client, paths);
         await context.forEach(sources, async (source) => {
           const target = targetOf(source);
+          if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' and '${target}' are the same file`);
           await making(context, client, target, () => client.rename(source, target, { signal: context.signal }));
           if (context.json) await context.printJson({ from: source, to: target });
         });
@@ -96,7 +105,8 @@ export function cpCommand(): Command {
         await context.forEach(sources, async (source) => {
           const target = targetOf(source);
           const stats = await client.stat(source, { signal: context.signal });
-          if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' would be copied onto itself`);
+          let failed: readonly FailedTransfer[] = [];
+          if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' and '${target}' are the same file`);
           if (!stats.isDirectory()) {
             await making(context, client, target, () => client.copyFile(source, target, { signal: context.signal }));
           } else if (options.recursive !== true) {
@@ -105,9 +115,11 @@ export function cpCommand(): Command {
             throw new Error(`EINVAL: '${target}' is inside '${source}': a directory cannot be copied into itself`);
           } else {
             await checkParent(context, client, target);
-            await copyTree(context, client, source, target);
+            failed = await copyTree(client, source, target, context.signal);
           }
-          if (context.json) await context.printJson({ from: source, to: target });
+          for (const { path, error } of failed)
+            context.fail(new Error(`cannot copy '${path}': ${describeFailure(error)}`));
+          if (context.json) await context.printJson({ from: source, to: target, ...leftOutJson({ failed }) });
         });
       }),
     );
@@ -208,17 +220,6 @@ async function* inPieces(input: AsyncIterable<Uint8Array>, size: number): AsyncG
   if (length > 0) yield Buffer.concat(gathered);
 }
 
-async function copyTree(context: CommandContext, client: CairnClient, source: string, target: string): Promise<void> {
-  await client.mkdir(target, { recursive: true, signal: context.signal });
-  for await (const entry of client.opendir(source, { signal: context.signal })) {
-    context.signal.throwIfAborted();
-    const from = joinRemote(source, entry.name);
-    const to = joinRemote(target, entry.name);
-    if (entry.isDirectory()) await copyTree(context, client, from, to);
-    else await client.copyFile(from, to, { signal: context.signal });
-  }
-}
-
 /** `SRC... DST` as `cp` and `mv` mean it: into DST when it is a directory, otherwise to that name. */
 async function sourcesAndTarget(
   command: string,
@@ -232,22 +233,13 @@ async function sourcesAndTarget(
   const target = withoutSlash(remotePath(destination));
   const inside = (source: string) => joinRemote(target, baseName(source));
   if (sources.length > 1) refuseSameTarget(sources, inside);
-  const stats = await statOrNothing(client, target, context.signal);
+  const stats = await statOrNothing(context, client, target);
   const isDirectory = stats?.isDirectory() === true;
   // A directory may become what the slash announces, a file may not.
   const isAnnounced = async () => stats === undefined && (await isRemoteDirectory(context, client, sources[0]!));
   if (!isDirectory && (sources.length > 1 || (destination.endsWith('/') && !(await isAnnounced())))) {
-    const advice = stats === undefined ? `make it with "cairn mkdir ${target}" first` : 'it is a file';
-    throw new Error(`ENOTDIR: '${target}' is not a directory: ${advice}`);
+    if (stats !== undefined) throw new Error(`ENOTDIR: '${target}' is not a directory: it is a file`);
+    throw new Error(`ENOENT: there is no directory '${target}': make it with "cairn mkdir -p ${target}"`);
   }
   return { sources, targetOf: (source) => (isDirectory ? inside(source) : target) };
-}
-
-async function statOrNothing(client: CairnClient, path: string, signal: AbortSignal): Promise<Stats | undefined> {
-  try {
-    return await client.stat(path, { signal });
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 /** The directory above what a command makes: when it is missing, it is named, and not what could not be made in it. */
 import { isFsError } from '@cairnfs/base';
+import type { Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { CommandContext } from '../command.ts';
 import { parentOf } from '../paths.ts';
@@ -36,10 +37,18 @@ export async function checkParent(
 }
 
 export async function isDirectory(context: CommandContext, client: CairnClient, path: string): Promise<boolean> {
+  return (await statOrNothing(context, client, path))?.isDirectory() === true;
+}
+
+export async function statOrNothing(
+  context: CommandContext,
+  client: CairnClient,
+  path: string,
+): Promise<Stats | undefined> {
   try {
-    return (await client.stat(path, { signal: context.signal })).isDirectory();
+    return await client.stat(path, { signal: context.signal });
   } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return false;
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
     throw error;
   }
 }

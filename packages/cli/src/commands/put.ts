@@ -7,16 +7,21 @@ import { UsageError } from '../failure.ts';
 import { interruptible, pipeInto } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
 import { joinRemote, parentOf, refuseSameTarget, remotePath } from '../paths.ts';
+import { leftOutJson, tellLeftOut } from './left-out.ts';
 import { parallelOption } from './options.ts';
-import { checkParent, isDirectory, making, OR_ADD_P } from './parents.ts';
+import { checkParent, isDirectory, making, OR_ADD_P, statOrNothing } from './parents.ts';
 
 interface PutOptions extends GlobalOptions {
   recursive?: boolean;
   parallel: number;
   parents?: boolean;
+  follow?: boolean;
 }
 
-const WHAT_IS_STORED = `A file that others write to meanwhile is stored as far as it went when it was opened.`;
+const WHAT_IS_STORED = `
+SRC itself may be a symbolic link, and is followed. In a tree symbolic links are skipped, each with a line, unless --follow
+stores what they lead to; devices, pipes and sockets are always skipped. What cannot be stored is told, the rest is stored.
+A file that others write to meanwhile is stored as far as it went when it was opened.`;
 
 export function putCommand(): Command {
   return userCommand('put', [
@@ -26,9 +31,10 @@ export function putCommand(): Command {
   ])
     .argument('<paths...>', 'local SRC... and, last, DST in the cluster; "-" as SRC reads standard input')
     .option('-r, --recursive', 'directories with everything in them')
-    .addHelpText('after', WHAT_IS_STORED)
     .option('-p, --parents', 'make missing directories above DST')
+    .option('--follow', 'in trees, store what symbolic links lead to')
     .addOption(parallelOption())
+    .addHelpText('after', WHAT_IS_STORED)
     .action(action<[string[]], PutOptions>(put));
 }
 
@@ -41,13 +47,13 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   if (sources.length > 1) refuseSameTarget(sources, inside);
   const client = await context.client();
   const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(context, client, target));
+  if (intoDirectory && sources.includes('-')) throw new UsageError('standard input has no name: give DST a file name');
   if (options.parents) {
     const directory = intoDirectory ? target : parentOf(target);
     await client.mkdir(directory, { recursive: true, signal: context.signal });
-  }
+  } else if (intoDirectory) await checkDirectory(context, client, target);
   await context.forEach(sources, async (source) => {
     if (source === '-') {
-      if (intoDirectory) throw new UsageError('standard input has no name: give DST a file name');
       const store = () => {
         const input = interruptible(process.stdin, context.signal);
         return pipeInto(input, client.createWriteStream(target, { signal: context.signal }));
@@ -58,6 +64,14 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
     }
     await putOne(context, options, client, source, intoDirectory ? inside(source) : target);
   });
+}
+
+/** Told once, not for each of several sources. */
+async function checkDirectory(context: CommandContext, client: CairnClient, target: string): Promise<void> {
+  const present = await statOrNothing(context, client, target);
+  if (present?.isDirectory()) return;
+  if (present !== undefined) throw new Error(`ENOTDIR: '${target}' is not a directory: it is a file`);
+  throw new Error(`ENOENT: there is no directory '${target}': make it with "cairn mkdir -p ${target}"${OR_ADD_P}`);
 }
 
 async function putOne(
@@ -78,12 +92,19 @@ async function putOne(
     );
   }
   // A tree makes directories on its way; those above it, and above a file, are made only when asked for.
-  if (stats.isDirectory()) await checkParent(context, client, target, OR_ADD_P);
+  if (stats.isDirectory()) {
+    await checkParent(context, client, target, OR_ADD_P);
+    const present = await statOrNothing(context, client, target);
+    if (present?.isDirectory() === false) {
+      throw new Error(`ENOTDIR: '${target}' is a file: a directory cannot replace it`);
+    }
+  }
   const progress = await startProgress(`put ${basename(resolve(source))}`, !context.json);
   try {
     const upload = () =>
       client.upload(source, target, {
         recursive: options.recursive === true,
+        followSymlinks: options.follow === true,
         parallel: options.parallel,
         signal: context.signal,
         onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
@@ -91,11 +112,9 @@ async function putOne(
       });
     const result = await making(context, client, target, upload, OR_ADD_P);
     progress.end();
-    for (const skipped of result.skipped) {
-      process.stderr.write(`cairn: skipped '${skipped.path}': ${skipped.reason}\n`);
-    }
-    for (const { path, reason } of result.unreadable) context.fail(new Error(`cannot store '${path}': ${reason}`));
-    if (context.json) await context.printJson({ source, path: target, files: result.files, bytes: result.bytes });
+    tellLeftOut(context, 'store', result);
+    const { files, bytes } = result;
+    if (context.json) await context.printJson({ source, path: target, files, bytes, ...leftOutJson(result) });
   } finally {
     progress.end();
   }

@@ -5,6 +5,7 @@ import { lstat, mkdir, mkdtemp, open, readdir, readFile, readlink, rm, symlink, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import type { CairnClient } from '../client.ts';
 import { downloadTree, uploadTree } from './node-transfer.ts';
 
@@ -36,10 +37,10 @@ test('upload: a file that vanishes under way is told, and the rest of the tree i
   const result = await uploadTree(client, path, '/t', { recursive: true, parallel: 1 });
   deepEqual(stored, ['/t/a', '/t/c']);
   deepEqual(
-    result.unreadable.map((left) => left.path),
+    result.failed.map((left) => left.path),
     [join(path, 'b')],
   );
-  match(result.unreadable[0]!.reason, /^ENOENT/);
+  match(result.failed[0]!.reason, /^ENOENT/);
   equal(result.files, 2);
 });
 
@@ -47,10 +48,10 @@ test('upload: a name that is not UTF-8 is told, and the rest of the tree is stor
   if (process.platform !== 'linux') return context.skip('the file system takes no such names');
   const path = await folder(context, ['a', Buffer.from([0x62, 0xff]), 'z']);
   const { client, stored } = cluster();
-  const { unreadable } = await uploadTree(client, path, '/t', { recursive: true });
+  const { failed } = await uploadTree(client, path, '/t', { recursive: true });
   deepEqual(stored, ['/t/a', '/t/z']);
-  equal(unreadable.length, 1);
-  match(unreadable[0]!.reason, /not UTF-8/);
+  equal(failed.length, 1);
+  match(failed[0]!.reason, /not UTF-8/);
 });
 
 test('upload: symbolic links are skipped, a dangling one that is to be followed cannot be read', async (context) => {
@@ -60,15 +61,59 @@ test('upload: symbolic links are skipped, a dangling one that is to be followed 
   const { client } = cluster();
   const kept = await uploadTree(client, path, '/t', { recursive: true });
   deepEqual(kept.skipped, [{ path: join(path, 'd', 'link'), reason: 'it is a symbolic link' }]);
-  deepEqual(kept.unreadable, []);
+  deepEqual(kept.failed, []);
   const followed = await uploadTree(client, path, '/t', { recursive: true, followSymlinks: true });
   deepEqual(followed.skipped, []);
-  match(followed.unreadable[0]!.reason, /^ENOENT/);
+  match(followed.failed[0]!.reason, /^ENOENT/);
 });
 
 test('upload: a beginning that is not there fails', async (context) => {
   const path = await folder(context, []);
   await rejects(uploadTree(cluster().client, join(path, 'none'), '/t', { recursive: true }), { code: 'ENOENT' });
+});
+
+test('upload: a file that cannot be stored is told, and the rest of the tree is stored', async (context) => {
+  const path = await folder(context, ['a', 'b', 'c']);
+  const { client, stored } = cluster(async (file) => {
+    if (file === '/t/a') throw new FsError('IS_A_DIRECTORY', 'no');
+  });
+  const { failed, files } = await uploadTree(client, path, '/t', { recursive: true, parallel: 1 });
+  deepEqual(stored, ['/t/a', '/t/b', '/t/c']);
+  deepEqual([failed.map((left) => [left.path, left.reason]), files], [[[join(path, 'a'), 'no']], 2]);
+});
+
+test('upload: of a directory that cannot be made nothing is tried', async (context) => {
+  const path = await folder(context, ['z']);
+  await mkdir(join(path, 'd', 'e'), { recursive: true });
+  await writeFile(join(path, 'd', 'e', 'f'), 'x');
+  const { client, stored } = cluster();
+  const mkdirRemote = async (target: string) => {
+    if (target === '/t/d') throw new FsError('ALREADY_EXISTS', 'no');
+  };
+  Object.assign(client, { mkdir: mkdirRemote });
+  const { failed } = await uploadTree(client, path, '/t', { recursive: true });
+  deepEqual([stored, failed.map((left) => left.path)], [['/t/z'], [join(path, 'd')]]);
+});
+
+test('upload: what would fail for every file ends it, and so does a master out of reach', async (context) => {
+  const path = await folder(context, ['a', 'b', 'c']);
+  for (const [kind, isMasterThere, tried] of [
+    ['NO_SPACE', true, 1],
+    ['CONNECTION_REFUSED', false, 1],
+    ['CONNECTION_REFUSED', true, 3],
+  ] as const) {
+    const { client, stored } = cluster(async () => {
+      throw new FsError(kind, 'no');
+    });
+    const stat = async () => {
+      if (!isMasterThere) throw new FsError('CONNECTION_REFUSED', 'no master');
+    };
+    Object.assign(client, { stat });
+    const upload = uploadTree(client, path, '/t', { recursive: true, parallel: 1 });
+    if (tried === 1) await rejects(upload, { kind });
+    else equal((await upload).failed.length, tried);
+    equal(stored.length, tried);
+  }
 });
 
 /** A cluster with a directory of files whose content is their own path, each in two pieces. */
@@ -86,6 +131,21 @@ function clusterOf(names: readonly string[]): CairnClient {
     },
   } as unknown as CairnClient;
 }
+
+test('download: what cannot be written or read is told, and the rest is fetched', async (context) => {
+  const path = await folder(context, []);
+  await mkdir(join(path, 'b'));
+  const client = clusterOf(['a', 'b', 'c', 'd']);
+  const { readPieces } = client;
+  const damaged = (file: string) => {
+    if (file === '/d/c') throw new FsError('CHECKSUM_MISMATCH', 'damaged');
+    return readPieces(file);
+  };
+  Object.assign(client, { readPieces: damaged });
+  const { failed, files } = await downloadTree(client, '/d', path, { recursive: true, parallel: 1 });
+  deepEqual([failed.map((left) => left.path), files], [['/d/b', '/d/c'], 2]);
+  deepEqual((await readdir(path)).sort(), ['a', 'b', 'd']);
+});
 
 test('download: long names that differ in their ends alone do not get into each other', async (context) => {
   const path = await folder(context, []);

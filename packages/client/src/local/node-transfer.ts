@@ -1,13 +1,14 @@
 /** Uploads and downloads of local files and trees: many files at once, within a bound. */
 import { join } from 'node:path';
-import { FsError } from '@cairnfs/base';
+import { FsError, toError } from '@cairnfs/base';
 import { makeDirectory } from '@cairnfs/runtime';
 import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
 import { joinPath } from '../path.ts';
-import { type LocalEntry, walkLocal, writeLocal } from './node-files.ts';
-import { type LocalSource, openSource } from './node-source.ts';
+import { concernsAll } from './concerns-all.ts';
+import { walkLocal, writeLocal } from './node-files.ts';
+import { openSource } from './node-source.ts';
 
 export interface TransferProgress {
   readonly bytesDone: number;
@@ -32,8 +33,12 @@ export interface TransferResult {
   readonly bytes: number;
   /** What a tree holds besides files and directories, and why it was left out. */
   readonly skipped: readonly LeftOut[];
-  /** Uploads: what below the beginning could not be read here, and why. All the rest was stored. */
-  readonly unreadable: readonly LeftOut[];
+  /** What below the beginning could not be read or written, at either end. All the rest was transferred. */
+  readonly failed: readonly FailedTransfer[];
+}
+
+export interface FailedTransfer extends LeftOut {
+  readonly error: Error;
 }
 
 export interface LeftOut {
@@ -47,42 +52,39 @@ export async function uploadTree(
   to: string,
   options: TransferOptions,
 ): Promise<TransferResult> {
-  const transfer = new Transfer(options);
+  const transfer = new Transfer(client, options);
+  /** Of the last directory that could not be made; what is in it follows at once. */
+  let unmade: string | undefined;
   for await (const entry of walkLocal(from, options.followSymlinks === true)) {
     transfer.throwIfFailed();
-    const target = entry.relative === '' ? to : joinPath(to, entry.relative);
-    const { path, reason } = entry;
+    const { path, relative, reason } = entry;
+    if (unmade !== undefined && relative.startsWith(unmade)) continue;
+    const isStart = relative === '';
+    const target = isStart ? to : joinPath(to, relative);
     if (entry.kind === 'other') transfer.skipped.push({ path, reason });
-    else if (entry.kind === 'unreadable') transfer.unreadable.push({ path, reason });
+    else if (entry.kind === 'unreadable') transfer.failed.push({ path, reason, error: new Error(reason) });
     else if (entry.kind === 'directory') {
       checkRecursive(options, from);
-      await client.mkdir(target, { ...options, recursive: true, mode: entry.mode });
-    } else await transfer.file(entry.sizeBytes, () => uploadOne(client, entry, target, options, transfer));
+      const make = () => client.mkdir(target, { ...options, recursive: true, mode: entry.mode });
+      if (!(await transfer.step(path, isStart, make))) unmade = `${relative}/`;
+    } else
+      await transfer.file(path, isStart, entry.sizeBytes, () => uploadOne(client, path, target, options, transfer));
   }
   return transfer.end();
 }
 
 async function uploadOne(
   client: CairnClient,
-  entry: LocalEntry,
+  path: string,
   target: string,
-  options: TransferOptions,
+  { signal, timeoutMs }: TransferOptions,
   transfer: Transfer,
-): Promise<boolean> {
-  let source: LocalSource;
-  try {
-    source = await openSource(entry.path);
-  } catch (error) {
-    if (entry.relative === '') throw error;
-    transfer.unreadable.push({ path: entry.path, reason: (error as Error).message });
-    return false;
-  }
+): Promise<void> {
+  const source = await openSource(path);
   try {
     const { mode, modifiedMs } = source;
-    const { signal, timeoutMs } = options;
     const call = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     await client.store(target, source, { ...call, mode, modifiedMs, onProgress: (bytes) => transfer.bytes(bytes) });
-    return true;
   } finally {
     await source.close();
   }
@@ -94,24 +96,24 @@ export async function downloadTree(
   to: string,
   options: TransferOptions,
 ): Promise<TransferResult> {
-  const transfer = new Transfer(options);
+  const transfer = new Transfer(client, options);
   const stats = await client.stat(from, options);
   const fetch = (path: string, target: string, file: { size: number; mode: number; mtimeMs: number }) =>
-    transfer.file(file.size, async () => {
+    transfer.file(path, path === from, file.size, async () => {
       const pieces = client.readPieces(path, options);
       const attributes = { mode: file.mode, modifiedMs: file.mtimeMs };
       await writeLocal(target, pieces, (bytes) => transfer.bytes(bytes), attributes);
-      return true;
     });
-  const visit = async (directory: string, target: string): Promise<void> => {
-    await makeDirectory(target);
-    for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
-      transfer.throwIfFailed();
-      const path = joinPath(directory, entry.name);
-      if (entry.isDirectory()) await visit(path, join(target, entry.name));
-      else await fetch(path, join(target, entry.name), entry.stats!);
-    }
-  };
+  const visit = (directory: string, target: string): Promise<boolean> =>
+    transfer.step(directory, directory === from, async () => {
+      await makeDirectory(target);
+      for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
+        transfer.throwIfFailed();
+        const path = joinPath(directory, entry.name);
+        if (entry.isDirectory()) await visit(path, join(target, entry.name));
+        else await fetch(path, join(target, entry.name), entry.stats!);
+      }
+    });
   if (stats.isDirectory()) {
     checkRecursive(options, from);
     await visit(from, to);
@@ -119,12 +121,13 @@ export async function downloadTree(
   return transfer.end();
 }
 
-/** Files under way: counts them, bounds them, and stops at the first failure. */
+/** Files under way: counts them, bounds them, keeps what failed, and stops at what would fail for all. */
 class Transfer {
   readonly skipped: LeftOut[] = [];
-  readonly unreadable: LeftOut[] = [];
+  readonly failed: FailedTransfer[] = [];
+  readonly #client: CairnClient;
   readonly #options: TransferOptions;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   #failure: unknown;
   #hasFailed = false;
   #bytesDone = 0;
@@ -132,26 +135,37 @@ class Transfer {
   #filesDone = 0;
   #filesTotal = 0;
 
-  constructor(options: TransferOptions) {
+  constructor(client: CairnClient, options: TransferOptions) {
+    this.#client = client;
     this.#options = options;
   }
 
-  /** Begins a file; waits only until there is room for the next. `work` answers whether the file is there now. */
-  async file(sizeBytes: number, work: () => Promise<boolean>): Promise<void> {
+  /** Begins a file; waits only until there is room for the next. */
+  async file(path: string, isStart: boolean, sizeBytes: number, work: () => Promise<void>): Promise<void> {
     this.#bytesTotal += sizeBytes;
     this.#filesTotal += 1;
-    const running = work()
-      .then((isDone) => {
-        if (isDone) this.#filesDone += 1;
-        this.#report();
-      })
-      .catch((error: unknown) => {
-        if (!this.#hasFailed) this.#failure = error;
-        this.#hasFailed = true;
-      })
-      .finally(() => this.#running.delete(running));
+    const running = this.step(path, isStart, work).then((isDone) => {
+      if (isDone) this.#filesDone += 1;
+      this.#running.delete(running);
+      this.#report();
+    });
     this.#running.add(running);
     while (this.#running.size >= (this.#options.parallel ?? PARALLEL_FILES_DEFAULT)) await Promise.race(this.#running);
+  }
+
+  /** Answers whether it was done. What fails at the beginning, or would for everything, ends the transfer. */
+  async step(path: string, isStart: boolean, work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (isStart || this.#hasFailed || (await concernsAll(this.#client, error, this.#options))) {
+        if (!this.#hasFailed) this.#failure = error;
+        this.#hasFailed = true;
+      } else this.failed.push({ path, reason: error.message, error });
+      return false;
+    }
   }
 
   bytes(count: number): void {
@@ -167,7 +181,7 @@ class Transfer {
   async end(): Promise<TransferResult> {
     await Promise.all(this.#running);
     this.throwIfFailed();
-    return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped, unreadable: this.unreadable };
+    return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped, failed: this.failed };
   }
 
   #report(): void {

@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${CHUNKSERVER}/view/view-control.ts`,
         from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
-        to: 'if (absence) return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: false } };',
+        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1 } };',
       },
       // It would find it.
       {

@@ -114,25 +114,30 @@ export class NamespaceCalls {
     return naming('rename', from, work, to);
   }
 
-  /** Into /.trash, from where `rename` restores; `skipTrash` deletes for good. */
+  /**
+   * Into /.trash, from where `rename` restores; `skipTrash` deletes for good.
+   *
+   * @returns where in the trash it is; empty when it was deleted for good, or, with `force`, was not there.
+   */
   async rm(
     path: string,
     options: CallOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean } = {},
-  ): Promise<void> {
+  ): Promise<{ trashPath: string }> {
     try {
       const type = endsInSlash(path) ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_UNSPECIFIED;
-      await this.#remove('rm', path, type, options);
+      return { trashPath: await this.#remove('rm', path, type, options) };
     } catch (error) {
       if (!(options.force && isFsError(error, 'NOT_FOUND'))) throw error;
+      return { trashPath: '' };
     }
   }
 
-  unlink(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
-    return this.#remove('unlink', path, FileType.FILE_TYPE_FILE, options);
+  async unlink(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
+    await this.#remove('unlink', path, FileType.FILE_TYPE_FILE, options);
   }
 
-  rmdir(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
-    return this.#remove('rmdir', path, FileType.FILE_TYPE_DIRECTORY, options);
+  async rmdir(path: string, options: CallOptions & { skipTrash?: boolean } = {}): Promise<void> {
+    await this.#remove('rmdir', path, FileType.FILE_TYPE_DIRECTORY, options);
   }
 
   #remove(
@@ -140,7 +145,7 @@ export class NamespaceCalls {
     path: string,
     expectedType: FileType,
     options: CallOptions & { recursive?: boolean; skipTrash?: boolean },
-  ): Promise<void> {
+  ): Promise<string> {
     return naming(syscall, path, async () => {
       if (expectedType === FileType.FILE_TYPE_FILE && endsInSlash(path)) await this.refuseAsFile(path, options);
       const request = {
@@ -149,7 +154,7 @@ export class NamespaceCalls {
         skipTrash: options.skipTrash === true,
         expectedType,
       };
-      await this.#calls.change(MasterMethods.delete, request, this.#calls.deadline(options));
+      return (await this.#calls.change(MasterMethods.delete, request, this.#calls.deadline(options))).trashPath;
     });
   }
 

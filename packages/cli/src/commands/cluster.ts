@@ -3,7 +3,7 @@ import type { ClusterStatus, LocatedChunk } from '@cairnfs/client';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { formatTime } from '../output/listing.ts';
+import { formatExactTime } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
 import { belowGoal, verdict } from '../output/verdict.ts';
@@ -68,7 +68,7 @@ export function describeStatus(status: ClusterStatus): string {
           : failures.join(', ')
         : server.deadSinceMs === 0
           ? `silent ${formatDuration(server.silentMs)}`
-          : `dead since ${formatTime(server.deadSinceMs)}`;
+          : `dead since ${formatExactTime(server.deadSinceMs)}`;
       return [
         String(server.serverId),
         server.address,
@@ -86,7 +86,7 @@ export function describeStatus(status: ClusterStatus): string {
   );
   const problems = status.problems
     .slice(-PROBLEMS_SHOWN)
-    .map((problem) => `  ${formatTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
+    .map((problem) => `  ${formatExactTime(problem.atMs)}  ${problem.kind}: ${problem.message}\n`);
   const heading = problems.length === 0 ? '' : `\nLast problems:\n`;
   return `${lines.join('\n')}\n${servers}${forgettable(status)}${heading}${problems.join('')}`;
 }

@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
 import { printableName, statsJson } from '../output/listing.ts';
-import { formatSize } from '../output/units.ts';
+import { displayWidth } from '../output/table.ts';
+import { formatSize, SIZES } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
 import { countedTree, sumTree, WHAT_COUNTS } from '../tree-sum.ts';
 import { walk } from '../walk.ts';
@@ -17,14 +18,28 @@ export function duCommand(): Command {
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
+        const isOne = paths.length === 1;
+        const width = isOne
+          ? undefined
+          : Math.max(...paths.map((path) => displayWidth(printableName(remotePath(path)))));
         await context.forEach(paths.map(remotePath), async (path) => {
           const sum = await sumTree(client, path, context.signal);
           if (context.json) return context.printJson({ path, ...sum });
           const found = `${countedTree(sum)}, ${formatSize(sum.storedBytes)} stored in all copies`;
-          await context.write(`${formatSize(sum.sizeBytes)}  ${printableName(path)}  (${found})\n`);
+          await context.write(duLine(sum.sizeBytes, path, found, width));
         });
       }),
     );
+}
+
+/** Each as soon as it is known, and yet in columns: no size is wider than this. */
+const SIZE_WIDTH = '1023 KiB'.length;
+
+export function duLine(bytes: number, path: string, found: string, pathWidth: number | undefined): string {
+  const size = formatSize(bytes);
+  const name = printableName(path);
+  if (pathWidth === undefined) return `${size}  ${name}  (${found})\n`;
+  return `${size.padStart(SIZE_WIDTH)}  ${name}${' '.repeat(pathWidth - displayWidth(name))}  (${found})\n`;
 }
 
 interface FindOptions extends GlobalOptions {
@@ -43,8 +58,8 @@ export function findCommand(): Command {
       if (text !== 'f' && text !== 'd') throw new InvalidArgumentError('expected f or d.');
       return text;
     })
-    .option('--larger <size>', 'larger than this: bytes, or with a unit (64KiB, 1GiB)', sizeArgument)
-    .option('--smaller <size>', 'smaller than this: bytes, or with a unit', sizeArgument)
+    .option('--larger <size>', `larger than this: ${SIZES}`, sizeArgument)
+    .option('--smaller <size>', 'smaller than this, written alike', sizeArgument)
     .option('--newer <duration>', 'modified within this time: 30s, 10m, 2h, 3d', durationArgument)
     .action(
       action<[string], FindOptions>(async (context, options, start) => {

@@ -5,9 +5,9 @@ import type { DirectoryEntry, Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
-import { formatMode, formatTime, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
+import { formatExactTime, formatMode, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
-import { counted, formatSize } from '../output/units.ts';
+import { counted, exactSize } from '../output/units.ts';
 import { baseName, joinRemote, remotePath, TRASH } from '../paths.ts';
 import { PAGE_ENTRIES } from '../walk.ts';
 import { takingSizesForPeople } from './options.ts';
@@ -167,13 +167,13 @@ export function statCommand(): Command {
           const rows = [
             ['path', printableName(path)],
             ['type', stats.isDirectory() ? `directory, ${counted(stats.entryCount, 'entry', 'entries')}` : 'file'],
-            ['size', stats.isDirectory() ? '-' : `${formatSize(stats.size)} (${counted(stats.size, 'byte')})`],
+            ['size', stats.isDirectory() ? '-' : exactSize(stats.size)],
             ['mode', `${formatMode(stats)} (${stats.mode.toString(8).padStart(4, '0')})`],
             ['owner', `${stats.owner || '-'} : ${stats.group || '-'}`],
             ['copies', stats.isDirectory() ? '-' : String(stats.replication)],
-            ['modified', formatTime(stats.mtimeMs)],
-            ['accessed', formatTime(stats.atimeMs)],
-            ['created', formatTime(stats.birthtimeMs)],
+            ['modified', formatExactTime(stats.mtimeMs)],
+            ['accessed', formatExactTime(stats.atimeMs)],
+            ['created', formatExactTime(stats.birthtimeMs)],
             ['inode', `${stats.ino}, generation ${stats.generation}`],
             ...(stats.deletedFrom === '' ? [] : [['deleted from', printableName(stats.deletedFrom)]]),
           ];

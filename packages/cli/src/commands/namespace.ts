@@ -5,7 +5,9 @@ import type { CairnClient, FailedTransfer } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { describeFailure, UsageError } from '../failure.ts';
+import { printableName } from '../output/listing.ts';
 import { interruptible } from '../output/pipes.ts';
+import { SIZES } from '../output/units.ts';
 import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, TRASH, withoutSlash } from '../paths.ts';
 import { copyTree } from './copy-tree.ts';
 import { leftOutJson } from './left-out.ts';
@@ -36,7 +38,8 @@ export function rmCommand(): Command {
   return userCommand('rm', [
     'cairn rm /films/old.mkv',
     'cairn rm -r /photos',
-    'cairn ls /.trash                      what can be restored, with "cairn mv /.trash/NAME /PATH"',
+    'cairn ls -l /.trash                   what can be restored, and where it was',
+    'cairn mv /.trash/NAME /PATH           gets it back; NAME is what "cairn rm" printed',
     'cairn rm --skip-trash /huge           delete for good; the space is free some time later (garbage_grace, quarantine_grace)',
     'cairn rm -r /.trash/NAME              what is in the trash goes for good too',
   ])
@@ -54,13 +57,15 @@ export function rmCommand(): Command {
           const client = await context.client();
           await context.forEach(paths, async (path) => {
             if (options.recursive !== true) await refuseDirectory(context, client, path);
-            await client.rm(path, {
+            const { trashPath } = await client.rm(path, {
               recursive: options.recursive === true,
               force: options.force === true,
               skipTrash: options.skipTrash === true,
               signal: context.signal,
             });
-            if (context.json) await context.printJson({ path });
+            if (context.json) await context.printJson({ path, trashPath });
+            else if (trashPath !== '')
+              await context.write(`${printableName(path)} is now ${printableName(trashPath)}\n`);
           });
         },
       ),
@@ -153,7 +158,7 @@ async function makeUnlessThere(context: CommandContext, client: CairnClient, pat
 export function truncateCommand(): Command {
   return userCommand('truncate', ['cairn truncate -s 0 /log', 'cairn truncate -s 1GiB /disk.img'])
     .argument('<paths...>', 'files')
-    .requiredOption('-s, --size <size>', 'the new size: bytes, or with a unit (64KiB, 1GiB)', sizeArgument)
+    .requiredOption('-s, --size <size>', `the new size: ${SIZES}`, sizeArgument)
     .action(
       action<[string[]], GlobalOptions & { size: number }>(async (context, options, paths) => {
         const client = await context.client();

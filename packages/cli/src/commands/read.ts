@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { writePieces } from '../output/pipes.ts';
+import { SIZES } from '../output/units.ts';
 import { remotePath } from '../paths.ts';
 import { type FollowedFile, follow, piecesOf } from './follow.ts';
 import { sizeArgument, wholeNumber } from './options.ts';
@@ -61,7 +62,7 @@ function linesOption(): Option {
 }
 
 function bytesOption(): Option {
-  return new Option('-c, --bytes <size>', 'so many bytes instead of lines; units as in 64KiB, 1MiB')
+  return new Option('-c, --bytes <size>', `so many bytes instead of lines: ${SIZES}`)
     .argParser(sizeArgument)
     .conflicts('lines');
 }

@@ -9,6 +9,16 @@ export function formatMode(stats: Stats): string {
   return text;
 }
 
+/** `2026-11-20 17:03:59 +01:00`, local time and how far it is from UTC. */
+export function formatExactTime(ms: number): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const at = new Date(ms);
+  const aheadMinutes = -at.getTimezoneOffset();
+  const ahead = Math.abs(aheadMinutes);
+  const zone = `${aheadMinutes < 0 ? '-' : '+'}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`;
+  return `${formatTime(ms)}:${two(at.getSeconds())} ${zone}`;
+}
+
 /** `2026-11-20 17:03`, local time. */
 export function formatTime(ms: number): string {
   const at = new Date(ms);
@@ -30,8 +40,13 @@ export function longRow(name: string, stats: Stats): string[] {
     stats.group === '' ? '-' : stats.group,
     stats.isDirectory() ? '-' : formatSize(stats.size),
     formatTime(stats.mtimeMs),
-    printableName(name) + (stats.isDirectory() ? '/' : ''),
+    printableName(name) + (stats.isDirectory() ? '/' : '') + origin(stats),
   ];
+}
+
+/** Entries of the trash keep only their last name. */
+function origin({ deletedFrom }: Stats): string {
+  return deletedFrom === '' ? '' : `  (was ${printableName(deletedFrom)})`;
 }
 
 export const LONG_COLUMNS = [
@@ -58,5 +73,6 @@ export function statsJson(path: string, stats: Stats): Record<string, unknown> {
     createdMs: stats.birthtimeMs,
     inode: stats.ino,
     generation: stats.generation,
+    ...(stats.deletedFrom !== '' && { deletedFrom: stats.deletedFrom }),
   };
 }

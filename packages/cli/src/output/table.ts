@@ -27,7 +27,7 @@ export function formatTable(
 }
 
 /** Terminal cells, near enough for file names: combining marks take none, East Asian wide characters two. */
-function displayWidth(text: string): number {
+export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) {
     if (/\p{Mark}/u.test(character)) continue;

@@ -1,6 +1,6 @@
 import { equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
-import { counted, formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { counted, exactSize, formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
 test('sizes: are read with binary and decimal units', () => {
   equal(parseSize('64MiB'), 64 * 1024 * 1024);
@@ -31,4 +31,19 @@ test('count: one is not many', () => {
   equal(counted(1, 'directory', 'directories'), '1 directory');
   equal(counted(0, 'directory', 'directories'), '0 directories');
   equal(counted(2, 'file'), '2 files');
+});
+
+test('units: an exact size is said once', () => {
+  equal(exactSize(1), '1 byte');
+  equal(exactSize(25), '25 bytes');
+  equal(exactSize(1536), '1.5 KiB (1536 bytes)');
+});
+
+test('units: what is no size is told all that is', () => {
+  throws(
+    () => parseSize('1x'),
+    /'1x' is not a size: write a number with B, KiB, .*; k, m, .* mean the same, and kB, MB,/,
+  );
+  equal(parseSize('1MB'), 1_000_000);
+  equal(parseSize('1m'), 2 ** 20);
 });

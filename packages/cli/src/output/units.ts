@@ -21,6 +21,9 @@ const SIZE_FACTORS: Readonly<Record<string, number>> = {
   pib: 1024 ** 5,
   pb: 1000 ** 5,
 };
+/** For errors and help. */
+export const SIZES =
+  'a number with B, KiB, MiB, GiB, TiB or PiB; k, m, g, t and p mean the same, and kB, MB, GB, TB, PB powers of 1000';
 const DURATION_FACTORS_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -35,7 +38,7 @@ export function parseSize(text: string): number {
   const match = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*$/i.exec(text);
   const factor = match === null ? undefined : SIZE_FACTORS[match[2]!.toLowerCase()];
   if (!match || factor === undefined) {
-    throw new FsError('INVALID_ARGUMENT', `'${text}' is not a size: write a number with B, KiB, MiB, GiB, TiB or PiB`);
+    throw new FsError('INVALID_ARGUMENT', `'${text}' is not a size: write ${SIZES}`);
   }
   const bytes = Math.round(Number(match[1]) * factor);
   if (!Number.isSafeInteger(bytes)) throw new FsError('INVALID_ARGUMENT', `'${text}' is too large a size`);
@@ -67,6 +70,12 @@ export function formatSize(bytes: number): string {
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1;
   return `${value.toFixed(digits)} ${SIZE_UNITS[unit]}`;
+}
+
+/** 25 → `25 bytes`, 1536 → `1.5 KiB (1536 bytes)`. */
+export function exactSize(bytes: number): string {
+  const exact = counted(bytes, 'byte');
+  return bytes < 1024 ? exact : `${formatSize(bytes)} (${exact})`;
 }
 
 /** 95_000 → `1m35s`; two units at most. */

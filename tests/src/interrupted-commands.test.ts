@@ -2,6 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { TestCluster } from './harness/cluster.ts';
 
 const MiB = 1024 * 1024;
@@ -32,4 +33,37 @@ test('commands: Ctrl-C ends one that waits for its input, or for a reader that s
     deepEqual([exitCode, await said], [130, 'cairn: interrupted\n']);
   }
   equal((await cluster.cairn(['stat', '/never'])).exitCode, 1);
+});
+
+test('append: lines go soon after they came, what has come by Ctrl-C goes too, and --json tells where', {
+  timeout: 120_000,
+}, async () => {
+  cluster ??= await TestCluster.start();
+  const appending = cluster.spawnCairn(['append', '--json', '/lines']);
+  appending.stdin.write('one\ntw');
+  const content = async () => String((await cluster!.cairn(['cat', '/lines'])).stdout);
+  while ((await content()) !== 'one\n') await pause(100);
+  appending.stdin.write('o');
+  await pause(100);
+  const said = text(appending.stdout);
+  const exited = once(appending, 'exit');
+  appending.kill('SIGINT');
+  equal((await exited)[0], 130);
+  const { length } = 'one\ntwo';
+  equal(await content(), 'one\ntwo');
+  deepEqual(JSON.parse(await said), { path: '/lines', bytes: length, offset: 0, end: length });
+});
+
+test('tail -f: Ctrl-C is its normal end', { timeout: 120_000 }, async () => {
+  cluster ??= await TestCluster.start();
+  await cluster.run(['append', '/followed'], { input: 'line\n' });
+  const following = cluster.spawnCairn(['tail', '-f', '/followed']);
+  const said = text(following.stderr);
+  await once(following.stdout, 'readable');
+  await cluster.run(['append', '/followed'], { input: 'another\n' });
+  following.stdout.read();
+  await once(following.stdout, 'readable');
+  const exited = once(following, 'exit');
+  following.kill('SIGINT');
+  deepEqual([(await exited)[0], await said], [130, '']);
 });

@@ -25,6 +25,8 @@ export class CommandContext {
   readonly #masters: string[];
   #client: CairnClient | undefined;
   #failureCount = 0;
+  /** Set by a command that goes on until it is interrupted: then there is nothing to tell. */
+  endsByInterruption = false;
 
   constructor(options: GlobalOptions, signal: AbortSignal) {
     this.json = options.json === true;
@@ -125,7 +127,8 @@ export function action<Args extends unknown[], Options extends GlobalOptions>(
       const isInterrupted = interrupted.signal.aborted;
       if (!isInterrupted && error instanceof OutputClosed) process.exitCode = context!.exitCode;
       else {
-        process.stderr.write(`cairn: ${isInterrupted ? 'interrupted' : describeFailure(error)}\n`);
+        const isTold = !isInterrupted || context?.endsByInterruption !== true;
+        if (isTold) process.stderr.write(`cairn: ${isInterrupted ? 'interrupted' : describeFailure(error)}\n`);
         process.exitCode = isInterrupted ? EXIT_INTERRUPTED : exitCodeOf(error);
       }
     } finally {

@@ -99,9 +99,17 @@ test('ls and du: -h asks for sizes that a person can read, not for help', async 
 
 test('server: without --set, the configuration says what is missing', async () => {
   const { code, err } = await run('master');
-  equal(code, 1);
+  equal(code, 2);
   match(
     err,
     /^cairn: configuration: data = \(missing\): expected a folder: name a file with --config, or use --set\n$/,
   );
+});
+
+test('server: a wrong --set is wrong usage, a wrong file is not', async () => {
+  const { code, err } = await run('master', '--set', 'foo=1');
+  equal(code, 2);
+  match(err, /^cairn: command line: unknown key 'foo': one of [^\n]*\n$/);
+  equal((await run('master', '--set', 'data=/nowhere', '--set', 'replication=none')).code, 2);
+  equal((await run('master', '--config', '/nowhere/master.toml')).code, 1);
 });

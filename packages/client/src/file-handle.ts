@@ -8,7 +8,7 @@ import type { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { Stats } from './stats.ts';
 import { ChangeOrder, type Span } from './write/change-order.ts';
-import { type Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
+import { type Appended, type Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
 
 export interface HandleParts {
   readonly calls: MasterCalls;
@@ -135,7 +135,10 @@ export class FileHandle {
   }
 
   async #write(bytes: Uint8Array, position: number | null, options: CallOptions): Promise<void> {
-    if (this.#rights.append) return this.appendFile(bytes, options);
+    if (this.#rights.append) {
+      await this.appendFile(bytes, options);
+      return;
+    }
     // Taken at once, so that writes that are not awaited go one behind the other.
     const at = positionOf(position) ?? this.#position;
     if (position === null) this.#position = at + bytes.length;
@@ -149,11 +152,11 @@ export class FileHandle {
     await this.#write(typeof data === 'string' ? Buffer.from(data) : data, null, options);
   }
 
-  /** Appends at the end of the file, exactly once, in records that are each whole. */
-  async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
+  /** Appends at the end of the file, exactly once, in records that are each whole; answers where, unless there is nothing. */
+  async appendFile(data: Uint8Array | string, options: CallOptions = {}): Promise<Appended | undefined> {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     const { calls, mutations } = this.#parts;
-    await this.#change('append', { kind: 'append' }, options, () =>
+    return this.#change('append', { kind: 'append' }, options, () =>
       mutations.appendAll(this.#target, bytes, () => calls.deadline(options)),
     );
   }

@@ -24,7 +24,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('head', 'Write the first lines or bytes of a file', async () => (await read()).headCommand()),
   entry('tail', 'Write the last lines or bytes of a file', async () => (await read()).tailCommand()),
   entry('append', 'Append to a file (made when missing); durable and exactly once', async () =>
-    (await namespace()).appendCommand(),
+    (await import('./append.ts')).appendCommand(),
   ),
   entry('ls', 'List directories', async () => (await list()).lsCommand()),
   entry('mkdir', 'Make directories', async () => (await namespace()).mkdirCommand()),

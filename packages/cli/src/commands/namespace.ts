@@ -1,21 +1,16 @@
-/** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`, `append`: changes of the namespace and of single files. */
-import { open } from 'node:fs/promises';
+/** `mkdir`, `rm`, `mv`, `cp`, `touch`, `truncate`: changes of the namespace and of single files. */
 import { isFsError } from '@cairnfs/base';
 import type { CairnClient, FailedTransfer } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { describeFailure, UsageError } from '../failure.ts';
 import { printableName } from '../output/listing.ts';
-import { interruptible } from '../output/pipes.ts';
 import { SIZES } from '../output/units.ts';
 import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, TRASH, withoutSlash } from '../paths.ts';
 import { copyTree } from './copy-tree.ts';
 import { leftOutJson } from './left-out.ts';
 import { sizeArgument } from './options.ts';
 import { checkParent, isDirectory as isRemoteDirectory, making, OR_ADD_P, statOrNothing } from './parents.ts';
-
-/** Piped into `append`: as long as one record, so that it stays in one piece. */
-const APPEND_PIECE_BYTES = 1024 * 1024;
 
 export function mkdirCommand(): Command {
   return userCommand('mkdir', ['cairn mkdir /films', 'cairn mkdir -p /films/2026/may'])
@@ -168,61 +163,6 @@ export function truncateCommand(): Command {
         });
       }),
     );
-}
-
-export function appendCommand(): Command {
-  return userCommand('append', ['echo done | cairn append /logs/today', 'cairn append /logs/today local-part.log'])
-    .argument('<path>', 'a file in the cluster')
-    .argument('[source]', 'a local file; "-" or nothing reads standard input', '-')
-    .action(
-      action<[string, string], GlobalOptions>(async (context, _options, text, source) => {
-        const client = await context.client();
-        const path = remotePath(text);
-        // Opened first: a source that is not there makes no file in the cluster.
-        const input = source === '-' ? process.stdin : await openLocalFile(source);
-        const openRemote = () => client.open(path, 'a', undefined, { signal: context.signal });
-        const handle = await making(context, client, path, openRemote);
-        let appended = 0;
-        try {
-          for await (const piece of inPieces(interruptible(input, context.signal), APPEND_PIECE_BYTES)) {
-            await handle.appendFile(piece, { signal: context.signal });
-            appended += piece.length;
-          }
-        } finally {
-          await handle.close();
-        }
-        if (context.json) await context.printJson({ path, bytes: appended });
-      }),
-    );
-}
-
-async function openLocalFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new Error(`ENOENT: no such local file: '${path}'`);
-    throw error;
-  });
-  if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
-  await handle.close();
-  throw new Error(`EISDIR: '${path}' is a directory: append takes a file`);
-}
-
-/** Gathers what arrives into pieces of `size` bytes; the last may be shorter. */
-async function* inPieces(input: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
-  let gathered: Uint8Array[] = [];
-  let length = 0;
-  for await (const data of input) {
-    let rest = data;
-    while (length + rest.length >= size) {
-      gathered.push(rest.subarray(0, size - length));
-      rest = rest.subarray(size - length);
-      yield Buffer.concat(gathered);
-      gathered = [];
-      length = 0;
-    }
-    gathered.push(rest);
-    length += rest.length;
-  }
-  if (length > 0) yield Buffer.concat(gathered);
 }
 
 /** `SRC... DST` as `cp` and `mv` mean it: into DST when it is a directory, otherwise to that name. */

@@ -105,6 +105,7 @@ async function tail(context: CommandContext, options: LineOptions, text: string)
       : Math.max(0, position - options.bytes);
   await writePieces(context, piecesOf(file, start, position, signal));
   if (!options.follow) return;
+  context.endsByInterruption = true;
   const following = follow(
     { stat: (at, call) => client.stat(at, call), open: (at) => client.open(at, 'r', undefined, { signal }) },
     path,

@@ -3,8 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
 import type { ServerFlags } from '../config/settings.ts';
-import { EXIT_FAILED } from '../exit-codes.ts';
-import { describeServerFailure } from '../failure.ts';
+import { describeServerFailure, exitCodeOf } from '../failure.ts';
 import { prepareEngine } from '../serve/engine.ts';
 import { endOfLife } from '../serve/lifetime.ts';
 import { wholeNumber } from './options.ts';
@@ -116,6 +115,6 @@ async function ending(run: () => Promise<void>): Promise<void> {
     await run();
   } catch (error) {
     process.stderr.write(`cairn: ${describeServerFailure(error)}\n`);
-    process.exitCode = EXIT_FAILED;
+    process.exitCode = exitCodeOf(error);
   }
 }

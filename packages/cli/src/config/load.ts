@@ -8,6 +8,7 @@ import { FsError } from '@cairnfs/base';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
+import { UsageError } from '../failure.ts';
 
 /** `CAIRN_CONFIG_TRASH_KEEP=1d` sets `trash_keep`. */
 const ENVIRONMENT_PREFIX = 'CAIRN_CONFIG_';
@@ -19,6 +20,9 @@ export interface ConfigSources {
   flags: Readonly<Record<string, unknown>>;
 }
 
+/** Where a value came from that was typed. */
+const COMMAND_LINE = 'command line';
+
 type Values = Record<string, unknown>;
 
 export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: ConfigSources): z.output<Schema> {
@@ -27,7 +31,7 @@ export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: 
   const values: Values = {};
   const add = (key: string, value: unknown, origin: string) => {
     if (!keys.includes(key)) {
-      throw invalid(`${origin}: unknown key '${key}': one of ${keys.join(', ')}`);
+      throw invalid(`${origin}: unknown key '${key}': one of ${keys.join(', ')}`, origin);
     }
     values[key] = value;
     origins.set(key, origin);
@@ -40,17 +44,19 @@ export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: 
     add(name.slice(ENVIRONMENT_PREFIX.length).toLowerCase(), fromText(text), `environment ${name}`);
   }
   for (const [key, value] of Object.entries(sources.flags)) {
-    if (value !== undefined) add(key, typeof value === 'string' ? fromText(value) : value, 'command line');
+    if (value !== undefined) add(key, typeof value === 'string' ? fromText(value) : value, COMMAND_LINE);
   }
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const key = issue.path.map(String).join('.');
-  const origin = origins.get(String(issue.path[0])) ?? sources.file ?? 'configuration';
+  const named = origins.get(String(issue.path[0]));
+  const origin = named ?? sources.file ?? 'configuration';
   const value = issue.path.reduce<unknown>((inner, step) => (inner as Values | undefined)?.[String(step)], values);
   const given = value === undefined ? '(missing)' : JSON.stringify(value);
   const advice = value === undefined && sources.file === undefined ? ': name a file with --config, or use --set' : '';
-  throw invalid(`${origin}: ${key} = ${given}: ${issue.message}${advice}`);
+  // Without a file, what is missing is missing on the command line.
+  throw invalid(`${origin}: ${key} = ${given}: ${issue.message}${advice}`, advice === '' ? named : COMMAND_LINE);
 }
 
 function readFile(path: string): Values {
@@ -100,6 +106,7 @@ function fromText(text: string): unknown {
   return text;
 }
 
-function invalid(message: string): FsError {
-  return new FsError('INVALID_ARGUMENT', message);
+/** What was typed is wrong usage; what a file or the environment says is not. */
+function invalid(message: string, origin?: string): Error {
+  return origin === COMMAND_LINE ? new UsageError(message) : new FsError('INVALID_ARGUMENT', message);
 }

@@ -33,6 +33,7 @@ function run(script: (call: ScriptedCall, count: number) => unknown) {
   const mutations = new Mutations(calls);
   return {
     seen,
+    appendAll: (bytes: Uint8Array) => mutations.appendAll(writeTarget(7), bytes, () => calls.deadline({})),
     append: (target = writeTarget(7)) => mutations.append(target, RECORD, calls.deadline({})),
     write: (offset: number, bytes: Uint8Array, target = writeTarget(7)) =>
       mutations.write(target, offset, bytes, () => calls.deadline({})),
@@ -90,6 +91,13 @@ test('append: one that was certainly not applied goes to the end of the file, wh
   });
   equal(await append(), 0);
   equal(opened, 2);
+});
+
+test('append: of several records the first offset and the end of the last are told, whoever appended in between', async () => {
+  const offsets = [100, 5 * MiB];
+  const { appendAll } = run(({ method }) => (method === 'Master.OpenExtent' ? extent('A', 0) : done(offsets.shift()!)));
+  deepEqual(await appendAll(new Uint8Array(MiB + 3)), { offset: 100, end: 5 * MiB + 3 });
+  equal(await appendAll(new Uint8Array(0)), undefined);
 });
 
 test('append: a known tail costs one call', async () => {

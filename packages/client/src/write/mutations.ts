@@ -34,6 +34,14 @@ export function writeTarget(inode: number): WriteTarget {
 
 type At = NonNullable<OpenExtentRequest['at']>;
 
+/** Where appended bytes are in the file: farther apart than they are long where records of others lie between theirs. */
+export interface Appended {
+  /** Of the first. */
+  readonly offset: number;
+  /** Behind the last. */
+  readonly end: number;
+}
+
 export class Mutations {
   readonly #calls: MasterCalls;
 
@@ -106,19 +114,23 @@ export class Mutations {
    * Appends bytes of any length, in records that are each whole. The first try to append tells how long a record of this
    * cluster may be, so an append costs no question of its own.
    *
+   * @returns undefined for no bytes.
    * @throws FsError NOT_FOUND  the file is gone, and nothing was appended; STALE_HANDLE  a part was.
    */
-  async appendAll(target: WriteTarget, bytes: Uint8Array, deadline: () => Deadline): Promise<void> {
+  async appendAll(target: WriteTarget, bytes: Uint8Array, deadline: () => Deadline): Promise<Appended | undefined> {
+    let appended: Appended | undefined;
     for (let at = 0; at < bytes.length; ) {
       const within = deadline();
       const appendNext = async () => {
         await this.#tail(target, within);
         const record = bytes.subarray(at, at + this.#recordBytesMax());
-        await this.append(target, record, within);
+        const offset = await this.append(target, record, within);
+        appended = { offset: appended?.offset ?? offset, end: offset + record.length };
         return record.length;
       };
       at += await (at === 0 ? appendNext() : ofOpened(appendNext));
     }
+    return appended;
   }
 
   /** Where the file ends, as far as known: asked once. From then on the chunk size is known. */

@@ -10,6 +10,7 @@ import type { MasterContext } from './context.ts';
 import { LedgerDecisions } from './decisions.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { LogRecords } from './log-records.ts';
+import { takeFolder } from './master-folder.ts';
 import { FileLayout } from './namespace/file-layout.ts';
 import { registerNamespace } from './namespace/register.ts';
 import { createParts } from './parts.ts';
@@ -33,6 +34,7 @@ const FORMAT = { name: 'master', version: 1 } as const;
  * Starts a master on `config.directory`; it serves when the promise resolves.
  *
  * @throws FsError DAMAGED  journal or state cannot be trusted; the message names file and remedy.
+ * @throws FsError INVALID_ARGUMENT  the directory holds files that are no master's, or is a file.
  * @throws DiskError EBUSY  another process uses the directory.
  */
 export async function startMaster(seams: Seams, config: MasterConfig): Promise<Master> {
@@ -56,7 +58,7 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     const { disk } = device;
     const watch = new DiskWatch({ clock, device: disk, directory, timeoutMs });
     closers.push(() => watch.end());
-    await disk.makeDirectory(directory);
+    await takeFolder(disk, directory);
     const lock = await disk.lock(`${directory}/lock`);
     closers.push(() => lock.release());
     const records = new LogRecords();

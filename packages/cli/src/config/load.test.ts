@@ -44,6 +44,16 @@ test('configuration: a mistake names file, key, value and what is allowed', () =
   match(message(file('typo.toml', 'dta = "/d"\n')), /typo\.toml: unknown key 'dta': one of listen, data,/);
   match(message(file('missing.toml', '')), /data = \(missing\): expected a folder/);
   match(message(file('syntax.toml', 'data = \n')), /syntax\.toml: line 1, column \d+: \S.*[^:]$/);
+  const unquoted = {
+    'data = /tmp/x': 'data = "/tmp/x"',
+    'data = "/d"\ntrash_keep = 3d  # long': 'trash_keep = "3d"',
+    'data = "/d"\nlisten = 127.0.0.1:9000\r\nreplication = 3': 'listen = "127.0.0.1:9000"',
+  };
+  for (const [text, advice] of Object.entries(unquoted)) {
+    const told = message(file('quotes.toml', `${text}\n`));
+    equal(told.endsWith(`: text stands in quotes: ${advice}`), true, told);
+  }
+  match(message(file('quoted.toml', 'data = "/d" x\n')), /^(?!.*quotes)/);
   match(message(file('syntax.yaml', 'data: [\n')), /syntax\.yaml: \S.* at line \d+, column \d+$/);
   match(message(file('a.ini', '')), /ends in \.toml, \.yaml or \.yml/);
   match(

@@ -86,9 +86,16 @@ function parse(path: string, text: string): unknown {
   } catch (cause) {
     const line = cause instanceof TomlError ? `line ${cause.line}, column ${cause.column}: ` : '';
     const reason = (cause as Error).message.split('\n')[0]!.replace(/:$/, '');
-    throw new FsError('INVALID_ARGUMENT', `${path}: ${line}${reason}`, { cause });
+    const advice = cause instanceof TomlError ? quotesAdvice(text.split('\n')[cause.line - 1] ?? '') : '';
+    throw new FsError('INVALID_ARGUMENT', `${path}: ${line}${reason}${advice}`, { cause });
   }
   throw invalid(`${path}: a configuration ends in .toml, .yaml or .yml`);
+}
+
+/** Of a line that TOML does not take: the commonest mistake is a text without quotes. */
+function quotesAdvice(line: string): string {
+  const match = /^\s*([A-Za-z0-9_-]+)\s*=\s*([^"'[\]{}#\s][^"'#]*)/.exec(line);
+  return match === null ? '' : `: text stands in quotes: ${match[1]} = "${match[2]!.trim()}"`;
 }
 
 /** Text from the environment or a flag: numbers, booleans and lists (comma-separated in brackets) as TOML reads them. */

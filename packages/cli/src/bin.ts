@@ -1,6 +1,13 @@
-import { EXIT_INTERRUPTED } from './exit-codes.ts';
+import { lossyArgument, typedArguments } from './arguments.ts';
+import { EXIT_INTERRUPTED, EXIT_USAGE } from './exit-codes.ts';
 import { main } from './program.ts';
 
-process.exitCode = await main(process.argv.slice(2));
+const args = process.argv.slice(2);
+const lossy = lossyArgument(args, typedArguments);
+if (lossy === undefined) process.exitCode = await main(args);
+else {
+  process.stderr.write(`cairn: ${lossy}\n`);
+  process.exitCode = EXIT_USAGE;
+}
 // What a reader that stands still has not taken yet would keep the process alive.
 if (process.exitCode === EXIT_INTERRUPTED) process.exit();

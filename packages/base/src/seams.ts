@@ -48,8 +48,8 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>;
   /** Size and modification time, or undefined when nothing is there. */
   stat(path: string): Promise<{ sizeBytes: number; modifiedWallMs: number } | undefined>;
-  /** Space of the file system that holds `path`. */
-  space(path: string): Promise<{ totalBytes: number; freeBytes: number }>;
+  /** Space of the file system that holds `path`, and what tells it from others of the machine, where that is known. */
+  space(path: string): Promise<{ totalBytes: number; freeBytes: number; fileSystem?: string }>;
   /**
    * Takes the exclusive lock `path` (a file it creates) until the process ends or `release` is called, so that two
    * servers never share a data directory. Throws `EBUSY` when another live process holds it.

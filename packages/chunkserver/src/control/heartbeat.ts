@@ -186,12 +186,16 @@ export class Heartbeat {
     const freeBytes = store.failure === undefined ? Math.max(0, Math.floor(replicas.freeBytes(store))) : 0;
     const { diskId } = store.identity;
     const failure = store.failure?.message ?? '';
-    return { diskId, path: store.directory, totalBytes: freeBytes + usedBytes, freeBytes, replicaCount, failure };
+    const { fileSystem = '' } = store.space;
+    const fileSystemFreeBytes = fileSystem === '' ? 0 : store.space.freeBytes;
+    const space = { totalBytes: freeBytes + usedBytes, freeBytes, fileSystem, fileSystemFreeBytes };
+    return { diskId, path: store.directory, ...space, replicaCount, failure };
   }
 }
 
 function statusOf({ directory: path, diskId, failure }: LostDisk): DiskStatus {
-  return { diskId, path, totalBytes: 0, freeBytes: 0, replicaCount: 0, failure: failure.message };
+  const space = { totalBytes: 0, freeBytes: 0, fileSystem: '', fileSystemFreeBytes: 0 };
+  return { diskId, path, ...space, replicaCount: 0, failure: failure.message };
 }
 
 /** For a master that knows no other way. */

@@ -3,7 +3,7 @@
  * it is gone then, and the other disks go on.
  */
 
-import { type DiskDevice, DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
+import { type Disk, type DiskDevice, DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
 import { encodeMessage } from '@cairnfs/protocol';
 import { type DiskWatch, type JournalSizing, type Ledger, type OnDevice, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -45,7 +45,7 @@ export class DiskStore {
   readonly readHistory = new ReadHistory();
   identity: DiskIdentity;
   /** Space of its file system, as last asked. */
-  space = { totalBytes: 0, freeBytes: 0 };
+  space: Awaited<ReturnType<Disk['space']>> = { totalBytes: 0, freeBytes: 0 };
   #refreshing: Promise<void> | undefined;
   #failure: FsError | undefined;
   #failed: (store: DiskStore) => void = () => {};

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { formatExactTime } from '../output/listing.ts';
+import { spaceOf } from '../output/space.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, formatDuration, formatSize } from '../output/units.ts';
 import { belowGoal, verdict } from '../output/verdict.ts';
@@ -28,16 +29,14 @@ export function statusCommand(): Command {
 
 export function describeStatus(status: ClusterStatus): string {
   const live = status.servers.filter((server) => server.live);
-  const disks = live.flatMap((server) => server.disks);
-  const total = sum(disks.map((disk) => disk.totalBytes));
-  const free = sum(disks.map((disk) => disk.freeBytes));
+  const { usedBytes: used, freeBytes: free } = spaceOf(live);
   const { repair } = status;
   const lines = [
     verdict(status),
     '',
     `cluster   ${status.clusterId}, up ${formatDuration(Date.now() - status.startedMs)}, master of ${formatSize(status.processMemoryBytes)} of memory`,
     `servers   ${live.length} of ${status.servers.length} chunkservers live`,
-    `space     ${formatSize(total - free)} used, ${formatSize(free)} free of ${formatSize(total)}`,
+    `space     ${formatSize(used)} used, ${formatSize(free)} free of ${formatSize(used + free)}`,
     `files     ${countedTree({ files: status.fileCount, directories: status.directoryCount })}, ${counted(status.chunkCount, 'chunk')}`,
     `repair    ${belowGoal(repair.underReplicatedCount)}, ${repair.copyingCount} being copied, ` +
       `${repair.copiedCount} copied (${formatSize(repair.copiedBytes)}), ${repair.unavailableCount} unavailable`,

@@ -249,6 +249,8 @@ export class ScriptedChunkserver {
         freeBytes: this.freeBytes,
         failure: this.diskFailure,
         replicaCount: this.replicas.size,
+        fileSystem: '',
+        fileSystemFreeBytes: 0,
       },
       ...{ readErrorCount: 0, writeErrorCount: 0, checksumErrorCount: 0 },
     }));

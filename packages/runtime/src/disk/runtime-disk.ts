@@ -112,9 +112,10 @@ export class RuntimeDisk implements Disks, DiskDevice {
   }
 
   /** Free is what this user may fill: the share kept for the superuser does not count. */
-  async space(path: string): Promise<{ totalBytes: number; freeBytes: number }> {
+  async space(path: string): Promise<{ totalBytes: number; freeBytes: number; fileSystem: string }> {
     const { bsize, blocks, bavail } = await this.#perform('other', () => asDiskError('statfs', path, statfs(path)));
-    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+    const { dev } = await this.#perform('other', () => asDiskError('stat', path, stat(path, { bigint: true })));
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize, fileSystem: String(dev) };
   }
 
   /** The steps of a lock are synchronous. A disk that hangs shows before them, where only a thread of the pool waits. */

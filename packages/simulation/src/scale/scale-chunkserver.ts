@@ -249,7 +249,16 @@ export class ScaleChunkserver {
   #disk() {
     const replicaCount = this.#versions.size;
     const freeBytes = Math.max(0, DISK_BYTES - replicaCount * this.#options.chunkBytes);
-    return { diskId: 'disk', path: '/data', totalBytes: DISK_BYTES, freeBytes, replicaCount, failure: '' };
+    return {
+      diskId: 'disk',
+      path: '/data',
+      totalBytes: DISK_BYTES,
+      freeBytes,
+      replicaCount,
+      failure: '',
+      fileSystem: '',
+      fileSystemFreeBytes: 0,
+    };
   }
 
   #call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q): Promise<{ message: S }> {

@@ -375,6 +375,9 @@ export interface DiskStatus {
   replicaCount: number;
   /** Empty: healthy. Otherwise what failed. */
   failure: string;
+  /** Disks of one machine that name the same file system share its free space. Empty: not known. */
+  fileSystem: string;
+  fileSystemFreeBytes: number;
 }
 
 export interface RepairStatus {
@@ -3977,7 +3980,16 @@ export const Usage: MessageFns<Usage> = {
 };
 
 function createBaseDiskStatus(): DiskStatus {
-  return { diskId: "", path: "", totalBytes: 0, freeBytes: 0, replicaCount: 0, failure: "" };
+  return {
+    diskId: "",
+    path: "",
+    totalBytes: 0,
+    freeBytes: 0,
+    replicaCount: 0,
+    failure: "",
+    fileSystem: "",
+    fileSystemFreeBytes: 0,
+  };
 }
 
 export const DiskStatus: MessageFns<DiskStatus> = {
@@ -3999,6 +4011,12 @@ export const DiskStatus: MessageFns<DiskStatus> = {
     }
     if (message.failure !== "") {
       writer.uint32(50).string(message.failure);
+    }
+    if (message.fileSystem !== "") {
+      writer.uint32(58).string(message.fileSystem);
+    }
+    if (message.fileSystemFreeBytes !== 0) {
+      writer.uint32(64).uint64(message.fileSystemFreeBytes);
     }
     return writer;
   },
@@ -4064,6 +4082,22 @@ export const DiskStatus: MessageFns<DiskStatus> = {
             message.failure = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.fileSystem = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.fileSystemFreeBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4087,6 +4121,8 @@ export const DiskStatus: MessageFns<DiskStatus> = {
     message.freeBytes = object.freeBytes ?? 0;
     message.replicaCount = object.replicaCount ?? 0;
     message.failure = object.failure ?? "";
+    message.fileSystem = object.fileSystem ?? "";
+    message.fileSystemFreeBytes = object.fileSystemFreeBytes ?? 0;
     return message;
   },
 };

@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const SCHEDULES_MAX = 20_000;
 const NAME_WIDTH = 34;
 const PROFILE_WIDTH = 12;
+const SHOWN_LENGTH_MAX = 200;
 const USAGE = `usage: npm run simulate:mutants -- [--only TEXT] [--schedules N] [--seed S] [--workers N] [--list]
 
 Puts small defects into a copy of the code, one at a time, and runs the simulator until it finds each. The schedule that
@@ -72,8 +73,8 @@ async function main(): Promise<number> {
         const cost = `${run.schedules} schedules in ${run.seconds} s`;
         const isNew = run.by !== undefined && (await isCleanWithout(run.by, Number(seed) + run.schedules - 1));
         if (run.by === undefined) result = `NOT CAUGHT by ${cost}`;
-        else if (isNew) result = `caught by ${cost}: ${run.by}`;
-        else result = `NOT SHOWN by ${cost}: without the mutant the last of them fails as well: ${run.by}`;
+        else if (isNew) result = `caught by ${cost}: ${shown(run.by)}`;
+        else result = `NOT SHOWN by ${cost}: without the mutant the last of them fails as well: ${shown(run.by)}`;
         if (!isNew) survivors.push(mutant.name);
       } catch (error) {
         // The others are no worse for it.
@@ -111,6 +112,11 @@ async function untilCaught(root: string, args: readonly string[], firstSeed: num
   const code = await exited;
   if (by === undefined && code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
   return { schedules, seconds: Math.round((performance.now() - startMs) / 1000), by };
+}
+
+/** A check may name every chunk there is. */
+function shown(by: string): string {
+  return by.length > SHOWN_LENGTH_MAX ? `${by.slice(0, SHOWN_LENGTH_MAX)}…` : by;
 }
 
 /** Does the schedule that found a mutant pass on the code as it is? */

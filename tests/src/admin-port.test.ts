@@ -91,6 +91,6 @@ test('admin port: a server whose admin port is taken or no address says so and d
   equal(refused.exitCode, 1);
   match(refused.stderr, new RegExp(`${taken} \\(another program has it.*\\): set admin_listen .*"off"`));
   const bad = await start('nowhere');
-  equal(bad.exitCode, 1);
+  equal(bad.exitCode, 2);
   match(bad.stderr, /admin_listen = "nowhere": expected "host:port" or "off": .*the port is missing/);
 });

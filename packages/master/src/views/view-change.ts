@@ -229,7 +229,9 @@ export class ViewChanges {
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
       // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
       const isTooSmall = members.length < minimumOf(this.#context.config, current.goal);
-      const end = isTooSmall && said.some(({ hasLed }) => hasLed) ? known : undefined;
+      // Nor can a chunk end empty where a member goes on holding what it staged: it would be in sync with no other again.
+      const isKnown = said.some(({ hasLed }) => hasLed) && (known.sequence > 0 || known.length > 0);
+      const end = isTooSmall && isKnown ? known : undefined;
       const base = baseOf(current, replies, end);
       // All that a primary committed, each member of its view has staged.
       const reachedAt = end === undefined ? version : current.version;

@@ -15,13 +15,8 @@ const NAMES_SHOWN = 3;
 export async function takeFolder(disk: Disk, path: string): Promise<void> {
   await disk.makeDirectory(path).catch((error: unknown) => {
     if (!(error instanceof DiskError) || (error.code !== 'EEXIST' && error.code !== 'ENOTDIR')) throw error;
-    throw new FsError(
-      'INVALID_ARGUMENT',
-      `the master's data cannot be in '${path}': a file is in the way: name a folder`,
-      {
-        cause: error,
-      },
-    );
+    const message = `the master's data cannot be in '${path}': a file is in the way: name a folder`;
+    throw new FsError('INVALID_ARGUMENT', message, { cause: error });
   });
   const names = await disk.list(path);
   const foreign = names.includes(FORMAT) ? [] : names.filter((name) => !NOBODYS.includes(name));

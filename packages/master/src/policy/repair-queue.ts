@@ -80,7 +80,7 @@ export class RepairQueue {
 
   /** Takes out as many as were found first. */
   takeOldest(count: number): string[] {
-    const handles = [...this.#copies.keys()].slice(0, count);
+    const handles = this.first(count);
     for (const handle of handles) this.delete(handle);
     return handles;
   }

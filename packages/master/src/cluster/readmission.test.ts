@@ -28,6 +28,15 @@ async function leftOut(serverCount = 3): Promise<{ cluster: TestCluster; server:
   return { cluster, server };
 }
 
+/** Server 3 is left out of the view of the chunk while it is cut off, and is in reach again, with the same master. */
+async function missView(cluster: TestCluster, server: ScriptedChunkserver): Promise<void> {
+  server.isBeating = false;
+  cluster.cutOff(3);
+  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
+  cluster.simulation.network.heal();
+  await cluster.simulation.runFor(UNTIL_CONNECTED_MS);
+}
+
 async function isLeased(cluster: TestCluster, server: ScriptedChunkserver): Promise<boolean> {
   return !(await cluster.run(server.heartbeat())).leaseWithheld;
 }
@@ -74,11 +83,7 @@ test('readmission: a server that was told by the master it missed the view under
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10 });
   const server = cluster.server(3);
-  server.isBeating = false;
-  cluster.cutOff(3);
-  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
-  cluster.simulation.network.heal();
-  await cluster.simulation.runFor(UNTIL_CONNECTED_MS);
+  await missView(cluster, server);
   await cluster.run(server.register());
   assert.equal(server.replicas.get(HANDLE)!.isRemoved, true);
   assert.equal(await isLeased(cluster, server), true);
@@ -93,11 +98,7 @@ test('readmission: a server that was never told its number is told it first, the
   const server = cluster.server(3);
   server.id = 0; // the answer to its registration was lost
   server.replicas.delete(HANDLE);
-  server.isBeating = false;
-  cluster.cutOff(3);
-  await cluster.run(cluster.parts.views.open(HANDLE, [3]));
-  cluster.simulation.network.heal();
-  await cluster.simulation.runFor(UNTIL_CONNECTED_MS);
+  await missView(cluster, server);
   await cluster.run(server.register());
   assert.equal(server.id, 3);
   assert.equal(await isLeased(cluster, server), false);

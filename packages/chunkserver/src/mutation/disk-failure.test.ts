@@ -4,26 +4,10 @@ import { test } from 'node:test';
 import { FsError, isFsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
 import { MutationCluster } from './testing/mutation-cluster.ts';
+import { append, until } from './testing/record-appends.ts';
 
 /** Some messages there and back, and a write to a disk: far below every patience. */
 const SOON_MS = 100;
-
-function append(cluster: MutationCluster, number: number): Promise<MutateReply> {
-  const operation = { client: Buffer.alloc(16, 1), number, settledBelow: 0 };
-  const kind = { $case: 'append' as const, value: true };
-  return cluster.mutate({ kind, operation, capacity: 0 }, Buffer.from(`record ${number};`));
-}
-
-async function until<T>(cluster: MutationCluster, work: Promise<T>, withinMs: number): Promise<T> {
-  let isDone = false;
-  const done = work.finally(() => {
-    isDone = true;
-  });
-  done.catch(() => {}); // awaited below, unless it takes too long
-  await cluster.time.run(() => isDone, cluster.time.nowMs + withinMs);
-  if (!isDone) throw new Error(`no answer within ${withinMs} ms`);
-  return done;
-}
 
 /** A chunk that was mutated once, and a second mutation staged on server `id`, whose disk fails under it. */
 async function failUnderMutation(

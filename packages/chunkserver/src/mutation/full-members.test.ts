@@ -2,29 +2,12 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import type { MutateReply } from '@cairnfs/protocol';
 import { MutationCluster } from './testing/mutation-cluster.ts';
+import { append, until } from './testing/record-appends.ts';
 
 /** Some messages there and back, and writes to disks: far below every patience. */
 const SOON_MS = 200;
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
-
-function append(cluster: MutationCluster, number: number): Promise<MutateReply> {
-  const operation = { client: Buffer.alloc(16, 1), number, settledBelow: 0 };
-  const kind = { $case: 'append' as const, value: true };
-  return cluster.mutate({ kind, operation, capacity: 0 }, Buffer.from(`record ${number};`));
-}
-
-async function until<T>(cluster: MutationCluster, work: Promise<T>, withinMs = SOON_MS): Promise<T> {
-  let isDone = false;
-  const done = work.finally(() => {
-    isDone = true;
-  });
-  done.catch(() => {}); // awaited below, unless it takes too long
-  await cluster.time.run(() => isDone, cluster.time.nowMs + withinMs);
-  if (!isDone) throw new Error(`no answer within ${withinMs} ms`);
-  return done;
-}
 
 function clusterWithFull(seed: number, full: readonly number[]): MutationCluster {
   const cluster = new MutationCluster({ seed, serverCount: 3 });
@@ -36,7 +19,7 @@ test('full members: a primary that cannot make its replica reports itself', asyn
   for (const seed of SEEDS) {
     const cluster = clusterWithFull(seed, [1]);
     cluster.master.ofFull = new FsError('NOT_PRIMARY', 'the chunk is closed');
-    await rejects(until(cluster, append(cluster, 1)), { kind: 'NOT_PRIMARY' });
+    await rejects(until(cluster, append(cluster, 1), SOON_MS), { kind: 'NOT_PRIMARY' });
     deepEqual(cluster.master.reportedFull, [1]);
   }
 });
@@ -44,13 +27,13 @@ test('full members: a primary that cannot make its replica reports itself', asyn
 test('full members: a primary that cannot stage a mutation reports itself, and nothing of it was applied', async () => {
   for (const seed of SEEDS) {
     const cluster = clusterWithFull(seed, []);
-    await until(cluster, append(cluster, 1));
+    await until(cluster, append(cluster, 1), SOON_MS);
     cluster.server(1).journal.isFull = true;
     const refused = [2, 3, 4].map((number) => append(cluster, number));
-    for (const one of refused) await rejects(until(cluster, one), { kind: /NOT_PRIMARY|STALE_VERSION/ });
+    for (const one of refused) await rejects(until(cluster, one, SOON_MS), { kind: /NOT_PRIMARY|STALE_VERSION/ });
     deepEqual(cluster.master.reportedFull, [1]);
-    equal((await until(cluster, append(cluster, 3))).offset, 9);
-    equal((await until(cluster, append(cluster, 2))).repeatedOperation, false);
+    equal((await until(cluster, append(cluster, 3), SOON_MS)).offset, 9);
+    equal((await until(cluster, append(cluster, 2), SOON_MS)).repeatedOperation, false);
   }
 });
 
@@ -62,7 +45,7 @@ test('full members: all that wait for a primary whose disk fills meanwhile hear 
     for (const one of waiting) one.catch(() => {}); // looked at later
     await cluster.time.run(() => cluster.server(1).replica !== undefined, cluster.time.nowMs + SOON_MS);
     cluster.server(1).journal.isFull = true;
-    for (const one of waiting) await rejects(until(cluster, one), { kind: /NOT_PRIMARY|STALE_VERSION/ });
+    for (const one of waiting) await rejects(until(cluster, one, SOON_MS), { kind: /NOT_PRIMARY|STALE_VERSION/ });
     equal(cluster.server(1).replica!.log.stagedSequence, 0);
     const { reportedFull } = cluster.master;
     deepEqual([...new Set(reportedFull)], [1]);
@@ -73,12 +56,12 @@ test('full members: all that wait for a primary whose disk fills meanwhile hear 
 test('full members: secondaries that have no room, for the replica or for a mutation, are reported as full', async () => {
   for (const seed of SEEDS) {
     const fresh = clusterWithFull(seed, [3]);
-    equal((await until(fresh, append(fresh, 1))).offset, 0);
+    equal((await until(fresh, append(fresh, 1), SOON_MS)).offset, 0);
     deepEqual([fresh.master.reportedFull, fresh.master.view.members], [[3], [1, 2]]);
     const begun = clusterWithFull(seed, []);
-    await until(begun, append(begun, 1));
+    await until(begun, append(begun, 1), SOON_MS);
     begun.server(2).journal.isFull = true;
-    equal((await until(begun, append(begun, 2))).offset, 9);
+    equal((await until(begun, append(begun, 2), SOON_MS)).offset, 9);
     deepEqual([begun.master.reportedFull, begun.master.view.members], [[2], [1, 3]]);
   }
 });
@@ -87,11 +70,11 @@ test('full members: where the master knows of no room, only what was staged nowh
   for (const seed of SEEDS) {
     const cluster = clusterWithFull(seed, []);
     cluster.master.ofFull = new FsError('NO_SPACE', 'no server has room');
-    await until(cluster, append(cluster, 1));
+    await until(cluster, append(cluster, 1), SOON_MS);
     cluster.server(3).journal.isFull = true;
     const isUnknown = (error: unknown) => error instanceof FsError && error.reaction === 'unknown';
-    await rejects(until(cluster, append(cluster, 2)), isUnknown); // staged here, and by server 2
+    await rejects(until(cluster, append(cluster, 2), SOON_MS), isUnknown); // staged here, and by server 2
     cluster.server(1).journal.isFull = true;
-    await rejects(until(cluster, append(cluster, 3)), { kind: 'NO_SPACE' });
+    await rejects(until(cluster, append(cluster, 3), SOON_MS), { kind: 'NO_SPACE' });
   }
 });

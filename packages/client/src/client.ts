@@ -40,6 +40,8 @@ export interface LocatedChunk {
   /** In the file. */
   readonly offset: number;
   readonly length: number;
+  /** Of the chunk itself: more than `length` where the file was cut. While it is open, it may have grown since. */
+  readonly chunkLength: number;
   readonly handle: string;
   readonly version: number;
   readonly open: boolean;
@@ -122,11 +124,11 @@ export class CairnClient extends FileCalls {
       const layout = await file.layout(0, Number.MAX_SAFE_INTEGER, this.#calls.deadline(options), true);
       const chunks = layout.segments.flatMap(({ extent, length }): LocatedChunk[] => {
         if (extent?.chunk === undefined) return [];
-        const { handle, version, open, sequence } = extent.chunk;
+        const { handle, version, open, sequence, length: chunkLength } = extent.chunk;
         const replicas = extent.chunk.replicas.map(({ serverId, address, state }) => {
           return { serverId, address, state: REPLICA_STATES[state] ?? ('unreachable' as const) };
         });
-        return [{ offset: extent.offset, length, handle, version, open, sequence, replicas }];
+        return [{ offset: extent.offset, length, chunkLength, handle, version, open, sequence, replicas }];
       });
       return { size: layout.size ?? 0, chunks };
     });
@@ -141,7 +143,7 @@ export class CairnClient extends FileCalls {
         version: chunk.version,
         offset,
         length,
-        knownLength: chunk.open ? 0 : chunk.length,
+        knownLength: chunk.chunkLength,
         knownSequence: chunk.sequence,
       };
       const call = { timeoutMs: DATA_ATTEMPT_MS, signal: options.signal };

@@ -21,7 +21,8 @@ async function lengthsRead({
   held: readonly number[];
 }): Promise<(number | undefined)[]> {
   const replicas = ADDRESSES.map((address, serverId) => ({ serverId, address, state: 'live' as const }));
-  const chunk: LocatedChunk = { offset: 0, length: 9, handle: 'h', version: 1, open, sequence: undefined, replicas };
+  const located = { offset: 0, length: 9, chunkLength: 9 };
+  const chunk: LocatedChunk = { ...located, handle: 'h', version: 1, open, sequence: undefined, replicas };
   const client = {
     locate: async () => ({ size: 9, chunks: [chunk] }),
     async *readReplica(_: LocatedChunk, address: string) {

@@ -93,6 +93,22 @@ test('view change: a member without a replica counts as empty under a new versio
   assert.deepEqual([version, members.length], [3, 2]);
 });
 
+test('view change: members that nobody can do without do not count as lost when one is out of reach for a moment', async () => {
+  const cluster = await TestCluster.start(2);
+  const pending = { highestVersion: 2, pendingVersion: 2, pendingMembers: [1, 2] };
+  await cluster.putChunk(HANDLE, { state: OPEN, goal: 2, members: [1, 2], ...pending });
+  for (const id of [1, 2]) cluster.server(id).replicas.delete(HANDLE); // the first mutation makes them
+  const second = cluster.server(2);
+  const crashed = new FsError('CONNECTION_LOST', 'it crashed when it was asked under the new version');
+  const isAskedFirst = (asked: number) => second.prepared.filter(({ newVersion }) => newVersion === asked).length === 1;
+  const get = () => (isAskedFirst(3) && second.prepared.at(-1)?.newVersion === 3 ? crashed : undefined);
+  Object.defineProperty(second, 'promiseFailure', { get });
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const { version, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([version, members.length], [4, 2]);
+});
+
 test('view change: a member that lost its replica is left out, not counted as empty', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0 });

@@ -132,8 +132,10 @@ export class ViewChanges {
       if (outcome.kind === 'confirmed') return outcome.chunk;
       if (outcome.joinFailure !== undefined) throw outcome.joinFailure;
       reason = outcome.reason;
-      // A slow disk is not in time for a version of its own: what goes on then has to do without them.
-      for (const member of withoutReplica) this.#conditions.set(member, handle, 'missing');
+      // Another one's slow disk is not in time for a version of its own: what goes on then has to do without them. Where all
+      // are without a replica nobody is slow for having one, and there is nothing to go on with.
+      const isSlowToPromise = outcome.failed.some((member) => !withoutReplica.includes(member));
+      if (isSlowToPromise) for (const member of withoutReplica) this.#conditions.set(member, handle, 'missing');
       withoutReplica = outcome.withoutReplica ?? [];
       for (const member of outcome.failed) failed.add(member);
     }

@@ -79,6 +79,11 @@ const FOUND_SCHEDULES = [
     seed: 9100018,
     was: 'a server with slow disks began each promise of a view anew, and was late each time',
   },
+  {
+    profile: 'load',
+    seed: 14100851,
+    was: 'what a member had staged behind the end of an empty chunk kept another from joining',
+  },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'load', seed: 9200017, was: 'a stale member that had promised to leave was asked to stay for ever' },
   {

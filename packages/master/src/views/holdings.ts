@@ -79,6 +79,8 @@ export function checkHoldings(handle: string, { sequence, length }: CommittedEnd
  */
 export function isUntouched(chunk: Chunk, replies: readonly PrepareViewReply[]): boolean {
   if (hasData(chunk)) return false;
+  // Of one that is not open the log knows the end: what was staged behind it was never acknowledged, and is dropped.
+  if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return true;
   return replies.every(({ stagedSequence, committedLength }) => stagedSequence === 0 && committedLength === 0);
 }
 

@@ -324,6 +324,17 @@ test('view change: of a closed chunk the log knows that it is empty, whoever is 
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [1]);
 });
 
+test('view change: what one staged behind the end of an empty chunk is no reason for another to have a replica', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: CLOSED, length: 0, sequence: 0, members: [1, 2] });
+  cluster.server(1).replicas.get(HANDLE)!.lengthsAfter = [25];
+  for (const id of [2, 3]) cluster.server(id).replicas.delete(HANDLE); // the first mutation makes them
+  cluster.parts.start();
+  await cluster.simulation.runFor(30_000);
+  const { members, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([[...members].sort(), length], [[1, 2, 3], 0]);
+});
+
 test('view change: a member that answers without the replica it should have lost it, and the last one goes on alone', async () => {
   const cluster = await TestCluster.start(2);
   await cluster.putChunk(HANDLE, { state: OPEN, length: 0, sequence: 0, members: [1, 2] });

@@ -84,6 +84,11 @@ const FOUND_SCHEDULES = [
     seed: 14100851,
     was: 'what a member had staged behind the end of an empty chunk kept another from joining',
   },
+  {
+    profile: 'load',
+    seed: 24100767,
+    was: 'a false alarm: the bounds that were drawn let spare uploads take all there may be',
+  },
   { profile: 'load', seed: 9200009, was: 'two bytes were all that told in which order two writes reached a chunk' },
   { profile: 'load', seed: 9200017, was: 'a stale member that had promised to leave was asked to stay for ever' },
   {

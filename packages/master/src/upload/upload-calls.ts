@@ -6,7 +6,7 @@
  * A confirmation may begin a spare upload: one of a single chunk, without a target. A client that writes many small files
  * has the plan for the next one when it needs it.
  */
-import { FsError, isFsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
+import { assert, FsError, isFsError, keyToBytes, timeOrderedUuid, uuidToKey } from '@cairnfs/base';
 import {
   type AbortUploadReply,
   type AbortUploadRequest,
@@ -47,6 +47,8 @@ export class UploadCalls {
   constructor(context: MasterContext, parts: MasterParts) {
     this.#context = context;
     this.#parts = parts;
+    const { uploadsMax, uploadsWithSparesMax } = context.config.bounds;
+    assert(uploadsWithSparesMax < uploadsMax, () => 'spare uploads that nobody uses would leave no room for others');
     for (const { key } of context.decisions.read().range(uploadRange, context.config.bounds.uploadsMax + 1)) {
       this.#renewedAtMs.set(idOfUploadKey(key), context.seams.clock.nowMs());
     }

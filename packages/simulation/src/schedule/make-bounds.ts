@@ -46,7 +46,12 @@ const CHUNKSERVER: Readonly<Record<keyof ChunkserverBounds, Range>> = {
 };
 
 export function makeBounds(random: SimRandom): ServerBounds {
-  return { master: draw(random, MASTER), chunkserver: draw(random, CHUNKSERVER) };
+  const master = draw(random, MASTER);
+  const chunkserver = draw(random, CHUNKSERVER);
+  const { uploadsMax, uploadsWithSparesMax = Number.POSITIVE_INFINITY } = master;
+  if (uploadsMax === undefined) return { master, chunkserver };
+  // Spare uploads leave room for others.
+  return { master: { ...master, uploadsWithSparesMax: Math.min(uploadsWithSparesMax, uploadsMax - 1) }, chunkserver };
 }
 
 function draw<K extends string>(random: SimRandom, ranges: Readonly<Record<K, Range>>): Partial<Record<K, number>> {

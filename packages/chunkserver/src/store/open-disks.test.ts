@@ -1,11 +1,13 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError, type Seams } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
+import { DISK_TIMEOUT_MS } from '@cairnfs/storage';
 import type { DiskStore } from './disk-store.ts';
 import { type OpenedDisks, openDisks } from './open-disks.ts';
 import { Replicas } from './replicas.ts';
+import { takeStock } from './take-stock.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
 
@@ -312,4 +314,52 @@ test('disks: one that does not answer at the start is left out, and when all do 
   folders.disk.repair();
   await folders.start('a', 'b');
   deepEqual(folders.served, ['a', 'b']);
+});
+
+test('disks: all that hang at one step of the start delay it by the time of one, in every step', async () => {
+  for (const path of ['', '/journal', '/identity.new', '/chunks/00']) {
+    const folders = new Folders(17);
+    await folders.start('a', 'b', 'c');
+    for (const directory of ['a', 'b']) folders.disk.hang(`${directory}${path}`);
+    const { simulation } = folders;
+    const beganMs = simulation.nowMs;
+    // A fourth folder, so that the lists are written too.
+    const { stores } = await folders.start('a', 'b', 'c', 'd');
+    const { clock, log } = folders.seams;
+    await simulation.run(() => takeStock({ clock, log, stores, found: () => {} }));
+    const working = stores.filter(({ failure }) => failure === undefined);
+    deepEqual(
+      working.map(({ directory }) => directory),
+      ['c', 'd'],
+    );
+    const tookMs = simulation.nowMs - beganMs;
+    ok(tookMs > DISK_TIMEOUT_MS && tookMs < 1.1 * DISK_TIMEOUT_MS, `${path}: ${tookMs} ms`);
+  }
+});
+
+test('disks: they open side by side in the same order in every run of one seed', async () => {
+  const run = async (): Promise<string> => {
+    const folders = new Folders(18);
+    await folders.start('a', 'b', 'c', 'd');
+    folders.disk.hang('b');
+    const { lost, stores } = await folders.start('a', 'b', 'c', 'd');
+    deepEqual([folders.served, lost.map(({ directory }) => directory)], [['a', 'c', 'd'], ['b']]);
+    const ids = stores.map(({ identity }) => identity.diskId).join();
+    return `${folders.simulation.trace.hash} ${folders.simulation.eventCount} ${ids}`;
+  };
+  equal(await run(), await run());
+});
+
+test('disks: when one is in use by another process, none of the others stays open', async () => {
+  const folders = new Folders(19);
+  await folders.start('a', 'b', 'c');
+  const { disk } = folders.seams;
+  await folders.simulation.run(async () => {
+    await Promise.all(folders.opened.stores.map((store) => store.close()));
+    const lock = await disk.lock('b/lock');
+    await rejects(openDisks(folders.seams, ['a', 'b', 'c']), { code: 'EBUSY' });
+    await lock.release();
+    const { stores } = await openDisks(folders.seams, ['a', 'b', 'c']);
+    equal(stores.length, 3);
+  });
 });

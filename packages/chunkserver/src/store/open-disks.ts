@@ -1,7 +1,8 @@
 /**
- * Opens the folders of a server's disks. One that cannot be used is left out alone and reported; a server without any
- * disk does not start. When this is done, every disk's identity lists all of them durably, so that the next start knows
- * an empty mount point from a new disk.
+ * Opens the folders of a server's disks side by side, so that those that do not answer keep the start waiting once and
+ * not one after another. One that cannot be used is left out alone and reported; a server without any disk does not
+ * start. When this is done, every disk's identity lists all of them durably, so that the next start knows an empty mount
+ * point from a new disk.
  */
 import { DiskError, FsError, isFsError, randomUuid } from '@cairnfs/base';
 import { DISK_TIMEOUT_MS, DiskWatch, type JournalSizing, onDevice } from '@cairnfs/storage';
@@ -15,6 +16,7 @@ import {
   judgeFolders,
   listDisks,
   NEW_DISK_MARKER,
+  type Verdict,
 } from './known-disks.ts';
 
 /** A configured folder whose disk is not served: damaged, not mounted, or another one. */
@@ -64,8 +66,7 @@ export async function openDisks(
     lost.push(disk);
   };
   try {
-    const folders: FoundFolder[] = [];
-    for (const directory of directories) folders.push(await lookAt(devices.get(directory)!, directory));
+    const folders = await Promise.all(directories.map((directory) => lookAt(devices.get(directory)!, directory)));
     const judgement = judgeFolders(folders);
     await openAll(seams, { devices, folders, judgement, stores, lose, journal });
     const isNew = (store: DiskStore) => judgement.disks.get(store.directory) !== store.identity.diskId;
@@ -115,22 +116,23 @@ async function openAll(
   { devices, folders, judgement, stores, lose, journal }: Opening,
 ): Promise<void> {
   const serverUuid = judgement.serverUuid ?? randomUuid(seams.random);
-  for (const [index, { directory, identity }] of folders.entries()) {
+  const open = async ({ directory }: FoundFolder, verdict: Verdict): Promise<DiskStore> => {
+    if (verdict.kind === 'refused') throw verdict.failure;
+    const options = { serverUuid, hasKeptAll: judgement.beginsWithAll, journal };
+    return DiskStore.open(devices.get(directory)!, directory, options);
+  };
+  const opened = await Promise.allSettled(folders.map((folder, index) => open(folder, judgement.verdicts[index]!)));
+  // All of them first: the caller closes those in `stores` when another error is thrown.
+  for (const outcome of opened) if (outcome.status === 'fulfilled') stores.push(outcome.value);
+  for (const [index, outcome] of opened.entries()) {
+    if (outcome.status === 'fulfilled') continue;
+    const { directory, identity } = folders[index]!;
     const verdict = judgement.verdicts[index]!;
-    if (verdict.kind === 'refused') {
-      lose({ directory, diskId: verdict.diskId, failure: verdict.failure });
-      continue;
-    }
-    try {
-      const device = devices.get(directory)!;
-      stores.push(
-        await DiskStore.open(device, directory, { serverUuid, hasKeptAll: judgement.beginsWithAll, journal }),
-      );
-    } catch (error) {
-      // Two processes on one folder are no fault of the disk.
-      if (error instanceof DiskError && error.code === 'EBUSY') throw error;
-      lose({ directory, diskId: identity?.diskId ?? '', failure: faultOf(directory, error) });
-    }
+    const error: unknown = outcome.reason;
+    // Two processes on one folder are no fault of the disk.
+    if (error instanceof DiskError && error.code === 'EBUSY') throw error;
+    const diskId = verdict.kind === 'refused' ? verdict.diskId : (identity?.diskId ?? '');
+    lose({ directory, diskId, failure: faultOf(directory, error) });
   }
 }
 
@@ -144,9 +146,9 @@ async function tellAll(
     identity.disksRevision === revision && isSameList(identity.disks, disks) && identity.hasKeptAll === hasKeptAll;
   if (!stores.every(isTold)) {
     const change = { disks, disksRevision: revision + 1, hasKeptAll };
-    for (const store of stores) await orFail(store, () => store.writeIdentity(change));
+    await Promise.all(stores.map((store) => orFail(store, () => store.writeIdentity(change))));
   }
-  for (const store of stores) await orFail(store, () => store.removeFile(NEW_DISK_MARKER));
+  await Promise.all(stores.map((store) => orFail(store, () => store.removeFile(NEW_DISK_MARKER))));
 }
 
 async function orFail(store: DiskStore, work: () => Promise<void>): Promise<void> {

@@ -41,7 +41,9 @@ export async function takeStock(options: StockOptions): Promise<void> {
     }
     await new Promise<void>((resolve) => options.clock.soon(resolve));
   }
-  for (const store of options.stores) await orFail(store, options, () => clearFiles(store, options));
+  // Side by side, as they were opened: those that do not answer keep the start waiting once.
+  const cleared = options.stores.map((store) => orFail(store, options, () => clearFiles(store, options)));
+  for (const outcome of await Promise.allSettled(cleared)) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** One disk's replicas in order of handle. */

@@ -9,6 +9,14 @@ export const REPLICA_PINNED_MS = 70_000;
 export const STOCK_PAGE_REPLICAS = 1_024;
 /** Chunks of one disk whose bulk reads are remembered: 1 TiB of data read lately, some 2 MiB of memory. */
 export const READ_HISTORY_CHUNKS_MAX = 16_384;
+/**
+ * Calls that read from one disk, those that wait for it included, and the memory they hold: what a slow disk (50 MB/s)
+ * reads in the 5 s that a client gives one read. Further ones would be given up before their turn.
+ */
+export const DISK_READS_MAX = 4_096;
+export const DISK_READ_BYTES_MAX = 256 * MiB;
+/** Frames of uploads that one disk writes, or that wait for it. Their bytes are bounded where they are received. */
+export const DISK_FRAMES_MAX = 4_096;
 /** Chunk files open at a time on one disk, with up to two descriptors each. */
 export const OPEN_FILES_MAX = 512;
 
@@ -51,6 +59,8 @@ export const MASTER_TIMEOUT_MS = 3_000;
 /** Pause before the next master is tried: doubles from the first to the last. */
 export const MASTER_PAUSE_MS_MIN = 100;
 export const MASTER_PAUSE_MS_MAX = 2_000;
+/** Replicas being moved into quarantine at a time: the orders of one heartbeat. */
+export const QUARANTINE_MOVES_MAX = 1_000;
 /** Between two looks for quarantined replicas whose time is up, and how many are deleted in one. */
 export const QUARANTINE_SWEEP_MS = 60_000;
 export const QUARANTINE_DELETED_PER_SWEEP = 1_000;

@@ -17,9 +17,15 @@ export const WRITEV_BUFFERS_MAX = 1024;
 /**
  * Operations of one of several devices in libuv's thread pool at a time, one of them kept for syncs: a hanging disk never takes the
  * threads of the others, and the sync that acknowledgements wait for is not behind bulk reads. Four as all disks together
- * have without `UV_THREADPOOL_SIZE`. What waits beyond is bounded by the calls that a server has open.
+ * have without `UV_THREADPOOL_SIZE`.
  */
 export const DEVICE_OPERATIONS_MAX = 5;
+/**
+ * Operations of one device that wait for a place: never more, since everybody who asks for one has a bound and waits for
+ * its end before the next. Of a chunkserver's disk 4,096 reads, 4,096 frames of uploads and the syncs of 4,096 uploads,
+ * 1,000 replicas on their way into quarantine, and some tens for copies, settling and the journal (chunkserver/src/limits.ts).
+ */
+export const DEVICE_WAITING_MAX = 16_384;
 /** Threads of libuv's pool where `UV_THREADPOOL_SIZE` says nothing. */
 export const POOL_THREADS_DEFAULT = 4;
 /**

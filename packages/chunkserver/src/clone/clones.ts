@@ -184,11 +184,15 @@ export class Clones {
 
   async #blocks(replica: Replica, offset: number, end: number) {
     const { pool, replicas } = this.#options;
+    const { readRoom } = replica.store;
+    readRoom.enter(end - offset);
     try {
       return await readBlocks(replica, { offset, end }, pool);
     } catch (error) {
       if (error instanceof CorruptBlockError) replicas.corrupt(replica, error.block);
       throw error;
+    } finally {
+      readRoom.leave(end - offset);
     }
   }
 

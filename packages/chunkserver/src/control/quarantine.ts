@@ -4,7 +4,7 @@
  */
 import { type Clock, type Log, toFsError } from '@cairnfs/base';
 import { type QuarantineOrder, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
-import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_SWEEP_MS } from '../limits.ts';
+import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_MOVES_MAX, QUARANTINE_SWEEP_MS } from '../limits.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import { atOfQuarantineKey, handleOfQuarantineKey, quarantineKey } from '../store/keys.ts';
 import type { Replica } from '../store/replica.ts';
@@ -62,6 +62,7 @@ export class Quarantine {
       report(gone(handle, reason));
       return;
     }
+    if (this.#leaving.size >= QUARANTINE_MOVES_MAX) return; // the master repeats the order until the replica is gone
     if (replica !== undefined) {
       const { log } = replica;
       const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;

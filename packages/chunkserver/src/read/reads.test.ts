@@ -1,6 +1,8 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { isFsError, MiB } from '@cairnfs/base';
 import { BufferPool } from '@cairnfs/protocol';
+import { DISK_READ_BYTES_MAX } from '../limits.ts';
 import type { Mutations } from '../mutation/mutations.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import { stage } from '../testing/test-disk.ts';
@@ -57,4 +59,27 @@ test('read: a sequence number that is not staged here proves nothing', async () 
     parts.disk.run(() => reads.read({ ...request, knownSequence: 2 })),
     { kind: 'STALE_VERSION' },
   );
+});
+
+test('read: calls wait for a disk that does not answer up to a limit, the others are refused at once', async () => {
+  const { parts, reads } = await promised();
+  const { disk } = parts;
+  const handle = HANDLE.replace(/1$/, '2');
+  const bytes = new Uint8Array(MiB);
+  await disk.run(() => parts.frame({ handle, offset: 0, bytes, sync: true }));
+  const read = () =>
+    reads.read({ handle, version: 1, offset: 0, length: MiB, knownLength: MiB, knownSequence: undefined });
+  const [store] = disk.replicas.stores;
+  const failures: unknown[] = [];
+  const fits = DISK_READ_BYTES_MAX / MiB;
+  const endHang = disk.host.disk.hang(store!.chunkPath(handle));
+  const all = Array.from({ length: fits + 10 }, () => read().catch((error: unknown) => failures.push(error)));
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  equal(failures.length, 10);
+  ok(failures.every((error) => isFsError(error, 'OVERLOADED')));
+  // What waits is told of the disk's failure, and its room is free again.
+  await disk.run(() => Promise.all(all));
+  equal(failures.filter((error) => isFsError(error, 'DISK_FAILED')).length, fits);
+  endHang();
+  store!.readRoom.enter(DISK_READ_BYTES_MAX);
 });

@@ -74,6 +74,8 @@ export class Reads {
   async #bytes(replica: Replica, offset: number, end: number): Promise<DataPart> {
     const { pool, replicas } = this.#options;
     checkNotCorrupt(replica, offset, end);
+    const { readRoom } = replica.store;
+    readRoom.enter(end - offset);
     replica.uses += 1;
     try {
       const read = await readBlocks(replica, { offset, end }, pool);
@@ -84,6 +86,7 @@ export class Reads {
       throw error;
     } finally {
       replica.uses -= 1;
+      readRoom.leave(end - offset);
     }
   }
 }

@@ -7,7 +7,9 @@ import { type Disk, type DiskDevice, DiskError, FsError, randomUuid, type Seams,
 import { encodeMessage } from '@cairnfs/protocol';
 import { type DiskWatch, type JournalSizing, type Ledger, type OnDevice, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
+import { DISK_FRAMES_MAX, DISK_READ_BYTES_MAX, DISK_READS_MAX } from '../limits.ts';
 import { transitions } from './apply.ts';
+import { DiskRoom } from './disk-room.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import { BULKY_PREFIXES } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
@@ -43,6 +45,8 @@ export class DiskStore {
   readonly ledger: Ledger;
   readonly files: OpenFiles;
   readonly readHistory = new ReadHistory();
+  readonly readRoom: DiskRoom;
+  readonly frameRoom: DiskRoom;
   identity: DiskIdentity;
   /** Space of its file system, as last asked. */
   space: Awaited<ReturnType<Disk['space']>> = { totalBytes: 0, freeBytes: 0 };
@@ -68,6 +72,13 @@ export class DiskStore {
     this.identity = parts.identity;
     this.#lock = parts.lock;
     this.files = new OpenFiles(seams.disk);
+    const { directory } = parts;
+    const [callsMax, bytesMax] = [DISK_READS_MAX, DISK_READ_BYTES_MAX];
+    this.readRoom = new DiskRoom({ directory, work: 'reads', callsMax, bytesMax });
+    this.frameRoom = new DiskRoom({
+      ...{ directory, work: 'frames of uploads' },
+      ...{ callsMax: DISK_FRAMES_MAX, bytesMax: Number.POSITIVE_INFINITY },
+    });
     void parts.ledger.failed.then((error) => this.fail(error));
     watch.onFailure((error) => this.fail(error));
   }

@@ -115,11 +115,16 @@ export class Upload {
     return end <= this.#received;
   }
 
+  /** @throws FsError OVERLOADED  too many frames wait for the disk already; nothing was written. */
   async write(offset: number, bytes: Uint8Array): Promise<void> {
+    const { frameRoom } = this.store;
+    frameRoom.enter(bytes.length);
     try {
       await this.#use((file) => file.writeBulk(offset, bytes));
     } catch (error) {
       throw this.store.fault(error);
+    } finally {
+      frameRoom.leave(bytes.length);
     }
   }
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { DiskError, FsError } from '@cairnfs/base';
-import { UPLOADS_MAX } from '../limits.ts';
+import { DiskError, FsError, isFsError } from '@cairnfs/base';
+import { DISK_FRAMES_MAX, QUARANTINE_MOVES_MAX, UPLOADS_MAX } from '../limits.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
 
@@ -193,4 +193,39 @@ test('uploads: what a failed sync may have lost is not acknowledged by the next 
   deepEqual(await frame(128 * KiB, 192 * KiB, true), { receivedLength: 256 * KiB, durableLength: 256 * KiB });
   await disk.crash('lose');
   deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
+});
+
+test('uploads: frames wait for a disk that does not answer up to a limit, the others are refused at once', async () => {
+  const parts = await TestParts.start(40);
+  const { disk } = parts;
+  const bytes = new Uint8Array(64 * KiB);
+  const [store] = disk.replicas.stores;
+  disk.host.disk.hang(`${store!.directory}/chunks`);
+  const failures: unknown[] = [];
+  const frames = Array.from({ length: DISK_FRAMES_MAX + 10 }, (_, index) => {
+    const frame = { handle: handleOf(index % 100), offset: 64 * KiB, bytes };
+    return parts.frame(frame).catch((error: unknown) => failures.push(error));
+  });
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  equal(failures.length, 10);
+  ok(failures.every((error) => isFsError(error, 'OVERLOADED')));
+  await disk.run(() => Promise.all(frames));
+  equal(failures.filter((error) => isFsError(error, 'DISK_FAILED')).length, DISK_FRAMES_MAX);
+});
+
+test('quarantine: so many replicas are on their way at a time, and an order repeated later is carried out', async () => {
+  const parts = await TestParts.start(41);
+  const { disk, quarantine } = parts;
+  const handles = Array.from({ length: QUARANTINE_MOVES_MAX + 5 }, (_, index) => handleOf(index));
+  const bytes = new Uint8Array(10);
+  await disk.run(() => Promise.all(handles.map((handle) => parts.frame({ handle, offset: 0, bytes, sync: true }))));
+  const order = () => {
+    for (const handle of handles) quarantine.order({ handle, versionAtMost: 1, reason: 'deleted' });
+  };
+  order();
+  await disk.run(() => quarantine.idle());
+  equal(quarantine.counts.movedAside, QUARANTINE_MOVES_MAX);
+  order();
+  await disk.run(() => quarantine.idle());
+  equal(quarantine.counts.movedAside, handles.length);
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { DiskError } from '@cairnfs/base';
-import { DEVICE_OPERATIONS_MAX, POOL_THREADS_DEFAULT } from '../limits.ts';
+import { DEVICE_OPERATIONS_MAX, DEVICE_WAITING_MAX, POOL_THREADS_DEFAULT } from '../limits.ts';
 import { DeviceQueue, type OperationKind, PoolShares } from './device-queue.ts';
 import { RuntimeDisk } from './runtime-disk.ts';
 
@@ -53,6 +53,16 @@ test('device: only so many operations are with the system at a time, the others 
   deepEqual(operations.begun.slice(4), ['e']);
   operations.end('a', 'b', 'd', 'e');
   deepEqual(operations.begun.slice(4), ['e', 'f']);
+});
+
+test('device: more than the askers have room for never wait', () => {
+  const operations = new Operations();
+  for (let count = 0; count < DEVICE_OPERATIONS_MAX; count++) operations.ask('sync', `s${count}`);
+  for (let count = 0; count < DEVICE_WAITING_MAX; count++)
+    operations.ask(count % 2 === 0 ? 'sync' : 'other', `${count}`);
+  throws(() => operations.ask('other', 'one more'), /16384 operations wait for one device/);
+  operations.end('s0');
+  operations.ask('other', 'one more');
 });
 
 test('device: the only one has no bound', () => {

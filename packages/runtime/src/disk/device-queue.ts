@@ -4,7 +4,7 @@
  * one place is kept for syncs. An operation begins and ends by plain calls: nothing is allocated for one that need not wait.
  */
 import { assert, type DiskError } from '@cairnfs/base';
-import { DEVICE_OPERATIONS_MAX, POOL_THREADS_DEFAULT, STALLED_TICKS } from '../limits.ts';
+import { DEVICE_OPERATIONS_MAX, DEVICE_WAITING_MAX, POOL_THREADS_DEFAULT, STALLED_TICKS } from '../limits.ts';
 
 /** `outside`: of a library that has a thread of the pool to itself. */
 export type OperationKind = 'sync' | 'other' | 'outside';
@@ -83,7 +83,7 @@ export class DeviceQueue {
   begin(kind: OperationKind, begin: Begin, reject: Reject): void {
     if (this.#failure !== undefined) reject(this.#failure);
     else if (this.#hasPlace(kind)) this.#start(kind, begin, reject);
-    else (kind === 'sync' ? this.#syncs : this.#others).push({ begin, reject });
+    else this.#wait(kind, { begin, reject });
   }
 
   /** The system is done with an operation. */
@@ -117,6 +117,12 @@ export class DeviceQueue {
     this.#syncs.length = 0;
     this.#others.length = 0;
     for (const reject of rejects) reject?.(error);
+  }
+
+  #wait(kind: OperationKind, waiting: Waiting): void {
+    const count = this.#syncs.length + this.#others.length;
+    assert(count < DEVICE_WAITING_MAX, () => `${count} operations wait for one device: somebody asks without a bound`);
+    (kind === 'sync' ? this.#syncs : this.#others).push(waiting);
   }
 
   #hasPlace(kind: OperationKind): boolean {

@@ -64,6 +64,22 @@ test('replica conditions: a server that lost more copies than are kept is asked 
   for (const handle of handles) assert.deepEqual([...cluster.chunk(handle)!.members].sort(), [1, 2, 4], handle);
 });
 
+test('replica conditions: the inventory is asked for as soon as there is room for what it would tell', async () => {
+  const cluster = await TestCluster.start(3, { bounds: { ...MASTER_BOUNDS, exceptionsMax: 2 } });
+  const handles = [1, 2, 3].map(handleOf);
+  for (const handle of handles) await cluster.putChunk(handle, { length: 10 });
+  const server = cluster.server(3);
+  const kept = new Map(server.replicas);
+  server.replicas.clear();
+  await cluster.run(server.sendInventory());
+  assert.equal((await cluster.run(server.heartbeat())).inventoryWanted, false);
+  for (const handle of handles.slice(0, 2)) server.replicas.set(handle, kept.get(handle)!);
+  const changes = handles.slice(0, 2).map((handle) => server.report(handle));
+  assert.equal((await cluster.run(server.heartbeat({ changes }))).inventoryWanted, true);
+  await cluster.run(server.sendInventory());
+  assert.equal((await cluster.run(server.heartbeat())).inventoryWanted, false);
+});
+
 test('replica conditions: a copy of which nobody can tell is no reason to put a surplus one away', async () => {
   const cluster = await TestCluster.start(4, { bounds: { ...MASTER_BOUNDS, exceptionsMax: 1 } });
   for (const index of [1, 2]) await cluster.putChunk(handleOf(index), { length: 10, version: 2, highestVersion: 2 });

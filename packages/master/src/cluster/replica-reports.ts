@@ -94,7 +94,7 @@ export class ReplicaReports {
     }
     for (const report of unusual) this.#take(transaction, server, report);
     for (const handle of absent) this.#missing(server, handle, transaction.chunk(handle));
-    server.inventoryCursor = end;
+    server.inventoryCursor = last ? undefined : end;
     server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
     if (last) server.hasLostDisk = false;

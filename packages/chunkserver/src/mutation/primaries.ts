@@ -26,7 +26,8 @@ import { CHUNK_WARNING_INTERVAL_MS, LEASE_SWEEP_MS, LEASES_MAX } from './limits.
 import { MutationCall, type MutationRequest } from './mutation-call.ts';
 import type { MutationContext } from './mutation-context.ts';
 import { readOperation } from './operation-id.ts';
-import { type LedTo, PrimaryChunk } from './primary-chunk.ts';
+import { PrimaryChunk } from './primary-chunk.ts';
+import type { LedTo } from './primary-lease.ts';
 import type { MutableReplica } from './replica-port.ts';
 import { isUnmade, notFound } from './secondary.ts';
 
@@ -113,7 +114,7 @@ export class Primaries {
 
   /** A new version of the chunk was promised here. */
   promised(handle: string): void {
-    this.#chunks.get(handle)?.promised();
+    this.#chunks.get(handle)?.lease.promised();
   }
 
   /**
@@ -121,12 +122,12 @@ export class Primaries {
    * does not know.
    */
   ledTo(handle: string, version: number): LedTo | undefined {
-    return this.#chunks.get(handle)?.ledTo(version);
+    return this.#chunks.get(handle)?.lease.ledTo(version);
   }
 
   /** Another server brought a view of the chunk here. */
   deposed(handle: string): void {
-    this.#chunks.get(handle)?.deposed();
+    this.#chunks.get(handle)?.lease.deposed();
   }
 
   /** The server ends: leases end by time, or by the question of the next primary. */
@@ -140,13 +141,15 @@ export class Primaries {
   /** Leases held and wanted on. */
   held(): HeldLease[] {
     const held: HeldLease[] = [];
-    for (const { handle, wantsRenewal, lease } of this.#chunks.values()) if (wantsRenewal) held.push({ handle, lease });
+    for (const { handle, lease } of this.#chunks.values()) {
+      if (lease.wantsRenewal) held.push({ handle, lease: lease.grant });
+    }
     return held;
   }
 
   /** @param sentAtMs when the heartbeat that renewed them was sent, monotonic. */
   renewed(handles: readonly string[], sentAtMs: number): void {
-    for (const handle of handles) this.#chunks.get(handle)?.renewed(sentAtMs);
+    for (const handle of handles) this.#chunks.get(handle)?.lease.renewed(sentAtMs);
   }
 
   /** Commit points that moved since the last call. */
@@ -161,7 +164,7 @@ export class Primaries {
   }
 
   isServing(handle: string): boolean {
-    return this.#chunks.get(handle)?.isServing() ?? false;
+    return this.#chunks.get(handle)?.lease.isServing() ?? false;
   }
 
   /** Resolves when this server serves the chunk under both leases; takes the lease when needed. */

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError, isFsError } from '@cairnfs/base';
 import type { MutateReply } from '@cairnfs/protocol';
-import { HANDLE, MutationCluster, type TestServer } from './testing/mutation-cluster.ts';
+import { MutationCluster } from './testing/mutation-cluster.ts';
+import { HANDLE } from './testing/scripted-master.ts';
+import type { TestServer } from './testing/test-server.ts';
 
 interface Mutation {
   readonly text: string;

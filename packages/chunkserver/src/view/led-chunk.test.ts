@@ -3,7 +3,8 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FsError, toFsError } from '@cairnfs/base';
 import type { MutateReply, PrepareViewReply } from '@cairnfs/protocol';
-import { HANDLE, MutationCluster } from '../mutation/testing/mutation-cluster.ts';
+import { MutationCluster } from '../mutation/testing/mutation-cluster.ts';
+import { HANDLE } from '../mutation/testing/scripted-master.ts';
 
 const RECORD = Buffer.from('a record;');
 

@@ -1,7 +1,9 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { toFsError } from '@cairnfs/base';
-import { HANDLE, MutationCluster, type TestServer } from '../mutation/testing/mutation-cluster.ts';
+import { MutationCluster } from '../mutation/testing/mutation-cluster.ts';
+import { HANDLE } from '../mutation/testing/scripted-master.ts';
+import type { TestServer } from '../mutation/testing/test-server.ts';
 
 const VERSION = 1;
 

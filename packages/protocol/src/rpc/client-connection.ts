@@ -1,12 +1,13 @@
 /** One connection of a channel: handshake, requests out, answers to their calls, liveness. */
 import { type Clock, type Connection, FsError } from '@cairnfs/base';
-import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
+import { Hello } from '../gen/cairn/v1/common.ts';
 import { CHANNEL_QUEUED_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, PING_AFTER_SILENCE_MS, PONG_TIMEOUT_MS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type ClientCall, errorOfMessage } from './client-call.ts';
 import { type FrameHeader, FrameKind, mayBeginServer, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
+import { isWelcome } from './handshake.ts';
 import type { ReceivedData } from './types.ts';
 import { closedUnheard } from './wrong-peer.ts';
 
@@ -199,8 +200,7 @@ export class ClientConnection implements FrameSink {
       this.close(this.#refusal.message);
       return;
     }
-    const version = kind === FrameKind.welcome ? decodeVersion(message) : undefined;
-    if (version === undefined || version < PROTOCOL_VERSION_LOWEST || version > PROTOCOL_VERSION) {
+    if (!isWelcome(kind, message)) {
       this.close('its first frame is not a welcome to a version spoken here');
       return;
     }
@@ -268,12 +268,4 @@ function quoteAnswer(bytes: Uint8Array): string {
   const [line = ''] = Buffer.from(bytes.subarray(0, ANSWER_BYTES_SHOWN)).toString('latin1').split(/\r?\n/);
   if (/^[\x20-\x7e]+$/.test(line)) return `'${line}'`;
   return `the bytes ${Buffer.from(bytes.subarray(0, ANSWER_BYTES_IN_HEX)).toString('hex')}`;
-}
-
-function decodeVersion(message: Uint8Array): number | undefined {
-  try {
-    return Welcome.decode(message).version;
-  } catch {
-    return undefined; // refused by the caller, as any first frame that is no welcome
-  }
 }

@@ -6,7 +6,6 @@
  * past them the connection is not read.
  */
 import { type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
-import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
 import {
   CALL_DEADLINE_MS_MAX,
   CONNECTION_IDLE_MS,
@@ -18,16 +17,10 @@ import {
 import type { BufferPool } from './buffer-pool.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { encodeErrorDetail } from './error-detail.ts';
-import {
-  FRAME_HEADER_BYTES,
-  type FrameHeader,
-  FrameKind,
-  PREFACE,
-  PROTOCOL_VERSION,
-  PROTOCOL_VERSION_LOWEST,
-} from './frame.ts';
+import { FRAME_HEADER_BYTES, type FrameHeader, FrameKind, PREFACE } from './frame.ts';
 import { FrameReader, type FrameSink, messageMemory } from './frame-reader.ts';
 import { FrameWriter, lengthOf, type OutgoingFrame } from './frame-writer.ts';
+import { judgeHello } from './handshake.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
@@ -133,29 +126,21 @@ export class ServerConnection implements FrameSink {
 
   // ---- Handshake ----
 
-  #handshake(header: FrameHeader, message: Uint8Array): void {
-    const hello = header.kind === FrameKind.hello ? decodeHello(message) : undefined;
-    if (hello === undefined) {
+  #handshake({ kind }: FrameHeader, message: Uint8Array): void {
+    const verdict = judgeHello(kind, message, this.#peer);
+    if (verdict.kind === 'noHello') {
       this.close('the first frame is not a hello');
-      return;
-    }
-    const version = Math.min(hello.version, PROTOCOL_VERSION);
-    if (version < Math.max(hello.lowestVersion, PROTOCOL_VERSION_LOWEST)) {
-      const error = new FsError(
-        'PROTOCOL_MISMATCH',
-        `this server speaks versions ${PROTOCOL_VERSION_LOWEST} to ${PROTOCOL_VERSION} of the framed protocol, ` +
-          `${this.#peer} versions ${hello.lowestVersion} to ${hello.version}: upgrade the older of the two`,
-      );
-      this.#send(FrameKind.error, 0, 0, encodeErrorDetail(error));
+    } else if (verdict.kind === 'refused') {
+      this.#send(FrameKind.error, 0, 0, encodeErrorDetail(verdict.error));
       this.#writer.flush();
       this.#refused = true;
       this.#sweep.note(this.#clock.nowMs());
-      return;
+    } else {
+      this.#welcomed = true;
+      this.#reader.isUrgent = verdict.fromServer;
+      this.#send(FrameKind.welcome, 0, 0, verdict.welcome);
+      this.#sweep.note(this.#aliveAtMs + SILENCE_MS_MAX);
     }
-    this.#welcomed = true;
-    this.#reader.isUrgent = hello.fromServer;
-    this.#send(FrameKind.welcome, 0, 0, Welcome.encode({ version }).finish());
-    this.#sweep.note(this.#aliveAtMs + SILENCE_MS_MAX);
   }
 
   // ---- Requests ----
@@ -399,13 +384,5 @@ export class ServerConnection implements FrameSink {
       this.#openDataBytes / openDataBytesMax,
       this.#writer.unsentBytes / unsentBytesMax,
     );
-  }
-}
-
-function decodeHello(message: Uint8Array): Hello | undefined {
-  try {
-    return Hello.decode(message);
-  } catch {
-    return undefined; // closes the connection, as any first frame that is no hello
   }
 }

@@ -1,0 +1,45 @@
+/**
+ * The first words on a connection (docs/protocol.md): which version of the framed protocol both sides speak. What is said
+ * is judged here; the connections send and close.
+ */
+import { FsError } from '@cairnfs/base';
+import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
+import { FrameKind, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
+
+export type HelloVerdict =
+  | { readonly kind: 'welcome'; readonly welcome: Uint8Array; readonly fromServer: boolean }
+  /** No version suits both: the client is told so. */
+  | { readonly kind: 'refused'; readonly error: FsError }
+  | { readonly kind: 'noHello' };
+
+/** @param kind and `message` of a client's first frame. */
+export function judgeHello(kind: number, message: Uint8Array, peer: string): HelloVerdict {
+  const hello = kind === FrameKind.hello ? decodeOrNothing(Hello, message) : undefined;
+  if (hello === undefined) return { kind: 'noHello' };
+  const { lowestVersion, fromServer } = hello;
+  const version = Math.min(hello.version, PROTOCOL_VERSION);
+  if (version >= Math.max(lowestVersion, PROTOCOL_VERSION_LOWEST)) {
+    return { kind: 'welcome', welcome: Welcome.encode({ version }).finish(), fromServer };
+  }
+  const error = new FsError(
+    'PROTOCOL_MISMATCH',
+    `this server speaks versions ${PROTOCOL_VERSION_LOWEST} to ${PROTOCOL_VERSION} of the framed protocol, ` +
+      `${peer} versions ${lowestVersion} to ${hello.version}: upgrade the older of the two`,
+  );
+  return { kind: 'refused', error };
+}
+
+/** Whether a server's first frame, no error, welcomes to a version that is spoken here. */
+export function isWelcome(kind: number, message: Uint8Array): boolean {
+  const version = kind === FrameKind.welcome ? decodeOrNothing(Welcome, message)?.version : undefined;
+  return version !== undefined && version >= PROTOCOL_VERSION_LOWEST && version <= PROTOCOL_VERSION;
+}
+
+/** What does not decode is no hello and no welcome. */
+function decodeOrNothing<T>(type: { decode(bytes: Uint8Array): T }, message: Uint8Array): T | undefined {
+  try {
+    return type.decode(message);
+  } catch {
+    return undefined;
+  }
+}

@@ -65,6 +65,7 @@ export async function prepareView(
       lengthsAfter: staged.map(({ lengthAfter }) => lengthAfter),
       // The term ended with the promise, so nothing is committed under it after this.
       hasLed: log.ledVersion === oldVersion,
+      installedVersion: log.version,
     },
   };
 }

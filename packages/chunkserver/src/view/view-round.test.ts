@@ -102,3 +102,25 @@ test('view round: of two members that lost their replicas neither gets an empty 
   );
   equal(cluster.master.view.version, VERSION);
 });
+
+test('view round: what an earlier version has left staged is no reason to make no replicas where it is in no base', async () => {
+  const cluster = new MutationCluster({ seed: 5, serverCount: 3 });
+  const server = cluster.server(1);
+  const request = { kind: { $case: 'append' as const, value: true }, operation: undefined, capacity: 0 };
+  let isRefused = false;
+  cluster.mutate(request, Buffer.from('dropped;')).catch(() => {
+    isRefused = true;
+  });
+  await cluster.time.run(() => server.replica?.log.stagedSequence === 1, cluster.time.nowMs + 1_000);
+  for (const id of [2, 3]) cluster.server(id).crash(); // before they have staged it
+  await cluster.time.run(() => isRefused, cluster.time.nowMs + 30_000);
+  const { log } = server.replica!;
+  equal(log.durableSequence, 1);
+  for (const id of [2, 3]) loseDisk(cluster.server(id));
+  // A view of members that are new to the chunk.
+  const version = log.promisedVersion + 1; // some were tried in vain
+  void cluster.callServer(1, 'prepareView', { ...PREPARE, newVersion: version, committedSequence: 0 });
+  await cluster.time.run(() => log.promisedVersion === version, cluster.time.nowMs + 1_000);
+  cluster.master.view = { ...cluster.master.view, version, baseSequence: 0, baseLength: 0 };
+  equal(await append(cluster, 'first;'), 0);
+});

@@ -35,7 +35,7 @@ export async function runViewRound(
   isCurrent: () => boolean,
 ): Promise<ViewRoundResult> {
   const found = context.replicas.find(view.handle);
-  const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found);
+  const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found, view);
   if (found === undefined || isUnmade(found)) {
     if (!create) return failedHere(context, lostReplica(view));
     // Before an empty replica is made anywhere: afterwards nothing tells a member that lost its replica from one that
@@ -162,9 +162,15 @@ function failedHere(context: MutationContext, error: FsError): ViewRoundResult {
   return { kind: 'membersFailed', failed: new Map([[context.serverId(), error]]) };
 }
 
-/** Nothing was ever staged here, so nothing was acknowledged: every member stages before an acknowledgement. */
-function isEmpty(replica: MutableReplica | undefined): boolean {
-  return replica === undefined || (replica.log.stagedSequence === 0 && replica.log.committedLength === 0);
+/**
+ * Nothing was ever staged here at the version, which begins empty, so nothing was acknowledged: every member stages before
+ * an acknowledgement. What an earlier version has left staged is in no base, and dropped.
+ */
+function isEmpty(replica: MutableReplica | undefined, { version }: ChunkView): boolean {
+  if (replica === undefined) return true;
+  const { log } = replica;
+  const hasStaged = log.staged.length > 0 && log.version === version;
+  return log.committedSequence === 0 && log.committedLength === 0 && !hasStaged;
 }
 
 function lowestStaged(holdings: ReadonlyMap<number, InstallViewReply>): number {

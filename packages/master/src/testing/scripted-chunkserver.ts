@@ -55,6 +55,8 @@ export class ScriptedChunkserver {
   isBeating = true;
   /** Its inventories are packed; otherwise as software of before sent them. */
   isPacking = true;
+  /** It says which version a replica has installed; software of before did not. */
+  tellsInstalled = true;
   /** Why its disk is out of service; empty when it is not. */
   diskFailure = '';
   /** What its disks are called; all are as the first. */
@@ -228,6 +230,7 @@ export class ScriptedChunkserver {
     return {
       ...{ stagedSequence: sequence + lengthsAfter.length, committedSequence: sequence, committedLength: length },
       ...{ stagedLength: lengthsAfter.at(-1) ?? length, lengthsAfter, hasLed },
+      installedVersion: this.tellsInstalled ? version : 0,
     };
   }
 

@@ -93,3 +93,90 @@ test('end: a member that missed only what nobody was told of is taken back when 
   const { members, length, sequence } = cluster.chunk(HANDLE)!;
   assert.deepEqual([members.includes(2), length, sequence], [true, 20, 2]);
 });
+
+/** Both members hold two mutations and a third that the view of the primary alone has left out; neither has installed a view since. */
+async function takenBack(): Promise<TestCluster> {
+  const cluster = await openWithout({ gone: 2, held: { hasLed: true } });
+  const promised = cluster.chunk(HANDLE)!.version;
+  const left = { version: 5, promisedVersion: promised, isRemoved: true, keptVersion: 5 };
+  const staged = { length: 10, sequence: 1, lengthsAfter: [20, 35] };
+  const back = cluster.server(2);
+  back.replicas.set(HANDLE, newReplica({ ...left, ...staged }));
+  cluster.server(1).replicas.get(HANDLE)!.hasLed = false; // of the view that ended
+  await cluster.run(back.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+  return cluster;
+}
+
+/** Opened for the outcome of an operation; the view changes before anybody has installed it. */
+async function openAndChange(cluster: TestCluster) {
+  await cluster.run(cluster.parts.views.open(HANDLE, []));
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  await cluster.run(cluster.parts.views.close(HANDLE, { seal: true }));
+  const { length, sequence, baseSequence } = cluster.chunk(HANDLE)!;
+  return { length, sequence, baseSequence };
+}
+
+test('end: what a view has left out does not come back when the next one ends before anybody has installed it', async () => {
+  const cluster = await takenBack();
+  assert.deepEqual(await openAndChange(cluster), { length: 20, sequence: 2, baseSequence: 2 });
+});
+
+test('end: a server of before does not say what it has installed, and all that it has staged counts', async () => {
+  const cluster = await takenBack();
+  for (const server of cluster.servers) server.tellsInstalled = false;
+  assert.deepEqual(await openAndChange(cluster), { length: 35, sequence: 3, baseSequence: 3 });
+});
+
+/** An open chunk of three mutations at version 5, which ends at 30 bytes; each member has what `replicas` say. */
+async function openAt5(...replicas: readonly Partial<ScriptedReplica>[]): Promise<TestCluster> {
+  const cluster = await TestCluster.start(3);
+  const versions = { version: 5, highestVersion: 5, settledVersion: 5, beganVersion: 1 };
+  await cluster.putChunk(HANDLE, { state: OPEN, ...versions, length: 30, sequence: 3, baseSequence: 3 });
+  for (const [index, replica] of replicas.entries()) {
+    Object.assign(cluster.server(index + 1).replicas.get(HANDLE)!, replica);
+  }
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  return cluster;
+}
+
+const viewOf = (cluster: TestCluster) => {
+  const { members, length, sequence, baseSequence, settledVersion } = cluster.chunk(HANDLE)!;
+  return { members: [...members].sort(), length, sequence, baseSequence, settledVersion };
+};
+
+test('end: what some members have staged counts for nothing where another has not installed the view', async () => {
+  const before = { version: 4, length: 20, sequence: 2, lengthsAfter: [30, 45, 60] };
+  const cluster = await openAt5({ lengthsAfter: [40] }, { lengthsAfter: [40] }, before);
+  const base = { length: 30, sequence: 3, baseSequence: 3 };
+  assert.deepEqual(viewOf(cluster), { members: [1, 2, 3], ...base, settledVersion: 5 });
+});
+
+test('end: a member that has not installed the view holds what that began with, or has lost it', async () => {
+  const before = { version: 4, length: 10, sequence: 1, lengthsAfter: [20] };
+  const cluster = await openAt5({ lengthsAfter: [40] }, { lengthsAfter: [40] }, before);
+  const base = { length: 40, sequence: 4, baseSequence: 4 };
+  assert.deepEqual(viewOf(cluster), { members: [1, 2], ...base, settledVersion: cluster.chunk(HANDLE)!.version });
+});
+
+test('end: what was committed at the view that ends, one that has not installed it has lost', async () => {
+  const committed = { length: 40, sequence: 4 };
+  const before = { version: 4, length: 20, sequence: 2, lengthsAfter: [30, 45] };
+  const cluster = await openAt5(committed, { lengthsAfter: [40] }, before);
+  const base = { length: 40, sequence: 4, baseSequence: 4 };
+  assert.deepEqual(viewOf(cluster), { members: [1, 2], ...base, settledVersion: cluster.chunk(HANDLE)!.version });
+});
+
+test('end: a chunk that ended empty is taken to its goal, whatever its member has staged before', async () => {
+  const cluster = await TestCluster.start(2);
+  const versions = { version: 2, highestVersion: 2 };
+  await cluster.putChunk(HANDLE, { state: CLOSED, goal: 2, members: [1], ...versions });
+  const staged = { version: 1, promisedVersion: 2, lengthsAfter: [25] };
+  Object.assign(cluster.server(1).replicas.get(HANDLE)!, staged);
+  cluster.parts.start();
+  await cluster.simulation.runFor(20_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+  assert.deepEqual(await openAndChange(cluster), { length: 0, sequence: 0, baseSequence: 0 });
+});

@@ -12,9 +12,26 @@ export type Prepared =
   | { readonly member: number; readonly error: FsError };
 
 /**
+ * Of what a member says, all that may ever have been acknowledged. What it has staged and not committed does not count when
+ * it was staged before the view that ends, which it has only promised: it was left out of the base of that view, or lies
+ * below it; and nothing can have been acknowledged under a view that not every member installed. Of a chunk that is not open
+ * the log knows the end anyway.
+ */
+export function countedOf({ state, version, sequence }: Chunk, reply: PrepareViewReply): PrepareViewReply {
+  const { installedVersion, stagedSequence, committedSequence, committedLength } = reply;
+  const isOfView = installedVersion === 0 || installedVersion >= version; // 0: a server of before does not say
+  if (state !== ChunkState.CHUNK_STATE_OPEN || isOfView) return reply;
+  const end = Math.max(sequence, committedSequence);
+  if (stagedSequence <= end) return reply;
+  const lengthsAfter = reply.lengthsAfter.slice(0, end - committedSequence);
+  return { ...reply, stagedSequence: end, stagedLength: lengthsAfter.at(-1) ?? committedLength, lengthsAfter };
+}
+
+/**
  * Everything acknowledged was staged by every member, so the least that a member has staged covers it. Of a closed chunk
  * the log knows the end: what was staged behind it was never acknowledged.
  *
+ * @param replies as `countedOf` has them.
  * @param end where all ends that was ever acknowledged, when that is known and nothing is to go beyond.
  */
 export function baseOf(

@@ -22,6 +22,7 @@ import type { Departure, Departures } from './departures.ts';
 import {
   baseOf,
   checkHoldings,
+  countedOf,
   isUntouched,
   isWhole,
   ledTo,
@@ -164,11 +165,14 @@ export class ViewChanges {
     });
     const { pendingVersion: version, pendingMembers: members } = pending;
     const leaving = pending.members.filter((member) => !members.includes(member));
-    const [staying, left] = await Promise.all([
+    const [stayed, left] = await Promise.all([
       Promise.all(members.map((member) => this.#stay(handle, pending, member, wish))),
       Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
     ]);
-    const held = left.filter((leave) => leave.kind === 'promised').map(({ reply }) => reply);
+    const counted = <T extends Prepared | Leave>(one: T): T =>
+      'reply' in one ? { ...one, reply: countedOf(pending, one.reply) } : one;
+    const staying = stayed.map(counted);
+    const held = left.flatMap((leave) => (leave.kind === 'promised' ? [counted(leave).reply] : []));
     // One that is taken back tells nothing of the others.
     const inSync = staying.filter(({ member }) => wish.rejoins === undefined || member !== wish.joining);
     const said = [
@@ -225,15 +229,16 @@ export class ViewChanges {
       const joinFailure = joining === undefined ? undefined : new JoinFailure(joining.member, joining.error);
       return { kind: 'failed', reason, failed: silent.map(({ member }) => member), joinFailure };
     }
+    // One that is lost may hold what does not count, and would show it.
+    const isEmpty =
+      untouched && [...stayed, ...left].every((one) => !('reply' in one) || one.reply.stagedSequence === 0);
     const chunk = await this.#context.decisions.perform('viewConfirmed', (transaction) => {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
       // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
       const isTooSmall = members.length < minimumOf(this.#context.config, current.goal);
-      // Nor can a chunk end empty where a member goes on holding what it staged: it would be in sync with no other again.
-      const isKnown = said.some(({ hasLed }) => hasLed) && (known.sequence > 0 || known.length > 0);
-      const end = isTooSmall && isKnown ? known : undefined;
+      const end = isTooSmall && said.some(({ hasLed }) => hasLed) ? known : undefined;
       const base = baseOf(current, replies, end);
       // All that a primary committed, each member of its view has staged.
       const reachedAt = end === undefined ? version : current.version;
@@ -248,7 +253,7 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
-        if (leave.kind === 'absent' && !untouched) this.#departures.confirmLost(transaction, member);
+        if (leave.kind === 'absent' && !isEmpty) this.#departures.confirmLost(transaction, member);
       }
       return transaction.chunk(handle)!;
     });

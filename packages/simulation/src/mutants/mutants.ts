@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${CHUNKSERVER}/view/view-control.ts`,
         from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
-        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1 } };',
+        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1, installedVersion: oldVersion } };',
       },
       // It would find it.
       {

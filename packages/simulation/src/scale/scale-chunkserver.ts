@@ -221,6 +221,7 @@ export class ScaleChunkserver {
       stagedLength: committedLength,
       lengthsAfter: [],
       hasLed: false,
+      installedVersion: held.version,
     };
   }
 

@@ -116,7 +116,8 @@ export class ScriptedMaster {
         ),
       );
       if (replies.includes(undefined)) continue;
-      const said = [...(replies as PrepareViewReply[])];
+      const counted = (replies as PrepareViewReply[]).map((reply) => countedOf(this.view, reply));
+      const said = [...counted];
       for (const id of out) {
         if (!this.view.members.includes(id)) continue;
         await prepare(id, true).then(
@@ -128,7 +129,7 @@ export class ScriptedMaster {
           },
         );
       }
-      const lowest = (replies as PrepareViewReply[]).reduce((a, b) => (b.stagedSequence < a.stagedSequence ? b : a));
+      const lowest = counted.reduce((a, b) => (b.stagedSequence < a.stagedSequence ? b : a));
       const base = this.endsWhereLed && said.some(({ hasLed }) => hasLed) ? mostCommitted(this.view, said) : lowest;
       if (base.stagedSequence < lowest.stagedSequence) this.cutCount += 1;
       this.view = {
@@ -165,6 +166,12 @@ export class ScriptedMaster {
   }
 }
 
+/** What was staged before the view that ends, in which it was not in the base, does not count. */
+function countedOf({ version, baseSequence, baseLength }: ChunkView, reply: PrepareViewReply): PrepareViewReply {
+  if (reply.installedVersion >= version || reply.stagedSequence <= baseSequence) return reply;
+  return { ...reply, stagedSequence: baseSequence, stagedLength: baseLength ?? 0 };
+}
+
 type StagedEnd = Pick<PrepareViewReply, 'stagedSequence' | 'stagedLength'>;
 
 /** Where the replica ends that has committed most, or the old view began. */
@@ -181,6 +188,6 @@ function mostCommitted({ baseSequence, baseLength }: ChunkView, said: readonly P
 function ledReply(sequence: number, length: number): PrepareViewReply {
   return {
     ...{ stagedSequence: sequence, stagedLength: length, lengthsAfter: [], hasLed: true },
-    ...{ committedSequence: sequence, committedLength: length },
+    ...{ committedSequence: sequence, committedLength: length, installedVersion: 0 },
   };
 }

@@ -219,6 +219,11 @@ export interface PrepareViewReply {
    * acknowledged, and never will be under that version.
    */
   hasLed: boolean;
+  /**
+   * The version installed, which is all that is staged and not committed was staged at; below the old version, that has
+   * nothing of the view which ends. 0: not said, by a server of before.
+   */
+  installedVersion: number;
 }
 
 export interface RevokeLeaseRequest {
@@ -2125,6 +2130,7 @@ function createBasePrepareViewReply(): PrepareViewReply {
     stagedLength: 0,
     lengthsAfter: [],
     hasLed: false,
+    installedVersion: 0,
   };
 }
 
@@ -2151,6 +2157,9 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
     }
     if (message.hasLed !== false) {
       writer.uint32(48).bool(message.hasLed);
+    }
+    if (message.installedVersion !== 0) {
+      writer.uint32(56).uint64(message.installedVersion);
     }
     return writer;
   },
@@ -2226,6 +2235,14 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
             message.hasLed = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.installedVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2249,6 +2266,7 @@ export const PrepareViewReply: MessageFns<PrepareViewReply> = {
     message.stagedLength = object.stagedLength ?? 0;
     message.lengthsAfter = object.lengthsAfter?.map((e) => e) || [];
     message.hasLed = object.hasLed ?? false;
+    message.installedVersion = object.installedVersion ?? 0;
     return message;
   },
 };

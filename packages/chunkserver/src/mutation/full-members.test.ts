@@ -66,6 +66,38 @@ test('full members: secondaries that have no room, for the replica or for a muta
   }
 });
 
+test('full members: of an empty chunk, a member is full as well whose disk has failed, or fails with its replica', async () => {
+  for (const seed of SEEDS) {
+    for (const id of [1, 3]) {
+      for (const isBefore of [true, false]) {
+        const cluster = new MutationCluster({ seed, serverCount: 3 });
+        cluster.master.ofFull = new FsError('NOT_PRIMARY', 'the chunk is closed');
+        const server = cluster.server(id);
+        if (isBefore) server.failDisk();
+        const first = append(cluster, 1);
+        first.catch(() => {}); // looked at below
+        if (!isBefore) {
+          await cluster.time.run(() => server.replica !== undefined, cluster.time.nowMs + SOON_MS);
+          server.failDisk();
+        }
+        await rejects(until(cluster, first, SOON_MS), { kind: 'NOT_PRIMARY' });
+        deepEqual(cluster.master.reportedFull, [id]);
+      }
+    }
+  }
+});
+
+test('full members: a sealed chunk gives way to no other, so whose disk fails is to be left out', async () => {
+  for (const seed of SEEDS) {
+    const cluster = new MutationCluster({ seed, serverCount: 3 });
+    cluster.master.view = { ...cluster.master.view, sealed: true };
+    cluster.server(1).failDisk();
+    // The master of these tests has nothing to change a view with before a replica was made.
+    await rejects(until(cluster, append(cluster, 1), SOON_MS), { kind: 'VIEW_TOO_SMALL' });
+    deepEqual(cluster.master.reportedFull, []);
+  }
+});
+
 test('full members: where the master knows of no room, only what was staged nowhere is told so', async () => {
   for (const seed of SEEDS) {
     const cluster = clusterWithFull(seed, []);

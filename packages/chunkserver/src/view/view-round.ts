@@ -49,8 +49,8 @@ export async function runViewRound(
   try {
     replica = found ?? context.replicas.create(view);
   } catch (error) {
-    if (isFsError(error, 'NO_SPACE')) return failedHere(context, error);
-    throw error;
+    if (!isFsError(error, 'NO_SPACE', 'DISK_FAILED')) throw error;
+    return { kind: 'membersFailed', failed: withoutRoom(view, new Map([[context.serverId(), error]])) };
   }
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
@@ -59,7 +59,9 @@ export async function runViewRound(
 
   const first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });
   if (!isCurrent()) return { kind: 'superseded' };
-  if (first.failed.size > 0) return { kind: 'membersFailed', failed: first.failed };
+  if (first.failed.size > 0) {
+    return { kind: 'membersFailed', failed: create ? withoutRoom(view, first.failed) : first.failed };
+  }
   const holdings = first.holdings;
   checkLengths(view, holdings);
   const sequence = isNew ? view.baseSequence : lowestStaged(holdings);
@@ -160,6 +162,22 @@ async function installAt(
 /** This server cannot lead: the view changes without it. */
 function failedHere(context: MutationContext, error: FsError): ViewRoundResult {
   return { kind: 'membersFailed', failed: new Map([[context.serverId(), error]]) };
+}
+
+/**
+ * Of an empty chunk a disk that failed is as good as a full one: the replica that it would hold cannot be made. So the chunk
+ * ends and gives way to one placed elsewhere; where the failed disk is the only one of its server, and the others are too
+ * few without it, no view of this chunk would ever hold. One that is sealed has no other to give way to.
+ */
+function withoutRoom(
+  { handle, sealed }: ChunkView,
+  failed: ReadonlyMap<number, FsError>,
+): ReadonlyMap<number, FsError> {
+  const asFull = (error: FsError): FsError => {
+    if (sealed || error.kind !== 'DISK_FAILED') return error;
+    return new FsError('NO_SPACE', `chunk ${handle}: its replica cannot be made (${error.message})`, { cause: error });
+  };
+  return new Map([...failed].map(([id, error]) => [id, asFull(error)]));
 }
 
 /**

@@ -11,4 +11,5 @@ export * from './page-aligned.ts';
 export * from './process-calendar.ts';
 export * from './repeated-warnings.ts';
 export * from './seams.ts';
+export * from './sleep-on.ts';
 export * from './uuid.ts';

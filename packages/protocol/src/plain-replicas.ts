@@ -3,7 +3,7 @@
  * they travel as bare bytes, which a master compares with its keys without making an object of each (control.proto).
  */
 import { bytesToUuid, FsError, type Key } from '@cairnfs/base';
-import { ReplicaCondition, type ReplicaReport, type ReportInventoryRequest } from './gen/cairn/v1/control.ts';
+import { ReplicaCondition, ReplicaReport, type ReportInventoryRequest } from './gen/cairn/v1/control.ts';
 
 const HANDLE_BYTES = 16;
 
@@ -57,18 +57,7 @@ export class PlainReplicas {
   /** Spelled out. Its length is not known. */
   report(index: number): ReplicaReport {
     const condition = ReplicaCondition.REPLICA_CONDITION_PRESENT;
-    const version = this.version(index);
-    return {
-      handle: this.handle(index),
-      version,
-      length: 0,
-      condition,
-      message: '',
-      pendingVersion: 0,
-      removed: false,
-      keptVersion: 0,
-      sequence: 0,
-    };
+    return ReplicaReport.fromPartial({ handle: this.handle(index), version: this.version(index), condition });
   }
 
   /** Below 0: the handle comes before the one whose 16 bytes stand in `key` from `at` on; 0: it is the same. */

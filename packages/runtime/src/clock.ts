@@ -1,4 +1,4 @@
-import { assert, type Clock, type Timer } from '@cairnfs/base';
+import { assert, type Clock, sleepOn, type Timer } from '@cairnfs/base';
 
 /** Node runs timers beyond this at once. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
@@ -29,20 +29,6 @@ export class RuntimeClock implements Clock {
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const onAbort = () => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, delayMs, signal);
   }
 }

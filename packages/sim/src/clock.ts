@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@cairnfs/base';
+import { type Clock, sleepOn, type Timer } from '@cairnfs/base';
 import type { SimProcess } from './process.ts';
 
 /** Calendar time at virtual time 0: 2026-01-01. */
@@ -48,20 +48,6 @@ export class SimClock implements Clock {
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const onAbort = () => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, delayMs, signal);
   }
 }

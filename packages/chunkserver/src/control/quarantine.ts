@@ -3,7 +3,7 @@
  * grace period. Nothing is ever removed on this server's own judgement.
  */
 import { type Clock, type Log, toFsError } from '@cairnfs/base';
-import { type QuarantineOrder, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { type QuarantineOrder, ReplicaCondition, ReplicaReport } from '@cairnfs/protocol';
 import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_MOVES_MAX, QUARANTINE_SWEEP_MS } from '../limits.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import { atOfQuarantineKey, handleOfQuarantineKey, quarantineKey } from '../store/keys.ts';
@@ -174,15 +174,5 @@ export class Quarantine {
 /** That no replica of the chunk is here any more. */
 export function gone(handle: string, reason: string): ReplicaReport {
   const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
-  return {
-    handle,
-    version: 0,
-    length: 0,
-    condition,
-    message: reason,
-    pendingVersion: 0,
-    removed: false,
-    keptVersion: 0,
-    sequence: 0,
-  };
+  return ReplicaReport.fromPartial({ handle, condition, message: reason });
 }

@@ -1,5 +1,5 @@
 /** What a master hears of one replica: its state in a `ReplicaReport`. */
-import { ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
+import { ReplicaCondition, ReplicaReport } from '@cairnfs/protocol';
 import type { Replica } from './replica.ts';
 import type { SoundReplica } from './stored-pages.ts';
 
@@ -28,17 +28,8 @@ export function describeStored({ handle, state, point }: SoundReplica): ReplicaR
 }
 
 export function unreadable(handle: string): ReplicaReport {
-  return {
-    handle,
-    version: 0,
-    length: 0,
-    condition: ReplicaCondition.REPLICA_CONDITION_CORRUPT,
-    message: 'its entry in the index is damaged',
-    pendingVersion: 0,
-    removed: false,
-    keptVersion: 0,
-    sequence: 0,
-  };
+  const condition = ReplicaCondition.REPLICA_CONDITION_CORRUPT;
+  return ReplicaReport.fromPartial({ handle, condition, message: 'its entry in the index is damaged' });
 }
 
 function reportOf(facts: {

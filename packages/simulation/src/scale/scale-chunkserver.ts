@@ -14,7 +14,7 @@ import {
   type PrepareViewRequest,
   packReplicas,
   ReplicaCondition,
-  type ReplicaReport,
+  ReplicaReport,
   type RpcPool,
 } from '@cairnfs/protocol';
 
@@ -270,17 +270,7 @@ export class ScaleChunkserver {
 function reportOf(handle: string, held: Held | undefined, length = 0): ReplicaReport {
   if (held === undefined) {
     const condition = ReplicaCondition.REPLICA_CONDITION_GONE;
-    return {
-      handle,
-      version: 0,
-      length: 0,
-      condition,
-      message: '',
-      pendingVersion: 0,
-      removed: false,
-      keptVersion: 0,
-      sequence: 0,
-    };
+    return ReplicaReport.fromPartial({ handle, condition });
   }
   const { version, promisedVersion, isRemoved: removed } = held;
   const pendingVersion = promisedVersion > version ? promisedVersion : 0;

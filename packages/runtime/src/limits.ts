@@ -18,6 +18,11 @@ export const WRITEV_BUFFERS_MAX = 1024;
  * Operations of one of several devices in libuv's thread pool at a time, one of them kept for syncs: a hanging disk never takes the
  * threads of the others, and the sync that acknowledgements wait for is not behind bulk reads. Four as all disks together
  * have without `UV_THREADPOOL_SIZE`.
+ *
+ * Cached reads, 32 at a time, cost more than with a single disk, whose four threads find the next one in the pool's queue without
+ * sleeping: 12 µs of processor against 4 for 4 KiB, 19 against 13 for 64 KiB, 208 against 179 for 1 MiB (2 cores, two disks).
+ * One to three operations on fewer threads cost about the same for 64 KiB and more and move less of it (66,000 a second at
+ * most, against 84,000), and a longer queue in the pool would be a hanging disk's.
  */
 export const DEVICE_OPERATIONS_MAX = 5;
 /**

@@ -47,7 +47,7 @@ export class SimDisk {
   #entryChanges: EntryChange[] = [];
   #faults: DiskFault[] = [];
   /** Where nothing answers. */
-  readonly #hanging = new Set<{ readonly prefix: string }>();
+  readonly #hanging = new Set<{ readonly prefix: string; readonly heldBack: () => void }>();
   readonly #capacities = new Map<string, number>();
   /** Names in each directory; undefined when much changed since it was made. */
   #names: Map<string, Set<string>> | undefined;
@@ -106,17 +106,20 @@ export class SimDisk {
   /**
    * Operations under `prefix` are not answered any more, those under way as well.
    *
+   * @param heldBack runs for each that would have been answered, or asks for the state of the disk, meanwhile.
    * @returns what ends it. What was not answered by then never is.
    */
-  hang(prefix: string): () => void {
-    const hanging = { prefix };
+  hang(prefix: string, heldBack: () => void = () => {}): () => void {
+    const hanging = { prefix, heldBack };
     this.#hanging.add(hanging);
     return () => this.#hanging.delete(hanging);
   }
 
   isHanging(path: string): boolean {
     if (this.#hanging.size === 0) return false;
-    return [...this.#hanging].some(({ prefix }) => isWithin(path, prefix));
+    const hanging = [...this.#hanging].filter(({ prefix }) => isWithin(path, prefix));
+    for (const { heldBack } of hanging) heldBack();
+    return hanging.length > 0;
   }
 
   /** Ends one fault. */

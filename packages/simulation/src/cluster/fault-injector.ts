@@ -15,6 +15,9 @@ export interface Restartable {
   start(): Promise<void>;
 }
 
+/** Told of each operation that the disk, which hangs by that fault, does not answer. */
+export type HeldBack = (fault: number, at: { atMs: number; host: HostName; directory: string }) => void;
+
 const CAPACITY_BYTES = 1024 ** 3; // of every simulated disk
 const CHUNK_FOLDER = '/chunks/';
 /** A sync takes some 6 s: longer than the calls that change a view. */
@@ -40,18 +43,24 @@ export class FaultInjector {
   readonly #diskSlowness: number;
   /** Spares the only copy of a chunk, where given. */
   readonly #lastCopies: LastCopies | undefined;
+  readonly #heldBack: HeldBack;
   readonly #pausedUntilMs = new Map<HostName, number>();
   #isOver = false;
 
   constructor(
     cluster: SimulatedCluster,
     clients: ReadonlyMap<HostName, Restartable>,
-    { diskSlowness = 1, lastCopies }: { diskSlowness?: number; lastCopies?: LastCopies | undefined } = {},
+    {
+      diskSlowness = 1,
+      lastCopies,
+      heldBack = () => {},
+    }: { diskSlowness?: number; lastCopies?: LastCopies | undefined; heldBack?: HeldBack } = {},
   ) {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#diskSlowness = diskSlowness;
     this.#lastCopies = lastCopies;
+    this.#heldBack = heldBack;
     this.#usualLatencyMs = cluster.simulation.network.conditions.latencyMs;
   }
 
@@ -163,8 +172,9 @@ export class FaultInjector {
         });
         return;
       }
-      case 'diskFull': {
-        this.brokenDisks.add(fault.host);
+      case 'diskFull':
+      case 'littleRoom': {
+        if (kind === 'diskFull') this.brokenDisks.add(fault.host);
         const { disk } = this.#host(fault.host);
         fill(disk, fault.freeBytes);
         this.#endAfter(id, fault.durationMs, () => disk.setCapacity('', CAPACITY_BYTES));
@@ -180,7 +190,9 @@ export class FaultInjector {
       }
       case 'hangingDisk': {
         this.brokenDisks.add(fault.host);
-        const endHang = this.#host(fault.host).disk.hang(this.#folder(fault.host, fault.disk));
+        const directory = this.#folder(fault.host, fault.disk);
+        const held = () => this.#heldBack(id, { atMs: simulation.nowMs, host: fault.host, directory });
+        const endHang = this.#host(fault.host).disk.hang(directory, held);
         this.#endAfter(id, fault.durationMs, () => {
           endHang();
           this.#takeDown(id, [fault.host], { unsynced: 'keep', downMs: 0 });

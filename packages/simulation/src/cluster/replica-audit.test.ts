@@ -33,3 +33,23 @@ async function lengthsRead({
   const [audited] = await auditReplicas(client, ['/f']);
   return audited!.replicas.map(({ bytes }) => bytes?.length);
 }
+
+test('replica audit: a copy whose server has no lease for the moment is told from one that is bad', async () => {
+  const located = { offset: 0, length: 9, chunkLength: 9, handle: 'h', version: 1, open: false, sequence: undefined };
+  const replicas = ADDRESSES.map((address, serverId) => ({ serverId, address, state: 'live' as const }));
+  const client = {
+    locate: async () => ({ size: 9, chunks: [{ ...located, replicas }] }),
+    // biome-ignore lint/correctness/useYield: nothing comes
+    async *readReplica(_: LocatedChunk, address: string): AsyncGenerator<Uint8Array> {
+      throw new FsError(address === ADDRESSES[0] ? 'LEASE_EXPIRED' : 'CHECKSUM_MISMATCH', 'no bytes');
+    },
+  };
+  const [audited] = await auditReplicas(client, ['/f']);
+  deepEqual(
+    audited!.replicas.map(({ isUnread, error }) => [isUnread, error]),
+    [
+      [true, 'no bytes'],
+      [false, 'no bytes'],
+    ],
+  );
+});

@@ -1,5 +1,5 @@
 /** Reads every copy of every chunk of the files at rest, each from its own server, for comparison. */
-import { concatBytes, isFsError, toFsError } from '@cairnfs/base';
+import { concatBytes, toFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
 
 export interface AuditedReplica {
@@ -10,6 +10,8 @@ export interface AuditedReplica {
   readonly error?: string;
   /** It has no replica. */
   readonly isMissing?: boolean;
+  /** Its server has no lease for the moment: the copy may be good or bad. */
+  readonly isUnread?: boolean;
 }
 
 export interface AuditedChunk {
@@ -51,7 +53,8 @@ async function readOne(
     for await (const piece of client.readReplica(chunk, address)) pieces.push(piece);
     return { address, bytes: pieces.length === 1 ? pieces[0]! : concatBytes(pieces) };
   } catch (error) {
-    return { address, isMissing: isFsError(error, 'CHUNK_NOT_FOUND'), error: toFsError(error).message };
+    const { kind, message } = toFsError(error);
+    return { address, isMissing: kind === 'CHUNK_NOT_FOUND', isUnread: kind === 'LEASE_EXPIRED', error: message };
   }
 }
 

@@ -7,6 +7,7 @@ import { CHUNKSERVER_DEFAULTS, type ChunkserverConfig, startChunkserver } from '
 import { type CairnClient, createClient } from '@cairnfs/client';
 import { MASTER_DEFAULTS, type MasterConfig, startMaster } from '@cairnfs/master';
 import { type CrashOptions, Simulation } from '@cairnfs/sim';
+import { RESERVE_BYTES } from '../schedule/schedule.ts';
 import { type ServerFailure, SimulatedServer } from './simulated-server.ts';
 
 const MASTER = 'master';
@@ -15,8 +16,6 @@ const READY_LIMIT_MS = 60_000; // virtual
 const READY_POLL_MS = 100;
 /** Small, so that segments fill and are dropped all the time; a record holds at most a chunk's worth of data. */
 const JOURNAL = { segmentBytes: 512 * 1024, roomAheadBytes: 256 * 1024 };
-/** Simulated disks hold a GiB. */
-const RESERVE_BYTES = 1024 * 1024;
 
 export interface SimulatedClusterOptions {
   seed: number;

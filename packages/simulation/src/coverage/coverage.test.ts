@@ -19,3 +19,17 @@ test('coverage: a restart on a journal counts as a recovery and a safe-mode peri
   deepEqual(coverage.counts.get('safe-mode periods'), 1);
   for (const state of coverage.counts.keys()) ok(COVERED_STATES.includes(state), state);
 });
+
+test('coverage: a view of one member counts as a change and as below the minimum', () => {
+  const coverage = new Coverage();
+  const changed = { atMs: 1, host: 'master', event: 'info view changed' };
+  coverage.logged({ ...changed, fields: { members: [1, 2] } });
+  coverage.logged({ ...changed, fields: { members: [2] } });
+  deepEqual(
+    [...coverage.counts],
+    [
+      ['view changes', 2],
+      ['views below the minimum', 1],
+    ],
+  );
+});

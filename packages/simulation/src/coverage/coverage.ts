@@ -2,11 +2,19 @@
  * Interesting states, and how often a run came by each: told from what its servers log and from what they send each
  * other. A kind of bug hides behind each; a state that no schedule reaches is one the simulator says nothing about.
  */
-import { ChunkserverDataMethods, ChunkserverPeerMethods, type ErrorDetail } from '@cairnfs/protocol';
+import {
+  ChunkserverControlMethods,
+  ChunkserverDataMethods,
+  ChunkserverPeerMethods,
+  type ErrorDetail,
+  MasterControlMethods,
+} from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
 import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
 
 type Fields = TraceEntry['fields'];
+
+const { prepareView } = ChunkserverControlMethods;
 
 interface LogSign {
   readonly state: string;
@@ -32,6 +40,12 @@ const LOG_SIGNS: readonly LogSign[] = [
   { state: 'torn journals', events: ['debug journal segment settled'], only: ({ isTorn }) => isTorn === true },
   { state: 'uploads that went on elsewhere', events: ['info a chunk of an upload goes on elsewhere'] },
   { state: 'view changes', events: ['info view changed'] },
+  // Files of a run have three copies, of which two have to be there.
+  {
+    state: 'views below the minimum',
+    events: ['info view changed'],
+    only: ({ members }) => (members as readonly number[]).length === 1,
+  },
 ];
 
 /** Those that only what is sent shows. */
@@ -45,11 +59,20 @@ const WIRE_STATES = {
   staleRefused: 'stale versions refused',
   /** It had too much to do for the moment. */
   overloaded: 'requests refused as too many',
+  /** A primary tells the master who has no room for a mutation. */
+  full: 'members without room',
+  /** A server that is asked for a promise has no replica. */
+  absent: 'members without a replica',
+  /** It is asked again for the same promise. */
+  goesOn: 'promises asked for again',
   /** A secondary had staged bytes in the range and learnt the commit point. */
   dirtyRead: 'dirty reads resolved',
 } as const;
 
-const SIGNS_BY_EVENT = new Map(LOG_SIGNS.flatMap((sign) => sign.events.map((event) => [event, sign] as const)));
+const SIGNS_BY_EVENT = new Map<string, LogSign[]>();
+for (const sign of LOG_SIGNS) {
+  for (const event of sign.events) SIGNS_BY_EVENT.set(event, [...(SIGNS_BY_EVENT.get(event) ?? []), sign]);
+}
 
 /** All that are counted. */
 export const COVERED_STATES: readonly string[] = [
@@ -61,6 +84,8 @@ export class Coverage implements WireListener {
   readonly #counts = new Map<string, number>();
   /** Who sent the last view of each chunk. */
   readonly #primaries = new Map<string, string>();
+  /** The version last asked for, by chunk and server. */
+  readonly #promises = new Map<string, number>();
 
   /** States that were come by, and how often. */
   get counts(): ReadonlyMap<string, number> {
@@ -68,8 +93,9 @@ export class Coverage implements WireListener {
   }
 
   logged({ event, fields }: TraceEntry): void {
-    const sign = SIGNS_BY_EVENT.get(event);
-    if (sign !== undefined && (sign.only?.(fields) ?? true)) this.#count(sign.state);
+    const signs = SIGNS_BY_EVENT.get(event);
+    if (signs === undefined) return;
+    for (const { state, only } of signs) if (only?.(fields) ?? true) this.#count(state);
   }
 
   sent(frame: WireFrame): void {
@@ -77,10 +103,14 @@ export class Coverage implements WireListener {
       const { kind } = frame.message as ErrorDetail;
       if (kind === 'STALE_VERSION') this.#count(WIRE_STATES.staleRefused);
       if (kind === 'OVERLOADED') this.#count(WIRE_STATES.overloaded);
+      if (kind === 'CHUNK_NOT_FOUND' && frame.call.method.id === prepareView.id) this.#count(WIRE_STATES.absent);
       return;
     }
     if (frame.role === 'request') {
       this.#viewSent(frame);
+      this.#promiseAsked(frame);
+      const failed = requestOf(frame, MasterControlMethods.reportFailedMembers);
+      if ((failed?.fullMembers.length ?? 0) > 0) this.#count(WIRE_STATES.full);
       return;
     }
     if (answers(frame, ChunkserverPeerMethods.getCommitPoint)) this.#count(WIRE_STATES.dirtyRead);
@@ -96,6 +126,14 @@ export class Coverage implements WireListener {
     if (last === frame.from) return;
     this.#primaries.set(handle, frame.from);
     if (last !== undefined) this.#count(WIRE_STATES.handOver);
+  }
+
+  #promiseAsked(frame: WireFrame): void {
+    const asked = requestOf(frame, prepareView);
+    if (asked === undefined) return;
+    const key = `${asked.handle} ${frame.to}`;
+    if (this.#promises.get(key) === asked.newVersion) this.#count(WIRE_STATES.goesOn);
+    this.#promises.set(key, asked.newVersion);
   }
 
   #count(state: string): void {

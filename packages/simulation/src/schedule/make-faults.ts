@@ -6,7 +6,15 @@
 import type { FaultPoint, SimRandom } from '@cairnfs/sim';
 import { weighted } from './draw.ts';
 import type { Profile } from './profiles.ts';
-import type { ClusterShape, Fault, FaultKind, HostName, PlannedFault } from './schedule.ts';
+import {
+  CHUNK_BYTES,
+  type ClusterShape,
+  type Fault,
+  type FaultKind,
+  type HostName,
+  type PlannedFault,
+  RESERVE_BYTES,
+} from './schedule.ts';
 
 /** A host other than the master lives at most so much faster or slower; the lease margins cover twice of it. */
 const DRIFT_MAX = 0.01;
@@ -17,6 +25,9 @@ const AGAIN_AFTER_SYNCS_MAX = 12;
 const SALVO_MS = 12_000;
 /** From less than a disk is waited for to twice of it, so that servers are started on disks that hang, too. */
 const HANG_MS = [10_000, 40_000] as const;
+
+/** So many chunkservers have room at any time: enough for all copies. */
+const ALWAYS_ROOMY = 3;
 
 interface Hosts {
   readonly servers: readonly HostName[];
@@ -109,6 +120,10 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
     }
     case 'diskFull':
       return { kind, host: random.pick(hosts.servers), freeBytes: random.between(0, 100_000), durationMs };
+    case 'littleRoom': {
+      const freeBytes = RESERVE_BYTES + random.between(-CHUNK_BYTES, 2 * CHUNK_BYTES);
+      return { kind, host: random.pick(hosts.chunkservers.slice(ALWAYS_ROOMY)), freeBytes, durationMs };
+    }
     case 'slowDisk':
       return { kind, host: random.pick(hosts.servers), slowness: random.uniform(5, 500), durationMs };
     case 'hangingDisk': {

@@ -25,6 +25,15 @@ test('schedule: only one chunkserver ever loses what was on stable storage, or i
   }
 });
 
+test('schedule: of servers that run short of room so many are left alone that all copies have a place', () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const { faults, shape } = schedule(seed, 'full');
+    ok(faults.every(({ fault }) => fault.kind === 'littleRoom'));
+    const short = new Set(faults.map(({ fault }) => ('host' in fault ? fault.host : '')));
+    ok(!short.has('master') && short.size <= shape.chunkservers - 3, `seed ${seed}: ${[...short]}`);
+  }
+});
+
 test('schedule: under load there is more than servers do at once, and never room for more than in production', () => {
   const seen = new Set<string>();
   for (let seed = 0; seed < 50; seed++) {

@@ -80,6 +80,22 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
   /** Disks stop answering, besides all else that disks do. */
   hang: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, hangingDisk: 6, crash: 3, partition: 1, pause: 3 } },
+  /** Servers run short of room, again and again, and enough others have it: whatever is asked for is done. */
+  full: { ...DEFAULT, chunkservers: [5, 7], faults: [6, 14], weights: { littleRoom: 1 }, onFiles: 0.9 },
+  /** Of three servers one is without its disk when another goes away: views below the minimum, of chunks just written to. */
+  few: {
+    ...DEFAULT,
+    chunkservers: [3, 3],
+    clients: [4, 6],
+    files: [1, 3],
+    faults: [8, 16],
+    weights: { diskErrors: 6, crash: 8, delays: 5, pause: 1, partition: 1 },
+    delayMsMax: 300,
+    lengths: { blink: 5, short: 20, lease: 40, long: 35 },
+    struck: { master: 5, chunkserver: 95, client: 0 },
+    onFiles: 1,
+    salvos: 0.5,
+  },
   /** Servers lose power while they wait for their disks: one, or all at once. */
   power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
   /** Clients go on with what they know of chunks whose servers lose sight of each other and of the master, but not of all clients. */

@@ -6,6 +6,9 @@ import type { ChunkserverBounds } from '@cairnfs/chunkserver';
 import type { MasterBounds } from '@cairnfs/master';
 import type { FaultPoint, UnsyncedFate } from '@cairnfs/sim';
 
+/** What chunkservers keep free: simulated disks hold a GiB. */
+export const RESERVE_BYTES = 1024 * 1024;
+
 /** Bytes of a chunk in simulated clusters: two checksum blocks, so that files of a few hundred KiB have several. */
 export const CHUNK_BYTES = 128 * 1024;
 
@@ -160,6 +163,8 @@ export type Fault =
       readonly durationMs: number;
     }
   | { readonly kind: 'diskFull'; readonly host: HostName; readonly freeBytes: number; readonly durationMs: number }
+  /** Little is left beside what chunkservers keep free: they work, and take hardly anything more. */
+  | { readonly kind: 'littleRoom'; readonly host: HostName; readonly freeBytes: number; readonly durationMs: number }
   | { readonly kind: 'slowDisk'; readonly host: HostName; readonly slowness: number; readonly durationMs: number }
   /** Nothing that is asked of the disk is answered, until the process is started again when it is over. */
   | { readonly kind: 'hangingDisk'; readonly host: HostName; readonly disk: number; readonly durationMs: number }
@@ -169,3 +174,8 @@ export type Fault =
   | { readonly kind: 'lostDisk'; readonly host: HostName; readonly disk: number; readonly downMs: number };
 
 export type FaultKind = Fault['kind'];
+
+/** No fault but servers short of room, as many as leave enough others: whatever is asked for is done all the same. */
+export function isUndisturbed({ faults }: Pick<Schedule, 'faults'>): boolean {
+  return faults.every(({ fault: { kind } }) => kind === 'littleRoom');
+}

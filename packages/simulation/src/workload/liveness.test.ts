@@ -6,9 +6,9 @@ import { judgeError, judgeHang } from './liveness.ts';
 
 const FAULTS_END_MS = 60_000;
 
-const isWrong = (kind: ErrorCode, afterMs: number) => {
+const isWrong = (kind: ErrorCode, afterMs: number, faultsEndMs = FAULTS_END_MS) => {
   const failure = { client: 'client-1', what: 'operation #1 (read)', error: new FsError(kind, 'failed') };
-  return judgeError({ ...failure, atMs: FAULTS_END_MS + afterMs }, FAULTS_END_MS) !== undefined;
+  return judgeError({ ...failure, atMs: FAULTS_END_MS + afterMs }, faultsEndMs) !== undefined;
 };
 
 const isHanging = (call: PlannedFileCall, runningMs: number) => {
@@ -22,6 +22,7 @@ test('liveness: what faults explain is wrong when they are long over, and what n
   equal(isWrong('DEADLINE_EXCEEDED', 61_000), true);
   equal(isWrong('OUTCOME_EXPIRED', 61_000), false);
   equal(isWrong('CHUNK_NOT_FOUND', -1000), true);
+  equal(isWrong('NO_SPACE', -50_000, Number.NEGATIVE_INFINITY), true);
 });
 
 test('liveness: an operation of many pieces may run for as many times its patience', () => {

@@ -43,7 +43,9 @@ export function judgeError(
   const isLate = OF_FAULTS.has(error.kind) && atMs > faultsEndMs + HEALED_MS;
   if (!isLate && !NEVER_TOLD.has(error.kind)) return undefined;
   const when = isLate
-    ? `${Math.round((atMs - faultsEndMs) / 1000)} s after the last fault`
+    ? Number.isFinite(faultsEndMs)
+      ? `${Math.round((atMs - faultsEndMs) / 1000)} s after the last fault`
+      : 'in a run without a fault that explains it'
     : 'though no fault explains it';
   return { check: 'late', summary: `${client}: ${what} failed ${when}: ${error.message}`, details: error.stack ?? '' };
 }

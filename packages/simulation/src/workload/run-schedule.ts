@@ -20,10 +20,19 @@ import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import type { NamespaceCall } from '../history/namespace-calls.ts';
-import { CHUNK_BYTES, type FaultKind, fileCount, filePath, type Schedule, subtreePath } from '../schedule/schedule.ts';
+import {
+  CHUNK_BYTES,
+  type FaultKind,
+  fileCount,
+  filePath,
+  isUndisturbed,
+  type Schedule,
+  subtreePath,
+} from '../schedule/schedule.ts';
 import type { Story } from '../story/story.ts';
 import { WireTap } from '../wire/wire-tap.ts';
 import { AcknowledgedWatch } from './acknowledged-watch.ts';
+import { HangWatch } from './hang-watch.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { judgeError, judgeHang } from './liveness.ts';
@@ -105,11 +114,12 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #coverage = new Coverage();
   readonly #lastCopies = new LastCopies();
+  readonly #hangs = new HangWatch(DISK_TIMEOUT_MS, (violation) => this.#note(violation));
   readonly #watch = new PrimaryWatch();
   readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
   readonly #violations: Violation[] = [];
-  /** Virtual. */
+  /** Virtual; before the run when no fault of it is a reason for an error. */
   readonly #faultsEndMs: number;
   readonly #healLimitMs: number;
   readonly #told: readonly Story[];
@@ -135,7 +145,9 @@ class Run {
     // A server that is sick is a fault that goes on.
     const knownLosses = shape.load?.bounds.master.exceptionsMax ?? MASTER_BOUNDS.exceptionsMax;
     this.#healLimitMs = HEAL_LIMIT_MS + Math.floor(fileCount(shape) / knownLosses) * NEXT_LOSSES_MS;
-    this.#faultsEndMs = schedule.durationMs + (shape.load?.sick === undefined ? 0 : this.#healLimitMs);
+    this.#faultsEndMs = isUndisturbed(schedule)
+      ? Number.NEGATIVE_INFINITY
+      : schedule.durationMs + (shape.load?.sick === undefined ? 0 : this.#healLimitMs);
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(
       story === undefined
@@ -151,7 +163,7 @@ class Run {
     const { serverLeaseMs, leaseMarginMs } = MASTER_DEFAULTS;
     const serving = new ServingWatch(serverLeaseMs, note);
     const safeMode = new SafeModeWatch(serverLeaseMs + leaseMarginMs, note);
-    const logged = [this.#coverage, this.#lastCopies, journals, serving, safeMode, ...told];
+    const logged = [this.#coverage, this.#lastCopies, journals, serving, safeMode, this.#hangs, ...told];
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
@@ -176,6 +188,7 @@ class Run {
       injector = new FaultInjector(cluster, clients, {
         diskSlowness: shape.load?.diskSlowness ?? 1,
         lastCopies: shape.load === undefined ? undefined : this.#lastCopies,
+        heldBack: (fault, at) => this.#hangs.heldBack(fault, at),
       });
       injector.plan(this.#schedule.faults);
       for (const client of clients.values()) void client.start();
@@ -274,7 +287,7 @@ class Run {
     let wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
-      await auditReplicas(admin, paths);
+      await this.#readAllCopies(admin, paths);
       await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
       wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     }
@@ -287,6 +300,18 @@ class Run {
       this.#acknowledged.of(handle),
     );
     this.#violations.push(...checkRetries(retried));
+  }
+
+  /** Of a server that is just getting its lease, when that has come: until then it does not look at its copies. */
+  async #readAllCopies(admin: CairnClient, paths: readonly string[]): Promise<void> {
+    const { simulation } = this.#cluster;
+    const endMs = simulation.nowMs + FINAL_PATIENCE_MS;
+    for (;;) {
+      const audit = await auditReplicas(admin, paths);
+      const isUnread = audit.some(({ replicas }) => replicas.some((replica) => replica.isUnread === true));
+      if (!isUnread || simulation.nowMs >= endMs) return;
+      await simulation.clock.sleep(POLL_MS);
+    }
   }
 
   #judgeHealing(wrong: string | undefined, when: string): void {

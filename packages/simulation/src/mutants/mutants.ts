@@ -1,115 +1,22 @@
 /** The defects that the simulator is put to the test with: one promise broken by each, in as few characters as possible. */
+import { DURABILITY_MUTANTS } from './durability-mutants.ts';
 import type { Mutant } from './mutant.ts';
+import { VIEW_MUTANTS } from './view-mutants.ts';
 
 const STORAGE = 'packages/storage/src';
 const MASTER = 'packages/master/src';
 const CHUNKSERVER = 'packages/chunkserver/src';
 
 export const MUTANTS: readonly Mutant[] = [
+  ...DURABILITY_MUTANTS,
+  ...VIEW_MUTANTS,
+
   // ---- Load ----
   {
     name: 'bad-copies-not-scanned',
     defect: 'repair looks for a copy that is known to be bad only once',
     profile: 'load',
     edits: [{ file: `${MASTER}/policy/repair-scans.ts`, from: '      () => this.#scanBad(),\n', to: '' }],
-  },
-  // ---- Durability ----
-  {
-    name: 'journal-without-sync',
-    defect: 'the journal says durable without fdatasync',
-    profile: 'power',
-    edits: [{ file: `${STORAGE}/journal.ts`, from: 'await batch.segment.file.sync();', to: '' }],
-  },
-  {
-    name: 'journal-tail-not-cut',
-    defect: 'recovery leaves a torn tail behind the records it kept',
-    profile: 'power',
-    edits: [{ file: `${STORAGE}/journal-recovery.ts`, from: 'await file.truncate(scan.end);', to: '' }],
-  },
-  {
-    name: 'journal-cut-without-sync',
-    defect: 'recovery cuts a torn tail in memory only',
-    profile: 'power',
-    edits: [
-      {
-        file: `${STORAGE}/journal-recovery.ts`,
-        from: 'await file.truncate(scan.end);\n      await file.sync();',
-        to: 'await file.truncate(scan.end);',
-      },
-    ],
-  },
-  {
-    name: 'torn-record-replayed',
-    defect: 'recovery takes a record whose checksum does not match',
-    profile: 'power',
-    edits: [
-      {
-        file: `${STORAGE}/record-format.ts`,
-        from: 'if (crc32c(covered, seal.checksum) !== checksum) return undefined;',
-        to: '',
-      },
-    ],
-  },
-  {
-    name: 'segment-dropped-before-flush',
-    defect: 'a journal segment goes before the state that holds its records is flushed',
-    profile: 'power',
-    edits: [{ file: `${STORAGE}/ledger.ts`, from: 'await this.#store.flushed();', to: '' }],
-  },
-  {
-    name: 'master-answers-before-durable',
-    defect: 'a namespace change is acknowledged before its record is durable',
-    profile: 'power',
-    edits: [
-      { file: `${MASTER}/decisions.ts`, from: 'await this.#untilDurable(decided.sequence);\n    if (', to: 'if (' },
-    ],
-  },
-  {
-    name: 'staged-before-durable',
-    defect: 'a secondary is READY before its journal is',
-    profile: 'power',
-    edits: [
-      {
-        file: `${CHUNKSERVER}/mutation/secondary.ts`,
-        from: 'waiting.staging.push({ request, settle });',
-        to: 'settle();',
-      },
-      {
-        file: `${CHUNKSERVER}/mutation/secondary.ts`,
-        from: 'resolve({ message: { stagedSequence: log.durableSequence } });',
-        to: 'resolve({ message: { stagedSequence: log.stagedSequence } });',
-      },
-    ],
-  },
-  {
-    name: 'upload-without-sync',
-    defect: 'bulk data of an upload counts as durable without fdatasync',
-    profile: 'power',
-    edits: [{ file: `${CHUNKSERVER}/upload/upload.ts`, from: 'await file.sync();', to: '' }],
-  },
-  {
-    name: 'upload-confirmed-in-memory',
-    defect: 'an upload is confirmed before the record that makes its file is durable',
-    profile: 'power',
-    edits: [
-      {
-        file: `${MASTER}/upload/upload-calls.ts`,
-        from: "decisions.perform('confirmUpload'",
-        to: "decisions.propose('confirmUpload'",
-      },
-    ],
-  },
-  {
-    name: 'settled-without-sync',
-    defect: 'mutations count as in place before the chunk file is synced',
-    profile: 'power',
-    edits: [
-      {
-        file: `${CHUNKSERVER}/store/settle.ts`,
-        from: 'await place(file, batch);\n      await file.sync();',
-        to: 'await place(file, batch);',
-      },
-    ],
   },
 
   // ---- Replication ----
@@ -133,61 +40,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${CHUNKSERVER}/mutation/secondary.ts`,
         from: '} else if (sequence === log.stagedSequence + 1) {',
         to: '} else if (sequence > log.stagedSequence) {',
-      },
-    ],
-  },
-  {
-    name: 'version-not-raised',
-    defect: 'a view change keeps the version',
-    edits: [
-      {
-        file: `${MASTER}/views/view-change.ts`,
-        from: 'const version = chunk.highestVersion + 1;',
-        to: 'const version = Math.max(chunk.highestVersion, 1);',
-      },
-    ],
-  },
-  {
-    name: 'departed-not-awaited',
-    defect: 'a view changes without waiting for the lease of a member that cannot be told',
-    profile: 'kept',
-    edits: [
-      { file: `${MASTER}/views/view-change.ts`, from: 'await this.#context.seams.clock.sleep(waitMs);', to: 'break;' },
-      // With the usual patience the lease has run out by then.
-      {
-        file: `${MASTER}/views/view-change.ts`,
-        from: 'timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS,',
-        to: 'timeoutMs: 300,',
-      },
-    ],
-  },
-  {
-    name: 'base-too-high',
-    defect: 'a new view begins at the most that a member has, not the least',
-    profile: 'contended',
-    edits: [
-      {
-        file: `${MASTER}/views/holdings.ts`,
-        from: 'const least = Math.min(...replies',
-        to: 'const least = Math.max(...replies',
-      },
-    ],
-  },
-  {
-    name: 'loss-not-noticed',
-    defect: 'a member that lost its replica counts in the next view, as one that never held anything',
-    profile: 'disks',
-    edits: [
-      {
-        file: `${CHUNKSERVER}/view/view-control.ts`,
-        from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
-        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1, installedVersion: oldVersion } };',
-      },
-      // It would find it.
-      {
-        file: `${MASTER}/views/holdings.ts`,
-        from: 'if (!isBehind) return prepared;',
-        to: 'if (!isBehind || isBehind) return prepared;',
       },
     ],
   },
@@ -280,6 +132,20 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
 
+  // ---- Disks ----
+  {
+    name: 'hanging-disk-waited-for',
+    defect: 'a disk that does not answer is not given up',
+    profile: 'hang',
+    edits: [
+      {
+        file: `${STORAGE}/disk-watch.ts`,
+        from: 'if (device.tick() <= this.#ticksMax) {',
+        to: 'if (device.tick() <= 1000 * this.#ticksMax) {',
+      },
+    ],
+  },
+
   // ---- Exactly once ----
   {
     name: 'append-applied-twice',
@@ -315,29 +181,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${MASTER}/policy/start-safe-mode.ts`,
         from: 'if (!isAll && !isEnough) return true;',
         to: '',
-      },
-    ],
-  },
-  {
-    name: 'stale-replica-counted',
-    defect: 'an old copy beside the members is taken back as if it held the chunk',
-    profile: 'crashes',
-    edits: [
-      {
-        file: `${MASTER}/views/spare-copy.ts`,
-        from: 'if (inSyncAt >= settledVersion) return',
-        to: 'if (inSyncAt >= 0) return',
-      },
-      // Each of these would find it.
-      {
-        file: `${MASTER}/views/view-change.ts`,
-        from: "if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;",
-        to: 'if (true as boolean) return prepared;\n    if (!("reply" in prepared)) return prepared;',
-      },
-      {
-        file: `${MASTER}/views/view-change.ts`,
-        from: 'staying.map((prepared) => checkHoldings(handle, known, prepared))',
-        to: 'staying.map((prepared) => (prepared.member === wish.joining ? prepared : checkHoldings(handle, known, prepared)))',
       },
     ],
   },

@@ -1,0 +1,106 @@
+/** What is said to be durable and is not. */
+import type { Mutant } from './mutant.ts';
+
+const STORAGE = 'packages/storage/src';
+const MASTER = 'packages/master/src';
+const CHUNKSERVER = 'packages/chunkserver/src';
+
+export const DURABILITY_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'journal-without-sync',
+    defect: 'the journal says durable without fdatasync',
+    profile: 'power',
+    edits: [{ file: `${STORAGE}/journal.ts`, from: 'await batch.segment.file.sync();', to: '' }],
+  },
+  {
+    name: 'journal-tail-not-cut',
+    defect: 'recovery leaves a torn tail behind the records it kept',
+    profile: 'power',
+    edits: [{ file: `${STORAGE}/journal-recovery.ts`, from: 'await file.truncate(scan.end);', to: '' }],
+  },
+  {
+    name: 'journal-cut-without-sync',
+    defect: 'recovery cuts a torn tail in memory only',
+    profile: 'power',
+    edits: [
+      {
+        file: `${STORAGE}/journal-recovery.ts`,
+        from: 'await file.truncate(scan.end);\n      await file.sync();',
+        to: 'await file.truncate(scan.end);',
+      },
+    ],
+  },
+  {
+    name: 'torn-record-replayed',
+    defect: 'recovery takes a record whose checksum does not match',
+    profile: 'power',
+    edits: [
+      {
+        file: `${STORAGE}/record-format.ts`,
+        from: 'if (crc32c(covered, seal.checksum) !== checksum) return undefined;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'segment-dropped-before-flush',
+    defect: 'a journal segment goes before the state that holds its records is flushed',
+    profile: 'power',
+    edits: [{ file: `${STORAGE}/ledger.ts`, from: 'await this.#store.flushed();', to: '' }],
+  },
+  {
+    name: 'master-answers-before-durable',
+    defect: 'a namespace change is acknowledged before its record is durable',
+    profile: 'power',
+    edits: [
+      { file: `${MASTER}/decisions.ts`, from: 'await this.#untilDurable(decided.sequence);\n    if (', to: 'if (' },
+    ],
+  },
+  {
+    name: 'staged-before-durable',
+    defect: 'a secondary is READY before its journal is',
+    profile: 'power',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/secondary.ts`,
+        from: 'waiting.staging.push({ request, settle });',
+        to: 'settle();',
+      },
+      {
+        file: `${CHUNKSERVER}/mutation/secondary.ts`,
+        from: 'resolve({ message: { stagedSequence: log.durableSequence } });',
+        to: 'resolve({ message: { stagedSequence: log.stagedSequence } });',
+      },
+    ],
+  },
+  {
+    name: 'upload-without-sync',
+    defect: 'bulk data of an upload counts as durable without fdatasync',
+    profile: 'power',
+    edits: [{ file: `${CHUNKSERVER}/upload/upload.ts`, from: 'await file.sync();', to: '' }],
+  },
+  {
+    name: 'upload-confirmed-in-memory',
+    defect: 'an upload is confirmed before the record that makes its file is durable',
+    profile: 'power',
+    edits: [
+      {
+        file: `${MASTER}/upload/upload-calls.ts`,
+        from: "decisions.perform('confirmUpload'",
+        to: "decisions.propose('confirmUpload'",
+      },
+    ],
+  },
+  {
+    name: 'settled-without-sync',
+    defect: 'mutations count as in place before the chunk file is synced',
+    profile: 'power',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/store/settle.ts`,
+        from: 'await place(file, batch);\n      await file.sync();',
+        to: 'await place(file, batch);',
+      },
+    ],
+  },
+];

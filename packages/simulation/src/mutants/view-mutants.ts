@@ -1,0 +1,151 @@
+/** Rules of views that are left out (docs/spec/views.md). */
+import type { Mutant } from './mutant.ts';
+
+const MASTER = 'packages/master/src';
+const CHUNKSERVER = 'packages/chunkserver/src';
+
+export const VIEW_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'version-not-raised',
+    defect: 'a view change keeps the version',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'const version = chunk.highestVersion + 1;',
+        to: 'const version = Math.max(chunk.highestVersion, 1);',
+      },
+    ],
+  },
+  {
+    name: 'departed-not-awaited',
+    defect: 'a view changes without waiting for the lease of a member that cannot be told',
+    profile: 'kept',
+    edits: [
+      { file: `${MASTER}/views/view-change.ts`, from: 'await this.#context.seams.clock.sleep(waitMs);', to: 'break;' },
+      // With the usual patience the lease has run out by then.
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS,',
+        to: 'timeoutMs: 300,',
+      },
+    ],
+  },
+  {
+    name: 'base-too-high',
+    defect: 'a new view begins at the most that a member has, not the least',
+    profile: 'contended',
+    edits: [
+      {
+        file: `${MASTER}/views/holdings.ts`,
+        from: 'const least = Math.min(...replies',
+        to: 'const least = Math.max(...replies',
+      },
+    ],
+  },
+  {
+    name: 'loss-not-noticed',
+    defect: 'a member that lost its replica counts in the next view, as one that never held anything',
+    profile: 'disks',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/view/view-control.ts`,
+        from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
+        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1, installedVersion: oldVersion } };',
+      },
+      // It would find it.
+      {
+        file: `${MASTER}/views/holdings.ts`,
+        from: 'if (!isBehind) return prepared;',
+        to: 'if (!isBehind || isBehind) return prepared;',
+      },
+    ],
+  },
+  {
+    name: 'stale-replica-counted',
+    defect: 'an old copy beside the members is taken back as if it held the chunk',
+    profile: 'crashes',
+    edits: [
+      {
+        file: `${MASTER}/views/spare-copy.ts`,
+        from: 'if (inSyncAt >= settledVersion) return',
+        to: 'if (inSyncAt >= 0) return',
+      },
+      // Each of these would find it.
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: "if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;",
+        to: 'if (true as boolean) return prepared;\n    if (!("reply" in prepared)) return prepared;',
+      },
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'staying.map((prepared) => checkHoldings(handle, known, prepared))',
+        to: 'staying.map((prepared) => (prepared.member === wish.joining ? prepared : checkHoldings(handle, known, prepared)))',
+      },
+    ],
+  },
+  {
+    name: 'promise-not-kept',
+    defect: 'a replica goes on under the version that it promised to leave behind',
+    profile: 'contended',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/mutation/mutation-log.ts`,
+        from: 'if (version === this.#version && this.#promisedVersion === version) return;',
+        to: 'if (version === this.#version) return;',
+      },
+    ],
+  },
+  {
+    name: 'missed-views-not-told',
+    defect: 'a server comes back without hearing of the views that changed without it',
+    profile: 'kept',
+    edits: [
+      {
+        file: `${MASTER}/cluster/registration.ts`,
+        from: 'if (returning !== undefined && !isUnnumbered) await this.#departures.settle(returning.id, address);',
+        to: '',
+      },
+      {
+        file: `${MASTER}/cluster/registration.ts`,
+        from: 'if (!isUnnumbered) this.#departures.checkSettled(known.id);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'small-view-ends-below-its-primary',
+    defect: 'a view below the minimum ends where the log last knew the end, not at what its primary committed',
+    profile: 'few',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'said.some(({ hasLed }) => hasLed) ? known : undefined;',
+        to: 'said.some(({ hasLed }) => hasLed) ? { sequence: current.sequence, length: current.length } : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'full-chunk-goes-on',
+    defect: 'a chunk with a member that has no room does not end',
+    profile: 'full',
+    edits: [
+      {
+        file: `${MASTER}/views/lease-calls.ts`,
+        from: '{ without: silent, ends: true }',
+        to: '{ without: silent, ends: false }',
+      },
+    ],
+  },
+  {
+    name: 'full-member-left-out',
+    defect: 'a member without room leaves the view like one that failed',
+    profile: 'full',
+    edits: [
+      {
+        file: `${MASTER}/views/lease-calls.ts`,
+        from: 'if (fullMembers.length > 0 && !chunk.sealed)',
+        to: 'if (fullMembers.length > chunk.members.length && !chunk.sealed)',
+      },
+    ],
+  },
+];

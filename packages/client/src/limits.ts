@@ -1,4 +1,6 @@
 /** Limits of the SDK, with the reason for each number. */
+import { OPERATION_WINDOW } from '@cairnfs/protocol';
+
 export const TIMEOUT_DEFAULT_MS = 60_000;
 /** One attempt of a call to the master; a server that answers later than this is asked again. */
 export const MASTER_ATTEMPT_MS = 5000;
@@ -10,6 +12,11 @@ export const MUTATION_ATTEMPT_MS = 15_000;
 export const DATA_ATTEMPT_MS = 5000;
 /** A frame that asks for stable storage: 16 MiB may have to be written first, on three busy disks. */
 export const SYNC_ATTEMPT_MS = 20_000;
+/**
+ * Operations of one client from the oldest under way to the newest: half of what servers remember, since they forget many
+ * at once.
+ */
+export const OPERATION_SPAN_MAX = OPERATION_WINDOW / 2;
 export const BACKOFF_MS_MIN = 20;
 export const BACKOFF_MS_MAX = 1000;
 

@@ -1,5 +1,5 @@
 /** Errors as users of `node:fs` know them: `code` is the POSIX code, the message begins with it and names the path. */
-import { type ErrorCode, FsError, isFsError, toFsError } from '@cairnfs/base';
+import { type ErrorCode, FsError, isFsError } from '@cairnfs/base';
 
 const PHRASES: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: 'no such file or directory',
@@ -33,13 +33,16 @@ function messageOf(cause: FsError, syscall: string, path: string, dest: string |
     : `${cause.code}: ${phrase}, ${syscall} ${object}`;
 }
 
-/** Runs `work`; what it throws names the operation and the path. */
+/**
+ * Runs `work`; a failure of the cluster, and a refusal, name the operation and the path. What comes from the caller reaches
+ * it as it is: the reason of its signal, whatever that is, and what its own source of bytes throws.
+ */
 export async function naming<T>(syscall: string, path: string, work: () => Promise<T>, dest?: string): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof CairnError || isAbort(error)) throw error;
-    throw new CairnError(toFsError(error), syscall, path, dest);
+    if (!isFsError(error) || error instanceof CairnError) throw error;
+    throw new CairnError(error, syscall, path, dest);
   }
 }
 
@@ -53,9 +56,4 @@ export async function ofOpened<T>(work: () => Promise<T>): Promise<T> {
       cause: error,
     });
   }
-}
-
-/** The caller's own wish, not a failure: `abort()`, or the end of `AbortSignal.timeout()`. */
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }

@@ -10,6 +10,15 @@ test('connect: masters that cannot be reached by anyone are refused at once', as
   }
 });
 
+test('error: the reason of a signal reaches the caller as it is, whatever it is', async () => {
+  for (const reason of [undefined, new Error('not wanted'), 'not wanted']) {
+    const abort = new AbortController();
+    abort.abort(reason);
+    const aborted = naming('open', '/a', async () => abort.signal.throwIfAborted());
+    equal(await aborted.catch((error: unknown) => error), abort.signal.reason);
+  }
+});
+
 test('error: the end of AbortSignal.timeout() reaches the caller as it is, a failure as a CairnError', async () => {
   const signal = AbortSignal.timeout(0);
   await new Promise((ended) => signal.addEventListener('abort', ended));

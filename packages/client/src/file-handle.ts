@@ -122,34 +122,43 @@ export class FileHandle {
   ): Promise<{ bytesWritten: number; buffer: Uint8Array | string }> {
     if (typeof data === 'string') {
       const bytes = Buffer.from(data, (lengthOrEncoding as BufferEncoding | null | undefined) ?? 'utf8');
-      await this.#write(bytes, offsetOrPosition ?? null, options);
+      await this.#write(() => bytes, offsetOrPosition ?? null, options);
       return { bytesWritten: bytes.length, buffer: data };
     }
     const offset = offsetOrPosition ?? 0;
     const length = (lengthOrEncoding as number | null | undefined) ?? data.length - offset;
-    await naming('write', this.path, async () => {
-      const bytes = rangeOf(data, offset, length);
-      await this.#write(bytes, position, options);
-    });
+    await this.#write(() => rangeOf(data, offset, length), position, options);
     return { bytesWritten: length, buffer: data };
   }
 
-  async #write(bytes: Uint8Array, position: number | null, options: CallOptions): Promise<void> {
-    if (this.#rights.append) {
-      await this.appendFile(bytes, options);
-      return;
-    }
-    // Taken at once, so that writes that are not awaited go one behind the other.
-    const at = positionOf(position) ?? this.#position;
-    if (position === null) this.#position = at + bytes.length;
-    await this.#change('write', { kind: 'write', start: at, end: at + bytes.length }, options, () =>
-      this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options)),
-    );
+  #write(content: () => Uint8Array, position: number | null, options: CallOptions): Promise<void> {
+    return naming('write', this.path, async () => {
+      this.#check(this.#rights.write, 'writing');
+      const bytes = content();
+      if (this.#rights.append) {
+        const appended = await this.appendFile(bytes, options);
+        this.#position = appended?.end ?? this.#position;
+        return;
+      }
+      // Taken at once, so that writes that are not awaited go one behind the other.
+      const at = positionOf(position) ?? this.#position;
+      const end = at + bytes.length;
+      if (position === null) this.#position = end;
+      const write = () =>
+        this.#parts.mutations.write(this.#target, at, bytes, () => this.#parts.calls.deadline(options));
+      try {
+        await this.#change('write', { kind: 'write', start: at, end }, options, write);
+      } catch (error) {
+        // What comes next goes where this one did not, unless another went on behind it.
+        if (position === null && this.#position === end) this.#position = at;
+        throw error;
+      }
+    });
   }
 
   /** Writes all of `data` from the position on, which moves behind it; what lies behind that stays, as in `node:fs`. */
   async writeFile(data: Uint8Array | string, options: CallOptions = {}): Promise<void> {
-    await this.#write(typeof data === 'string' ? Buffer.from(data) : data, null, options);
+    await this.#write(() => (typeof data === 'string' ? Buffer.from(data) : data), null, options);
   }
 
   /** Appends at the end of the file, exactly once, in records that are each whole; answers where, unless there is nothing. */
@@ -183,6 +192,7 @@ export class FileHandle {
   /** Also while the file is being written: size and times are those of the last acknowledged write. */
   stat(options: CallOptions = {}): Promise<Stats> {
     return naming('fstat', this.path, async () => {
+      this.#check();
       const { calls } = this.#parts;
       const request = { file: { path: '', inode: this.#inode } };
       const reply = await ofOpened(() => calls.call(MasterMethods.stat, request, calls.deadline(options)));
@@ -191,8 +201,11 @@ export class FileHandle {
   }
 
   /** Waits for every write under way; each was durable when its own promise resolved. */
-  async sync(): Promise<void> {
-    await this.#order.idle();
+  sync(): Promise<void> {
+    return naming('fsync', this.path, async () => {
+      this.#check();
+      await this.#order.idle();
+    });
   }
 
   /** As `sync`. */
@@ -217,7 +230,7 @@ export class FileHandle {
     });
   }
 
-  #check(right: boolean, what: string): void {
+  #check(right = true, what = ''): void {
     if (this.#isClosed) throw new FsError('BAD_HANDLE', 'the file handle is closed');
     if (!right) throw new FsError('BAD_HANDLE', `the file was not opened for ${what}`);
   }

@@ -245,3 +245,53 @@ test('beside Node: a handle stays with its file when another takes the name, and
     await client.close();
   });
 });
+
+test('beside Node: what was refused moves no position, an append moves it to the end, and a closed handle refuses all', async () => {
+  await sameOnBoth(7, async function* (fs, base) {
+    const path = `${base}/file`;
+    await fs.writeFile(path, '0123456789');
+    const buffer = Buffer.alloc(3);
+    const reader = await fs.open(path);
+    await reader.read(buffer, 0, 3);
+    yield ((await outcome(() => reader.write('no'), base)) as { code: string }).code;
+    yield ((await outcome(() => reader.writeFile('no'), base)) as { code: string }).code;
+    yield (await reader.read(buffer, 0, 3)).bytesRead;
+    yield buffer.toString();
+    await reader.close();
+    const appender = await fs.open(path, 'a+');
+    await appender.read(buffer, 0, 3);
+    await appender.write('abc');
+    yield (await appender.read(buffer, 0, 3)).bytesRead;
+    await appender.close();
+    for (const call of [
+      () => appender.stat(),
+      () => appender.sync(),
+      () => appender.datasync(),
+      () => appender.write('no'),
+      () => appender.writeFile('no'),
+      () => appender.appendFile('no'),
+      () => appender.readFile(),
+      () => appender.truncate(1),
+    ]) {
+      yield ((await outcome(call, base)) as { code: string }).code;
+    }
+    yield await fs.readFile(path, 'utf8');
+  });
+});
+
+test('handle: a write that failed leaves no hole, the next goes where it was to go', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 8, chunkservers: 3 });
+  const client = cluster.client();
+  await cluster.run(async () => {
+    const handle = await client.open('/file', 'w+');
+    await handle.write('one ');
+    const abort = new AbortController();
+    abort.abort();
+    const text = Buffer.from('never ');
+    await outcome(() => handle.write(text, 0, text.length, null, { signal: abort.signal }), '');
+    await handle.write('two');
+    equal(await handle.readFile('utf8'), 'one two');
+    await handle.close();
+    await client.close();
+  });
+});

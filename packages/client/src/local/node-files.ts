@@ -1,9 +1,11 @@
 /** Local files, as uploads and downloads need them. */
 import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import { constants, write } from 'node:fs';
-import { lstat, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, lstat, open, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeDirectory } from '@cairnfs/runtime';
 import { followLinks } from './node-target.ts';
 
 export interface LocalEntry {
@@ -18,22 +20,44 @@ export interface LocalEntry {
 }
 
 export const PERMISSIONS = 0o7777;
+/** What the owner of a directory needs to put something into it. */
+export const OWNER_ALL = 0o700;
 const writeTo = promisify(write);
 
 /**
- * Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed.
- * What cannot be read below `path` is told as `unreadable`, and the walk goes on: a file may vanish at any time.
+ * Everything from `path` on, directories before what is in them. Symbolic links count as `other`, unless they are followed; so
+ * does one that leads to a directory that it is in. What cannot be read below `path` is told as `unreadable`, and the walk
+ * goes on: a file may vanish at any time.
  */
-export async function* walkLocal(path: string, followLinks: boolean, relative = ''): AsyncGenerator<LocalEntry> {
+export function walkLocal(path: string, followLinks: boolean): AsyncGenerator<LocalEntry> {
+  return walkBelow({ path, relative: '', followLinks, above: [] });
+}
+
+interface WalkStep {
+  readonly path: string;
+  readonly relative: string;
+  readonly followLinks: boolean;
+  /** Where the directories really are that it is in; only when links are followed. */
+  readonly above: readonly string[];
+}
+
+async function* walkBelow({ path, relative, followLinks, above }: WalkStep): AsyncGenerator<LocalEntry> {
   let entry: LocalEntry;
+  let names: Buffer[] = [];
+  let within = above;
   try {
     entry = await entryAt(path, relative, followLinks);
+    if (entry.kind === 'directory' && followLinks) {
+      const real = await realpath(path);
+      if (above.includes(real))
+        return yield { ...entry, kind: 'other', reason: 'it leads to a directory that it is in' };
+      within = [...above, real];
+    }
   } catch (error) {
     return yield unreadable(path, relative, error);
   }
   yield entry;
   if (entry.kind !== 'directory') return;
-  let names: Buffer[];
   try {
     names = await readdir(path, { encoding: 'buffer' });
   } catch (error) {
@@ -41,9 +65,12 @@ export async function* walkLocal(path: string, followLinks: boolean, relative = 
   }
   for (const bytes of names.sort(Buffer.compare)) {
     const name = bytes.toString();
-    const below = relative === '' ? name : `${relative}/${name}`;
-    if (isUtf8(bytes)) yield* walkLocal(join(path, name), followLinks, below);
-    else yield unreadable(join(path, name), below, new Error('its name is not UTF-8, as all names in the cluster are'));
+    const below = { path: join(path, name), relative: relative === '' ? name : `${relative}/${name}` };
+    if (isUtf8(bytes)) yield* walkBelow({ ...below, followLinks, above: within });
+    else {
+      const error = new Error('its name is not UTF-8, as all names in the cluster are');
+      yield unreadable(below.path, below.relative, error);
+    }
   }
 }
 
@@ -64,6 +91,14 @@ function unreadable(path: string, relative: string, error: unknown): LocalEntry 
   if (relative === '') throw error;
   const { message } = error as Error;
   return { path, relative, kind: 'unreadable', sizeBytes: 0, mode: 0, reason: message };
+}
+
+/** With these permissions, and with those that it takes to fill it; answers whether it was made. One that is there stays as it is. */
+export async function makeLocalDirectory(path: string, mode: number): Promise<boolean> {
+  if ((await statOrUndefined(path))?.isDirectory() === true) return false;
+  await makeDirectory(path);
+  await chmod(path, mode | OWNER_ALL);
+  return true;
 }
 
 export interface LocalAttributes {
@@ -106,7 +141,7 @@ async function replaceLocal(
   { mode, modifiedMs }: LocalAttributes,
 ): Promise<void> {
   const temporary = join(dirname(target), temporaryName(basename(target)));
-  const file = await open(temporary, 'w', mode);
+  const file = await open(temporary, 'wx', mode);
   try {
     try {
       await writePieces(file.fd, 0, pieces, onBytes, target);
@@ -124,13 +159,12 @@ async function replaceLocal(
 
 /** With what surrounds it, within the 255 bytes that a name may have. */
 const TEMPORARY_STEM_BYTES = 200;
-let temporaryCount = 0;
+const TEMPORARY_RANDOM_BYTES = 6;
 
-/** Long names may differ in their ends alone: the count tells apart what this process has under way. */
+/** No other download has it: not of a name that differs in its end alone, and not of another process or machine. */
 function temporaryName(name: string): string {
-  temporaryCount += 1;
   const stem = Buffer.from(name).subarray(0, TEMPORARY_STEM_BYTES).toString();
-  return `.${stem}.${process.pid}.${temporaryCount}.part`;
+  return `.${stem}.${randomBytes(TEMPORARY_RANDOM_BYTES).toString('hex')}.part`;
 }
 
 async function statOrUndefined(path: string) {

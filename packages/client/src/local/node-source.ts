@@ -24,7 +24,12 @@ export async function openSource(path: string): Promise<LocalSource> {
     // Anew, not as it was when the directory was listed: another file may have taken its name.
     const { size, mode, mtimeMs } = await file.stat();
     const source = fileSource(file, size);
-    return { ...source, mode: mode & PERMISSIONS, modifiedMs: mtimeMs, close: () => file.close() };
+    const next = (length: number) =>
+      source.next(length).catch((cause: NodeJS.ErrnoException) => {
+        // The system's own words name no file.
+        throw Object.assign(new Error(`${cause.message} of the local file '${path}'`, { cause }), { code: cause.code });
+      });
+    return { ...source, next, mode: mode & PERMISSIONS, modifiedMs: mtimeMs, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

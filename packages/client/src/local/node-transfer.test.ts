@@ -1,7 +1,20 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, mkdir, mkdtemp, open, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -65,6 +78,25 @@ test('upload: symbolic links are skipped, a dangling one that is to be followed 
   const followed = await uploadTree(client, path, '/t', { recursive: true, followSymlinks: true });
   deepEqual(followed.skipped, []);
   match(followed.failed[0]!.reason, /^ENOENT/);
+});
+
+test('upload: a link to a directory that it is in is told, and not followed round and round', async (context) => {
+  const path = await folder(context, ['a']);
+  await mkdir(join(path, 'd'));
+  await symlink('..', join(path, 'd', 'up'));
+  await symlink('a', join(path, 'd2'));
+  const { client, stored } = cluster();
+  const { skipped, failed } = await uploadTree(client, path, '/t', { recursive: true, followSymlinks: true });
+  deepEqual(stored, ['/t/a', '/t/d2']);
+  deepEqual(skipped, [{ path: join(path, 'd', 'up'), reason: 'it leads to a directory that it is in' }]);
+  deepEqual(failed, []);
+});
+
+test('transfer: no files under way at once are refused', async (context) => {
+  const path = await folder(context, ['a']);
+  for (const parallel of [0, -1, 1.5, Number.NaN]) {
+    await rejects(uploadTree(cluster().client, path, '/t', { recursive: true, parallel }), { code: 'EINVAL' });
+  }
 });
 
 test('upload: a beginning that is not there fails', async (context) => {
@@ -145,6 +177,58 @@ test('download: what cannot be written or read is told, and the rest is fetched'
   const { failed, files } = await downloadTree(client, '/d', path, { recursive: true, parallel: 1 });
   deepEqual([failed.map((left) => left.path), files], [['/d/b', '/d/c'], 2]);
   deepEqual((await readdir(path)).sort(), ['a', 'b', 'd']);
+});
+
+test('download: one that ends early leaves nothing half, and ends when nothing is under way any more', async (context) => {
+  const interrupted = new AbortController();
+  for (const [failure, signal] of [
+    [new FsError('CLUSTER_MISMATCH', 'another cluster'), undefined],
+    [new Error('interrupted'), interrupted.signal],
+  ] as const) {
+    const path = await folder(context, []);
+    const client = clusterOf(['a', 'b', 'c', 'd']);
+    let underWay = 0;
+    const hanging = async function* (file: string, call: { signal: AbortSignal }) {
+      underWay += 1;
+      try {
+        yield Buffer.from('begun');
+        if (file === '/d/c' && signal === undefined) throw failure;
+        if (file === '/d/c') interrupted.abort(failure);
+        if (!call.signal.aborted) await once(call.signal, 'abort');
+        await new Promise(setImmediate);
+        throw call.signal.reason;
+      } finally {
+        underWay -= 1;
+      }
+    };
+    Object.assign(client, { readPieces: hanging });
+    const options = { recursive: true, parallel: 3, ...(signal === undefined ? {} : { signal }) };
+    equal(await downloadTree(client, '/d', path, options).catch((error: unknown) => error), failure);
+    equal(underWay, 0);
+    deepEqual(await readdir(path), []);
+  }
+});
+
+test('download: directories have the modes that they were stored with, also when nobody may write to them', async (context) => {
+  const path = await folder(context, []);
+  const modes: Readonly<Record<string, number>> = { '/d': 0o750, '/d/private': 0o700, '/d/shut': 0o555 };
+  const client = clusterOf([]);
+  const directory = (name: string) => ({ mode: modes[name]!, mtimeMs: 1_000, size: 0, isDirectory: () => true });
+  Object.assign(client, {
+    stat: async (name: string) => directory(name),
+    async *opendir(name: string) {
+      const file = { name: 'file', isDirectory: () => false, stats: { size: 0, mode: 0o600, mtimeMs: 1_000 } };
+      yield file;
+      if (name !== '/d') return;
+      for (const below of ['private', 'shut'])
+        yield { name: below, isDirectory: () => true, stats: directory(`/d/${below}`) };
+    },
+  });
+  const { failed } = await downloadTree(client, '/d', join(path, 'd'), { recursive: true });
+  deepEqual(failed, []);
+  for (const [name, mode] of Object.entries(modes)) equal((await stat(path + name)).mode & 0o7777, mode, name);
+  equal(await readFile(join(path, 'd/shut/file'), 'utf8'), '/d/shut/file');
+  await chmod(join(path, 'd/shut'), 0o700);
 });
 
 test('download: long names that differ in their ends alone do not get into each other', async (context) => {

@@ -1,13 +1,15 @@
 /** Uploads and downloads of local files and trees: many files at once, within a bound. */
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FsError, toError } from '@cairnfs/base';
-import { makeDirectory } from '@cairnfs/runtime';
+import { Flight } from '../call/flight.ts';
 import type { CairnClient } from '../client.ts';
 import { PARALLEL_FILES_DEFAULT } from '../limits.ts';
 import type { CallOptions } from '../options.ts';
 import { joinPath } from '../path.ts';
+import type { Stats } from '../stats.ts';
 import { concernsAll } from './concerns-all.ts';
-import { walkLocal, writeLocal } from './node-files.ts';
+import { makeLocalDirectory, OWNER_ALL, walkLocal, writeLocal } from './node-files.ts';
 import { openSource } from './node-source.ts';
 
 export interface TransferProgress {
@@ -46,45 +48,42 @@ export interface LeftOut {
   readonly reason: string;
 }
 
-export async function uploadTree(
+export function uploadTree(
   client: CairnClient,
   from: string,
   to: string,
   options: TransferOptions,
 ): Promise<TransferResult> {
-  const transfer = new Transfer(client, options);
-  /** Of the last directory that could not be made; what is in it follows at once. */
-  let unmade: string | undefined;
-  for await (const entry of walkLocal(from, options.followSymlinks === true)) {
-    transfer.throwIfFailed();
-    const { path, relative, reason } = entry;
-    if (unmade !== undefined && relative.startsWith(unmade)) continue;
-    const isStart = relative === '';
-    const target = isStart ? to : joinPath(to, relative);
-    if (entry.kind === 'other') transfer.skipped.push({ path, reason });
-    else if (entry.kind === 'unreadable') transfer.failed.push({ path, reason, error: new Error(reason) });
-    else if (entry.kind === 'directory') {
-      checkRecursive(options, from);
-      const make = () => client.mkdir(target, { ...options, recursive: true, mode: entry.mode });
-      if (!(await transfer.step(path, isStart, make))) unmade = `${relative}/`;
-    } else
-      await transfer.file(path, isStart, entry.sizeBytes, () => uploadOne(client, path, target, options, transfer));
-  }
-  return transfer.end();
+  return transferring(client, options, async (transfer) => {
+    /** Of the last directory that could not be made; what is in it follows at once. */
+    let unmade: string | undefined;
+    for await (const entry of walkLocal(from, options.followSymlinks === true)) {
+      transfer.throwIfFailed();
+      const { path, relative, reason } = entry;
+      if (unmade !== undefined && relative.startsWith(unmade)) continue;
+      const isStart = relative === '';
+      const target = isStart ? to : joinPath(to, relative);
+      if (entry.kind === 'other') transfer.skipped.push({ path, reason });
+      else if (entry.kind === 'unreadable') transfer.failed.push({ path, reason, error: new Error(reason) });
+      else if (entry.kind === 'directory') {
+        checkRecursive(options, from);
+        const make = () => client.mkdir(target, { ...transfer.call, recursive: true, mode: entry.mode });
+        if (!(await transfer.step(path, isStart, make))) unmade = `${relative}/`;
+      } else await transfer.file(path, isStart, entry.sizeBytes, () => uploadOne(client, path, target, transfer));
+    }
+  });
 }
 
-async function uploadOne(
-  client: CairnClient,
-  path: string,
-  target: string,
-  { signal, timeoutMs }: TransferOptions,
-  transfer: Transfer,
-): Promise<void> {
+async function uploadOne(client: CairnClient, path: string, target: string, transfer: Transfer): Promise<void> {
   const source = await openSource(path);
   try {
     const { mode, modifiedMs } = source;
-    const call = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-    await client.store(target, source, { ...call, mode, modifiedMs, onProgress: (bytes) => transfer.bytes(bytes) });
+    await client.store(target, source, {
+      ...transfer.call,
+      mode,
+      modifiedMs,
+      onProgress: (bytes) => transfer.bytes(bytes),
+    });
   } finally {
     await source.close();
   }
@@ -96,28 +95,50 @@ export async function downloadTree(
   to: string,
   options: TransferOptions,
 ): Promise<TransferResult> {
-  const transfer = new Transfer(client, options);
   const stats = await client.stat(from, options);
-  const fetch = (path: string, target: string, file: { size: number; mode: number; mtimeMs: number }) =>
-    transfer.file(path, path === from, file.size, async () => {
-      const pieces = client.readPieces(path, options);
-      const attributes = { mode: file.mode, modifiedMs: file.mtimeMs };
-      await writeLocal(target, pieces, (bytes) => transfer.bytes(bytes), attributes);
-    });
-  const visit = (directory: string, target: string): Promise<boolean> =>
-    transfer.step(directory, directory === from, async () => {
-      await makeDirectory(target);
-      for await (const entry of client.opendir(directory, { ...options, withAttributes: true })) {
-        transfer.throwIfFailed();
-        const path = joinPath(directory, entry.name);
-        if (entry.isDirectory()) await visit(path, join(target, entry.name));
-        else await fetch(path, join(target, entry.name), entry.stats!);
-      }
-    });
-  if (stats.isDirectory()) {
-    checkRecursive(options, from);
-    await visit(from, to);
-  } else await fetch(from, to, stats);
+  /** Directories that their owner may not write to, once everything is in them. */
+  const closed: { readonly target: string; readonly mode: number }[] = [];
+  const result = await transferring(client, options, async (transfer) => {
+    const fetch = (path: string, target: string, file: Attributes & { size: number }) =>
+      transfer.file(path, path === from, file.size, async () => {
+        const pieces = client.readPieces(path, transfer.call);
+        const attributes = { mode: file.mode, modifiedMs: file.mtimeMs };
+        await writeLocal(target, pieces, (bytes) => transfer.bytes(bytes), attributes);
+      });
+    const visit = (directory: string, target: string, { mode }: Attributes): Promise<boolean> =>
+      transfer.step(directory, directory === from, async () => {
+        if ((await makeLocalDirectory(target, mode)) && (mode & OWNER_ALL) !== OWNER_ALL) closed.push({ target, mode });
+        for await (const entry of client.opendir(directory, { ...transfer.call, withAttributes: true })) {
+          transfer.throwIfFailed();
+          const path = joinPath(directory, entry.name);
+          if (entry.isDirectory()) await visit(path, join(target, entry.name), entry.stats!);
+          else await fetch(path, join(target, entry.name), entry.stats!);
+        }
+      });
+    if (stats.isDirectory()) {
+      checkRecursive(options, from);
+      await visit(from, to, stats);
+    } else await fetch(from, to, stats);
+  });
+  // What is farther down first: nobody gets past one that is closed.
+  for (const { target, mode } of closed.reverse()) await chmod(target, mode);
+  return result;
+}
+
+type Attributes = Pick<Stats, 'mode' | 'mtimeMs'>;
+
+/** Runs `work`, and ends when nothing is under way any more, also when it fails: files that were begun are not left half. */
+async function transferring(
+  client: CairnClient,
+  options: TransferOptions,
+  work: (transfer: Transfer) => Promise<void>,
+): Promise<TransferResult> {
+  const transfer = new Transfer(client, options);
+  try {
+    await work(transfer);
+  } catch (error) {
+    transfer.fail(error);
+  }
   return transfer.end();
 }
 
@@ -126,31 +147,43 @@ class Transfer {
   readonly skipped: LeftOut[] = [];
   readonly failed: FailedTransfer[] = [];
   readonly #client: CairnClient;
-  readonly #options: TransferOptions;
-  readonly #running = new Set<Promise<unknown>>();
-  #failure: unknown;
-  #hasFailed = false;
+  /** For all that is asked of the cluster: what would fail for everything ends what is under way. */
+  readonly call: CallOptions;
+  readonly #onProgress: TransferOptions['onProgress'];
+  readonly #ended = new AbortController();
+  readonly #flight: Flight;
+  #failure: { readonly error: unknown } | undefined;
   #bytesDone = 0;
   #bytesTotal = 0;
   #filesDone = 0;
   #filesTotal = 0;
 
-  constructor(client: CairnClient, options: TransferOptions) {
+  constructor(
+    client: CairnClient,
+    { signal, timeoutMs, onProgress, parallel = PARALLEL_FILES_DEFAULT }: TransferOptions,
+  ) {
+    if (!(Number.isInteger(parallel) && parallel > 0)) {
+      throw new FsError('INVALID_ARGUMENT', `${parallel} files under way at once: expected a whole number from 1 on`);
+    }
     this.#client = client;
-    this.#options = options;
+    this.#onProgress = onProgress;
+    this.#flight = new Flight(parallel);
+    const { signal: ended } = this.#ended;
+    this.call = {
+      signal: signal === undefined ? ended : AbortSignal.any([signal, ended]),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
   }
 
   /** Begins a file; waits only until there is room for the next. */
   async file(path: string, isStart: boolean, sizeBytes: number, work: () => Promise<void>): Promise<void> {
     this.#bytesTotal += sizeBytes;
     this.#filesTotal += 1;
-    const running = this.step(path, isStart, work).then((isDone) => {
+    const transferred = this.step(path, isStart, work).then((isDone) => {
       if (isDone) this.#filesDone += 1;
-      this.#running.delete(running);
       this.#report();
     });
-    this.#running.add(running);
-    while (this.#running.size >= (this.#options.parallel ?? PARALLEL_FILES_DEFAULT)) await Promise.race(this.#running);
+    await this.#flight.add(transferred);
   }
 
   /** Answers whether it was done. What fails at the beginning, or would for everything, ends the transfer. */
@@ -160,12 +193,16 @@ class Transfer {
       return true;
     } catch (thrown) {
       const error = toError(thrown);
-      if (isStart || this.#hasFailed || (await concernsAll(this.#client, error, this.#options))) {
-        if (!this.#hasFailed) this.#failure = error;
-        this.#hasFailed = true;
-      } else this.failed.push({ path, reason: error.message, error });
+      if (isStart || (await concernsAll(this.#client, error, this.call))) this.fail(thrown);
+      else this.failed.push({ path, reason: error.message, error });
       return false;
     }
+  }
+
+  /** Ends the transfer, once what is under way has. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#ended.abort(error);
   }
 
   bytes(count: number): void {
@@ -174,18 +211,18 @@ class Transfer {
   }
 
   throwIfFailed(): void {
-    this.#options.signal?.throwIfAborted();
-    if (this.#hasFailed) throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.call.signal?.throwIfAborted();
   }
 
   async end(): Promise<TransferResult> {
-    await Promise.all(this.#running);
+    await this.#flight.end();
     this.throwIfFailed();
     return { files: this.#filesDone, bytes: this.#bytesDone, skipped: this.skipped, failed: this.failed };
   }
 
   #report(): void {
-    this.#options.onProgress?.({
+    this.#onProgress?.({
       bytesDone: this.#bytesDone,
       // A file may have grown since it was listed.
       bytesTotal: Math.max(this.#bytesTotal, this.#bytesDone),

@@ -69,3 +69,5 @@ export const QUARANTINE_DELETED_PER_SWEEP = 1_000;
 export const CLONE_ITEM_TIMEOUT_MS = 15_000;
 /** Clones received at a time. */
 export const CLONES_MAX = 8;
+/** Copies sent at a time: the master has four made of one server's replicas, others are of an earlier master or go on unheard. */
+export const COPIES_SENT_MAX = 64;

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError } from '@cairnfs/base';
 import { OPERATION_MEMORY_MS } from '@cairnfs/protocol';
+import { COPIES_SENT_MAX, DISK_READS_MAX } from '../limits.ts';
 import { replicaKey } from '../store/keys.ts';
 import { commitDurable, stage } from '../testing/test-disk.ts';
 import { TestParts } from '../testing/test-parts.ts';
@@ -174,4 +175,24 @@ test('clone: one meant for a server that had this address before is refused, and
   const copying = to.disk.run(() => to.clone(HANDLE, 2, 100, { serverId: 7 }));
   await rejects(driveBoth(from, to, copying), (error) => isFsError(error, 'INVALID_ARGUMENT'));
   equal(to.disk.replicas.find(HANDLE)!.log.committedLength, 100);
+});
+
+test('clone: goes on beside as many reads as a disk has room for', async () => {
+  const from = await source(300 * KiB);
+  const to = await TestParts.start(5, from);
+  const [store] = from.disk.replicas.stores;
+  for (let count = 0; count < DISK_READS_MAX; count++) store!.readRoom.enter(1);
+  throws(() => store!.readRoom.enter(1), { kind: 'OVERLOADED' });
+  equal((await clone(from, to, 300 * KiB)).length, 300 * KiB);
+});
+
+test('clone: so many are sent at a time, a further one is refused before it begins', async () => {
+  const from = await source(100);
+  const request = { handle: HANDLE, version: 1, length: 100, sequence: 0 };
+  const sent = Array.from({ length: COPIES_SENT_MAX }, () => from.clones.send(request)[Symbol.asyncIterator]());
+  await from.disk.run(() => Promise.all(sent.map((items) => items.next())));
+  const another = () => from.disk.run(() => from.clones.send(request)[Symbol.asyncIterator]().next());
+  await rejects(another(), { kind: 'OVERLOADED' });
+  await from.disk.run(async () => sent[0]!.return?.(undefined));
+  equal((await another()).done, false);
 });

@@ -20,7 +20,7 @@ import {
   type RpcPool,
 } from '@cairnfs/protocol';
 import { gone, type Quarantine } from '../control/quarantine.ts';
-import { CLONE_ITEM_TIMEOUT_MS } from '../limits.ts';
+import { CLONE_ITEM_TIMEOUT_MS, COPIES_SENT_MAX } from '../limits.ts';
 import { notFound } from '../mutation/secondary.ts';
 import { checkAddressee } from '../serve/addressee.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
@@ -57,6 +57,7 @@ export class Clones {
   readonly #receiving = new Map<string, Reception>();
   /** Copies that are whole and take their place. */
   readonly #arriving = new Map<string, Promise<void>>();
+  #sendingCount = 0;
 
   constructor(options: ClonesOptions) {
     this.#options = options;
@@ -81,13 +82,25 @@ export class Clones {
     if (reception !== undefined && reception.version < newVersion) reception.isOutdated = true;
   }
 
-  /** The committed replica: first its description, then its bytes. It must be closed and stay so. */
+  /**
+   * The committed replica: first its description, then its bytes. It must be closed and stay so.
+   *
+   * @throws FsError OVERLOADED  too many are sent at a time.
+   */
   async *send(request: FetchReplicaRequest): AsyncIterable<Payload<FetchReplicaItem>> {
     const { lease, replicas } = this.#options;
     const { handle, version } = request;
     lease.check();
     const replica = replicas.find(handle);
     if (replica === undefined) throw notFound(handle);
+    // Refused before it begins, and not at one of its reads: beside many reads of clients none would come to its end.
+    if (this.#sendingCount >= COPIES_SENT_MAX) {
+      throw new FsError(
+        'OVERLOADED',
+        `${COPIES_SENT_MAX} chunks are being copied from here, the most at a time: try again`,
+      );
+    }
+    this.#sendingCount += 1;
     replica.uses += 1;
     try {
       const description = await this.#describe(replica, request);
@@ -107,6 +120,7 @@ export class Clones {
         yield { message: { replica: undefined, offset }, data };
       }
     } finally {
+      this.#sendingCount -= 1;
       replica.uses -= 1;
     }
   }
@@ -184,15 +198,11 @@ export class Clones {
 
   async #blocks(replica: Replica, offset: number, end: number) {
     const { pool, replicas } = this.#options;
-    const { readRoom } = replica.store;
-    readRoom.enter(end - offset);
     try {
       return await readBlocks(replica, { offset, end }, pool);
     } catch (error) {
       if (error instanceof CorruptBlockError) replicas.corrupt(replica, error.block);
       throw error;
-    } finally {
-      readRoom.leave(end - offset);
     }
   }
 

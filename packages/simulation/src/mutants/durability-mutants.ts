@@ -103,4 +103,17 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'refusal-before-durable',
+    defect: 'a refusal tells of names whose record is not durable yet',
+    profile: 'hang',
+    seed: 77_044,
+    edits: [
+      {
+        file: `${MASTER}/decisions.ts`,
+        from: 'if (settled === undefined) throw refusal;',
+        to: 'if (settled === undefined || transaction.readSequence >= 0) throw refusal;',
+      },
+    ],
+  },
 ];

@@ -22,7 +22,7 @@ found one is run without it as well: where that fails too, nothing was shown.
   --profile NAME  run the schedules of this profile instead of the one that each mutant names
   --schedules N   give up on a mutant after so many (${SCHEDULES_MAX})
   --minutes M     or when none was begun for so long (no limit)
-  --seed S        of the first schedule (1)
+  --seed S        of the first schedule (1, or what the mutant names)
   --workers N     threads (2)
   --list          print the mutants and run none`;
 
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
       profile: { type: 'string' },
       minutes: { type: 'string' },
       schedules: { type: 'string', default: String(SCHEDULES_MAX) },
-      seed: { type: 'string', default: '1' },
+      seed: { type: 'string' },
       workers: { type: 'string', default: '2' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -64,7 +64,8 @@ async function main(): Promise<number> {
   try {
     for (const mutant of mutants) {
       const profile = values.profile ?? mutant.profile ?? 'default';
-      const { schedules, seed, workers, minutes } = values;
+      const { schedules, workers, minutes } = values;
+      const seed = values.seed ?? String(mutant.seed ?? 1);
       const args = ['--profile', profile, '--schedules', schedules, '--seed', seed, '--workers', workers];
       if (minutes !== undefined) args.push('--minutes', minutes);
       let result: string;

@@ -6,6 +6,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** Whose faults bring it to light; `default` where none is named. */
   readonly profile?: string;
+  /** Of the first schedule, where those that come by it are rare: one that was found once. 1 where none is named. */
+  readonly seed?: number;
 }
 
 export interface Edit {

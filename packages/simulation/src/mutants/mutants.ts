@@ -18,6 +18,47 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'load',
     edits: [{ file: `${MASTER}/policy/repair-scans.ts`, from: '      () => this.#scanBad(),\n', to: '' }],
   },
+  {
+    name: 'needy-chunk-waits',
+    defect: 'a chunk with one copy takes the place of no other in a full queue of repair',
+    profile: 'load',
+    seed: 9_210_032,
+    edits: [
+      {
+        file: `${MASTER}/policy/repair-queue.ts`,
+        from: 'if (leastNeedy === undefined || this.#copies.get(leastNeedy)! <= copies) return;',
+        to: 'if (leastNeedy === undefined || this.#copies.get(leastNeedy)! >= 0) return;',
+      },
+    ],
+  },
+
+  // ---- Garbage ----
+  {
+    name: 'garbage-of-a-lost-promise',
+    defect: 'a member that promised more than the log knows keeps its copy of a deleted chunk',
+    profile: 'hang',
+    seed: 78_001,
+    edits: [
+      {
+        file: `${MASTER}/policy/garbage.ts`,
+        from: 'const versionAtMost = chunk!.highestVersion + 1;',
+        to: 'const versionAtMost = chunk!.highestVersion;',
+      },
+    ],
+  },
+  {
+    name: 'garbage-waits-for-its-view',
+    defect: 'a copy of a deleted chunk stays while a view of it is pending',
+    profile: 'disks',
+    seed: 7_200_024,
+    edits: [
+      {
+        file: `${MASTER}/cluster/replica-reports.ts`,
+        from: 'if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;\n    return chunk.pendingMembers',
+        to: 'if (chunk === undefined) return false;\n    return chunk.pendingMembers',
+      },
+    ],
+  },
 
   // ---- Replication ----
   {

@@ -125,6 +125,18 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'led-said-by-anyone',
+    defect: 'a view below the minimum ends at what a member committed that has not led it since its start',
+    profile: 'few',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/view/view-control.ts`,
+        from: 'hasLed: log.ledVersion === oldVersion,',
+        to: 'hasLed: true,',
+      },
+    ],
+  },
+  {
     name: 'full-chunk-goes-on',
     defect: 'a chunk with a member that has no room does not end',
     profile: 'full',
@@ -145,6 +157,19 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
         file: `${MASTER}/views/lease-calls.ts`,
         from: 'if (fullMembers.length > 0 && !chunk.sealed)',
         to: 'if (fullMembers.length > chunk.members.length && !chunk.sealed)',
+      },
+    ],
+  },
+  {
+    name: 'number-never-told',
+    defect: 'a server that was never told its number has to answer for it',
+    profile: 'storm',
+    seed: 10_100_053,
+    edits: [
+      {
+        file: `${MASTER}/cluster/registration.ts`,
+        from: 'const isUnnumbered = returning !== undefined && request.serverId === 0;',
+        to: 'const isUnnumbered = returning !== undefined && request.serverId < 0;',
       },
     ],
   },

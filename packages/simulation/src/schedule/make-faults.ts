@@ -82,7 +82,9 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
     case 'crash': {
       const host = drawHost(random, hosts, profile);
       const unsynced = random.pick(['lose', 'keep', 'random', 'random'] as const);
-      return { kind, host, unsynced, downMs: durationMs, ...drawPoint(random, ['send', 'write', 'sync', 'synced']) };
+      const { points, passesMax } = profile.crashes;
+      const pass = passesMax > 1 ? { pass: random.between(1, passesMax) } : {};
+      return { kind, host, unsynced, downMs: durationMs, ...drawPoint(random, points), ...pass };
     }
     case 'powerLoss': {
       const one = random.pick(hosts.servers);

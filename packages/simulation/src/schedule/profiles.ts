@@ -1,4 +1,5 @@
 /** How much of everything a schedule holds. */
+import type { FaultPoint } from '@cairnfs/sim';
 import type { FaultKind } from './schedule.ts';
 
 export interface Profile {
@@ -18,6 +19,8 @@ export interface Profile {
   readonly lengths: Readonly<Record<'blink' | 'short' | 'lease' | 'long', number>>;
   /** Whom crashes and pauses strike, relative to each other. */
   readonly struck: Readonly<Record<'master' | 'chunkserver' | 'client', number>>;
+  /** Points at which crashes strike, when a process comes by there for one of so many times. */
+  readonly crashes: { readonly points: readonly FaultPoint[]; readonly passesMax: number };
   /** The share of partitions that divide all hosts in two, clients as well. */
   readonly splits: number;
   /** The share of operations that put a small file, whatever else is drawn. */
@@ -62,6 +65,7 @@ const DEFAULT: Profile = {
   delayMsMax: 200,
   lengths: { blink: 30, short: 35, lease: 25, long: 10 },
   struck: { master: 25, chunkserver: 60, client: 15 },
+  crashes: { points: ['send', 'write', 'sync', 'synced'], passesMax: 1 },
   splits: 0.25,
   puts: 0,
   onFiles: 0.6,
@@ -93,6 +97,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     delayMsMax: 300,
     lengths: { blink: 5, short: 20, lease: 40, long: 35 },
     struck: { master: 5, chunkserver: 95, client: 0 },
+    // With the answer to a mutation sent, and the commit point not yet.
+    crashes: { points: ['send'], passesMax: 8 },
     onFiles: 1,
     salvos: 0.5,
   },

@@ -125,6 +125,8 @@ export type Fault =
       readonly unsynced: UnsyncedFate;
       readonly downMs: number;
       readonly point?: FaultPoint;
+      /** The how many-th time; the next one where it is left out. */
+      readonly pass?: number;
     }
   /**
    * Machines lose power at once, when the first one next waits for its disk; what was not synced is torn. `again`: once

@@ -96,8 +96,13 @@ export class FileCalls extends NamespaceCalls {
   /** As `writeFile`, from a source of frames. */
   store(path: string, source: UploadSource, options: UploadOptions = {}): Promise<Stats> {
     return naming('open', path, async () => {
-      if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
-      return new Stats(await uploadFile(this.#parts.calls, path, source, options));
+      try {
+        if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
+        return new Stats(await uploadFile(this.#parts.calls, path, source, options));
+      } catch (error) {
+        source.abandon?.();
+        throw error;
+      }
     });
   }
 

@@ -3,7 +3,7 @@
  * waits for earlier ones that overlap it, cutting the file waits for everything and everything waits for it. The rest goes
  * at once.
  */
-import { onAbort } from '@cairnfs/protocol';
+import { unlessAborted } from '../call/unless-aborted.ts';
 
 export type Span =
   | { readonly kind: 'write'; readonly start: number; readonly end: number }
@@ -48,21 +48,4 @@ export class ChangeOrder {
 function mustFollow(span: Span, earlier: Span): boolean {
   if (span.kind === 'cut' || earlier.kind === 'cut') return true;
   return span.kind === 'write' && earlier.kind === 'write' && span.start < earlier.end && earlier.start < span.end;
-}
-
-async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) {
-    await promise;
-    return;
-  }
-  signal.throwIfAborted();
-  let release = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    release = onAbort(signal, () => reject(signal.reason));
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    release();
-  }
 }

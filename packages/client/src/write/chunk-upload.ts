@@ -15,8 +15,8 @@ export interface ChunkUploadOptions {
   readonly fanOut: boolean;
   /** One for each frame: as long as frames are acknowledged, the upload makes progress. */
   readonly deadline: () => Deadline;
-  /** Bytes acknowledged by all members, for progress. */
-  readonly onAcknowledged?: (bytes: number) => void;
+  /** For progress: bytes acknowledged by all members; below 0 those that must go elsewhere all the same. */
+  readonly acknowledged: (bytes: number) => void;
 }
 
 export interface ChunkOutcome {
@@ -33,6 +33,7 @@ export class ChunkUpload {
   /** Not known durable yet, in order. */
   #kept: { offset: number; bytes: Uint8Array }[] = [];
   #sentLength = 0;
+  #acknowledgedBytes = 0;
   #durableLength = 0;
   #unsyncedBytes = 0;
   #inFlight = 0;
@@ -80,6 +81,7 @@ export class ChunkUpload {
     while (this.#inFlight > 0) await this.#change();
     const isWhole = this.#failure === undefined && this.#durableLength === this.#sentLength;
     if (isWhole) return { length: this.#durableLength, leftover: [], failure: undefined };
+    this.#options.acknowledged(this.#durableLength - this.#acknowledgedBytes);
     const leftover = this.#kept.map(({ offset, bytes }) => bytes.subarray(Math.max(0, this.#durableLength - offset)));
     const failure =
       this.#failure ?? new FsError('INTERNAL', `chunk ${this.chunk.handle} was not made durable to its end`);
@@ -123,7 +125,8 @@ export class ChunkUpload {
   }
 
   #acknowledged(durableLength: number, bytes: number): void {
-    this.#options.onAcknowledged?.(bytes);
+    this.#acknowledgedBytes += bytes;
+    this.#options.acknowledged(bytes);
     if (durableLength <= this.#durableLength) return;
     this.#durableLength = Math.min(durableLength, this.#sentLength);
     this.#kept = this.#kept.filter((frame) => frame.offset + frame.bytes.length > this.#durableLength);

@@ -8,6 +8,8 @@ export interface UploadSource {
   next(length: number): Promise<Uint8Array | undefined>;
   /** Starts over; absent when the bytes come only once. */
   restart?(): Promise<void>;
+  /** Nothing more is asked of it, though it may have more: what it holds open is let go. */
+  abandon?(): void;
 }
 
 export function bufferSource(bytes: Uint8Array): UploadSource {
@@ -52,6 +54,10 @@ export function iterableSource(pieces: AsyncIterable<Uint8Array>): UploadSource 
       }
       if (parts.length === 0) return undefined;
       return parts.length === 1 ? parts[0]! : joined(parts, gathered);
+    },
+    abandon() {
+      // It may hang in its last step, so nobody waits for it.
+      void Promise.resolve(iterator.return?.()).catch(() => undefined);
     },
   };
 }

@@ -2,8 +2,13 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { CreateMode } from '@cairnfs/protocol';
+import type { MasterCalls } from '../call/master-calls.ts';
+import { FileCalls } from '../file-calls.ts';
 import { SPARE_UPLOADS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
+import { FileReader } from '../read/file-reader.ts';
+import { ReplicaReader } from '../read/replica-reader.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
+import { Mutations } from './mutations.ts';
 import { returnSpareUploads, uploadFile } from './upload.ts';
 import { bufferSource, iterableSource } from './upload-source.ts';
 
@@ -283,4 +288,89 @@ test('upload: where nothing is stored, all tries together have the patience of o
   });
   const tookMs = cluster.master.seams.clock.nowMs();
   ok(tookMs <= timeoutMs, `${tookMs} ms`);
+});
+
+test('upload: each byte is told once as stored, also what a failed chunk or a lost upload sends again', async () => {
+  let failedHandle = '';
+  const cluster = scriptedCluster((frame, count) => {
+    if (count === 25) failedHandle = frame.handle;
+    if (frame.handle === failedHandle) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  });
+  cluster.forget(1);
+  const bytes = pattern(40 * MiB + 5);
+  let told = 0;
+  const onProgress = (more: number) => {
+    ok(more > 0);
+    told += more;
+    ok(told <= bytes.length, `${told} bytes told of ${bytes.length}`);
+  };
+  await uploadFile(cluster.master, '/f', bufferSource(bytes), { onProgress });
+  equal(told, bytes.length);
+});
+
+function filesOf(calls: MasterCalls): FileCalls {
+  const reader = new FileReader(new ReplicaReader(calls.seams, calls.pool));
+  return new FileCalls({ calls, reader, mutations: new Mutations(calls) });
+}
+
+test('upload: an abort ends it while its source has nothing to give, and the source is let go when it has', async () => {
+  for (const given of [0, 1, 3]) {
+    const files = filesOf(scriptedCluster().master);
+    const abort = new AbortController();
+    let comes = () => {};
+    let isLetGo = false;
+    async function* pieces() {
+      try {
+        for (let count = 0; count < given; count += 1) yield pattern(MiB);
+        setImmediate(() => abort.abort('not wanted'));
+        await new Promise<void>((resolve) => (comes = resolve));
+        yield pattern(1);
+      } finally {
+        isLetGo = true;
+      }
+    }
+    const stored = files.writeFile('/f', pieces(), { signal: abort.signal });
+    equal(await stored.catch((error: unknown) => error), 'not wanted');
+    comes();
+    await new Promise(setImmediate);
+    equal(isLetGo, true);
+  }
+});
+
+test('upload: a source is let go when its bytes cannot be stored, and its own error is passed on', async () => {
+  const refusing = scriptedCluster(() => {
+    throw new FsError('NO_ATTRIBUTE', 'no');
+  });
+  const files = filesOf(refusing.master);
+  let isLetGo = false;
+  async function* pieces(failure?: Error) {
+    try {
+      yield 'one';
+      if (failure !== undefined) throw failure;
+      for (;;) yield pattern(MiB);
+    } finally {
+      isLetGo = true;
+    }
+  }
+  await rejects(files.writeFile('/f', pieces()), { code: 'ENODATA' });
+  equal(isLetGo, true);
+  const failure = new Error('of the source');
+  equal(await files.writeFile('/f', pieces(failure)).catch((error: unknown) => error), failure);
+});
+
+test('upload: a file as old as 1970 is not stored as new', async () => {
+  const { master, calls } = scriptedCluster();
+  for (const modifiedMs of [0, -5, 0.4]) {
+    await uploadFile(master, '/f', bufferSource(pattern(10)), { modifiedMs });
+    equal(calls.at(-1)!.request.modifiedMs, 1);
+  }
+});
+
+test('upload: an empty file that was replaced at once was there', async () => {
+  const attributes = { inode: 21, type: 1, size: 0, mode: 0, xattrs: {} };
+  const master = scriptedCalls(({ method }) => {
+    if (method === 'Master.SetAttributes') throw new FsError('NOT_FOUND', 'no such inode');
+    return { attributes, created: true };
+  });
+  deepEqual(await uploadFile(master, '/f', bufferSource(new Uint8Array(0)), { modifiedMs: 5 }), attributes);
 });

@@ -18,6 +18,7 @@ import {
 } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
+import { unlessAborted } from '../call/unless-aborted.ts';
 import {
   SPARE_RETURN_MS,
   UPLOAD_CHUNKS_AHEAD,
@@ -29,6 +30,7 @@ import {
 import type { CallOptions } from '../options.ts';
 import { type ChunkOutcome, ChunkUpload } from './chunk-upload.ts';
 import { FrameQueue } from './frame-queue.ts';
+import { UploadProgress } from './upload-progress.ts';
 import { FRAME_BYTES, type UploadSource } from './upload-source.ts';
 
 /** The most chunks planned at once for a source of known length. */
@@ -41,10 +43,10 @@ export interface UploadOptions extends CallOptions {
   readonly replication?: number;
   /** Refuse when the path exists. */
   readonly exclusive?: boolean;
-  /** Milliseconds since the epoch; otherwise now. */
+  /** Milliseconds since the epoch, 1 at least; otherwise now. */
   readonly modifiedMs?: number;
   readonly makeParents?: boolean;
-  /** Bytes stored since the last call. */
+  /** Bytes stored since the last call, each counted once; it must not throw. */
   readonly onProgress?: (bytes: number) => void;
 }
 
@@ -55,17 +57,20 @@ export async function uploadFile(
   source: UploadSource,
   options: UploadOptions,
 ): Promise<Attributes> {
-  let first = await source.next(FRAME_BYTES);
+  const { signal, onProgress = () => {} } = options;
+  const progress = new UploadProgress(onProgress);
+  let first = await unlessAborted(source.next(FRAME_BYTES), signal);
   for (let restarts = 0; first !== undefined; restarts += 1) {
     const sizeBytes = sizeOf(source, first);
     try {
-      return await new Upload(calls, path, options).run(new FrameQueue(source, [first]), sizeBytes);
+      const frames = new FrameQueue(source, [first], signal);
+      return await new Upload(calls, path, options, progress.begin()).run(frames, sizeBytes);
     } catch (error) {
       if (!isFsError(error, 'UPLOAD_NOT_FOUND') || restarts === UPLOAD_RESTARTS_MAX) throw error;
       calls.spareUploads.forgetAll();
       if (source.restart !== undefined) {
         await source.restart();
-        first = await source.next(FRAME_BYTES);
+        first = await unlessAborted(source.next(FRAME_BYTES), signal);
       } else if (first.length !== sizeBytes) throw error; // otherwise it is all there is
     }
   }
@@ -100,13 +105,19 @@ async function createEmpty(calls: MasterCalls, path: string, options: UploadOpti
     mode: undefined,
     owner: undefined,
     group: undefined,
-    modifiedMs: Math.max(0, Math.round(options.modifiedMs)),
+    modifiedMs: timeOf(options.modifiedMs),
     accessedMs: undefined,
     replication: undefined,
     setXattrs: {},
     removeXattrs: [],
   };
-  return (await calls.change(MasterMethods.setAttributes, change, deadline)).attributes!;
+  try {
+    return (await calls.change(MasterMethods.setAttributes, change, deadline)).attributes!;
+  } catch (error) {
+    // It was there, and another took its place since.
+    if (!isFsError(error, 'NOT_FOUND')) throw error;
+    return attributes!;
+  }
 }
 
 class Upload {
@@ -125,9 +136,11 @@ class Upload {
   /** Of all replacements since bytes were last stored: each would have its own patience otherwise, of which there may be many. */
   #stalled: Deadline | undefined;
   #renewal: Timer | undefined;
+  readonly #acknowledged: (bytes: number) => void;
 
-  constructor(calls: MasterCalls, path: string, options: UploadOptions) {
+  constructor(calls: MasterCalls, path: string, options: UploadOptions, acknowledged: (bytes: number) => void) {
     this.#calls = calls;
+    this.#acknowledged = acknowledged;
     this.#path = path;
     this.#options = options;
   }
@@ -270,7 +283,8 @@ class Upload {
       };
       const deadline = this.#stalled ?? this.#calls.deadline(this.#options);
       const reply = await this.#calls.change(MasterMethods.extendUpload, request, deadline);
-      this.#plan = reply.chunks;
+      // Behind what was planned meanwhile for another part of the file.
+      this.#plan.push(...reply.chunks);
     }
     const chunk = this.#plan.shift();
     if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master planned no chunk though one was asked for');
@@ -280,7 +294,7 @@ class Upload {
       uploadId: this.#uploadId,
       fanOut: isSmall,
       deadline: () => this.#calls.deadline(this.#options),
-      ...(this.#options.onProgress === undefined ? {} : { onAcknowledged: this.#options.onProgress }),
+      acknowledged: this.#acknowledged,
     });
   }
 
@@ -288,7 +302,7 @@ class Upload {
     const request = {
       uploadId: this.#uploadId,
       chunks: [...this.#stored].sort((a, b) => a.offset - b.offset),
-      modifiedMs: Math.max(0, Math.round(this.#options.modifiedMs ?? 0)),
+      modifiedMs: this.#options.modifiedMs === undefined ? 0 : timeOf(this.#options.modifiedMs),
       xattrs: {},
       size: 0,
       target: this.#target,
@@ -330,6 +344,13 @@ function culpritOf(chunk: ChunkLocation, failure: FsError): number | undefined {
   const named = chunk.replicas.find(({ address }) => address === failure.details.server);
   if (named !== undefined) return named.serverId;
   return isFsError(failure, 'CANCELLED') ? undefined : chunk.replicas[0]?.serverId;
+}
+
+/** The earliest time there is: 0 stands for now. */
+const EARLIEST_MS = 1;
+
+function timeOf(ms: number): number {
+  return Math.max(EARLIEST_MS, Math.round(ms));
 }
 
 function target(path: string, options: UploadOptions): UploadTarget {

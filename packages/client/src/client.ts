@@ -9,6 +9,7 @@ import {
   type GetClusterStatusReply,
   MasterMethods,
   otherKindOfServer,
+  type ReceivedData,
   type RepairStatus,
   ReplicaState,
   type RpcPool,
@@ -146,20 +147,29 @@ export class CairnClient extends FileCalls {
         knownLength: chunk.chunkLength,
         knownSequence: chunk.sequence,
       };
-      const call = { timeoutMs: DATA_ATTEMPT_MS, signal: options.signal };
+      const timeoutMs = this.#calls.deadline(options).attemptMs(DATA_ATTEMPT_MS);
       const { data } = await this.#pool
         .channel(address)
-        .call(ChunkserverDataMethods.readChunk, request, call)
+        .call(ChunkserverDataMethods.readChunk, request, { timeoutMs, signal: options.signal })
         .catch((error: unknown) => {
+          options.signal?.throwIfAborted();
           throw ofChunkserver(error, address);
         });
-      if (data === undefined || data.bytes.length === 0) return;
-      verifyData(data);
-      const bytes = data.bytes.slice();
-      data.memory.release();
+      const bytes = data === undefined ? new Uint8Array(0) : copyOf(data);
+      if (bytes.length === 0) return;
       yield bytes;
       offset += bytes.length;
     }
+  }
+}
+
+/** @throws FsError CHECKSUM_MISMATCH */
+function copyOf(data: ReceivedData): Uint8Array {
+  try {
+    verifyData(data);
+    return data.bytes.slice();
+  } finally {
+    data.memory.release();
   }
 }
 

@@ -11,6 +11,9 @@ export class Deadline {
   readonly #allowedMs: number;
   readonly #onRetry: ClientOptions['onRetry'];
   readonly #isClosed: () => boolean;
+  /** Of the last attempt that failed. */
+  #reason: FsError | undefined;
+  #isOutcomeOpen = false;
 
   constructor(
     { clock, random }: Pick<ClientSeams, 'clock' | 'random'>,
@@ -33,19 +36,25 @@ export class Deadline {
   attemptMs(most: number): number {
     this.#check();
     const left = this.#atMs - this.#clock.nowMs();
-    if (left <= 0) throw this.#exceeded(undefined);
+    if (left <= 0) throw this.#exceeded();
     return Math.max(1, Math.min(most, Math.ceil(left)));
   }
 
   /** Waits before attempt number `attempt` (from 1), longer each time, never in step with others. */
   async pause(attempt: number, reason: FsError): Promise<void> {
     this.#check();
+    this.#reason = reason;
     const most = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(attempt, 16));
     const ms = most * (0.5 + (this.#random.uint32() / 2 ** 32) * 0.5);
     const leftMs = this.#atMs - this.#clock.nowMs();
-    if (ms >= leftMs) throw this.#exceeded(reason);
+    if (ms >= leftMs) throw this.#exceeded();
     this.#onRetry?.({ reason, triedMs: this.#allowedMs - leftMs });
     await this.#clock.sleep(ms, this.signal);
+  }
+
+  /** An attempt may have been applied: that the last one reached nobody does not mean that none did. */
+  noteOutcomeOpen(): void {
+    this.#isOutcomeOpen = true;
   }
 
   #check(): void {
@@ -53,11 +62,13 @@ export class Deadline {
     if (this.#isClosed()) throw new FsError('CANCELLED', 'the client was closed');
   }
 
-  #exceeded(reason: FsError | undefined): FsError {
+  #exceeded(): FsError {
+    const reason = this.#reason;
     const why = reason === undefined ? '' : `: ${reason.message}`;
     const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
     const message = `gave up after ${allowed}${why}`;
-    const kind = isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED') ? reason.kind : 'DEADLINE_EXCEEDED';
+    const wasNeverSent = !this.#isOutcomeOpen && isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED');
+    const kind = wasNeverSent ? reason.kind : 'DEADLINE_EXCEEDED';
     return new FsError(kind, message, reason === undefined ? {} : { details: reason.details, cause: reason });
   }
 }

@@ -153,3 +153,33 @@ test('master call: a failure after which it is tried again is told, with how lon
   await rejects(refused.change(MasterMethods.rename, RENAME, refused.deadline({})));
   equal(told.length, 3);
 });
+
+test('master call: a change that may have been done is not answered as if it had reached nobody', async () => {
+  const lostThenRefused = () => {
+    let count = 0;
+    return scriptedCalls(() => {
+      count += 1;
+      throw new FsError(count === 1 ? 'CONNECTION_LOST' : 'CONNECTION_REFUSED', 'why');
+    });
+  };
+  const message = 'gave up after 3 s: why';
+  const changing = lostThenRefused();
+  const change = changing.change(MasterMethods.rename, RENAME, changing.deadline({ timeoutMs: 3000 }));
+  await rejects(change, { kind: 'DEADLINE_EXCEEDED', message });
+  const asking = lostThenRefused();
+  const file = { path: '/a', inode: 0 };
+  const ask = asking.call(MasterMethods.stat, { file }, asking.deadline({ timeoutMs: 3000 }));
+  await rejects(ask, { kind: 'CONNECTION_REFUSED', message });
+});
+
+test('master call: whose time ends in a pause says why the last attempt failed', async () => {
+  const calls = scriptedCalls(() => {
+    throw new FsError('UNAVAILABLE', 'why');
+  });
+  const { clock } = calls.seams;
+  const deadline = calls.deadline({ timeoutMs: 3000 });
+  const sleep = clock.sleep.bind(clock);
+  clock.sleep = (ms) => sleep(ms + 5000); // the machine was busy
+  const message = 'gave up after 3 s: why';
+  await rejects(calls.change(MasterMethods.rename, RENAME, deadline), { kind: 'DEADLINE_EXCEEDED', message });
+});

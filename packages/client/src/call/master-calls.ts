@@ -46,8 +46,8 @@ export class MasterCalls {
     let closedCount = 0;
     for (let attempt = 1; ; attempt += 1) {
       const address = masters[this.#current % masters.length]!;
+      const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
       try {
-        const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
         const { message } = await this.pool.channel(address).call(method, request, options);
         this.#isReached = true;
         return message;
@@ -56,6 +56,7 @@ export class MasterCalls {
         const error = ofMaster(thrown, address, method);
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
+        if (isChange(request) && error.reaction === 'unknown') deadline.noteOutcomeOpen();
         // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master
         // is not, and what was sent to it before may have been done.
         this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED', 'FOREIGN_PROTOCOL');
@@ -78,6 +79,10 @@ export class MasterCalls {
   ): Promise<S> {
     return this.operations.use((operation) => this.call(method, { operation, ...request } as Q, deadline));
   }
+}
+
+function isChange(request: unknown): boolean {
+  return (request as { operation?: OperationId }).operation !== undefined;
 }
 
 /** With the address in the details, so that whoever tells of it knows that it is the master that failed; other calls go to chunkservers. */

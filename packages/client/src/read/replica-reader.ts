@@ -33,8 +33,9 @@ export class ReplicaReader {
     if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master located an extent without a chunk');
     let failure: unknown;
     for (const { address } of this.#inOrder(chunk.replicas)) {
+      const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
       try {
-        return await this.#readFrom(address, extent, offset, target, deadline);
+        return await this.#readFrom(address, extent, offset, target, options);
       } catch (error) {
         deadline.signal?.throwIfAborted();
         if (!isFsError(error)) throw error;
@@ -52,11 +53,10 @@ export class ReplicaReader {
     extent: Extent,
     offset: number,
     target: Uint8Array,
-    deadline: Deadline,
+    options: { timeoutMs: number; signal: AbortSignal | undefined },
   ): Promise<number> {
     const { handle, version, length: knownLength, sequence: knownSequence } = extent.chunk!;
     const request = { handle, version, offset, length: target.length, knownLength, knownSequence };
-    const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
     const { message, data } = await this.#pool
       .channel(address)
       .call(ChunkserverDataMethods.readChunk, request, options);

@@ -158,6 +158,7 @@ export class Mutations {
       for (let attempt = 1; ; attempt += 1) {
         const { handle, version, replicas } = extent.chunk!;
         const primary = replicas[0];
+        const timeoutMs = deadline.attemptMs(MUTATION_ATTEMPT_MS);
         try {
           if (primary === undefined) throw new FsError('UNAVAILABLE', `chunk ${handle} has no primary`);
           const { message } = await this.#calls.pool.channel(primary.address).call(
@@ -174,7 +175,7 @@ export class Mutations {
               checksum: undefined,
               capacity: extent.limit - extent.offset,
             },
-            { timeoutMs: deadline.attemptMs(MUTATION_ATTEMPT_MS), signal: deadline.signal, data: dataPart(bytes) },
+            { timeoutMs, signal: deadline.signal, data: dataPart(bytes) },
           );
           return { offset: extent.offset + message.offset, length: bytes.length, extent };
         } catch (error) {
@@ -190,6 +191,7 @@ export class Mutations {
           // For want of room a try is refused unseen: what an earlier one has come to, it does not tell.
           if (error.reaction === 'never' && !(isOpen && error.kind === 'NO_SPACE')) throw error;
           isOpen ||= error.reaction === 'unknown';
+          if (isOpen) deadline.noteOutcomeOpen();
           await deadline.pause(attempt, error);
           const isUnreachable = isFsError(error, ...UNREACHABLE);
           const suspected = isUnreachable && primary !== undefined ? [primary.serverId] : [];

@@ -2,7 +2,8 @@
 import { FsError, isFsError, LruMap } from '@cairnfs/base';
 import { CreateMode, FileType, MasterMethods } from '@cairnfs/protocol';
 import type { Deadline } from './call/deadline.ts';
-import { CairnError, naming } from './errors.ts';
+import { unlessAborted } from './call/unless-aborted.ts';
+import { CairnError, naming, ofOpened } from './errors.ts';
 import { FileHandle, type HandleParts } from './file-handle.ts';
 import { parseFlags } from './flags.ts';
 import { APPEND_TARGETS_MAX } from './limits.ts';
@@ -11,11 +12,12 @@ import type { CallOptions } from './options.ts';
 import { endsInSlash } from './path.ts';
 import { LocatedFile } from './read/located-file.ts';
 import { readPieces } from './read/read-pieces.ts';
+import { bufferOfFile } from './read/whole-file.ts';
 import { Stats } from './stats.ts';
-import { type Content, contentSource, gather } from './write/content.ts';
+import { type Content, contentSource } from './write/content.ts';
 import { type WriteTarget, writeTarget } from './write/mutations.ts';
 import { type UploadOptions, uploadFile } from './write/upload.ts';
-import { iterableSource, type UploadSource } from './write/upload-source.ts';
+import { FRAME_BYTES, iterableSource, type UploadSource } from './write/upload-source.ts';
 
 export type WriteFileOptions = UploadOptions & {
   readonly flag?: 'w' | 'wx' | 'a' | 'ax';
@@ -37,7 +39,7 @@ export class FileCalls extends NamespaceCalls {
   /**
    * The whole file, as bytes or decoded by `encoding` (`'utf8'`, `'base64'`, ... as Buffer knows them).
    *
-   * @throws CairnError ENOENT, EISDIR
+   * @throws CairnError ENOENT, EISDIR, EFBIG (more than a Buffer holds)
    */
   readFile(path: string, options: (CallOptions & { encoding: BufferEncoding }) | BufferEncoding): Promise<string>;
   readFile(path: string, options?: CallOptions & { encoding?: undefined }): Promise<Buffer>;
@@ -65,7 +67,7 @@ export class FileCalls extends NamespaceCalls {
   async #readWhole(path: string, deadline: Deadline): Promise<Buffer> {
     const file = new LocatedFile(this.#parts.calls, { path, inode: 0 });
     const { size = 0 } = await file.layout(0, Number.MAX_SAFE_INTEGER, deadline, true);
-    const buffer = Buffer.alloc(size);
+    const buffer = bufferOfFile(size);
     const length = size === 0 ? 0 : await this.#parts.reader.read(file, 0, buffer, deadline);
     return buffer.subarray(0, length);
   }
@@ -106,25 +108,47 @@ export class FileCalls extends NamespaceCalls {
     });
   }
 
-  /** Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once. */
-  async appendFile(
+  /**
+   * Makes the file when it is missing. In records of at most 1 MiB or a chunk, each whole and applied once; what comes piece by
+   * piece is appended piece by piece, so when it fails, what came before is there.
+   */
+  appendFile(
     path: string,
     data: Content,
     optionsOrEncoding: (CallOptions & { encoding?: BufferEncoding }) | BufferEncoding = {},
   ): Promise<void> {
     const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
-    const bytes = await naming('append', path, () => gather(data, options.encoding));
-    if (bytes.length === 0) await (await this.open(path, 'a', undefined, options)).close();
-    else {
-      await naming('append', path, async () => {
+    return naming('append', path, async () => {
+      const source = contentSource(data, options.encoding);
+      try {
         if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
-        const deadline = this.#parts.calls.deadline(options);
-        await this.#whileReplaced(
-          deadline,
-          () => this.#openOrCreate(path, deadline),
-          (target) => this.#parts.mutations.appendAll(target, bytes, () => this.#parts.calls.deadline(options)),
-        );
-      });
+        await this.#appendFrom(path, source, options);
+      } catch (error) {
+        source.abandon?.();
+        throw error;
+      }
+    });
+  }
+
+  async #appendFrom(path: string, source: UploadSource, options: CallOptions): Promise<void> {
+    const { calls, mutations } = this.#parts;
+    const next = () => unlessAborted(source.next(FRAME_BYTES), options.signal);
+    const first = await next();
+    const deadline = calls.deadline(options);
+    if (first === undefined) {
+      await this.#openOrCreate(path, deadline);
+      return;
+    }
+    const append = async (target: WriteTarget, bytes: Uint8Array) => {
+      await mutations.appendAll(target, bytes, () => calls.deadline(options));
+      return target;
+    };
+    const resolve = () => this.#openOrCreate(path, deadline);
+    const target = await this.#whileReplaced(deadline, resolve, (opened) => append(opened, first));
+    // What is appended to stays the same file, whatever the path leads to by now.
+    for (let bytes = await next(); bytes !== undefined; bytes = await next()) {
+      const following = bytes;
+      await ofOpened(() => append(target, following));
     }
   }
 
@@ -220,35 +244,43 @@ export class FileCalls extends NamespaceCalls {
       const wanted = parseFlags(flags);
       if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: wanted.create });
       const deadline = this.#parts.calls.deadline(options);
-      const inode = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, deadline);
-      const handle = new FileHandle(this.#parts, { path, inode }, wanted);
-      if (wanted.truncate) {
-        await this.#parts.calls.change(MasterMethods.truncate, { file: { path: '', inode }, size: 0 }, deadline);
-      }
-      return handle;
+      const { inode, isNew } = await this.#resolve(path, { ...wanted, mode: mode ?? 0 }, deadline);
+      if (wanted.truncate && !isNew) await this.#empty(inode, deadline);
+      return new FileHandle(this.#parts, { path, inode }, wanted);
     });
+  }
+
+  async #empty(inode: number, deadline: Deadline): Promise<void> {
+    try {
+      await this.#parts.calls.change(MasterMethods.truncate, { file: { path: '', inode }, size: 0 }, deadline);
+    } catch (error) {
+      // Deleted or replaced since it was opened, as may happen to every open file: its handle will tell.
+      if (!isFsError(error, 'NOT_FOUND')) throw error;
+    }
   }
 
   async #resolve(
     path: string,
     { create, exclusive, mode }: { create: boolean; exclusive: boolean; mode: number },
     deadline: Deadline,
-  ): Promise<number> {
+  ): Promise<{ inode: number; isNew: boolean }> {
     if (!create) {
       const { attributes } = await this.#parts.calls.call(MasterMethods.stat, { file: { path, inode: 0 } }, deadline);
       if (attributes!.type === FileType.FILE_TYPE_DIRECTORY)
         throw new FsError('IS_A_DIRECTORY', `'${path}' is a directory`);
-      return attributes!.inode;
+      return { inode: attributes!.inode, isNew: false };
     }
     const createMode = exclusive ? CreateMode.CREATE_MODE_EXCLUSIVE : CreateMode.CREATE_MODE_OPEN;
     const request = { path, create: createMode, ...NO_WISH, mode, makeParents: false };
-    return (await this.#parts.calls.change(MasterMethods.create, request, deadline)).attributes!.inode;
+    const { attributes, created } = await this.#parts.calls.change(MasterMethods.create, request, deadline);
+    return { inode: attributes!.inode, isNew: created };
   }
 
   /** The bytes of a range in order, read ahead; each piece is the caller's own. */
   readPieces(path: string, options: CallOptions & { start?: number; end?: number } = {}): AsyncGenerator<Uint8Array> {
     if (endsInSlash(path)) return this.#noPieces(path, options);
-    const { start = 0, end = Number.MAX_SAFE_INTEGER - 1 } = options;
+    const { start = 0 } = options;
+    const end = Math.min(options.end ?? LAST_BYTE, LAST_BYTE);
     const file = new LocatedFile(this.#parts.calls, { path, inode: 0 });
     return readPieces(this.#parts.reader, file, {
       path,
@@ -262,6 +294,9 @@ export class FileCalls extends NamespaceCalls {
     await naming('open', path, () => this.refuseAsFile(path, options));
   }
 }
+
+/** Of the longest file there could be. */
+const LAST_BYTE = Number.MAX_SAFE_INTEGER - 1;
 
 const COPY_EXCLUSIVE = 1; // fs.constants.COPYFILE_EXCL
 

@@ -6,6 +6,7 @@ import { naming, ofOpened } from './errors.ts';
 import type { CallOptions } from './options.ts';
 import type { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
+import { bufferOfFile } from './read/whole-file.ts';
 import { Stats } from './stats.ts';
 import { ChangeOrder, type Span } from './write/change-order.ts';
 import { type Appended, type Mutations, type WriteTarget, writeTarget } from './write/mutations.ts';
@@ -84,7 +85,7 @@ export class FileHandle {
   ): Promise<Buffer | string> {
     const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
     const { size } = await this.stat(options);
-    const buffer = Buffer.alloc(size);
+    const buffer = bufferOfFile(size);
     const { bytesRead } = await this.read(buffer, 0, size, 0, options);
     const bytes = buffer.subarray(0, bytesRead);
     return options.encoding === undefined ? bytes : bytes.toString(options.encoding);

@@ -1,7 +1,7 @@
-import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
+import { equal, rejects, throws } from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { type Content, contentSource, gather } from './content.ts';
+import { type Content, contentSource } from './content.ts';
 import type { UploadSource } from './upload-source.ts';
 
 async function textOf(source: UploadSource): Promise<string> {
@@ -26,7 +26,6 @@ test('content: text, views, iterables and streams of them are the same bytes', a
   ];
   for (const content of contents) {
     equal(await textOf(contentSource(content())), 'grüß gott');
-    deepEqual(Buffer.from(await gather(content())), bytes);
   }
   equal(await textOf(contentSource('Z3LDvMOf', 'base64')), 'grüß');
 });
@@ -35,5 +34,5 @@ test('content: what is none is refused in words', async () => {
   for (const wrong of [undefined, null, 7, {}, () => 'text']) {
     throws(() => contentSource(wrong as unknown as Content), { code: 'EINVAL', message: /give a string, a buffer/ });
   }
-  await rejects(gather([7] as unknown as Content), { code: 'EINVAL' });
+  await rejects(textOf(contentSource([7] as unknown as Content)), { code: 'EINVAL' });
 });

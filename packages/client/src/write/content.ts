@@ -11,14 +11,6 @@ export function contentSource(content: Content, encoding: BufferEncoding = 'utf8
   return isPiece(content) ? bufferSource(bytesOf(content, encoding)) : iterableSource(pieces(content, encoding));
 }
 
-/** All of it at once, where it cannot be sent piece by piece. */
-export async function gather(content: Content, encoding: BufferEncoding = 'utf8'): Promise<Uint8Array> {
-  if (isPiece(content)) return bytesOf(content, encoding);
-  const gathered: Uint8Array[] = [];
-  for await (const piece of pieces(content, encoding)) gathered.push(piece);
-  return Buffer.concat(gathered);
-}
-
 async function* pieces(
   content: Iterable<ContentPiece> | AsyncIterable<ContentPiece>,
   encoding: BufferEncoding,

@@ -295,3 +295,54 @@ test('handle: a write that failed leaves no hole, the next goes where it was to 
     await client.close();
   });
 });
+
+/** Of a MiB, as an append may be long. */
+const LONG_RECORDS = { segmentBytes: 8 * 1024 * 1024, roomAheadBytes: 1024 * 1024 };
+
+test('whole files: a stream is appended as it comes, a file that fits into no buffer is refused, ranges may have no end', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 9, chunkservers: 3, journal: LONG_RECORDS });
+  const client = cluster.client();
+  await cluster.run(async () => {
+    const sizes: number[] = [];
+    async function* pieces() {
+      for (let count = 0; count < 4; count += 1) {
+        yield Buffer.alloc(1024 * 1024, count);
+        sizes.push(await client.stat('/file').then(({ size }) => size / 1024 / 1024));
+      }
+      yield 'end';
+      throw new Error('of the source');
+    }
+    await client.writeFile('/file', '');
+    const failed = await client.appendFile('/file', pieces()).catch((error: unknown) => String(error));
+    equal(failed, 'Error: of the source');
+    deepEqual(sizes, [1, 2, 3, 4]);
+    await client.appendFile('/file', ['with ', 'an ', 'end']);
+    const tail: Uint8Array[] = [];
+    const range = { start: 4 * 1024 * 1024, end: Number.POSITIVE_INFINITY };
+    for await (const piece of client.readPieces('/file', range)) tail.push(piece);
+    equal(Buffer.concat(tail).toString(), 'with an end');
+    await client.truncate('/file', 2 ** 50);
+    equal(((await outcome(() => client.readFile('/file'), '')) as { code: string }).code, 'EFBIG');
+    const handle = await client.open('/file');
+    equal(((await outcome(() => handle.readFile(), '')) as { code: string }).code, 'EFBIG');
+    await handle.close();
+    await client.close();
+  });
+});
+
+test('open: a file that is replaced while it is made empty was opened all the same', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 10, chunkservers: 3 });
+  const [client, other] = [cluster.client(), cluster.client()];
+  await cluster.run(async () => {
+    let isOver = false;
+    const replace = async () => {
+      while (!isOver) await other.writeFile('/file', 'another');
+    };
+    const replacing = [replace(), replace(), replace()];
+    await other.writeFile('/file', 'another');
+    for (let count = 0; count < 30; count += 1) await (await client.open('/file', 'w')).close();
+    isOver = true;
+    await Promise.all(replacing);
+    await Promise.all([client.close(), other.close()]);
+  });
+});

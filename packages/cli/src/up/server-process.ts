@@ -4,7 +4,8 @@
  * a supervisor that was killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isFolderInUse } from '../failure.ts';
 
 /** A server that keeps dying is started again after this long, doubled up to the maximum. */
@@ -56,16 +57,16 @@ export class ServerProcess {
     return this.#child?.pid;
   }
 
+  /** What keeps it from being started is told as its exit. */
   start(): void {
-    const log = openSync(this.#options.logPath, 'a');
-    this.#logBytesAtStart = fstatSync(log).size;
     const startedAtMs = performance.now();
-    const command = [this.#options.launcher, ...this.#options.arguments];
-    const child = spawn(process.execPath, command, {
-      stdio: ['pipe', log, log],
-      env: { ...process.env, CAIRN_SUPERVISED: '1' },
-    });
-    closeSync(log);
+    let child: ChildProcess;
+    try {
+      child = this.#spawn();
+    } catch (error) {
+      this.#exited(`could not be started: ${(error as Error).message}`, startedAtMs);
+      return;
+    }
     this.#child = child;
     // A child that is gone cannot read: the exit event tells, so the pipe's own error says nothing new.
     child.stdin?.on('error', () => undefined);
@@ -73,6 +74,22 @@ export class ServerProcess {
     child.once('exit', (code, signal) => {
       this.#exited(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, startedAtMs);
     });
+  }
+
+  #spawn(): ChildProcess {
+    const { logPath, launcher } = this.#options;
+    // Somebody may have put the logs away.
+    mkdirSync(dirname(logPath), { recursive: true });
+    const log = openSync(logPath, 'a');
+    try {
+      this.#logBytesAtStart = fstatSync(log).size;
+      return spawn(process.execPath, [launcher, ...this.#options.arguments], {
+        stdio: ['pipe', log, log],
+        env: { ...process.env, CAIRN_SUPERVISED: '1' },
+      });
+    } finally {
+      closeSync(log);
+    }
   }
 
   /** Ends the process cleanly, by force after a while; resolves when it is gone. */
@@ -104,7 +121,13 @@ export class ServerProcess {
 
 /** The line with which a server that fails ends: `cairn: ...`, between the JSON lines of its log. */
 function lastWords(logPath: string, from: number): string | undefined {
-  const log = openSync(logPath, 'r');
+  let log: number;
+  try {
+    log = openSync(logPath, 'r');
+  } catch {
+    // Removed, or out of reach: then nothing is known of what it said.
+    return undefined;
+  }
   try {
     const size = fstatSync(log).size;
     const start = Math.max(from, size - LAST_WORDS_BYTES_MAX);

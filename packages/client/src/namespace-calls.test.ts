@@ -1,4 +1,4 @@
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { NamespaceCalls } from './namespace-calls.ts';
@@ -13,4 +13,15 @@ test('rm: it tells where in the trash the file is, and nothing where there is no
     }),
   );
   deepEqual(await none.rm('/a', { force: true }), { trashPath: '' });
+});
+
+test('mkdir: what is wrong with a path is said of mkdir, also with recursive', async () => {
+  const refusing = new NamespaceCalls(
+    scriptedCalls(() => {
+      throw new FsError('INVALID_ARGUMENT', 'no');
+    }),
+  );
+  for (const recursive of [true, false]) {
+    await rejects(refusing.mkdir('/a/../b', { recursive }), { code: 'EINVAL', syscall: 'mkdir', path: '/a/../b' });
+  }
 });

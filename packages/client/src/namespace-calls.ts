@@ -92,7 +92,7 @@ export class NamespaceCalls {
   /** The directory farthest up that `path` needs and that is not there. */
   async #firstMissing(path: string, options: CallOptions): Promise<string | undefined> {
     let missing: string | undefined;
-    for (let at = path; at !== '' && !(await this.exists(at, options)); at = at.slice(0, at.lastIndexOf('/')))
+    for (let at = path; at !== '' && !(await this.#isThere(at, options)); at = at.slice(0, at.lastIndexOf('/')))
       missing = at;
     return missing;
   }
@@ -192,9 +192,13 @@ export class NamespaceCalls {
     return withoutSlash(path);
   }
 
-  async exists(path: string, options: CallOptions = {}): Promise<boolean> {
+  exists(path: string, options: CallOptions = {}): Promise<boolean> {
+    return naming('stat', path, () => this.#isThere(path, options));
+  }
+
+  async #isThere(path: string, options: CallOptions): Promise<boolean> {
     try {
-      await this.stat(path, options);
+      await this.#attributesOf(path, options);
       return true;
     } catch (error) {
       if (isFsError(error, 'NOT_FOUND', 'NOT_A_DIRECTORY')) return false;

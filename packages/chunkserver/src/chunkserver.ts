@@ -1,4 +1,5 @@
 /** A chunkserver, put together: disks, replicas, the parts over them, and the port they are reached at. */
+
 import { type Address, type Seams, toFsError } from '@cairnfs/base';
 import {
   BufferPool,
@@ -26,6 +27,7 @@ import { openDisks } from './store/open-disks.ts';
 import { Replicas } from './store/replicas.ts';
 import { GrpcStreams } from './streams/grpc-streams.ts';
 import { Uploads } from './upload/uploads.ts';
+import { Absences } from './view/absences.ts';
 
 export const SOFTWARE_VERSION = '0.1.0';
 
@@ -90,6 +92,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
       mayNotServe: () => lease.refusal(),
+      absences: new Absences(clock),
       isWhole: () => isWhole,
       mayHide: (handle) => lost.length > 0 || replicas.mayHide(handle),
     });

@@ -1,12 +1,15 @@
 /** What mutations and views need of the chunkserver around them. */
 import type { Clock, FsError, Log } from '@cairnfs/base';
 import type { RpcChannel, RpcPool } from '@cairnfs/protocol';
+import type { Absences } from '../view/absences.ts';
 import type { MutableReplicas } from './replica-port.ts';
 
 export interface MutationContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly replicas: MutableReplicas;
+  /** Chunks that have no replica here, as the master was told. */
+  readonly absences: Absences;
   readonly peers: RpcPool;
   readonly master: Pick<RpcChannel, 'call'>;
   /** 0 before the first registration. */

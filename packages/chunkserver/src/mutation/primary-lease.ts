@@ -11,6 +11,7 @@ import { askForNextView, type FailedMembers } from '../view/failed-members.ts';
 import type { LeaseAnswer, LeaseCalls } from '../view/lease-calls.ts';
 import { notPrimary } from '../view/lease-calls.ts';
 import { type LeaseEvent, type LeaseState, nextLeaseState } from '../view/lease-state.ts';
+import { isNotMade } from '../view/not-made.ts';
 import { runViewRound } from '../view/view-round.ts';
 import { DRAIN_TIMEOUT_MS, LEASE_IDLE_MS, LEASE_MARGIN_MS, VIEW_CHANGES_IN_ROW_MAX } from './limits.ts';
 import { outcomeUnknown } from './mutation-call.ts';
@@ -211,10 +212,11 @@ export class PrimaryLease {
     this.#to('memberFailed');
     if (this.#state !== 'changing') return;
     const fullMembers = [...failed].filter(([, { kind }]) => kind === 'NO_SPACE').map(([id]) => id);
-    void this.#changeView({ failedMembers: [...failed.keys()], fullMembers, reason });
+    const unmadeMembers = [...failed].filter(([, error]) => isNotMade(error)).map(([id]) => id);
+    void this.#changeView({ failedMembers: [...failed.keys()], fullMembers, unmadeMembers, reason });
   }
 
-  async #changeView(failed: Pick<FailedMembers, 'failedMembers' | 'fullMembers' | 'reason'>): Promise<void> {
+  async #changeView(failed: Omit<FailedMembers, 'handle' | 'version'>): Promise<void> {
     const handle = this.#handle;
     const { failedMembers, reason } = failed;
     const round = this.#round;

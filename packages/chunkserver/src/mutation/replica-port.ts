@@ -53,4 +53,6 @@ export interface MutableReplicas {
    * @throws FsError NO_SPACE, DISK_FAILED
    */
   create(view: ChunkView): MutableReplica;
+  /** A disk is in service. */
+  hasDisk(): boolean;
 }

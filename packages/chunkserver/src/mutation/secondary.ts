@@ -5,7 +5,7 @@
  * Invariants: a reply READY up to n means that all up to n of this version and term are durable here; a sequence number
  * of one term means one byte string, so a mutation that comes twice is acknowledged again.
  */
-import { type ErrorDetails, FsError } from '@cairnfs/base';
+import { type ErrorDetails, FsError, isFsError } from '@cairnfs/base';
 import {
   type CallContext,
   type CommitReply,
@@ -18,7 +18,7 @@ import {
   type StageMutationRequest,
   verifyData,
 } from '@cairnfs/protocol';
-import { Absences } from '../view/absences.ts';
+import { hidden, mayHideOf, notMade } from '../view/not-made.ts';
 import { takeView } from '../view/take-view.ts';
 import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
 import { EARLY_MUTATION_BYTES_MAX, EARLY_MUTATIONS_MAX } from './limits.ts';
@@ -50,8 +50,6 @@ interface Waiting {
 }
 
 export class Secondaries {
-  /** Chunks that have no replica here, as the master was told. */
-  readonly absences: Absences;
   readonly #context: MutationContext;
   /** Only replicas with calls under way. */
   readonly #waiting = new Map<string, Waiting>();
@@ -70,7 +68,6 @@ export class Secondaries {
     earlyBytesMax: number = EARLY_MUTATION_BYTES_MAX,
   ) {
     this.#context = context;
-    this.absences = new Absences(context.clock);
     this.#viewTaken = viewTaken;
     this.#earlyBytesMax = earlyBytesMax;
   }
@@ -125,13 +122,18 @@ export class Secondaries {
     const found = this.#context.replicas.find(view.handle);
     const isThere = found !== undefined && !isUnmade(found);
     if (!isThere && !(create && view.baseSequence === 0)) throw notFound(view.handle);
-    if (!isThere) this.absences.check(view.handle, view.version);
+    if (!isThere) this.#context.absences.check(view.handle, view.version);
+    // Nobody had one before the first term of the first version.
+    const isFirst = view.version === 1 && term === 1;
+    if (!isThere && !isFirst && mayHideOf(this.#context, view)) throw hidden(this.#context, view.handle);
     const replica = found ?? this.#context.replicas.create(view);
     const taken = takeView(replica, { view, term, fence });
     // The state has changed by now, or `taken` is rejected; only the disk is waited for.
     this.refuseWaiting(replica);
     this.#viewTaken(view.handle);
-    const message = await taken;
+    const message = await taken.catch((error: unknown) => {
+      throw create && isFsError(error) ? notMade(this.#context, error) : error;
+    });
     this.#checkServing();
     return { message };
   }

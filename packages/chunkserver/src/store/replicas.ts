@@ -152,6 +152,10 @@ export class Replicas implements MutableReplicas {
     return this.find(handle) === undefined && this.holderOf(handle) !== undefined;
   }
 
+  hasDisk(): boolean {
+    return this.stores.some(({ failure }) => failure === undefined);
+  }
+
   /** The cluster's chunk size: how long a chunk may grow. */
   get chunkBytes(): number {
     return this.#options.chunkBytes();

@@ -36,6 +36,11 @@ export class Absences {
     this.#absences.set(handle, { version: Math.max(version, known?.version ?? 0), atMs });
   }
 
+  /** This very version was asked to be promised, and no replica was here to be seen. */
+  wasAsked(handle: string, version: number): boolean {
+    return this.#absences.get(handle)?.version === version;
+  }
+
   /** @throws FsError STALE_VERSION  a later version was asked to be promised. */
   check(handle: string, version: number): void {
     const promisedVersion = this.#absences.get(handle)?.version ?? 0;

@@ -11,6 +11,8 @@ export interface FailedMembers {
   readonly failedMembers: number[];
   /** Of these, those that have no room. */
   readonly fullMembers: number[];
+  /** Of these, those that make no replica of this chunk, and of another one would. */
+  readonly unmadeMembers: number[];
   readonly reason: string;
 }
 

@@ -33,7 +33,7 @@ export async function prepareView(
   if (replica === undefined || isUnmade(replica)) {
     // There is nothing here to promise with, and neither a primary that is about to make the replica would be stopped by it,
     // nor an older view that is on its way here and would.
-    secondaries.absences.note(handle, newVersion);
+    context.absences.note(handle, newVersion);
     primaries.promised(handle);
     const absence = context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {};
     throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });

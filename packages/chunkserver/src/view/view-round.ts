@@ -11,6 +11,7 @@ import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import { isUnmade } from '../mutation/secondary.ts';
+import { hidden, mayHideOf, notMade, withoutRoom } from './not-made.ts';
 import { takeView } from './take-view.ts';
 
 export interface Member {
@@ -44,13 +45,19 @@ export async function runViewRound(
     if (!isCurrent()) return { kind: 'superseded' };
     if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
     if (others.haveData) return failedHere(context, lostReplica(view));
+    // Of the first version nobody had one before anybody was brought it.
+    const mayBeHere = (view.version > 1 || others.haveReplica) && mayHideOf(context, view);
+    if (mayBeHere) return failedHere(context, view.sealed ? lostReplica(view) : hidden(context, view.handle));
   }
   let replica: MutableReplica;
   try {
     replica = found ?? context.replicas.create(view);
   } catch (error) {
     if (!isFsError(error, 'NO_SPACE', 'DISK_FAILED')) throw error;
-    return { kind: 'membersFailed', failed: withoutRoom(view, new Map([[context.serverId(), error]])) };
+    return {
+      kind: 'membersFailed',
+      failed: withoutRoom(view, new Map([[context.serverId(), notMade(context, error)]])),
+    };
   }
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
@@ -119,7 +126,7 @@ async function installEverywhere(context: MutationContext, installation: Install
       holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
     } catch (error) {
       if (!isFsError(error, 'DISK_FAILED')) throw error;
-      failed.set(context.serverId(), error); // it cannot lead: the view changes without it
+      failed.set(context.serverId(), create ? notMade(context, error) : error); // it cannot lead: the view changes without it
     }
   };
   await Promise.all([installHere(), ...otherMembers(context, view).map(installThere)]);
@@ -130,12 +137,18 @@ async function installEverywhere(context: MutationContext, installation: Install
 async function askOthers(
   context: MutationContext,
   view: ChunkView,
-): Promise<{ readonly haveData: boolean; readonly failed: ReadonlyMap<number, FsError> }> {
+): Promise<{
+  readonly haveData: boolean;
+  readonly haveReplica: boolean;
+  readonly failed: ReadonlyMap<number, FsError>;
+}> {
   const failed = new Map<number, FsError>();
   let haveData = false;
+  let haveReplica = false;
   const ask = async (member: Member): Promise<void> => {
     try {
       const reply = await installAt(context, member, { view, term: 1, fence: false, create: false });
+      haveReplica = true;
       if (reply.stagedSequence > 0 || reply.committedLength > 0) haveData = true;
     } catch (error) {
       const cause = toFsError(error);
@@ -146,7 +159,7 @@ async function askOthers(
     }
   };
   await Promise.all(otherMembers(context, view).map(ask));
-  return { haveData, failed };
+  return { haveData, haveReplica, failed };
 }
 
 async function installAt(
@@ -162,22 +175,6 @@ async function installAt(
 /** This server cannot lead: the view changes without it. */
 function failedHere(context: MutationContext, error: FsError): ViewRoundResult {
   return { kind: 'membersFailed', failed: new Map([[context.serverId(), error]]) };
-}
-
-/**
- * Of an empty chunk a disk that failed is as good as a full one: the replica that it would hold cannot be made. So the chunk
- * ends and gives way to one placed elsewhere; where the failed disk is the only one of its server, and the others are too
- * few without it, no view of this chunk would ever hold. One that is sealed has no other to give way to.
- */
-function withoutRoom(
-  { handle, sealed }: ChunkView,
-  failed: ReadonlyMap<number, FsError>,
-): ReadonlyMap<number, FsError> {
-  const asFull = (error: FsError): FsError => {
-    if (sealed || error.kind !== 'DISK_FAILED') return error;
-    return new FsError('NO_SPACE', `chunk ${handle}: its replica cannot be made (${error.message})`, { cause: error });
-  };
-  return new Map([...failed].map(([id, error]) => [id, asFull(error)]));
 }
 
 /**

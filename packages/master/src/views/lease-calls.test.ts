@@ -23,8 +23,9 @@ function callsOf(cluster: TestCluster, id: number) {
       const request = { ...caller(), released: [{ handle: HANDLE, version: 1, ...released }] };
       await cluster.run(channel.call(MasterControlMethods.releaseLeases, request, options));
     },
-    reportFailed: async (failedMembers: number[], fullMembers: number[] = []) => {
-      const request = { ...caller(), handle: HANDLE, version: 1, failedMembers, fullMembers, reason: 'test' };
+    reportFailed: async (failedMembers: number[], fullMembers: number[] = [], unmadeMembers: number[] = []) => {
+      const failed = { failedMembers, fullMembers, unmadeMembers };
+      const request = { ...caller(), handle: HANDLE, version: 1, ...failed, reason: 'test' };
       return (await cluster.run(channel.call(MasterControlMethods.reportFailedMembers, request, options))).message.view;
     },
   };
@@ -165,6 +166,18 @@ test('lease: nothing is placed on a member that has no room, until its heartbeat
   assert.deepEqual(place(), [[1, 4]]);
   await cluster.simulation.runFor(FULL_SERVER_PAUSE_MS);
   assert.equal(place()[0]!.length, 3);
+});
+
+test('lease: an empty chunk ends for a member that makes no replica of it, and the next one may be placed there', async () => {
+  const cluster = await TestCluster.start(3);
+  const calls = callsOf(cluster, 1);
+  await cluster.putChunk(HANDLE, { ...OPEN, length: 0, sequence: 0, baseSequence: 0 });
+  cluster.server(3).replicas.delete(HANDLE);
+  await assert.rejects(calls.reportFailed([3], [], [3]), { kind: 'NOT_PRIMARY' });
+  const { state, sealed, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, sealed, length], [ChunkState.CHUNK_STATE_CLOSED, true, 0]);
+  const [placed] = cluster.parts.placement.place({ count: 1, replicas: 3, minimum: 3, avoid: new Set() });
+  assert.equal(placed!.length, 3);
 });
 
 test('lease: a restarted master adopts what primaries hold on to, and knows no old sessions', async () => {

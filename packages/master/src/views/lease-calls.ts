@@ -119,11 +119,12 @@ export class LeaseCalls implements LeaseRenewals {
   async #changeView(
     handle: string,
     chunk: Chunk,
-    { failedMembers, fullMembers }: ReportFailedMembersRequest,
+    { failedMembers, fullMembers, unmadeMembers }: ReportFailedMembersRequest,
   ): Promise<Chunk> {
     for (const member of fullMembers) this.#servers.noteFull(member);
-    const silent = failedMembers.filter((member) => !fullMembers.includes(member));
-    if (fullMembers.length > 0 && !chunk.sealed) return this.#changes.change(handle, { without: silent, ends: true });
+    const ending = [...fullMembers, ...unmadeMembers];
+    const silent = failedMembers.filter((member) => !ending.includes(member));
+    if (ending.length > 0 && !chunk.sealed) return this.#changes.change(handle, { without: silent, ends: true });
     const left = chunk.members.filter((member) => !failedMembers.includes(member) && this.#servers.isLive(member));
     const minimum = minimumOf(this.#context.config, chunk.goal);
     if (left.length < minimum && left.length + fullMembers.length >= minimum) {

@@ -155,8 +155,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${MASTER}/views/lease-calls.ts`,
-        from: 'if (fullMembers.length > 0 && !chunk.sealed)',
-        to: 'if (fullMembers.length > chunk.members.length && !chunk.sealed)',
+        from: 'if (ending.length > 0 && !chunk.sealed)',
+        to: 'if (ending.length > chunk.members.length && !chunk.sealed)',
       },
     ],
   },

@@ -251,6 +251,10 @@ export class MemoryReplicas implements MutableReplicas {
     return this.#make(view.handle);
   }
 
+  hasDisk(): boolean {
+    return this.#journal.failure === undefined;
+  }
+
   #make(handle: string): MemoryReplica {
     const replica = new MemoryReplica(handle, this.#journal, this.#time);
     this.#replicas.set(handle, replica);

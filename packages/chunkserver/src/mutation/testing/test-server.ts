@@ -1,6 +1,7 @@
 /** One chunkserver of a `MutationCluster`: its journal lives on, the rest is made anew by every start. */
 import { type Address, FsError, type Log } from '@cairnfs/base';
 import { type CallContext, CHUNK_BYTES_MAX, ChunkserverPeerMethods as Peer } from '@cairnfs/protocol';
+import { Absences } from '../../view/absences.ts';
 import type { MutationContext } from '../mutation-context.ts';
 import { Mutations } from '../mutations.ts';
 import { MemoryJournal, type MemoryReplica, MemoryReplicas } from './memory-replicas.ts';
@@ -54,6 +55,7 @@ export class TestServer {
       mayServe: () => time.nowMs < this.leaseUntilMs,
       mayHide: () => false,
       isWhole: () => true,
+      absences: new Absences(time.clock(isAlive)),
       mayNotServe: () => new FsError('LEASE_EXPIRED', `server ${this.id} is out of touch`),
     };
     this.mutations = new Mutations(this.context);

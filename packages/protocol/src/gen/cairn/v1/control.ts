@@ -186,6 +186,11 @@ export interface ReportFailedMembersRequest {
   reason: string;
   /** Of these, those that answer and have no room for what was to be stored. The chunk may end for it. */
   fullMembers: number[];
+  /**
+   * Of these, those that make no replica of this chunk, which is empty, for one of their disks, and have others for another
+   * chunk. It ends for it.
+   */
+  unmadeMembers: number[];
 }
 
 export interface ReportFailedMembersReply {
@@ -1778,7 +1783,16 @@ export const ReleaseLeasesReply: MessageFns<ReleaseLeasesReply> = {
 };
 
 function createBaseReportFailedMembersRequest(): ReportFailedMembersRequest {
-  return { serverId: 0, session: 0, handle: "", version: 0, failedMembers: [], reason: "", fullMembers: [] };
+  return {
+    serverId: 0,
+    session: 0,
+    handle: "",
+    version: 0,
+    failedMembers: [],
+    reason: "",
+    fullMembers: [],
+    unmadeMembers: [],
+  };
 }
 
 export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> = {
@@ -1808,6 +1822,13 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
     if (message.fullMembers.length !== 0) {
       writer.uint32(58).fork();
       for (const v of message.fullMembers) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.unmadeMembers.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.unmadeMembers) {
         writer.uint32(v);
       }
       writer.join();
@@ -1904,6 +1925,24 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
 
             break;
           }
+          case 8: {
+            if (tag === 64) {
+              message.unmadeMembers.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.unmadeMembers.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1928,6 +1967,7 @@ export const ReportFailedMembersRequest: MessageFns<ReportFailedMembersRequest> 
     message.failedMembers = object.failedMembers?.map((e) => e) || [];
     message.reason = object.reason ?? "";
     message.fullMembers = object.fullMembers?.map((e) => e) || [];
+    message.unmadeMembers = object.unmadeMembers?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,78 @@
+/**
+ * A server has two disks, which go out of service one after the other. What is acknowledged in between is kept, whichever of
+ * them is there afterwards: an empty replica that comes back with one is never taken for the one on the other.
+ */
+import { equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChunkserverDataMethods, createRpcPool, MasterMethods } from '@cairnfs/protocol';
+import { SimulatedCluster } from './simulated-cluster.ts';
+
+const CALL = { timeoutMs: 5_000 };
+/** Until all servers are known, with the room they have. */
+const UNTIL_KNOWN_MS = 5_000;
+/** Until an open chunk that nobody leads is closed, and has its copies again. */
+const UNTIL_AT_REST_MS = 240_000;
+
+interface Case {
+  readonly replication: number;
+  /** Of the chunk's members, the primary first, the one whose disks fail. */
+  readonly failing: number;
+  /** Its first disk fails under it, or does not come up when the power of all has failed. */
+  readonly isRunning: boolean;
+  /** Afterwards the other disk is away, or both are there. */
+  readonly comesBackAlone: boolean;
+}
+
+/** A file whose chunk has an empty replica on the first disk of each member. */
+async function begin({ replication }: Case, seed: number) {
+  const cluster = await SimulatedCluster.start({ seed, chunkservers: replication, disksPerChunkserver: 2 });
+  const client = cluster.client();
+  await cluster.simulation.runFor(UNTIL_KNOWN_MS);
+  const pool = createRpcPool(cluster.simulation.host('asker').start());
+  const members = await cluster.run(async () => {
+    await client.writeFile('/file', Buffer.alloc(0), { replication });
+    const wanted = {
+      ...{ inode: Number((await client.stat('/file')).ino), at: { $case: 'append', value: true } as const },
+      ...{ fullHandle: '', suspectedServers: [], operation: undefined },
+    };
+    const { message } = await pool.channel('master:9000').call(MasterMethods.openExtent, wanted, CALL);
+    const { handle, version, replicas } = message.extent!.chunk!;
+    await pool.channel(replicas[0]!.address).call(ChunkserverDataMethods.getChunkLength, { handle, version }, CALL);
+    return replicas.map(({ address }) => address.replace(':8080', ''));
+  });
+  return { cluster, client, members };
+}
+
+async function check(one: Case, seed: number): Promise<void> {
+  const { cluster, client, members } = await begin(one, seed);
+  const failing = members[one.failing]!;
+  const { disk } = cluster.simulation.host(failing);
+  if (!one.isRunning) for (const name of members) cluster.crash(name, { unsynced: 'lose' });
+  disk.break({ prefix: 'disk', code: 'EIO' });
+  if (!one.isRunning) for (const name of members) await cluster.launch(name);
+  await cluster.run(() => client.appendRecord('/file', Buffer.from('first;')));
+  // Before anybody else knows that it is committed.
+  for (const name of members) cluster.crash(name, { unsynced: 'lose' });
+  disk.repair('disk');
+  if (one.comesBackAlone) disk.break({ prefix: 'disk2', code: 'EIO' });
+  for (const name of members) await cluster.launch(name);
+  await cluster.untilLive(members.length);
+  await cluster.simulation.runFor(UNTIL_AT_REST_MS);
+  equal(
+    (await cluster.run(() => client.readFile('/file'))).toString(),
+    'first;',
+    `${JSON.stringify(one)}, seed ${seed}`,
+  );
+}
+
+for (const failing of [0, 1]) {
+  for (const comesBackAlone of [true, false]) {
+    const role = failing === 0 ? 'primary' : 'secondary';
+    const then = comesBackAlone ? 'takes the place of the other' : 'comes back beside the other';
+    test(`hidden replica: a disk of the ${role} that was away ${then}`, async () => {
+      for (const replication of [2, 3]) {
+        for (const isRunning of [true, false]) await check({ replication, failing, isRunning, comesBackAlone }, 5);
+      }
+    });
+  }
+}

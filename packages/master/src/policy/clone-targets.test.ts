@@ -5,6 +5,8 @@ import { ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { handleOf, TestCluster } from '../testing/test-cluster.ts';
+import { CloneTargets } from './clone-targets.ts';
+import { FailingServers } from './failing-servers.ts';
 
 const OLD = 3;
 const OTHER = 4;
@@ -58,4 +60,20 @@ test('clone targets: while a server takes long over one copy, the others take th
   assert.equal(repaired.length, 2);
   await obey(cluster, 30);
   for (const handle of handles) assert.equal(membersOf(cluster, handle).length, 3);
+});
+
+test('clone targets: a chunk waits for a server that is busy rather than go to one that fails, unless all fail', async () => {
+  const { cluster, handles } = await start(1);
+  const failing = new FailingServers(cluster.simulation.clock);
+  const { placement } = cluster.parts;
+  const targets = new CloneTargets({ reports: { surplusOf: () => [] }, placement, failing, clonesPerServer: 1 });
+  const next = () => targets.next(handles[0]!, cluster.chunk(handles[0]!)!);
+  failing.failed(OTHER);
+  assert.equal(next(), OLD);
+  targets.begin(new Set([OLD]));
+  assert.equal(next(), OLD);
+  failing.failed(OLD);
+  assert.ok([OLD, OTHER].includes(next()!));
+  failing.worked(OTHER);
+  assert.equal(next(), OTHER);
 });

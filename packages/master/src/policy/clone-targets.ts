@@ -39,16 +39,21 @@ export class CloneTargets {
   }
 
   /**
-   * Rather one that is neither busy, however long that may last, nor failing; of those one that has no old copy to put away
-   * first. Undefined when no server can take it.
+   * Rather one that is neither busy nor failing; of those one that has no old copy to put away first. Then one that is busy
+   * and works: whoever waits for it waits less than for one that fails, which takes its source's time as well. Undefined when
+   * no server can take it.
    */
   next(handle: string, chunk: Chunk): number | undefined {
     const { failing, reports } = this.#parts;
     const busy = [...this.#load.keys()].filter((server) => this.isBusy(server));
-    const avoid = new Set([...busy, ...failing.all]);
-    const target = this.#place(chunk, new Set([...avoid, ...reports.surplusOf(handle)]));
-    if (target === undefined || !avoid.has(target)) return target;
-    return this.#place(chunk, avoid);
+    const withOldCopy = reports.surplusOf(handle);
+    let target: number | undefined;
+    for (const avoided of [[...busy, ...failing.all, ...withOldCopy], [...busy, ...failing.all], failing.all]) {
+      const avoid = new Set(avoided);
+      target = this.#place(chunk, avoid);
+      if (target === undefined || !avoid.has(target)) break;
+    }
+    return target;
   }
 
   /** @param avoid as a wish. */

@@ -1,5 +1,4 @@
 /** A chunkserver, put together: disks, replicas, the parts over them, and the port they are reached at. */
-
 import { type Address, type Seams, toFsError } from '@cairnfs/base';
 import {
   BufferPool,

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError, MiB } from '@cairnfs/base';
-import { BufferPool } from '@cairnfs/protocol';
+import { BLOCK_BYTES, BufferPool } from '@cairnfs/protocol';
 import { DISK_READ_BYTES_MAX } from '../limits.ts';
 import type { Mutations } from '../mutation/mutations.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
@@ -82,4 +82,28 @@ test('read: calls wait for a disk that does not answer up to a limit, the others
   equal(failures.filter((error) => isFsError(error, 'DISK_FAILED')).length, fits);
   endHang();
   store!.readRoom.enter(DISK_READ_BYTES_MAX);
+});
+
+test('read: of a few bytes the block that they are in counts', async () => {
+  const { parts, reads } = await promised();
+  const { disk } = parts;
+  const handle = HANDLE.replace(/1$/, '2');
+  await disk.run(() => parts.frame({ handle, offset: 0, bytes: new Uint8Array(MiB), sync: true }));
+  const { readRoom } = disk.replicas.stores[0]!;
+  const request = {
+    handle,
+    version: 1,
+    offset: BLOCK_BYTES - 1,
+    length: 2,
+    knownLength: MiB,
+    knownSequence: undefined,
+  };
+  const others = DISK_READ_BYTES_MAX - 2 * BLOCK_BYTES;
+  readRoom.enter(others);
+  equal((await disk.run(() => reads.read(request))).message.length, 2);
+  readRoom.enter(1);
+  await rejects(
+    disk.run(() => reads.read(request)),
+    { kind: 'OVERLOADED' },
+  );
 });

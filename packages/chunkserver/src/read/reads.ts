@@ -75,7 +75,9 @@ export class Reads {
     const { pool, replicas } = this.#options;
     checkNotCorrupt(replica, offset, end);
     const { readRoom } = replica.store;
-    readRoom.enter(end - offset);
+    // Whole blocks are read, and held, however little is asked for.
+    const held = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - (offset - (offset % BLOCK_BYTES));
+    readRoom.enter(held);
     replica.uses += 1;
     try {
       const read = await readBlocks(replica, { offset, end }, pool);
@@ -86,7 +88,7 @@ export class Reads {
       throw error;
     } finally {
       replica.uses -= 1;
-      readRoom.leave(end - offset);
+      readRoom.leave(held);
     }
   }
 }

@@ -26,6 +26,14 @@ export const READ_FRAMES_IN_FLIGHT = 8;
 export const REPLICA_SHUNNED_MS = 5000;
 export const EXTENTS_PER_LOCATE = 256;
 
+/**
+ * Of all uploads together, under way to one chunkserver: half of what a connection queues, since mutations go there too;
+ * enough for two uploads at full speed.
+ */
+export const BYTES_TO_SERVER_MAX = 32 * 1024 * 1024;
+/** The same in frames: half of the calls that a server takes at once. */
+export const FRAMES_TO_SERVER_MAX = 512;
+
 /** Frames under way for one chunk of an upload: 8 MiB. */
 export const UPLOAD_FRAMES_IN_FLIGHT = 8;
 /** Bytes between two requests for stable storage; the client keeps that much for sending again. */

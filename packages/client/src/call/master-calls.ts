@@ -4,6 +4,7 @@ import { isClosedUnheard, type Method, type OperationId, otherKindOfServer, type
 import { CLOSED_UNHEARD_MAX, MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';
+import { FrameGates } from './frame-gates.ts';
 import { OperationIds } from './operation-ids.ts';
 import { SpareUploads } from './spare-uploads.ts';
 
@@ -12,6 +13,7 @@ export class MasterCalls {
   readonly pool: RpcPool;
   readonly operations: OperationIds;
   readonly spareUploads: SpareUploads;
+  readonly frameGates = new FrameGates();
   readonly #options: ClientOptions;
   /** The cluster's chunk size; unknown until the master told it with a plan or an extent. */
   chunkBytes: number | undefined;

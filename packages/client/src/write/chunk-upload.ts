@@ -5,16 +5,20 @@
 import { FsError, toFsError } from '@cairnfs/base';
 import { type ChunkLocation, ChunkserverDataMethods, dataPart, type RpcPool } from '@cairnfs/protocol';
 import type { Deadline } from '../call/deadline.ts';
+import type { FrameGates } from '../call/frame-gates.ts';
 import { DATA_ATTEMPT_MS, SYNC_ATTEMPT_MS, UPLOAD_FRAMES_IN_FLIGHT, UPLOAD_SYNC_BYTES } from '../limits.ts';
 
 export interface ChunkUploadOptions {
   readonly pool: RpcPool;
+  /** Shared by all uploads of the client. */
+  readonly gates: FrameGates;
   readonly chunk: ChunkLocation;
   readonly uploadId: string;
   /** To all members at once instead of along the chain: for chunks of one small frame. */
   readonly fanOut: boolean;
-  /** One for each frame: as long as frames are acknowledged, the upload makes progress. */
+  /** One for each frame, from when it is sent: as long as frames are acknowledged, the upload makes progress. */
   readonly deadline: () => Deadline;
+  readonly signal: AbortSignal | undefined;
   /** For progress: bytes acknowledged by all members; below 0 those that must go elsewhere all the same. */
   readonly acknowledged: (bytes: number) => void;
 }
@@ -89,30 +93,29 @@ export class ChunkUpload {
   }
 
   async #transmit(offset: number, bytes: Uint8Array, sync: boolean): Promise<void> {
-    const { pool, chunk, uploadId, fanOut, deadline } = this.#options;
+    const { pool, gates, chunk, uploadId, fanOut, deadline, signal } = this.#options;
     const [first, ...rest] = chunk.replicas;
     try {
       if (first === undefined)
         throw new FsError('NOT_ENOUGH_SERVERS', `the plan of chunk ${chunk.handle} names no servers`);
-      const limit = deadline();
-      const { message } = await pool.channel(first.address).call(
-        ChunkserverDataMethods.uploadFrame,
-        {
-          handle: chunk.handle,
-          version: chunk.version,
-          offset,
-          route: rest.map(({ address }) => address),
-          fanOut,
-          sync,
-          members: chunk.replicas.map(({ serverId }) => serverId),
-          uploadId,
-        },
-        {
-          timeoutMs: limit.attemptMs(sync ? SYNC_ATTEMPT_MS : DATA_ATTEMPT_MS),
-          signal: limit.signal,
-          data: dataPart(bytes),
-        },
-      );
+      const request = {
+        handle: chunk.handle,
+        version: chunk.version,
+        offset,
+        route: rest.map(({ address }) => address),
+        fanOut,
+        sync,
+        members: chunk.replicas.map(({ serverId }) => serverId),
+        uploadId,
+      };
+      const send = async () => {
+        // Of a chunk that has failed meanwhile nothing more is sent.
+        if (this.#failure !== undefined) throw this.#failure;
+        const timeoutMs = deadline().attemptMs(sync ? SYNC_ATTEMPT_MS : DATA_ATTEMPT_MS);
+        const options = { timeoutMs, signal, data: dataPart(bytes) };
+        return pool.channel(first.address).call(ChunkserverDataMethods.uploadFrame, request, options);
+      };
+      const { message } = await gates.pass(first.address, bytes.length, signal, send);
       this.#acknowledged(message.durableLength, bytes.length);
     } catch (error) {
       this.#failure ??= toFsError(error);

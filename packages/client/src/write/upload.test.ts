@@ -4,7 +4,7 @@ import { FsError } from '@cairnfs/base';
 import { CreateMode } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import { FileCalls } from '../file-calls.ts';
-import { SPARE_UPLOADS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
+import { BYTES_TO_SERVER_MAX, SPARE_UPLOADS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
 import { FileReader } from '../read/file-reader.ts';
 import { ReplicaReader } from '../read/replica-reader.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
@@ -23,7 +23,7 @@ interface Frame {
 }
 
 /** A master that plans chunks c1, c2, ..., and chunkservers that keep the frames unless `refuse` throws. */
-function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {}) {
+function scriptedCluster(refuse: (frame: Frame, count: number) => void | Promise<void> = () => {}) {
   const chunks = new Map<string, { received: number; durable: number; data: Uint8Array }>();
   const calls: ScriptedCall[] = [];
   let planned = 0;
@@ -37,7 +37,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
       const replicas = [1, 2, 3].map((serverId) => ({ serverId, address: `s${serverId}:1`, state: 1 }));
       return { handle: `c${planned}`, version: 1, replicas, length: 0, open: false };
     });
-  const master = scriptedCalls((call) => {
+  const master = scriptedCalls(async (call) => {
     calls.push(call);
     const { method, request, options } = call;
     if (method === 'Master.BeginUpload')
@@ -58,7 +58,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void = () => {
     const bytes = options.data!.buffers[0]!;
     const frame = { ...(request as unknown as Frame), bytes };
     frames += 1;
-    refuse(frame, frames);
+    await refuse(frame, frames);
     const chunk = chunks.get(frame.handle) ?? { received: 0, durable: 0, data: new Uint8Array(64 * MiB) };
     chunks.set(frame.handle, chunk);
     chunk.data.set(bytes, frame.offset);
@@ -373,4 +373,18 @@ test('upload: an empty file that was replaced at once was there', async () => {
     return { attributes, created: true };
   });
   deepEqual(await uploadFile(master, '/f', bufferSource(new Uint8Array(0)), { modifiedMs: 5 }), attributes);
+});
+
+test('upload: many at once do not send more to a server than a connection takes', async () => {
+  let underWay = 0;
+  let most = 0;
+  const cluster = scriptedCluster(async ({ bytes }) => {
+    underWay += bytes.length;
+    most = Math.max(most, underWay);
+    await new Promise(setImmediate);
+    underWay -= bytes.length;
+  });
+  const bytes = pattern(4 * MiB);
+  await Promise.all(Array.from({ length: 30 }, () => uploadFile(cluster.master, '/f', bufferSource(bytes), {})));
+  equal(most, BYTES_TO_SERVER_MAX);
 });

@@ -290,10 +290,12 @@ class Upload {
     if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master planned no chunk though one was asked for');
     return new ChunkUpload({
       pool: this.#calls.pool,
+      gates: this.#calls.frameGates,
       chunk,
       uploadId: this.#uploadId,
       fanOut: isSmall,
       deadline: () => this.#calls.deadline(this.#options),
+      signal: this.#options.signal,
       acknowledged: this.#acknowledged,
     });
   }

@@ -113,6 +113,18 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lease-before-promises',
+    defect: 'a server that missed views has its lease before all that it holds was compared',
+    profile: 'returns',
+    edits: [
+      {
+        file: `${MASTER}/cluster/registration.ts`,
+        from: 'const mayServe = !hasMissed || number === undefined || !this.#departures.isUnlisted(number);',
+        to: 'const mayServe = true;',
+      },
+    ],
+  },
+  {
     name: 'small-view-ends-below-its-primary',
     defect: 'a view below the minimum ends where the log last knew the end, not at what its primary committed',
     profile: 'few',

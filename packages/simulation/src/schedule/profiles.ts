@@ -115,6 +115,19 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     splits: 0.7,
     onFiles: 0.95,
   },
+  /** The same, and the master restarts meanwhile: it knows that servers come back which missed views, and not which views. */
+  returns: {
+    ...DEFAULT,
+    clients: [5, 6],
+    files: [6, 8],
+    isKept: true,
+    faults: [8, 16],
+    weights: { partition: 8, crash: 4 },
+    lengths: { blink: 10, short: 20, lease: 40, long: 30 },
+    struck: { master: 90, chunkserver: 10, client: 0 },
+    splits: 0.5,
+    onFiles: 0.95,
+  },
   /** Clients read what they know while the master's answers come late and then stay away for longer than leases run. */
   leases: {
     ...DEFAULT,

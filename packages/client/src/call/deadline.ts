@@ -36,7 +36,8 @@ export class Deadline {
   attemptMs(most: number): number {
     this.#check();
     const left = this.#atMs - this.#clock.nowMs();
-    if (left <= 0) throw this.#exceeded();
+    // Also of a time that is no number: that is not for ever.
+    if (!(left > 0)) throw this.#exceeded();
     return Math.max(1, Math.min(most, Math.ceil(left)));
   }
 

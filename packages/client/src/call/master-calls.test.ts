@@ -183,3 +183,16 @@ test('master call: whose time ends in a pause says why the last attempt failed',
   const message = 'gave up after 3 s: why';
   await rejects(calls.change(MasterMethods.rename, RENAME, deadline), { kind: 'DEADLINE_EXCEEDED', message });
 });
+
+test('master call: no time, and a time that is no number, is no time for ever', async () => {
+  let count = 0;
+  const calls = scriptedCalls(() => {
+    count += 1;
+    throw count > 100 ? new Error('it goes on for ever') : new FsError('DEADLINE_EXCEEDED', 'no time');
+  });
+  for (const timeoutMs of [0, -1, Number.NaN]) {
+    const change = calls.change(MasterMethods.rename, RENAME, calls.deadline({ timeoutMs }));
+    await rejects(change, { kind: 'DEADLINE_EXCEEDED' });
+  }
+  equal(count, 0);
+});

@@ -15,9 +15,10 @@ export class FrameGates {
    * @throws the signal's reason when it aborts before that.
    */
   async pass<T>(address: string, bytes: number, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
     const gate = this.#gates.get(address) ?? new Gate();
     this.#gates.set(address, gate);
-    await gate.enter(bytes, signal);
+    if (!gate.enterAtOnce(bytes)) await gate.enter(bytes, signal);
     try {
       return await work();
     } finally {
@@ -42,8 +43,14 @@ class Gate {
     return this.#frames === 0 && this.#waiting.size === 0;
   }
 
+  /** Unless others wait: small files never do. */
+  enterAtOnce(bytes: number): boolean {
+    if (this.#waiting.size > 0 || !this.#hasRoom(bytes)) return false;
+    this.#take(bytes);
+    return true;
+  }
+
   async enter(bytes: number, signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
     const entered = new Promise<void>((resolve, reject) => {
       let unhook = () => {};
       const admitted = () => {
@@ -71,12 +78,19 @@ class Gate {
 
   #admit(): void {
     for (const waiting of this.#waiting) {
-      const hasRoom = this.#frames < FRAMES_TO_SERVER_MAX && this.#bytes + waiting.bytes <= BYTES_TO_SERVER_MAX;
-      if (!hasRoom) return;
+      if (!this.#hasRoom(waiting.bytes)) return;
       this.#waiting.delete(waiting);
-      this.#frames += 1;
-      this.#bytes += waiting.bytes;
+      this.#take(waiting.bytes);
       waiting.admitted();
     }
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#frames < FRAMES_TO_SERVER_MAX && this.#bytes + bytes <= BYTES_TO_SERVER_MAX;
+  }
+
+  #take(bytes: number): void {
+    this.#frames += 1;
+    this.#bytes += bytes;
   }
 }

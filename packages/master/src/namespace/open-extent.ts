@@ -109,6 +109,7 @@ export class OpenExtentCall {
         `chunk ${handle} is no part of inode ${id} any more: it was cut off or replaced`,
       );
     }
+    if (isUnwritten(chunk)) return { kind: 'seal', handle };
     // Also one that is sealed and closed is opened: its view may be promised only at the members, none of which can tell
     // that the chunk was sealed, or apply a write inside it, before a primary has brought them the view.
     return existing(transaction, found, extent, this.#context.layout.tail(transaction, id, inode));
@@ -138,6 +139,7 @@ export class OpenExtentCall {
       // It was put into the hole at the end of a file that a truncation had made longer: the end lies behind it.
       if (tail.offset + tail.length < found.inode.size) return { kind: 'seal', handle: tail.handle };
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return existing(transaction, found, tail, tail);
+      if (isUnwritten(chunk)) return { kind: 'seal', handle: tail.handle };
       const isWhole = chunk.length === tail.length && tail.offset + tail.length === found.inode.size;
       if (isWhole && tail.limit > found.inode.size) return existing(transaction, found, tail, tail);
     }
@@ -147,7 +149,10 @@ export class OpenExtentCall {
   #atOffset(transaction: Transaction, found: Found, offset: number, avoid: ReadonlySet<number>): Round {
     const around = this.#context.layout.around(transaction, found.id, offset);
     const tail = this.#context.layout.tail(transaction, found.id, found.inode);
-    if (around !== undefined) return existing(transaction, found, around, tail);
+    if (around !== undefined) {
+      if (isUnwritten(transaction.chunk(around.handle)!)) return { kind: 'seal', handle: around.handle };
+      return existing(transaction, found, around, tail);
+    }
     // What lies behind the present end moves it: the chunk that was the last one may grow no more.
     if (tail !== undefined && tail.offset < offset && transaction.chunk(tail.handle)?.sealed === false) {
       return { kind: 'seal', handle: tail.handle };
@@ -171,6 +176,15 @@ export class OpenExtentCall {
     if (chunk === undefined || chunk.inode !== inode || chunk.sealed) return;
     await this.#parts.views.close(handle, { seal: true });
   }
+}
+
+/**
+ * It is closed, and nothing was ever written to it: it is not opened again, but gives way. Once it is open the log does not
+ * know any more that it is empty; should a member that made its replica on a disk that is lost be asked to lead it then, it
+ * could neither make another nor prove that there is nothing to lose.
+ */
+function isUnwritten({ state, length, sequence }: Chunk): boolean {
+  return state === ChunkState.CHUNK_STATE_CLOSED && length === 0 && sequence === 0;
 }
 
 /** A chunk that was sealed while it was opened may have no room left for what is to be written. */

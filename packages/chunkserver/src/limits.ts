@@ -69,5 +69,10 @@ export const QUARANTINE_DELETED_PER_SWEEP = 1_000;
 export const CLONE_ITEM_TIMEOUT_MS = 15_000;
 /** Clones received at a time. */
 export const CLONES_MAX = 8;
-/** Copies sent at a time: the master has four made of one server's replicas, others are of an earlier master or go on unheard. */
-export const COPIES_SENT_MAX = 64;
+/**
+ * Copies sent at a time, each with memory for `COPY_READS_AHEAD` frames: the master has four made of one server's replicas,
+ * others are of an earlier master or go on unheard.
+ */
+export const COPIES_SENT_MAX = 16;
+/** Reads of one copy at a time: behind a full queue of its disk each takes 5 s, so that the 64 of a full chunk take 40 s. */
+export const COPY_READS_AHEAD = 8;

@@ -15,18 +15,19 @@ import {
   type FetchReplicaRequest,
   FRAME_DATA_BYTES_MAX,
   type Payload,
+  type PooledBytes,
   type ReplicaDescription,
   type ReplicaReport,
   type RpcPool,
 } from '@cairnfs/protocol';
 import { gone, type Quarantine } from '../control/quarantine.ts';
-import { CLONE_ITEM_TIMEOUT_MS, COPIES_SENT_MAX } from '../limits.ts';
+import { CLONE_ITEM_TIMEOUT_MS, COPIES_SENT_MAX, COPY_READS_AHEAD } from '../limits.ts';
 import { notFound } from '../mutation/secondary.ts';
 import { checkAddressee } from '../serve/addressee.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import type { Replica } from '../store/replica.ts';
-import { CorruptBlockError, readBlocks } from '../store/replica-bytes.ts';
+import { blockChecksumsOf, CorruptBlockError, readBlocks } from '../store/replica-bytes.ts';
 import type { Replicas } from '../store/replicas.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import { installByProof } from '../view/view-control.ts';
@@ -50,6 +51,13 @@ interface Reception {
   readonly version: number;
   /** A later version was asked to be promised meanwhile: to the master there is no replica here that could serve. */
   isOutdated: boolean;
+}
+
+/** Bytes of a replica on their way out. */
+interface Piece {
+  readonly offset: number;
+  readonly end: number;
+  readonly memory: PooledBytes;
 }
 
 export class Clones {
@@ -106,9 +114,7 @@ export class Clones {
       const description = await this.#describe(replica, request);
       yield { message: { replica: description, offset: 0 } };
       const { length, sequence } = description;
-      for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
-        const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
-        const { memory } = await this.#blocks(replica, offset, end);
+      for await (const { offset, end, memory } of this.#pieces(replica, length)) {
         const bytes = memory.bytes.subarray(0, end - offset);
         const data = { buffers: [bytes], checksum: crc32c(bytes), sent: () => memory.release() };
         try {
@@ -170,17 +176,9 @@ export class Clones {
     // Of a closed chunk nobody else may ever tell the members that their promised version was confirmed.
     if (!installByProof(replica, { version, sequence: base })) log.checkVersion(version);
     this.#checkClosed(replica, version, log.committedSequence);
-    const blockChecksums: number[] = [];
     const { committedLength, committedSequence: sequence } = log;
     const length = sequence === 0 && wanted > 0 ? Math.min(wanted, committedLength) : committedLength;
-    for (let offset = 0; offset < length; offset += FRAME_DATA_BYTES_MAX) {
-      const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
-      const { memory } = await this.#blocks(replica, offset, end);
-      for (let at = 0; at < end - offset; at += BLOCK_BYTES) {
-        blockChecksums.push(crc32c(memory.bytes.subarray(at, Math.min(at + BLOCK_BYTES, end - offset))));
-      }
-      memory.release();
-    }
+    const blockChecksums = await this.#checksums(replica, length);
     const { entries, windows } = replica.operationsThrough(sequence);
     const onWire = <T extends { readonly client: string }>(item: T) => {
       return { ...item, client: Buffer.from(item.client, 'latin1') };
@@ -189,11 +187,54 @@ export class Clones {
     return { version, length, sequence, blockChecksums, ...table };
   }
 
+  /**
+   * Of each block up to `length`. Those that are kept say it where they speak of all there is: the bytes are checked against
+   * them when they are read to be sent.
+   */
+  async #checksums(replica: Replica, length: number): Promise<number[]> {
+    const isSummed = replica.unsettled.length === 0 && replica.summedLength === length;
+    if (isSummed && replica.corruptBlocks.size === 0) return blockChecksumsOf(replica, length);
+    const blockChecksums: number[] = [];
+    for await (const { offset, end, memory } of this.#pieces(replica, length)) {
+      for (let at = 0; at < end - offset; at += BLOCK_BYTES) {
+        blockChecksums.push(crc32c(memory.bytes.subarray(at, Math.min(at + BLOCK_BYTES, end - offset))));
+      }
+      memory.release();
+    }
+    return blockChecksums;
+  }
+
   #checkClosed({ log, handle }: Replica, version: number, sequence: number): void {
     this.#options.lease.check();
     log.checkVersion(version);
     if (log.staged.length === 0 && log.committedSequence === sequence) return;
     throw new FsError('UNAVAILABLE', `chunk ${handle} is being changed and cannot be copied now; close it first`);
+  }
+
+  /**
+   * The bytes up to `length` in order, in memory that the caller releases; some are read ahead: behind the reads of many clients
+   * each waits for seconds, and one after the other they would take longer than a copy may.
+   */
+  async *#pieces(replica: Replica, length: number): AsyncIterable<Piece> {
+    const ahead: Promise<Piece>[] = [];
+    const read = async (offset: number): Promise<Piece> => {
+      const end = Math.min(offset + FRAME_DATA_BYTES_MAX, length);
+      const { memory } = await this.#blocks(replica, offset, end);
+      return { offset, end, memory };
+    };
+    try {
+      for (let next = 0; next < length || ahead.length > 0; ) {
+        for (; next < length && ahead.length < COPY_READS_AHEAD; next += FRAME_DATA_BYTES_MAX) {
+          const piece = read(next);
+          piece.catch(() => {}); // told at its turn, unless an earlier one failed
+          ahead.push(piece);
+        }
+        yield await ahead.shift()!;
+      }
+    } finally {
+      for (const piece of await Promise.allSettled(ahead))
+        if (piece.status === 'fulfilled') piece.value.memory.release();
+    }
   }
 
   async #blocks(replica: Replica, offset: number, end: number) {

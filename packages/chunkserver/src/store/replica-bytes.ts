@@ -110,6 +110,11 @@ export function sliceChecksum(read: BlocksRead, offset: number, end: number): nu
   return sum;
 }
 
+/** Of all blocks up to `length`, as they are kept. @throws CorruptBlockError  they cannot be read. */
+export function blockChecksumsOf(replica: Replica, length: number): number[] {
+  return [...checksumsOf(replica, 0, Math.ceil(length / BLOCK_BYTES))];
+}
+
 function checksumsOf(replica: Replica, first: number, end: number): readonly number[] {
   try {
     return replica.checksums.slice(first, end);

@@ -8,7 +8,7 @@ import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
 import type { DiskStore } from './disk-store.ts';
 import { type StoredReplica, storedPage } from './stored-pages.ts';
-import { readReplica } from './stored-replica.ts';
+import { readMutations, readReplica } from './stored-replica.ts';
 
 export interface StockOptions {
   readonly clock: Clock;
@@ -83,10 +83,17 @@ class Walk {
  * moved aside.
  */
 async function settleShared(walks: readonly Walk[], handle: string, options: StockOptions): Promise<void> {
-  const held = walks
-    .filter(({ current }) => current?.handle === handle)
-    .map((walk) => ({ store: walk.store, stored: walk.take() }));
-  held.sort((a, b) => compareKnowledge(b.stored, a.stored) || (a.store.directory < b.store.directory ? -1 : 1));
+  const held: Held[] = [];
+  for (const walk of walks.filter(({ current }) => current?.handle === handle)) {
+    const { store } = walk;
+    const stored = walk.take();
+    let stagedCount = 0;
+    await orFail(store, options, async () => {
+      stagedCount = countStaged(store, stored);
+    });
+    held.push({ store, stored, stagedCount });
+  }
+  held.sort((a, b) => compareKnowledge(b, a) || (a.store.directory < b.store.directory ? -1 : 1));
   const best = held[0]!;
   for (const other of held) {
     // What cannot be read is left for the master to judge.
@@ -103,11 +110,21 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
   }
 }
 
+interface Held {
+  readonly store: DiskStore;
+  readonly stored: StoredReplica;
+  /** Mutations behind the commit point. */
+  readonly stagedCount: number;
+}
+
 /**
  * Above 0 when `a` knows more: of views, promised ones too, and their terms, and then of mutations; what cannot be read knows
- * nothing. What an earlier term staged may have been dropped, and its sequence numbers given again.
+ * nothing. What an earlier term staged may have been dropped, and its sequence numbers given again; what the same one did may
+ * have been acknowledged, and an empty replica beside it was never more than made.
  */
-function compareKnowledge(a: StoredReplica, b: StoredReplica): number {
+function compareKnowledge(one: Held, other: Held): number {
+  const { stored: a } = one;
+  const { stored: b } = other;
   if (a.damage !== undefined || b.damage !== undefined)
     return Number(b.damage !== undefined) - Number(a.damage !== undefined);
   const promisedOf = ({ version, promisedVersion }: ReplicaState) => Math.max(version, promisedVersion);
@@ -116,8 +133,22 @@ function compareKnowledge(a: StoredReplica, b: StoredReplica): number {
     a.state.version - b.state.version ||
     a.state.term - b.state.term ||
     a.point.sequence - b.point.sequence ||
+    one.stagedCount - other.stagedCount ||
     a.point.length - b.point.length
   );
+}
+
+/** Those that cannot be read are none. */
+function countStaged({ ledger }: DiskStore, stored: StoredReplica): number {
+  if (stored.damage !== undefined) return 0;
+  try {
+    let count = 0;
+    for (const _ of readMutations(ledger.view(), stored.handle, stored.point.sequence)) count += 1;
+    return count;
+  } catch (error) {
+    if (isFsError(error, 'DAMAGED')) return 0;
+    throw error;
+  }
 }
 
 async function clearFiles(store: DiskStore, { clock, log }: StockOptions): Promise<void> {

@@ -8,6 +8,8 @@ import { ChunkserverDataMethods, createRpcPool, MasterMethods } from '@cairnfs/p
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 const CALL = { timeoutMs: 5_000 };
+/** So that anything can be written. */
+const SERVERS_MIN = 2;
 /** Until all servers are known, with the room they have. */
 const UNTIL_KNOWN_MS = 5_000;
 /** Until an open chunk that nobody leads is closed, and has its copies again. */
@@ -25,7 +27,8 @@ interface Case {
 
 /** A file whose chunk has an empty replica on the first disk of each member. */
 async function begin({ replication }: Case, seed: number) {
-  const cluster = await SimulatedCluster.start({ seed, chunkservers: replication, disksPerChunkserver: 2 });
+  const chunkservers = Math.max(SERVERS_MIN, replication);
+  const cluster = await SimulatedCluster.start({ seed, chunkservers, disksPerChunkserver: 2 });
   const client = cluster.client();
   await cluster.simulation.runFor(UNTIL_KNOWN_MS);
   const pool = createRpcPool(cluster.simulation.host('asker').start());
@@ -76,3 +79,7 @@ for (const failing of [0, 1]) {
     });
   }
 }
+
+test('hidden replica: of a single copy, the empty one that comes back makes way for the one that was written to', async () => {
+  await check({ replication: 1, failing: 0, isRunning: true, comesBackAlone: false }, 5);
+});

@@ -48,7 +48,7 @@ export function createParts(context: MasterContext): RunningParts {
   changes.onLeft = (server, handle, version) =>
     reports.order(server, { handle, versionAtMost: version, reason: 'surplus' });
   const views = new ClusterViews(context, { servers, conditions, leases, changes });
-  const leaseCalls = new LeaseCalls(context, { servers, leases, changes });
+  const leaseCalls = new LeaseCalls(context, { servers, conditions, leases, changes });
   const readmission = new Readmission(context, { servers, departures });
   const heartbeats = new Heartbeats(context, { servers, reports, leases: leaseCalls, readmission });
   const registration = new Registration(context, servers, departures);

@@ -10,6 +10,7 @@ import type {
   ReportFailedMembersRequest,
 } from '@cairnfs/protocol';
 import { checkSession, type LeaseRenewals } from '../cluster/heartbeat.ts';
+import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext } from '../context.ts';
@@ -23,13 +24,23 @@ import type { ViewChanges } from './view-change.ts';
 export class LeaseCalls implements LeaseRenewals {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
+  readonly #conditions: Pick<ReplicaConditions, 'isUnshown'>;
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
   readonly #warnings: RepeatedWarnings;
 
-  constructor(context: MasterContext, parts: { servers: ServerTable; leases: LeaseTable; changes: ViewChanges }) {
+  constructor(
+    context: MasterContext,
+    parts: {
+      servers: ServerTable;
+      conditions: Pick<ReplicaConditions, 'isUnshown'>;
+      leases: LeaseTable;
+      changes: ViewChanges;
+    },
+  ) {
     this.#context = context;
     this.#servers = parts.servers;
+    this.#conditions = parts.conditions;
     this.#leases = parts.leases;
     this.#changes = parts.changes;
     this.#warnings = new RepeatedWarnings(context.seams, CHUNK_WARNING_INTERVAL_MS);
@@ -43,13 +54,21 @@ export class LeaseCalls implements LeaseRenewals {
     const granted: ChunkView[] = [];
     for (const { handle, version } of request.wanted) {
       const chunk = transaction.chunk(handle);
-      if (chunk === undefined || !isLedBy(chunk, server.id, version)) continue;
+      if (chunk === undefined || !isLedBy(chunk, server.id, version) || this.#mayHaveLost(server.id, handle)) continue;
       const grant = this.#leases.grant(handle, server.id, version);
       if (grant !== undefined) granted.push(this.#view(handle, chunk, grant));
     }
     // A view is told only when it is durable.
     await this.#context.decisions.settled(transaction);
     return { message: { granted } };
+  }
+
+  /**
+   * A disk that holds its replica may be out of service, and all others' as well: then nobody could tell the primary that the
+   * chunk is not empty. What it did not show is settled by a change of the view first (views/recovery.ts).
+   */
+  #mayHaveLost(server: number, handle: string): boolean {
+    return !this.#servers.isShown(server, handle) || this.#conditions.isUnshown(server, handle);
   }
 
   renew(server: number, handles: readonly string[], grants: readonly number[]): string[] {

@@ -7,6 +7,7 @@ export * from './crc32c-combine.ts';
 export * from './errors.ts';
 export * from './key.ts';
 export * from './lru-map.ts';
+export * from './on-abort.ts';
 export * from './page-aligned.ts';
 export * from './process-calendar.ts';
 export * from './repeated-warnings.ts';

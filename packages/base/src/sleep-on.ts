@@ -1,4 +1,5 @@
 /** What is the same for every clock: to sleep is to wait for a timer that a signal may end. */
+import { onAbort } from './on-abort.ts';
 import type { Clock } from './seams.ts';
 
 /** `Clock.sleep` by the timers of the clock. */
@@ -8,14 +9,15 @@ export function sleepOn(clock: Pick<Clock, 'after'>, delayMs: number, signal?: A
       reject(signal.reason);
       return;
     }
-    const onAbort = () => {
-      timer.cancel();
-      reject(signal?.reason);
-    };
+    let unhook = () => {};
     const timer = clock.after(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      unhook();
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal === undefined) return;
+    unhook = onAbort(signal, () => {
+      timer.cancel();
+      reject(signal.reason);
+    });
   });
 }

@@ -27,7 +27,6 @@ export {
   parseFrameHeader,
 } from './rpc/frame.ts';
 export { DURATION_BUCKETS_MS, type MethodStatistics } from './rpc/method-table.ts';
-export { onAbort } from './rpc/on-abort.ts';
 export * from './rpc/pooled-bytes.ts';
 export { createRpcPool, type RpcPoolOptions } from './rpc/rpc-pool.ts';
 export {

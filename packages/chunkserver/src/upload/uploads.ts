@@ -2,14 +2,13 @@
  * The uploads a chunkserver takes part in: frames come in, go on to the rest of the route before they are written here,
  * and are acknowledged for all of them together. What is synced is in the journal; a restart forgets the rest.
  */
-import { type Clock, FsError, toFsError } from '@cairnfs/base';
+import { type Clock, FsError, onAbort, toFsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type CallContext,
   ChunkserverDataMethods,
   checkChunkHandle,
   checkChunkVersion,
-  onAbort,
   type ReceivedData,
   type RpcPool,
   type UploadFrameReply,

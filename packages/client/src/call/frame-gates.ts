@@ -2,7 +2,7 @@
  * How much of all uploads together is under way to one chunkserver. What is more waits here, in order: past what a connection
  * takes it would be refused, and a server that cannot store all of it in time looks like one that fails.
  */
-import { onAbort } from '@cairnfs/protocol';
+import { onAbort } from '@cairnfs/base';
 import { BYTES_TO_SERVER_MAX, FRAMES_TO_SERVER_MAX } from '../limits.ts';
 
 export class FrameGates {

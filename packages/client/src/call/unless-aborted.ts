@@ -1,5 +1,5 @@
 /** Waits for what does not know the caller's signal itself. */
-import { onAbort } from '@cairnfs/protocol';
+import { onAbort } from '@cairnfs/base';
 
 /** @throws the signal's reason when it aborts before `promise` is settled; what that comes to then is nobody's concern. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -12,6 +12,7 @@ import {
   isFsError,
   type Log,
   type Network,
+  onAbort,
   type Random,
   toError,
   toFsError,
@@ -33,7 +34,6 @@ import { type ClientCall, StreamCall, type StreamCarrier, UnaryCall } from './cl
 import { ClientConnection } from './client-connection.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { lengthOf } from './frame-writer.ts';
-import { onAbort } from './on-abort.ts';
 import type { CallOptions, Method, Reply, RpcChannel } from './types.ts';
 import { encodeMessage } from './wire.ts';
 

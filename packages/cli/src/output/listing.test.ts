@@ -1,7 +1,7 @@
 import { equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Stats } from '@cairnfs/client';
-import { formatExactTime, formatTime, longRow, statsJson } from './listing.ts';
+import { formatExactTime, formatMode, formatTime, longRow, statsJson } from './listing.ts';
 
 const STATS = { isDirectory: () => false, mode: 0o644, replication: 3, owner: '', group: '', size: 1, mtimeMs: 0 };
 
@@ -20,4 +20,20 @@ test('listing: what is in the trash tells where it was, also to programs', () =>
   const plain = { ...STATS, deletedFrom: '' } as unknown as Stats;
   equal(longRow('b', plain).at(-1), 'b');
   equal('deletedFrom' in statsJson('/b', plain), false);
+});
+
+test('listing: set-id and sticky bits show as in ls -l, in capitals without the permission to execute', () => {
+  const shown = (mode: number, isDirectory = false) => formatMode({ mode, isDirectory: () => isDirectory });
+  for (const [mode, text] of [
+    [0o755, '-rwxr-xr-x'],
+    [0o4755, '-rwsr-xr-x'],
+    [0o4644, '-rwSr--r--'],
+    [0o2755, '-rwxr-sr-x'],
+    [0o2644, '-rw-r-Sr--'],
+    [0o1644, '-rw-r--r-T'],
+    [0o7777, '-rwsrwsrwt'],
+  ] as const) {
+    equal(shown(mode), text);
+  }
+  equal(shown(0o1777, true), 'drwxrwxrwt');
 });

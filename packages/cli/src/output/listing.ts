@@ -2,11 +2,22 @@
 import type { Stats } from '@cairnfs/client';
 import { formatSize } from './units.ts';
 
-export function formatMode(stats: Stats): string {
-  const bits = 'rwxrwxrwx';
-  let text = stats.isDirectory() ? 'd' : '-';
-  for (let index = 0; index < bits.length; index += 1) text += (stats.mode >> (8 - index)) & 1 ? bits[index] : '-';
-  return text;
+/** What stands in the place of an `x` where a bit beyond the permissions is set: in capitals without the permission. */
+const SPECIAL_BITS = [
+  { bit: 0o4000, place: 3, letter: 's' },
+  { bit: 0o2000, place: 6, letter: 's' },
+  { bit: 0o1000, place: 9, letter: 't' },
+] as const;
+
+/** As `ls -l` shows it. */
+export function formatMode(stats: Pick<Stats, 'mode' | 'isDirectory'>): string {
+  const letters = [stats.isDirectory() ? 'd' : '-'];
+  for (const [index, letter] of [...'rwxrwxrwx'].entries())
+    letters.push((stats.mode >> (8 - index)) & 1 ? letter : '-');
+  for (const { bit, place, letter } of SPECIAL_BITS) {
+    if (stats.mode & bit) letters[place] = letters[place] === 'x' ? letter : letter.toUpperCase();
+  }
+  return letters.join('');
 }
 
 /** `2026-11-20 17:03:59 +01:00`, local time and how far it is from UTC. */

@@ -19,7 +19,13 @@ export interface LocalEntry {
   readonly reason: string;
 }
 
-export const PERMISSIONS = 0o7777;
+/** What the cluster stores of a local mode. */
+export const STORED_MODE = 0o7777;
+/**
+ * What a fetched file or directory gets of it. Never the set-id and sticky bits: who fetches a file owns it, and with the
+ * bits anybody who may store a program would have it run with the rights of whoever fetches it.
+ */
+export const PERMISSIONS = 0o777;
 /** What the owner of a directory needs to put something into it. */
 export const OWNER_ALL = 0o700;
 const writeTo = promisify(write);
@@ -81,7 +87,7 @@ async function entryAt(path: string, relative: string, followLinks: boolean): Pr
     relative,
     kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
     sizeBytes: stats.isFile() ? stats.size : 0,
-    mode: stats.mode & PERMISSIONS,
+    mode: stats.mode & STORED_MODE,
     reason: stats.isSymbolicLink() ? 'it is a symbolic link' : 'it is neither a file nor a directory',
   };
 }
@@ -97,11 +103,12 @@ function unreadable(path: string, relative: string, error: unknown): LocalEntry 
 export async function makeLocalDirectory(path: string, mode: number): Promise<boolean> {
   if ((await statOrUndefined(path))?.isDirectory() === true) return false;
   await makeDirectory(path);
-  await chmod(path, mode | OWNER_ALL);
+  await chmod(path, (mode & PERMISSIONS) | OWNER_ALL);
   return true;
 }
 
 export interface LocalAttributes {
+  /** As it is stored. */
   readonly mode: number;
   readonly modifiedMs: number;
 }
@@ -141,11 +148,12 @@ async function replaceLocal(
   { mode, modifiedMs }: LocalAttributes,
 ): Promise<void> {
   const temporary = join(dirname(target), temporaryName(basename(target)));
-  const file = await open(temporary, 'wx', mode);
+  const permissions = mode & PERMISSIONS;
+  const file = await open(temporary, 'wx', permissions);
   try {
     try {
       await writePieces(file.fd, 0, pieces, onBytes, target);
-      await file.chmod(mode);
+      await file.chmod(permissions);
     } finally {
       await file.close();
     }

@@ -7,7 +7,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { UploadSource } from '../write/upload-source.ts';
-import { PERMISSIONS } from './node-files.ts';
+import { STORED_MODE } from './node-files.ts';
 
 /** What is read, of a `FileHandle`. */
 type ReadableFile = Pick<FileHandle, 'read'>;
@@ -29,7 +29,7 @@ export async function openSource(path: string): Promise<LocalSource> {
         // The system's own words name no file.
         throw Object.assign(new Error(`${cause.message} of the local file '${path}'`, { cause }), { code: cause.code });
       });
-    return { ...source, next, mode: mode & PERMISSIONS, modifiedMs: mtimeMs, close: () => file.close() };
+    return { ...source, next, mode: mode & STORED_MODE, modifiedMs: mtimeMs, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

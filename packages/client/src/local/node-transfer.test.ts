@@ -231,6 +231,27 @@ test('download: directories have the modes that they were stored with, also when
   await chmod(join(path, 'd/shut'), 0o700);
 });
 
+test('download: set-id and sticky bits are not given to what is fetched', async (context) => {
+  const path = await folder(context, ['there']);
+  const client = clusterOf(['a', 'there']);
+  const directory = { mode: 0o7555, mtimeMs: 1_000, size: 0, isDirectory: () => true };
+  const file = { mode: 0o7755, mtimeMs: 1_000, size: 0 };
+  Object.assign(client, {
+    stat: async (name: string) => (name === '/d' ? directory : { ...file, isDirectory: () => false }),
+    async *opendir(name: string) {
+      yield { name: 'file', isDirectory: () => false, stats: file };
+      if (name === '/d') yield { name: 'below', isDirectory: () => true, stats: { ...directory, mode: 0o7755 } };
+    },
+  });
+  await downloadTree(client, '/d', join(path, 'd'), { recursive: true });
+  await downloadTree(client, '/new', join(path, 'new'), {});
+  await downloadTree(client, '/new', join(path, 'there'), {});
+  for (const name of ['d', 'd/file', 'd/below', 'd/below/file', 'new', 'there']) {
+    equal((await stat(join(path, name))).mode & 0o7000, 0, name);
+  }
+  await chmod(join(path, 'd'), 0o700);
+});
+
 test('download: long names that differ in their ends alone do not get into each other', async (context) => {
   const path = await folder(context, []);
   const names = ['1', '2', '3'].flatMap((end) => ['x'.repeat(254) + end, 'ü'.repeat(127) + end]);

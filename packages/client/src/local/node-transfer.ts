@@ -9,7 +9,7 @@ import type { CallOptions } from '../options.ts';
 import { joinPath } from '../path.ts';
 import type { Stats } from '../stats.ts';
 import { concernsAll } from './concerns-all.ts';
-import { makeLocalDirectory, OWNER_ALL, walkLocal, writeLocal } from './node-files.ts';
+import { makeLocalDirectory, OWNER_ALL, PERMISSIONS, walkLocal, writeLocal } from './node-files.ts';
 import { openSource } from './node-source.ts';
 
 export interface TransferProgress {
@@ -121,7 +121,7 @@ export async function downloadTree(
     } else await fetch(from, to, stats);
   });
   // What is farther down first: nobody gets past one that is closed.
-  for (const { target, mode } of closed.reverse()) await chmod(target, mode);
+  for (const { target, mode } of closed.reverse()) await chmod(target, mode & PERMISSIONS);
   return result;
 }
 

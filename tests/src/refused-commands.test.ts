@@ -34,7 +34,7 @@ test('commands: what is refused says in one line what is there, and what to do',
     await symlink('file', join(local, 'link'));
     const file = join(local, 'file');
     await cluster.run(['put', file, '/f']);
-    await cluster.run(['mkdir', '/d']);
+    await cluster.run(['mkdir', '-p', '/d', '/e/d/full', '/e/file']);
     const noNowhere = /^cairn: ENOENT: there is no directory '\/no': make it with "cairn mkdir -p \/no"/;
     for (const [args, exitCode, expected] of [
       [['mv', '/f', '/d', '/no'], 1, noNowhere],
@@ -42,6 +42,8 @@ test('commands: what is refused says in one line what is there, and what to do',
       [['put', file, join(folder, 'other'), '/no'], 1, noNowhere],
       [['put', '-r', local, '/f'], 1, /^cairn: ENOTDIR: '\/f' is a file: a directory cannot replace it\n$/],
       [['get', '-r', '/d', file], 1, /^cairn: ENOTDIR: '[^']*' is a local file: a directory cannot replace it\n$/],
+      [['put', file, '/e'], 1, /^cairn: EISDIR: '\/e\/file' is a directory: a file cannot replace it\n$/],
+      [['mv', '/d', '/e'], 1, /^cairn: ENOTEMPTY: [^\n]*: '\/e\/d' is not replaced: choose another name, [^\n]*\n$/],
       [['mv', '/f', '/f'], 1, /^cairn: EINVAL: '\/f' and '\/f' are the same file\n$/],
       [['rm', '/d'], 1, /^cairn: EISDIR: '\/d' is a directory: add -r /],
       [['chunks', '/f', '--read', 'xx'], 1, /^cairn: ENOENT: '\/f' has no chunk xx/],

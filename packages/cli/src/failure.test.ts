@@ -10,6 +10,11 @@ test('failure: one line of cause, object and what to do', () => {
   equal(describeFailure('thrown text'), 'thrown text');
 });
 
+test('failure: what stands in the way of a move is not said to be deleted by an option that mv has not', () => {
+  const error = Object.assign(new FsError('NOT_EMPTY', 'not empty'), { path: '/a/d', dest: '/b/d' });
+  equal(describeFailure(error), "not empty: '/b/d' is not replaced: choose another name, or remove it first");
+});
+
 test('failure: wrong usage is told apart from what failed', () => {
   equal(exitCodeOf(new UsageError('no such thing')), 2);
   equal(exitCodeOf(new FsError('NOT_FOUND', 'no')), 1);

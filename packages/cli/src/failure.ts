@@ -46,7 +46,12 @@ export function describeFailure(error: unknown): string {
   // A path may hold anything, also what would move the cursor.
   const oneLine = printableName(firstLine(message));
   const advice = isFsError(error)
-    ? (causeAdvice(error) ?? slashAdvice(error) ?? patternAdvice(error) ?? serverAdvice(error) ?? ADVICE[error.kind])
+    ? (causeAdvice(error) ??
+      slashAdvice(error) ??
+      replaceAdvice(error) ??
+      patternAdvice(error) ??
+      serverAdvice(error) ??
+      ADVICE[error.kind])
     : undefined;
   return advice === undefined ? oneLine : `${oneLine}: ${advice}`;
 }
@@ -56,6 +61,13 @@ function causeAdvice(error: FsError): string | undefined {
   const isOfAnother = 'dest' in error ? isFsError(error, 'NOT_A_DIRECTORY', 'IS_A_DIRECTORY') : false;
   if (!isOfAnother && !isFsError(error, 'NOT_A_DIRECTORY')) return undefined;
   return isFsError(error.cause) ? error.cause.message : undefined;
+}
+
+/** What is in the way of a move is not what the command was told to delete. */
+function replaceAdvice(error: FsError): string | undefined {
+  const { dest } = error as FsError & { dest?: string };
+  if (dest === undefined || !isFsError(error, 'NOT_EMPTY')) return undefined;
+  return `'${printableName(dest)}' is not replaced: choose another name, or remove it first`;
 }
 
 /** By the server that failed, and, where time ran out, by what it ran out on. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { isFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client/node';
 import type { Command } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
@@ -110,7 +111,9 @@ async function putOne(
         onProgress: ({ bytesDone, bytesTotal, filesDone, filesTotal }) =>
           progress.update({ bytes: bytesDone, totalBytes: bytesTotal, files: filesDone, totalFiles: filesTotal }),
       });
-    const result = await making(context, client, target, upload, OR_ADD_P);
+    const result = await making(context, client, target, upload, OR_ADD_P).catch((error: unknown) => {
+      throw stats.isFile() && isFsError(error, 'IS_A_DIRECTORY') ? isDirectoryAlready(target) : error;
+    });
     progress.end();
     tellLeftOut(context, 'store', result);
     const { files, bytes } = result;
@@ -118,4 +121,8 @@ async function putOne(
   } finally {
     progress.end();
   }
+}
+
+function isDirectoryAlready(target: string): Error {
+  return new Error(`EISDIR: '${target}' is a directory: a file cannot replace it`);
 }

@@ -57,8 +57,15 @@ function checkSameChunkBytes(actual: number, told: number): void {
   if (actual === told) return;
   throw new FsError(
     'CLUSTER_MISMATCH',
-    `this cluster was made with chunks of ${actual} bytes and the master was told ${told}: start it with chunkBytes ` +
-      `${actual}; a cluster keeps its chunk size`,
+    `a cluster keeps its chunk size: start the master with chunk_size = "${configured(actual)}", not "${configured(told)}"`,
     { details: { expected: actual, actual: told } },
   );
 }
+
+/** As a configuration names it: chunk sizes are steps of 64 KiB. */
+function configured(chunkBytes: number): string {
+  return chunkBytes % MIB === 0 ? `${chunkBytes / MIB}MiB` : `${chunkBytes / KIB}KiB`;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;

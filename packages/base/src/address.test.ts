@@ -38,3 +38,9 @@ test('address: anything else is refused', () => {
     );
   }
 });
+
+test('address: of a URL it is the scheme that is at fault', () => {
+  for (const text of ['http://127.0.0.1:9000', 'https://master', 'http://[::1]:9000/']) {
+    throws(() => parseAddress(text), /an address: https?:\/\/ does not belong to it\. Write host:port\.$/, text);
+  }
+});

@@ -10,12 +10,15 @@ export interface AddressParts {
 
 const NAME_PATTERN = /^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?$/;
 const IPV6_PATTERN = /^[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?$/;
+const SCHEME_PATTERN = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 const PORT_PATTERN = /^\d{1,5}$/;
 const HOST_CHARACTERS_MAX = 253; // RFC 1035 §2.3.4
 const PORT_MAX = 65535;
 
 /** @throws FsError INVALID_ARGUMENT when `address` is not `host:port` with a port of 0 to 65535. */
 export function parseAddress(address: Address): AddressParts {
+  const scheme = SCHEME_PATTERN.exec(address)?.[0];
+  if (scheme !== undefined) throw invalid(address, `${scheme} does not belong to it`);
   const colon = address.lastIndexOf(':');
   if (colon < 0) throw invalid(address, 'the port is missing');
   const portText = address.slice(colon + 1);

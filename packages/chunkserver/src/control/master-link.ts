@@ -1,6 +1,13 @@
 /** The master, whichever of the list leads now: a call goes to the one that answered last, and a failure moves on. */
 import { type Address, FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
-import type { CallOptions, Method, Reply, RpcChannel, RpcPool } from '@cairnfs/protocol';
+import {
+  type CallOptions,
+  type Method,
+  otherKindOfServer,
+  type Reply,
+  type RpcChannel,
+  type RpcPool,
+} from '@cairnfs/protocol';
 
 /** No answer, or one that says that it does not lead: another may. */
 const MOVE_ON = [...UNREACHABLE, 'UNAVAILABLE', 'UNKNOWN_METHOD', 'PROTOCOL_MISMATCH'] as const;
@@ -23,13 +30,23 @@ export class MasterLink implements Pick<RpcChannel, 'call'> {
 
   async call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, options: CallOptions): Promise<Reply<S>> {
     const tried = this.#current;
+    const { address } = this;
     try {
-      return await this.#pool.channel(this.address).call(method, request, options);
+      return await this.#pool.channel(address).call(method, request, options);
     } catch (error) {
       if (isFsError(error, ...MOVE_ON) && tried === this.#current) {
         this.#current = (this.#current + 1) % this.#masters.length;
       }
-      throw error;
+      throw ofMaster(error, address, method);
     }
   }
+}
+
+/** Another chunkserver answers, and knows no such call: what is wrong is the list, and not the method. */
+function ofMaster(error: unknown, address: Address, method: { readonly name: string }): unknown {
+  if (!isFsError(error)) return error;
+  const kindOfServer = otherKindOfServer(error, method);
+  if (kindOfServer === undefined) return error;
+  const message = `${address} is a ${kindOfServer}: "masters" names the masters`;
+  return new FsError(error.kind, message, { details: error.details, cause: error });
 }

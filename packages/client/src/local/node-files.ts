@@ -25,9 +25,9 @@ export const STORED_MODE = 0o7777;
  * What a fetched file or directory gets of it. Never the set-id and sticky bits: who fetches a file owns it, and with the
  * bits anybody who may store a program would have it run with the rights of whoever fetches it.
  */
-export const PERMISSIONS = 0o777;
+const PERMISSIONS = 0o777;
 /** What the owner of a directory needs to put something into it. */
-export const OWNER_ALL = 0o700;
+const OWNER_ALL = 0o700;
 const writeTo = promisify(write);
 
 /**
@@ -99,12 +99,21 @@ function unreadable(path: string, relative: string, error: unknown): LocalEntry 
   return { path, relative, kind: 'unreadable', sizeBytes: 0, mode: 0, reason: message };
 }
 
-/** With these permissions, and with those that it takes to fill it; answers whether it was made. One that is there stays as it is. */
-export async function makeLocalDirectory(path: string, mode: number): Promise<boolean> {
-  if ((await statOrUndefined(path))?.isDirectory() === true) return false;
-  await makeDirectory(path);
-  await chmod(path, (mode & PERMISSIONS) | OWNER_ALL);
-  return true;
+/**
+ * A directory of its own with these permissions, as far as the umask allows, and with those that it takes to fill it. One that
+ * is there stays as it is.
+ *
+ * @returns  the mode that it is to have when all is in it, where it has another until then.
+ */
+export async function makeLocalDirectory(path: string, mode: number): Promise<number | undefined> {
+  if ((await statOrUndefined(path))?.isDirectory() === true) return undefined;
+  await makeDirectory(dirname(path));
+  await makeDirectory(path, (mode & PERMISSIONS) | OWNER_ALL);
+  // What the system made of it: with the umask, the lists of access and the group that the directory above hands on.
+  const made = (await stat(path)).mode & STORED_MODE;
+  if ((made & OWNER_ALL) !== OWNER_ALL) await chmod(path, made | OWNER_ALL);
+  const final = made & ~(OWNER_ALL & ~mode);
+  return final === (made | OWNER_ALL) ? undefined : final;
 }
 
 export interface LocalAttributes {
@@ -117,7 +126,8 @@ export interface LocalAttributes {
  * Writes a file beside its final name and moves it there at the end, so that a half one is never taken for whole. A link stays,
  * and the file that it names is replaced or created. What is there and is no file, a device or a pipe, is written to as it is:
  * nothing may ever take the place of `/dev/null`. An open descriptor is too, whatever it is open on: `/dev/stdout` may be a
- * file that others write to before and after.
+ * file that others write to before and after. A file that is replaced hands on its own permissions, as if it were written to;
+ * a new one gets those that are stored, as far as the umask allows.
  */
 export async function writeLocal(
   target: string,
@@ -129,7 +139,7 @@ export async function writeLocal(
   const { path, descriptor } = await followLinks(target);
   const isFile = present?.isFile() === true;
   const isReplaceable = present === undefined || isFile || present.isDirectory();
-  if (isReplaceable && descriptor === undefined) return replaceLocal(path, pieces, onBytes, attributes);
+  if (isReplaceable && descriptor === undefined) return replaceLocal(path, present?.mode, pieces, onBytes, attributes);
   // To open a file again is to begin again at its first byte. Our own descriptor knows its place, and whether it appends; of
   // another's the end is all that is known to be free. Pipes and terminals have no place, and ours may be set not to wait.
   if (isFile && descriptor?.isOwn) return writePieces(descriptor.number, undefined, pieces, onBytes, target);
@@ -143,17 +153,19 @@ export async function writeLocal(
 
 async function replaceLocal(
   target: string,
+  presentMode: number | undefined,
   pieces: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void,
   { mode, modifiedMs }: LocalAttributes,
 ): Promise<void> {
   const temporary = join(dirname(target), temporaryName(basename(target)));
-  const permissions = mode & PERMISSIONS;
+  const permissions = (presentMode ?? mode) & PERMISSIONS;
+  // The system takes off what the umask denies.
   const file = await open(temporary, 'wx', permissions);
   try {
     try {
       await writePieces(file.fd, 0, pieces, onBytes, target);
-      await file.chmod(permissions);
+      if (presentMode !== undefined) await file.chmod(permissions);
     } finally {
       await file.close();
     }

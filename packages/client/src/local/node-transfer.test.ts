@@ -209,7 +209,14 @@ test('download: one that ends early leaves nothing half, and ends when nothing i
   }
 });
 
+/** The umask is the process's own. */
+function underUmask(context: TestContext, mask: number): void {
+  const before = process.umask(mask);
+  context.after(() => process.umask(before));
+}
+
 test('download: directories have the modes that they were stored with, also when nobody may write to them', async (context) => {
+  underUmask(context, 0o022);
   const path = await folder(context, []);
   const modes: Readonly<Record<string, number>> = { '/d': 0o750, '/d/private': 0o700, '/d/shut': 0o555 };
   const client = clusterOf([]);
@@ -229,6 +236,43 @@ test('download: directories have the modes that they were stored with, also when
   for (const [name, mode] of Object.entries(modes)) equal((await stat(path + name)).mode & 0o7777, mode, name);
   equal(await readFile(join(path, 'd/shut/file'), 'utf8'), '/d/shut/file');
   await chmod(join(path, 'd/shut'), 0o700);
+});
+
+test('download: what is new has the mode that is stored as far as the umask allows, what was there keeps its own', async (context) => {
+  const path = await folder(context, ['there']);
+  const client = clusterOf([]);
+  const stored = (mode: number, isDirectory = false) => ({ mode, mtimeMs: 1, size: 0, isDirectory: () => isDirectory });
+  Object.assign(client, {
+    stat: async (name: string) => (name === '/d' ? stored(0o775, true) : stored(0o664)),
+    async *opendir(name: string) {
+      yield { name: 'file', isDirectory: () => false, stats: stored(0o664) };
+      if (name === '/d') yield { name: 'shut', isDirectory: () => true, stats: stored(0o577, true) };
+    },
+  });
+  const modeOf = async (name: string) => (await stat(join(path, name))).mode & 0o7777;
+  underUmask(context, 0o077);
+  await downloadTree(client, '/d', join(path, 'd'), { recursive: true });
+  await downloadTree(client, '/new', join(path, 'new'), {});
+  for (const [name, mode] of [
+    ['d', 0o700],
+    ['d/file', 0o600],
+    ['d/shut', 0o500],
+    ['d/shut/file', 0o600],
+    ['new', 0o600],
+  ] as const) {
+    equal(await modeOf(name), mode, name);
+  }
+  await chmod(join(path, 'd', 'shut'), 0o700);
+  process.umask(0o022);
+  for (const mode of [0o600, 0o666, 0o444]) {
+    await chmod(join(path, 'there'), mode);
+    await downloadTree(client, '/new', join(path, 'there'), {});
+    equal(await modeOf('there'), mode);
+    equal(await readFile(join(path, 'there'), 'utf8'), '/new');
+  }
+  await chmod(join(path, 'd'), 0o711);
+  await downloadTree(client, '/d', join(path, 'd'), { recursive: true });
+  equal(await modeOf('d'), 0o711);
 });
 
 test('download: set-id and sticky bits are not given to what is fetched', async (context) => {

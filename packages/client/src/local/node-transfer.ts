@@ -9,7 +9,7 @@ import type { CallOptions } from '../options.ts';
 import { joinPath } from '../path.ts';
 import type { Stats } from '../stats.ts';
 import { concernsAll } from './concerns-all.ts';
-import { makeLocalDirectory, OWNER_ALL, PERMISSIONS, walkLocal, writeLocal } from './node-files.ts';
+import { makeLocalDirectory, walkLocal, writeLocal } from './node-files.ts';
 import { openSource } from './node-source.ts';
 
 export interface TransferProgress {
@@ -96,7 +96,7 @@ export async function downloadTree(
   options: TransferOptions,
 ): Promise<TransferResult> {
   const stats = await client.stat(from, options);
-  /** Directories that their owner may not write to, once everything is in them. */
+  /** Directories that get another mode once everything is in them: their owner may not write to them then. */
   const closed: { readonly target: string; readonly mode: number }[] = [];
   const result = await transferring(client, options, async (transfer) => {
     const fetch = (path: string, target: string, file: Attributes & { size: number }) =>
@@ -107,7 +107,8 @@ export async function downloadTree(
       });
     const visit = (directory: string, target: string, { mode }: Attributes): Promise<boolean> =>
       transfer.step(directory, directory === from, async () => {
-        if ((await makeLocalDirectory(target, mode)) && (mode & OWNER_ALL) !== OWNER_ALL) closed.push({ target, mode });
+        const finalMode = await makeLocalDirectory(target, mode);
+        if (finalMode !== undefined) closed.push({ target, mode: finalMode });
         for await (const entry of client.opendir(directory, { ...transfer.call, withAttributes: true })) {
           transfer.throwIfFailed();
           const path = joinPath(directory, entry.name);
@@ -121,7 +122,7 @@ export async function downloadTree(
     } else await fetch(from, to, stats);
   });
   // What is farther down first: nobody gets past one that is closed.
-  for (const { target, mode } of closed.reverse()) await chmod(target, mode & PERMISSIONS);
+  for (const { target, mode } of closed.reverse()) await chmod(target, mode);
   return result;
 }
 

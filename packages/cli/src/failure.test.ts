@@ -78,6 +78,13 @@ test('failure: the advice fits the server that was not reached', () => {
   }
 });
 
+test('failure: where no copy is in reach the advice is to look for the chunkservers', () => {
+  for (const kind of ['DEADLINE_EXCEEDED', 'UNAVAILABLE'] as const) {
+    const error = new FsError(kind, 'no', { details: { copiesOutOfReach: 3 } });
+    equal(describeFailure(error), 'no: "cairn status" shows which chunkservers are missing');
+  }
+});
+
 test('failure: where time ran out the advice fits what it ran out on', () => {
   const told = (kind: ErrorCode) =>
     describeFailure(new FsError('DEADLINE_EXCEEDED', 'gave up', { cause: new FsError(kind, 'why') }));

@@ -72,6 +72,7 @@ function replaceAdvice(error: FsError): string | undefined {
 
 /** By the server that failed, and, where time ran out, by what it ran out on. */
 function serverAdvice(error: FsError): string | undefined {
+  if (error.details.copiesOutOfReach !== undefined) return ADVICE.NOT_ENOUGH_SERVERS;
   const isOfMaster = error.details.master !== undefined;
   const advice = (isOfMaster ? ADVICE_ON_MASTER : ADVICE_ON_CHUNKSERVER)[error.kind];
   if (advice !== undefined || error.kind !== 'DEADLINE_EXCEEDED') return advice;

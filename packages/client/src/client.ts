@@ -1,5 +1,5 @@
 /** The SDK's front: files of a cluster, in the manner of `node:fs/promises`. Here: its parts, and calls on the cluster itself. */
-import { FsError, isFsError } from '@cairnfs/base';
+import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
 import {
   type CheckReply,
   ChunkserverDataMethods,
@@ -23,6 +23,7 @@ import type { CallOptions, ClientOptions, ClientSeams } from './options.ts';
 import { endsInSlash } from './path.ts';
 import { FileReader } from './read/file-reader.ts';
 import { LocatedFile } from './read/located-file.ts';
+import { noCopyInReach } from './read/no-copy-in-reach.ts';
 import { ReplicaReader } from './read/replica-reader.ts';
 import { Mutations } from './write/mutations.ts';
 import { returnSpareUploads } from './write/upload.ts';
@@ -133,6 +134,29 @@ export class CairnClient extends FileCalls {
       });
       return { size: layout.size ?? 0, chunks };
     });
+  }
+
+  /**
+   * The bytes of one copy, whichever is in reach.
+   *
+   * @throws FsError UNAVAILABLE  none is.
+   */
+  async *readChunk(chunk: LocatedChunk, options: CallOptions = {}): AsyncGenerator<Uint8Array> {
+    let failure: FsError | undefined;
+    for (const { address } of chunk.replicas.filter((replica) => replica.address !== '')) {
+      let hasBegun = false;
+      try {
+        for await (const bytes of this.readReplica(chunk, address, options)) {
+          hasBegun = true;
+          yield bytes;
+        }
+        return;
+      } catch (error) {
+        if (hasBegun || !isFsError(error, ...UNREACHABLE)) throw error;
+        failure = error;
+      }
+    }
+    throw noCopyInReach(chunk, failure);
   }
 
   /** The bytes of one copy, from that server and no other. */

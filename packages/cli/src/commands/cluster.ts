@@ -126,11 +126,12 @@ async function chunks(context: CommandContext, options: ChunksOptions, text: str
     const chunk = located.chunks.find(({ handle }) => handle === options.read);
     if (chunk === undefined)
       throw new Error(`ENOENT: '${path}' has no chunk ${options.read}: "cairn chunks ${path}" lists them`);
-    for await (const piece of client.readReplica(chunk, options.from ?? chunk.replicas[0]!.address, {
-      signal: context.signal,
-    })) {
-      await context.write(piece);
-    }
+    const { signal } = context;
+    const pieces =
+      options.from === undefined
+        ? client.readChunk(chunk, { signal })
+        : client.readReplica(chunk, options.from, { signal });
+    for await (const piece of pieces) await context.write(piece);
     return;
   }
   if (context.json) return context.printJson({ path, size: located.size, chunks: located.chunks });

@@ -66,6 +66,27 @@ test('read: when every copy fails it is tried until the deadline, and ends with 
   ok(file.reads.length >= 6);
 });
 
+test('read: when no copy is in reach it tells so of the chunk and all its copies, not of one server', async () => {
+  const file = new ScriptedFile([{ offset: 0, bytes: CONTENT }]);
+  file.onRead = (_, address) => {
+    throw new FsError('CONNECTION_REFUSED', `cannot connect to ${address}`);
+  };
+  await rejects(file.read(0, 1000, { timeoutMs: 3000 }), (error: FsError) => {
+    const where = SERVERS.join(', ');
+    equal(error.message, `gave up after 3 s: no copy of chunk ${handleOf(0)} is in reach: none of 3 (${where})`);
+    equal(error.details.copiesOutOfReach, 3);
+    return /^cannot connect to /.test(((error.cause as Error).cause as Error).message);
+  });
+});
+
+test('read: of a copy that is corrupt it is told, and not that none is in reach', async () => {
+  const file = new ScriptedFile([{ offset: 0, bytes: CONTENT }]);
+  file.onRead = (_, address) => {
+    throw new FsError(address === 's2:1' ? 'CHECKSUM_MISMATCH' : 'CONNECTION_LOST', `failed at ${address}`);
+  };
+  await rejects(file.read(0, 1000, { timeoutMs: 3000 }), { message: 'gave up after 3 s: failed at s2:1' });
+});
+
 test('read: it ends where the file ends', async () => {
   const file = new ScriptedFile([{ offset: 0, bytes: CONTENT }]);
   deepEqual(await file.read(900, 500), CONTENT.subarray(900));

@@ -1,5 +1,5 @@
 /** Reads a piece of a chunk from whichever replica answers; every byte is checked against its checksum. */
-import { FsError, isFsError } from '@cairnfs/base';
+import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
 import {
   ChunkserverDataMethods,
   type Extent,
@@ -11,6 +11,7 @@ import {
 import type { Deadline } from '../call/deadline.ts';
 import { DATA_ATTEMPT_MS, REPLICA_SHUNNED_MS } from '../limits.ts';
 import type { ClientSeams } from '../options.ts';
+import { noCopyInReach } from './no-copy-in-reach.ts';
 
 export class ReplicaReader {
   readonly #seams: ClientSeams;
@@ -26,12 +27,13 @@ export class ReplicaReader {
   /**
    * Fills `target` from `offset` of the chunk; answers the bytes there were: fewer only at the committed end.
    *
-   * @throws FsError  as the last replica said; a reaction of `afterLookup` means that the location is old.
+   * @throws FsError  UNAVAILABLE: no replica is in reach; otherwise as the last one said, and a reaction of `afterLookup`
+   *   means that the location is old.
    */
   async read(extent: Extent, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
     const { chunk } = extent;
     if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master located an extent without a chunk');
-    let failure: unknown;
+    let failure: FsError | undefined;
     for (const { address } of this.#inOrder(chunk.replicas)) {
       const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
       try {
@@ -45,7 +47,7 @@ export class ReplicaReader {
         this.#shunnedUntilMs.set(address, this.#seams.clock.nowMs() + REPLICA_SHUNNED_MS);
       }
     }
-    throw failure ?? new FsError('UNAVAILABLE', `chunk ${chunk.handle} has no replicas in reach`);
+    throw failure === undefined || isUnreached(failure) ? noCopyInReach(chunk, failure) : failure;
   }
 
   async #readFrom(
@@ -92,6 +94,11 @@ export class ReplicaReader {
 }
 
 /** An answer about the chunk says more than a connection that failed. */
-function preferred(before: unknown, error: FsError): unknown {
-  return before instanceof FsError && before.reaction === 'afterLookup' ? before : error;
+function preferred(before: FsError | undefined, error: FsError): FsError {
+  if (before === undefined || isUnreached(before)) return error;
+  return before.reaction === 'afterLookup' || isUnreached(error) ? before : error;
+}
+
+function isUnreached(failure: FsError): boolean {
+  return isFsError(failure, ...UNREACHABLE);
 }

@@ -299,9 +299,9 @@ export class Channel implements RpcChannel, StreamCarrier {
       this.#giveUp(call);
       const why =
         this.#shaking === undefined
-          ? `no connection to ${this.address} in the time given to ${call.method.name}`
+          ? `no connection to ${this.address} came about in time`
           : `${this.address} accepts connections and says nothing: check host and port, and whether that server runs`;
-      call.failed(new FsError('CONNECTION_REFUSED', `${why}; nothing was sent`));
+      call.failed(new FsError('CONNECTION_REFUSED', why));
     }
     const state = this.#state;
     if (state.kind === 'open') return Math.min(earliestMs, this.#expireOpen(state.connection, nowMs));

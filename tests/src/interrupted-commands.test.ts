@@ -1,5 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -52,6 +54,29 @@ test('append: lines go soon after they came, what has come by Ctrl-C goes too, a
   const { length } = 'one\ntwo';
   equal(await content(), 'one\ntwo');
   deepEqual(JSON.parse(await said), { path: '/lines', bytes: length, offset: 0, end: length });
+});
+
+test('get: whichever signal ends it, nothing half is left', { timeout: 120_000 }, async () => {
+  cluster ??= await TestCluster.start();
+  await cluster.run(['put', '-', '/held'], { input: Buffer.alloc(8 * MiB, 'x') });
+  const folder = join(cluster.directory, 'fetched');
+  await mkdir(folder);
+  for (const name of cluster.chunkserverNames) cluster.freeze(name, true);
+  const endsBy = async (...signals: readonly NodeJS.Signals[]) => {
+    const getting = cluster!.spawnCairn(['get', '/held', folder]);
+    const said = text(getting.stderr);
+    const exited = once(getting, 'exit');
+    while ((await readdir(folder)).length === 0) await pause(20);
+    for (const signal of signals) getting.kill(signal);
+    return [(await exited)[0], await said, await readdir(folder)];
+  };
+  try {
+    deepEqual(await endsBy('SIGINT'), [130, 'cairn: interrupted\n', []]);
+    deepEqual(await endsBy('SIGTERM'), [130, 'cairn: interrupted\n', []]);
+    deepEqual(await endsBy('SIGHUP', 'SIGHUP'), [129, 'cairn: interrupted\n', []]);
+  } finally {
+    for (const name of cluster.chunkserverNames) cluster.freeze(name, false);
+  }
 });
 
 test('tail -f: Ctrl-C is its normal end', { timeout: 120_000 }, async () => {

@@ -1,5 +1,5 @@
 import { lossyArgument, typedArguments } from './arguments.ts';
-import { EXIT_INTERRUPTED, EXIT_USAGE } from './exit-codes.ts';
+import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_USAGE } from './exit-codes.ts';
 import { main } from './program.ts';
 
 const args = process.argv.slice(2);
@@ -10,4 +10,4 @@ else {
   process.exitCode = EXIT_USAGE;
 }
 // What a reader that stands still has not taken yet would keep the process alive.
-if (process.exitCode === EXIT_INTERRUPTED) process.exit();
+if (process.exitCode === EXIT_INTERRUPTED || process.exitCode === EXIT_HUNG_UP) process.exit();

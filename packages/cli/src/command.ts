@@ -2,7 +2,7 @@
 import type { CairnClient } from '@cairnfs/client/node';
 import { Command, Option } from 'commander';
 import { addressesArgument, timeoutArgument } from './commands/options.ts';
-import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED } from './exit-codes.ts';
+import { EXIT_DONE, EXIT_FAILED, EXIT_HUNG_UP, EXIT_INTERRUPTED } from './exit-codes.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import { OutputClosed, writeStdout } from './output/standard-output.ts';
 import { tellingWhatIsAwaited } from './output/waiting.ts';
@@ -115,9 +115,17 @@ export function action<Args extends unknown[], Options extends GlobalOptions>(
     all.pop(); // the options again, without defaults from parents
     const options = command.opts() as Options;
     const interrupted = new AbortController();
+    let interruptedCode = EXIT_INTERRUPTED;
     const interrupt = () => interrupted.abort(new Error('interrupted'));
+    const hangUp = () => {
+      if (!interrupted.signal.aborted) interruptedCode = EXIT_HUNG_UP;
+      interrupt();
+    };
     process.once('SIGINT', interrupt);
     process.once('SIGTERM', interrupt);
+    // The shell and the system each tell of a terminal that goes away: what was begun is cleaned up all the same.
+    process.on('SIGHUP', hangUp);
+    process.stderr.removeListener('error', ignoreUntold).on('error', ignoreUntold);
     let context: CommandContext | undefined;
     try {
       context = new CommandContext(options, interrupted.signal);
@@ -129,12 +137,16 @@ export function action<Args extends unknown[], Options extends GlobalOptions>(
       else {
         const isTold = !isInterrupted || context?.endsByInterruption !== true;
         if (isTold) process.stderr.write(`cairn: ${isInterrupted ? 'interrupted' : describeFailure(error)}\n`);
-        process.exitCode = isInterrupted ? EXIT_INTERRUPTED : exitCodeOf(error);
+        process.exitCode = isInterrupted ? interruptedCode : exitCodeOf(error);
       }
     } finally {
       process.removeListener('SIGINT', interrupt);
       process.removeListener('SIGTERM', interrupt);
       await context?.close();
+      process.removeListener('SIGHUP', hangUp);
     }
   };
 }
+
+/** Words for a terminal that is gone, those of a progress bar too, end no command before it has cleaned up. */
+function ignoreUntold(): void {}

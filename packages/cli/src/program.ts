@@ -17,10 +17,10 @@ Examples:
   $ cairn status                   servers, space, health
 
 "cairn COMMAND --help" explains a command, with examples.
-Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 129 the terminal went away.
 `;
 
-/** Runs one command line; answers the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Help goes to `print`. */
+/** Runs one command line; answers the exit code, as the overview tells it. Help goes to `print`. */
 export async function main(args: readonly string[], print: (text: string) => void = printOrFail): Promise<number> {
   const program = new Command('cairn')
     .description('A distributed file system: one durable, replicated file store over many machines.')

@@ -1,7 +1,10 @@
 /** How long a call may go on, and the pauses between its attempts. */
-import { type Clock, FsError, isFsError, type Random } from '@cairnfs/base';
+import { type Clock, FsError, isFsError, type Random, toError } from '@cairnfs/base';
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
+
+/** The end of a deadline: one that ends on it, as of an operation around a call, tells the same reason, and not of both. */
+class GaveUp extends FsError {}
 
 export class Deadline {
   readonly signal: AbortSignal | undefined;
@@ -65,11 +68,13 @@ export class Deadline {
 
   #exceeded(): FsError {
     const reason = this.#reason;
-    const why = reason === undefined ? '' : `: ${reason.message}`;
+    let told: unknown = reason;
+    while (told instanceof GaveUp) told = told.cause;
+    const why = told === undefined ? '' : `: ${toError(told).message}`;
     const allowed = this.#allowedMs < 1000 ? `${this.#allowedMs} ms` : `${Math.round(this.#allowedMs / 1000)} s`;
     const message = `gave up after ${allowed}${why}`;
     const wasNeverSent = !this.#isOutcomeOpen && isFsError(reason, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED');
     const kind = wasNeverSent ? reason.kind : 'DEADLINE_EXCEEDED';
-    return new FsError(kind, message, reason === undefined ? {} : { details: reason.details, cause: reason });
+    return new GaveUp(kind, message, reason === undefined ? {} : { details: reason.details, cause: reason });
   }
 }

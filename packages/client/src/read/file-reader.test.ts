@@ -211,6 +211,17 @@ test('read: the time of one attempt never exceeds what is left', async () => {
   equal(file.calls.seams.clock.nowMs(), 7000);
 });
 
+test('read: a time that is over is told once', async () => {
+  for (const timeoutMs of [0, 1, 7000]) {
+    const file = new ScriptedFile([{ offset: 0, bytes: CONTENT }]);
+    file.onRead = async (_, _address, { options }) => {
+      await file.calls.seams.clock.sleep(options.timeoutMs!);
+      throw new FsError('DEADLINE_EXCEEDED', 'no answer');
+    };
+    await rejects(file.read(0, 1000, { timeoutMs }), ({ message }: Error) => message.split('gave up').length === 2);
+  }
+});
+
 test('read: each extent is asked for by its own handle and offset', async () => {
   const file = new ScriptedFile([
     { offset: 0, bytes: pattern(100, 1) },

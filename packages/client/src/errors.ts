@@ -38,6 +38,7 @@ function messageOf(cause: FsError, syscall: string, path: string, dest: string |
  * it as it is: the reason of its signal, whatever that is, and what its own source of bytes throws.
  */
 export async function naming<T>(syscall: string, path: string, work: () => Promise<T>, dest?: string): Promise<T> {
+  checkIsPath(syscall, path);
   try {
     return await work();
   } catch (error) {
@@ -56,4 +57,12 @@ export async function ofOpened<T>(work: () => Promise<T>): Promise<T> {
       cause: error,
     });
   }
+}
+
+/** Programs without types pass anything. @throws FsError INVALID_ARGUMENT */
+export function checkIsPath(syscall: string, path: unknown): asserts path is string {
+  if (typeof path === 'string') return;
+  const found = typeof path === 'object' && path !== null ? (path.constructor?.name ?? 'object') : typeof path;
+  const given = path === null ? 'null' : found;
+  throw new FsError('INVALID_ARGUMENT', `${syscall}: the path is of type ${given}: expected a string, such as '/a/b'`);
 }

@@ -3,7 +3,7 @@ import { FsError, isFsError, LruMap } from '@cairnfs/base';
 import { CreateMode, FileType, MasterMethods } from '@cairnfs/protocol';
 import type { Deadline } from './call/deadline.ts';
 import { unlessAborted } from './call/unless-aborted.ts';
-import { CairnError, naming, ofOpened } from './errors.ts';
+import { CairnError, checkIsPath, naming, ofOpened } from './errors.ts';
 import { FileHandle, type HandleParts } from './file-handle.ts';
 import { parseFlags } from './flags.ts';
 import { APPEND_TARGETS_MAX } from './limits.ts';
@@ -214,7 +214,12 @@ export class FileCalls extends NamespaceCalls {
    *
    * @param options `exclusive`, or the flag `fs.constants.COPYFILE_EXCL`: fail with EEXIST when `to` is there.
    */
-  copyFile(from: string, to: string, options: (CallOptions & { exclusive?: boolean }) | number = {}): Promise<void> {
+  async copyFile(
+    from: string,
+    to: string,
+    options: (CallOptions & { exclusive?: boolean }) | number = {},
+  ): Promise<void> {
+    checkIsPath('copyfile', to);
     const isFlag = typeof options === 'number';
     const exclusive = isFlag ? (options & COPY_EXCLUSIVE) !== 0 : options.exclusive === true;
     const call: CallOptions = isFlag ? {} : options;
@@ -278,7 +283,8 @@ export class FileCalls extends NamespaceCalls {
 
   /** The bytes of a range in order, read ahead; each piece is the caller's own. */
   readPieces(path: string, options: CallOptions & { start?: number; end?: number } = {}): AsyncGenerator<Uint8Array> {
-    if (endsInSlash(path)) return this.#noPieces(path, options);
+    // An iteration fails when it begins, also over what is no path.
+    if (typeof path !== 'string' || endsInSlash(path)) return this.#noPieces(path, options);
     const { start = 0 } = options;
     const end = Math.min(options.end ?? LAST_BYTE, LAST_BYTE);
     const file = new LocatedFile(this.#parts.calls, { path, inode: 0 });

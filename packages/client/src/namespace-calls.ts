@@ -2,7 +2,7 @@
 import { FsError, isFsError } from '@cairnfs/base';
 import { type Attributes, FileType, MasterMethods, type SetAttributesRequest } from '@cairnfs/protocol';
 import type { MasterCalls } from './call/master-calls.ts';
-import { naming } from './errors.ts';
+import { checkIsPath, naming } from './errors.ts';
 import { LIST_PAGE_ENTRIES } from './limits.ts';
 import type { CallOptions } from './options.ts';
 import { endsInSlash, joinPath, parentPath, withoutSlash } from './path.ts';
@@ -55,6 +55,7 @@ export class NamespaceCalls {
     path: string,
     options: CallOptions & { withFileTypes?: boolean; recursive?: boolean } = {},
   ): Promise<string[] | DirectoryEntry[]> {
+    checkIsPath('scandir', path);
     const entries: DirectoryEntry[] = [];
     const directories = [path];
     for (let directory = directories.shift(); directory !== undefined; directory = directories.shift()) {
@@ -79,8 +80,8 @@ export class NamespaceCalls {
     named: string,
     options: CallOptions & { recursive?: boolean; mode?: number } = {},
   ): Promise<string | undefined> {
-    const path = withoutSlash(named);
     return naming('mkdir', named, async () => {
+      const path = withoutSlash(named);
       const parents = options.recursive === true;
       const missing = parents ? await this.#firstMissing(path, options) : undefined;
       const request = { path, parents, mode: options.mode ?? 0, owner: '', group: '' };
@@ -103,7 +104,8 @@ export class NamespaceCalls {
    * @param options `noReplace`: fail with EEXIST instead.
    * @throws CairnError ENOENT, EEXIST, ENOTEMPTY, EISDIR, ENOTDIR, EINVAL (a directory into itself); `dest` names `to`
    */
-  rename(from: string, to: string, options: CallOptions & { noReplace?: boolean } = {}): Promise<void> {
+  async rename(from: string, to: string, options: CallOptions & { noReplace?: boolean } = {}): Promise<void> {
+    checkIsPath('rename', to);
     const work = async () => {
       // A slash at either end is a promise that a directory is moved.
       if (endsInSlash(to)) await this.#attributesOf(joinPath(parentPath(to), ''), options);
@@ -123,6 +125,7 @@ export class NamespaceCalls {
     path: string,
     options: CallOptions & { recursive?: boolean; force?: boolean; skipTrash?: boolean } = {},
   ): Promise<{ trashPath: string }> {
+    checkIsPath('rm', path);
     try {
       const type = endsInSlash(path) ? FileType.FILE_TYPE_DIRECTORY : FileType.FILE_TYPE_UNSPECIFIED;
       return { trashPath: await this.#remove('rm', path, type, options) };

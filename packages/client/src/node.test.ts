@@ -5,9 +5,51 @@ import { CairnError, naming } from './errors.ts';
 import { connect } from './node.ts';
 
 test('connect: masters that cannot be reached by anyone are refused at once', async () => {
-  for (const masters of [[], ['nowhere'], ['127.0.0.1:99999'], '127.0.0.1:9000', undefined]) {
+  for (const masters of [[], ['nowhere'], [9000], [undefined], ['127.0.0.1:99999'], '127.0.0.1:9000', undefined]) {
     await rejects(connect({ masters: masters as string[] }), { name: 'FsError', code: 'EINVAL' }, String(masters));
   }
+  for (const options of [undefined, null, {}]) {
+    const failing = connect(options as unknown as { masters: string[] });
+    await rejects(failing, { code: 'EINVAL', message: /^the masters are a list of host:port: connect\(/ });
+  }
+});
+
+test('path: what is no text is refused with what it is and what is expected', async () => {
+  const fs = await connect({ masters: ['127.0.0.1:1'] });
+  const wrong = [undefined, null, 7, Buffer.from('/x'), new URL('file:///x'), Object.create(null)];
+  const calls: ((path: string) => Promise<unknown>)[] = [
+    (path) => fs.readFile(path),
+    (path) => fs.writeFile(path, 'x'),
+    (path) => fs.open(path),
+    (path) => fs.appendRecord(path, Buffer.from('x')),
+    (path) => fs.stat(path),
+    (path) => fs.exists(path),
+    (path) => fs.access(path),
+    (path) => fs.mkdir(path),
+    (path) => fs.readdir(path),
+    (path) => fs.rm(path),
+    (path) => fs.truncate(path),
+    (path) => fs.utimes(path, 1, 1),
+    (path) => fs.rename(path, '/b'),
+    (path) => fs.rename('/a', path),
+    (path) => fs.copyFile(path, '/b'),
+    (path) => fs.copyFile('/a', path),
+    (path) => fs.unlink(path),
+    (path) => fs.getxattr(path, 'a'),
+    (path) => fs.appendFile(path, 'x'),
+    (path) => fs.locate(path),
+    (path) => fs.check(path).next(),
+    (path) => fs.readPieces(path).next(),
+    (path) => fs.createReadStream(path).toArray(),
+  ];
+  for (const call of calls) {
+    for (const path of wrong) {
+      const failing = call(path as string);
+      await rejects(failing, { code: 'EINVAL', message: /path is of type \w+: expected a string/ }, String(call));
+    }
+  }
+  await rejects(fs.readFile(Buffer.from('/x') as unknown as string), /^FsError: open: the path is of type Buffer: /);
+  await fs.close();
 });
 
 test('error: the reason of a signal reaches the caller as it is, whatever it is', async () => {

@@ -41,11 +41,18 @@ export class CairnClient extends PortableClient {
   }
 }
 
-/** Connects when first used; `close` ends the connections. @throws INVALID_ARGUMENT for a master that is no `host:port` */
+/**
+ * Connects when first used. Its connections keep the process running: a program ends by itself only after `close()`.
+ *
+ * @throws FsError EINVAL  no masters, or one that is no `host:port`.
+ */
 export async function connect(options: ClientOptions & { log?: Log }): Promise<CairnClient> {
-  const { log = SILENT, ...rest } = options;
-  if (!Array.isArray(rest.masters)) {
-    throw new FsError('INVALID_ARGUMENT', "the masters are a list: connect({ masters: ['127.0.0.1:9000'] })");
+  const { log = SILENT, ...rest } = options ?? {};
+  if (!Array.isArray(rest.masters) || rest.masters.some((master) => typeof master !== 'string')) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      "the masters are a list of host:port: connect({ masters: ['127.0.0.1:9000'] })",
+    );
   }
   for (const master of rest.masters) parseAddress(master);
   return new CairnClient(

@@ -1,6 +1,6 @@
-import { equal } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { baseName, isInside, joinRemote, parentOf, remotePath } from './paths.ts';
+import { baseName, isInside, joinRemote, meansContents, parentOf, remotePath, remoteSource } from './paths.ts';
 
 test('path: everything but the root itself lies inside the root', () => {
   equal(isInside('/a', '/'), true);
@@ -23,4 +23,13 @@ test('path: a name that only begins alike is not inside', () => {
   equal(isInside('/ab', '/a'), false);
   equal(isInside('/a/b', '/a'), true);
   equal(isInside('/a', '/a'), false);
+});
+
+test('path: one that ends in a dot of its own means what is in the directory', () => {
+  for (const path of ['.', './', 'a/.', 'a/./', '/a/.', '/.']) equal(meansContents(path), true, path);
+  for (const path of ['..', 'a', 'a/..', 'a.', '/a/b.', './a', '/a/...', '']) equal(meansContents(path), false, path);
+  deepEqual(remoteSource('/a//.'), { path: '/a/', isContents: true });
+  deepEqual(remoteSource('/a/./'), { path: '/a/', isContents: true });
+  deepEqual(remoteSource('/.'), { path: '/', isContents: true });
+  deepEqual(remoteSource('/a.'), { path: '/a.', isContents: false });
 });

@@ -15,6 +15,34 @@ export function remotePath(text: string): string {
   return text.replace(/\/+/g, '/');
 }
 
+/** `DIR/.`: not the directory is meant but what is in it, as in `cp -r DIR/. DST`. */
+export function meansContents(path: string): boolean {
+  return /(?:^|\/)\.\/*$/.test(path);
+}
+
+/** What `-r` makes of a SRC, for the help of each command that takes it. */
+export const WHERE_TREES_GO = `
+With -r a directory goes into DST under its own name when DST is a directory, otherwise DST is made from it. Of "SRC/." the
+contents go into DST itself, which is made when it is missing: so the same command can be given again.`;
+
+export interface RemoteSource {
+  readonly path: string;
+  /** It was written `/a/.`; `path` is then `/a/`. */
+  readonly isContents: boolean;
+}
+
+/** A path in the cluster that something is taken from. */
+export function remoteSource(text: string): RemoteSource {
+  const path = remotePath(text);
+  const isContents = meansContents(path);
+  return { path: isContents ? path.replace(/\.\/?$/, '') : path, isContents };
+}
+
+/** Those that go into a directory under their own names. */
+export function namedSources(sources: readonly RemoteSource[]): string[] {
+  return sources.filter(({ isContents }) => !isContents).map(({ path }) => path);
+}
+
 /** `/a/` → `/a`; `/` stays `/`. */
 export function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

@@ -5,7 +5,7 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { UsageError } from '../failure.ts';
 import { writePieces } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
-import { baseName, refuseSameTarget, remotePath } from '../paths.ts';
+import { baseName, namedSources, type RemoteSource, refuseSameTarget, remoteSource, WHERE_TREES_GO } from '../paths.ts';
 import { leftOutJson, tellLeftOut } from './left-out.ts';
 import { parallelOption } from './options.ts';
 
@@ -14,37 +14,43 @@ interface GetOptions extends GlobalOptions {
   parallel: number;
 }
 
+const WHAT_IS_KEPT = `New files and directories get the stored mode without set-id bits, as the umask allows; files their modification time.`;
+
 export function getCommand(): Command {
   return userCommand('get', [
     'cairn get /films/film.mkv .',
     'cairn get -r /photos ./photos',
+    'cairn get -r /photos/. ./copy          what is in /photos into copy',
     'cairn get /backup/project.tgz - | tar xz',
   ])
     .argument('<paths...>', 'SRC... in the cluster and, last, a local DST; "-" as DST writes to standard output')
     .option('-r, --recursive', 'directories with everything in them')
     .addOption(parallelOption())
+    .addHelpText('after', `${WHERE_TREES_GO}\n${WHAT_IS_KEPT}`)
     .action(action<[string[]], GetOptions>(get));
 }
 
 async function get(context: CommandContext, options: GetOptions, paths: string[]): Promise<void> {
   if (paths.length < 2) throw new UsageError('get needs at least one SRC in the cluster and a local DST');
-  const sources = paths.slice(0, -1).map(remotePath);
+  const sources = paths.slice(0, -1).map(remoteSource);
   const destination = paths.at(-1)!;
   if (destination === '') throw new UsageError("'' is not a local path: '.' is the folder one is in");
   const client = await context.client();
   if (destination === '-') {
-    return context.forEach(sources, (source) =>
-      writePieces(context, client.readPieces(source, { signal: context.signal })),
+    return context.forEach(sources, ({ path }) =>
+      writePieces(context, client.readPieces(path, { signal: context.signal })),
     );
   }
   const isDirectory = isLocalDirectory(destination);
   if (sources.length > 1 && !isDirectory)
     throw new UsageError(`'${destination}' is not a directory: several SRC need one`);
-  const targetOf = (source: string) =>
-    isDirectory || destination.endsWith('/') ? join(destination, baseName(source)) : destination;
-  refuseSameTarget(sources, targetOf);
-  await context.forEach(sources, async (source) => {
-    const target = targetOf(source);
+  const inside = (path: string) => join(destination, baseName(path));
+  const targetOf = ({ path, isContents }: RemoteSource) =>
+    !isContents && (isDirectory || destination.endsWith('/')) ? inside(path) : destination;
+  if (sources.length > 1) refuseSameTarget(namedSources(sources), inside);
+  await context.forEach(sources, async (sourceAndForm) => {
+    const { path: source } = sourceAndForm;
+    const target = targetOf(sourceAndForm);
     const stats = await client.stat(source, { signal: context.signal });
     if (stats.isDirectory() && !options.recursive) {
       throw new Error(`EISDIR: '${source}' is a directory: add -r to fetch it with everything in it`);

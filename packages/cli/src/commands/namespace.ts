@@ -6,7 +6,19 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { describeFailure, UsageError } from '../failure.ts';
 import { printableName } from '../output/listing.ts';
 import { SIZES } from '../output/units.ts';
-import { baseName, isInside, joinRemote, refuseSameTarget, remotePath, TRASH, withoutSlash } from '../paths.ts';
+import {
+  baseName,
+  isInside,
+  joinRemote,
+  namedSources,
+  type RemoteSource,
+  refuseSameTarget,
+  remotePath,
+  remoteSource,
+  TRASH,
+  WHERE_TREES_GO,
+  withoutSlash,
+} from '../paths.ts';
 import { copyTree } from './copy-tree.ts';
 import { leftOutJson } from './left-out.ts';
 import { sizeArgument } from './options.ts';
@@ -83,9 +95,11 @@ export function mvCommand(): Command {
     .action(
       action<[string[]], GlobalOptions>(async (context, _options, paths) => {
         const client = await context.client();
-        const { sources, targetOf } = await sourcesAndTarget('mv', context, client, paths);
-        await context.forEach(sources, async (source) => {
-          const target = targetOf(source);
+        const asNamed = (text: string) => ({ path: remotePath(text), isContents: false });
+        const { sources, targetOf } = await sourcesAndTarget('mv', context, client, paths, asNamed);
+        await context.forEach(sources, async (moved) => {
+          const { path: source } = moved;
+          const target = targetOf(moved);
           if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' and '${target}' are the same file`);
           await making(context, client, target, () => client.rename(source, target, { signal: context.signal }));
           if (context.json) await context.printJson({ from: source, to: target });
@@ -95,15 +109,21 @@ export function mvCommand(): Command {
 }
 
 export function cpCommand(): Command {
-  return userCommand('cp', ['cairn cp /a.txt /b.txt', 'cairn cp -r /photos /backup/'])
+  return userCommand('cp', [
+    'cairn cp /a.txt /b.txt',
+    'cairn cp -r /photos /backup/',
+    'cairn cp -r /photos/. /album          what is in /photos into /album',
+  ])
     .argument('<paths...>', 'SRC... and, last, DST')
     .option('-r, --recursive', 'directories with everything in them')
+    .addHelpText('after', WHERE_TREES_GO)
     .action(
       action<[string[]], GlobalOptions & { recursive?: boolean }>(async (context, options, paths) => {
         const client = await context.client();
-        const { sources, targetOf } = await sourcesAndTarget('cp', context, client, paths);
-        await context.forEach(sources, async (source) => {
-          const target = targetOf(source);
+        const { sources, targetOf } = await sourcesAndTarget('cp', context, client, paths, remoteSource);
+        await context.forEach(sources, async (copied) => {
+          const { path: source } = copied;
+          const target = targetOf(copied);
           const stats = await client.stat(source, { signal: context.signal });
           let failed: readonly FailedTransfer[] = [];
           if (target === withoutSlash(source)) throw new Error(`EINVAL: '${source}' and '${target}' are the same file`);
@@ -171,20 +191,21 @@ async function sourcesAndTarget(
   context: CommandContext,
   client: CairnClient,
   paths: readonly string[],
-): Promise<{ sources: string[]; targetOf(source: string): string }> {
+  sourceOf: (text: string) => RemoteSource,
+): Promise<{ sources: RemoteSource[]; targetOf(source: RemoteSource): string }> {
   if (paths.length < 2) throw new UsageError(`${command} needs at least one SRC and a DST`);
-  const sources = paths.slice(0, -1).map(remotePath);
+  const sources = paths.slice(0, -1).map(sourceOf);
   const destination = paths.at(-1)!;
   const target = withoutSlash(remotePath(destination));
-  const inside = (source: string) => joinRemote(target, baseName(source));
-  if (sources.length > 1) refuseSameTarget(sources, inside);
+  const inside = (path: string) => joinRemote(target, baseName(path));
+  if (sources.length > 1) refuseSameTarget(namedSources(sources), inside);
   const stats = await statOrNothing(context, client, target);
   const isDirectory = stats?.isDirectory() === true;
   // A directory may become what the slash announces, a file may not.
-  const isAnnounced = async () => stats === undefined && (await isRemoteDirectory(context, client, sources[0]!));
+  const isAnnounced = async () => stats === undefined && (await isRemoteDirectory(context, client, sources[0]!.path));
   if (!isDirectory && (sources.length > 1 || (destination.endsWith('/') && !(await isAnnounced())))) {
     if (stats !== undefined) throw new Error(`ENOTDIR: '${target}' is not a directory: it is a file`);
     throw new Error(`ENOENT: there is no directory '${target}': make it with "cairn mkdir -p ${target}"`);
   }
-  return { sources, targetOf: (source) => (isDirectory ? inside(source) : target) };
+  return { sources, targetOf: ({ path, isContents }) => (isDirectory && !isContents ? inside(path) : target) };
 }

@@ -7,7 +7,7 @@ import { action, type CommandContext, type GlobalOptions, userCommand } from '..
 import { UsageError } from '../failure.ts';
 import { interruptible, pipeInto } from '../output/pipes.ts';
 import { startProgress } from '../output/progress.ts';
-import { joinRemote, parentOf, refuseSameTarget, remotePath } from '../paths.ts';
+import { joinRemote, meansContents, parentOf, refuseSameTarget, remotePath, WHERE_TREES_GO } from '../paths.ts';
 import { leftOutJson, tellLeftOut } from './left-out.ts';
 import { parallelOption } from './options.ts';
 import { checkParent, isDirectory, making, OR_ADD_P, statOrNothing } from './parents.ts';
@@ -22,12 +22,14 @@ interface PutOptions extends GlobalOptions {
 const WHAT_IS_STORED = `
 SRC itself may be a symbolic link, and is followed. In a tree symbolic links are skipped, each with a line, unless --follow
 stores what they lead to; devices, pipes and sockets are always skipped. What cannot be stored is told, the rest is stored.
-A file that others write to meanwhile is stored as far as it went when it was opened.`;
+A file that others write to meanwhile is stored as far as it went when it was opened.
+Modes are stored, and of files the modification time; neither owners nor extended attributes. "get" gives no set-id bits back.`;
 
 export function putCommand(): Command {
   return userCommand('put', [
     'cairn put film.mkv /films/',
     'cairn put -r photos music /',
+    'cairn put -r photos/. /album         what is in photos into /album',
     'tar cz project | cairn put - /backup/project.tgz',
   ])
     .argument('<paths...>', 'local SRC... and, last, DST in the cluster; "-" as SRC reads standard input')
@@ -35,7 +37,7 @@ export function putCommand(): Command {
     .option('-p, --parents', 'make missing directories above DST')
     .option('--follow', 'in trees, store what symbolic links lead to')
     .addOption(parallelOption())
-    .addHelpText('after', WHAT_IS_STORED)
+    .addHelpText('after', WHERE_TREES_GO + WHAT_IS_STORED)
     .action(action<[string[]], PutOptions>(put));
 }
 
@@ -45,9 +47,12 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
   const destination = paths.at(-1)!;
   const target = remotePath(destination);
   const inside = (source: string) => joinRemote(target, basename(resolve(source)));
-  if (sources.length > 1) refuseSameTarget(sources, inside);
+  const named = sources.filter((source) => !meansContents(source));
+  if (sources.length > 1) refuseSameTarget(named, inside);
   const client = await context.client();
-  const intoDirectory = sources.length > 1 || destination.endsWith('/') || (await isDirectory(context, client, target));
+  const intoDirectory =
+    sources.length > 1 ||
+    (named.length > 0 && (destination.endsWith('/') || (await isDirectory(context, client, target))));
   if (intoDirectory && sources.includes('-')) throw new UsageError('standard input has no name: give DST a file name');
   if (options.parents) {
     const directory = intoDirectory ? target : parentOf(target);
@@ -63,7 +68,7 @@ async function put(context: CommandContext, options: PutOptions, paths: string[]
       if (context.json) await context.printJson({ source, path: target, files: 1, bytes });
       return;
     }
-    await putOne(context, options, client, source, intoDirectory ? inside(source) : target);
+    await putOne(context, options, client, source, intoDirectory && !meansContents(source) ? inside(source) : target);
   });
 }
 

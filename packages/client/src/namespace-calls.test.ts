@@ -25,3 +25,20 @@ test('mkdir: what is wrong with a path is said of mkdir, also with recursive', a
     await rejects(refusing.mkdir('/a/../b', { recursive }), { code: 'EINVAL', syscall: 'mkdir', path: '/a/../b' });
   }
 });
+
+test('utimes: parts of a millisecond are cut off, and whole ones arrive as they were given', async () => {
+  const stored: unknown[] = [];
+  const calls = new NamespaceCalls(
+    scriptedCalls(({ request }) => {
+      if ('modifiedMs' in request) stored.push(request.modifiedMs);
+      return {};
+    }),
+  );
+  const given = [1_700_000_000.1238, 1_700_000_000.9999, new Date(1_700_000_000_123)];
+  for (const time of given) await calls.utimes('/a', time, time);
+  deepEqual(stored, [1_700_000_000_123, 1_700_000_000_999, 1_700_000_000_123]);
+  stored.length = 0;
+  const whole = Array.from({ length: 1000 }, (_, index) => 1_700_000_000_000 + index);
+  for (const ms of whole) await calls.utimes('/a', ms / 1000, ms / 1000);
+  deepEqual(stored, whole);
+});

@@ -279,6 +279,10 @@ const NO_CHANGE = {
   removeXattrs: [],
 };
 
+/** Seconds have no exact place for most milliseconds: within this of a whole one, that one is meant. */
+const EXACT_WITHIN_MS = 0.0005;
+
+/** Down: what is copied must not come out newer than it was. */
 function toMs(time: number | Date): number {
-  return Math.max(0, Math.round(typeof time === 'number' ? time * 1000 : time.getTime()));
+  return Math.max(0, Math.floor(typeof time === 'number' ? time * 1000 + EXACT_WITHIN_MS : time.getTime()));
 }

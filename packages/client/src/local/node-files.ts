@@ -169,13 +169,20 @@ async function replaceLocal(
     } finally {
       await file.close();
     }
-    await utimes(temporary, modifiedMs / 1000, modifiedMs / 1000);
+    const modified = (modifiedMs + TIME_NUDGE_MS) / 1000;
+    await utimes(temporary, modified, modified);
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
 }
+
+/**
+ * A whole millisecond in seconds is most often no binary fraction, and Node cuts to microseconds: without this half of one
+ * the file would be a microsecond older, and a millisecond when it is stored again.
+ */
+const TIME_NUDGE_MS = 0.0005;
 
 /** With what surrounds it, within the 255 bytes that a name may have. */
 const TEMPORARY_STEM_BYTES = 200;

@@ -1,6 +1,10 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { test } from 'node:test';
-import { fileSource } from './node-source.ts';
+import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { writeLocal } from './node-files.ts';
+import { fileSource, openSource } from './node-source.ts';
 
 type ReadableFile = Parameters<typeof fileSource>[0];
 
@@ -57,5 +61,36 @@ test('local source: begun again it has the same bytes', async () => {
     equal((await source.next(100))?.length, 50);
     equal(await source.next(100), undefined);
     await source.restart?.();
+  }
+});
+
+async function emptyFile(context: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'cairnfs-source-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'file'), '');
+  return join(folder, 'file');
+}
+
+async function modifiedMsOf(path: string): Promise<number> {
+  const source = await openSource(path);
+  await source.close();
+  return source.modifiedMs;
+}
+
+test('local source: its time is rounded down to milliseconds, so that no copy is newer', async (context) => {
+  const path = await emptyFile(context);
+  for (const seconds of [1_700_000_000.1238, 1_700_000_000.999_99]) {
+    await utimes(path, seconds, seconds);
+    equal(await modifiedMsOf(path), Math.floor(seconds * 1000));
+  }
+});
+
+test('local source: the time of a file that was fetched is the one that was stored, to the nanosecond', async (context) => {
+  const path = await emptyFile(context);
+  for (let ms = 1_700_000_000_000; ms < 1_700_000_000_100; ms += 1) {
+    const nothing = (async function* () {})();
+    await writeLocal(path, nothing, () => undefined, { mode: 0o644, modifiedMs: ms });
+    equal((await stat(path, { bigint: true })).mtimeNs, BigInt(ms) * 1_000_000n);
+    equal(await modifiedMsOf(path), ms);
   }
 });

@@ -14,6 +14,7 @@ type ReadableFile = Pick<FileHandle, 'read'>;
 
 export interface LocalSource extends UploadSource {
   readonly mode: number;
+  /** Whole milliseconds, rounded down. */
   readonly modifiedMs: number;
   close(): Promise<void>;
 }
@@ -22,18 +23,31 @@ export async function openSource(path: string): Promise<LocalSource> {
   const file = await open(path, constants.O_RDONLY);
   try {
     // Anew, not as it was when the directory was listed: another file may have taken its name.
-    const { size, mode, mtimeMs } = await file.stat();
-    const source = fileSource(file, size);
+    const { size, mode, mtimeNs } = await file.stat({ bigint: true });
+    const source = fileSource(file, Number(size));
     const next = (length: number) =>
       source.next(length).catch((cause: NodeJS.ErrnoException) => {
         // The system's own words name no file.
         throw Object.assign(new Error(`${cause.message} of the local file '${path}'`, { cause }), { code: cause.code });
       });
-    return { ...source, next, mode: mode & STORED_MODE, modifiedMs: mtimeMs, close: () => file.close() };
+    return {
+      ...source,
+      next,
+      mode: Number(mode) & STORED_MODE,
+      modifiedMs: floorToMs(mtimeNs),
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+const NS_OF_MS = 1_000_000n;
+
+/** Down, also before 1970: a copy that is newer than what it was made from would pass for up to date. */
+function floorToMs(ns: bigint): number {
+  return Number((ns - (((ns % NS_OF_MS) + NS_OF_MS) % NS_OF_MS)) / NS_OF_MS);
 }
 
 /** From its beginning, in fresh buffers that the upload may keep. */

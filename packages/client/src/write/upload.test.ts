@@ -358,12 +358,14 @@ test('upload: a source is let go when its bytes cannot be stored, and its own er
   equal(await files.writeFile('/f', pieces(failure)).catch((error: unknown) => error), failure);
 });
 
-test('upload: a file as old as 1970 is not stored as new', async () => {
+test('upload: times are rounded down, and a file as old as 1970 is not stored as new', async () => {
   const { master, calls } = scriptedCluster();
   for (const modifiedMs of [0, -5, 0.4]) {
     await uploadFile(master, '/f', bufferSource(pattern(10)), { modifiedMs });
     equal(calls.at(-1)!.request.modifiedMs, 1);
   }
+  await uploadFile(master, '/f', bufferSource(pattern(10)), { modifiedMs: 5.9 });
+  equal(calls.at(-1)!.request.modifiedMs, 5);
 });
 
 test('upload: an empty file that was replaced at once was there', async () => {

@@ -43,7 +43,7 @@ export interface UploadOptions extends CallOptions {
   readonly replication?: number;
   /** Refuse when the path exists. */
   readonly exclusive?: boolean;
-  /** Milliseconds since the epoch, 1 at least; otherwise now. */
+  /** Milliseconds since the epoch, 1 at least, rounded down; otherwise now. */
   readonly modifiedMs?: number;
   readonly makeParents?: boolean;
   /** Bytes stored since the last call, each counted once; it must not throw. */
@@ -352,7 +352,7 @@ function culpritOf(chunk: ChunkLocation, failure: FsError): number | undefined {
 const EARLIEST_MS = 1;
 
 function timeOf(ms: number): number {
-  return Math.max(EARLIEST_MS, Math.round(ms));
+  return Math.max(EARLIEST_MS, Math.floor(ms));
 }
 
 function target(path: string, options: UploadOptions): UploadTarget {

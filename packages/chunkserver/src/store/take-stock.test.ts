@@ -109,6 +109,34 @@ test('stock: of two replicas at one version the one of the later term stays, wha
   deepEqual(found, ['b']);
 });
 
+test('stock: of two replicas of one term the one that has something staged stays', async () => {
+  const simulation = new Simulation({ seed: 5 });
+  const start = () => simulation.host('one').start();
+  const first = start();
+  const handle = handleOf(1);
+  const bytes = new Uint8Array(7).fill(1);
+  await simulation.run(async () => {
+    const { stores } = await openDisks(first, ['a', 'b']);
+    for (const store of stores) {
+      store.append(handle, { $case: 'created', value: { members: [1] } });
+      const view = new Uint8Array(0);
+      const taken = { version: 1, term: 1, view, committedSequence: 0, isSealed: false, keepsStaged: false };
+      await store.durable(store.append(handle, { $case: 'viewTaken', value: taken }));
+    }
+    const [, b] = stores;
+    const where = { sequence: 1, offset: 0, isAppend: true, lengthBefore: 0, lengthAfter: bytes.length };
+    const operation = { client: new Uint8Array(0), number: 0, settledBelow: 0, atMs: 0 };
+    const mutation = { ...where, ...operation, checksum: crc32c(bytes) };
+    await b!.durable(b!.append(handle, { $case: 'staged', value: { mutation, committedSequence: 0 } }, bytes));
+  });
+  simulation.host('one').crash({ unsynced: 'lose' });
+  const { clock, log, ...seams } = start();
+  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+  const found: string[] = [];
+  await simulation.run(() => takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory) }));
+  deepEqual(found, ['b']);
+});
+
 test('stock: a chunk on two disks stays where more of it is known, whatever lies between', async () => {
   const simulation = new Simulation({ seed: 3 });
   const start = () => simulation.host('one').start();

@@ -11,7 +11,7 @@ import type {
 } from '@cairnfs/protocol';
 import { checkSession, type LeaseRenewals } from '../cluster/heartbeat.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
-import type { ServerTable } from '../cluster/server-table.ts';
+import { hasLostDisk, type ServerEntry, type ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -54,7 +54,7 @@ export class LeaseCalls implements LeaseRenewals {
     const granted: ChunkView[] = [];
     for (const { handle, version } of request.wanted) {
       const chunk = transaction.chunk(handle);
-      if (chunk === undefined || !isLedBy(chunk, server.id, version) || this.#mayHaveLost(server.id, handle)) continue;
+      if (chunk === undefined || !isLedBy(chunk, server.id, version) || this.#mayHaveLost(server, handle)) continue;
       const grant = this.#leases.grant(handle, server.id, version);
       if (grant !== undefined) granted.push(this.#view(handle, chunk, grant));
     }
@@ -67,8 +67,8 @@ export class LeaseCalls implements LeaseRenewals {
    * A disk that holds its replica may be out of service, and all others' as well: then nobody could tell the primary that the
    * chunk is not empty. What it did not show is settled by a change of the view first (views/recovery.ts).
    */
-  #mayHaveLost(server: number, handle: string): boolean {
-    return !this.#servers.isShown(server, handle) || this.#conditions.isUnshown(server, handle);
+  #mayHaveLost({ id, disks }: ServerEntry, handle: string): boolean {
+    return !this.#servers.isShown(id, handle) || (hasLostDisk(disks) && this.#conditions.isUnshown(id, handle));
   }
 
   renew(server: number, handles: readonly string[], grants: readonly number[]): string[] {

@@ -65,6 +65,11 @@ const FIXED_SCHEDULES = {
 const FOUND_SCHEDULES = [
   {
     profile: 'default',
+    seed: 40001544,
+    was: 'a copy that was overwritten while it was on its way passed for the one that was wanted, again and again',
+  },
+  {
+    profile: 'default',
     seed: 14000215,
     was: 'one copy of an open chunk that nobody leads could not be read by itself',
   },

@@ -58,6 +58,18 @@ test('clone: a source that only promised the version installs it, because the ma
   equal(from.disk.replicas.find(HANDLE)!.log.version, 2);
 });
 
+test('clone: a copy of before an overwrite is copied anew, though it is as long', async () => {
+  const from = await source(100);
+  const to = await TestParts.start(8, from);
+  await clone(from, to, 100);
+  const replica = from.disk.replicas.find(HANDLE)!;
+  stage(replica, 0, new Uint8Array(100).fill(0xee));
+  await from.disk.run(() => from.disk.simulation.clock.sleep(20));
+  commitDurable(replica);
+  await driveBoth(from, to, to.clone(HANDLE, 1, 100, { sequence: 1 }));
+  equal((await to.disk.content(to.disk.replicas.find(HANDLE)!))[99], 0xee);
+});
+
 test('clone: replaces a replica whose entries are damaged', async () => {
   const from = await source(100);
   const to = await TestParts.start(3);

@@ -338,7 +338,8 @@ function checkNotOutdated(handle: string, { version, isOutdated }: Reception): v
   );
 }
 
-function isCopy({ log, corruptBlocks }: Replica, { version, length }: CloneReplicaRequest): boolean {
+function isCopy({ log, corruptBlocks }: Replica, { version, length, sequence }: CloneReplicaRequest): boolean {
   const isCurrent = log.version === version && log.promisedVersion === version && corruptBlocks.size === 0;
-  return isCurrent && log.committedLength === length && log.staged.length === 0;
+  // What was written since by an overwrite leaves no trace in the length.
+  return isCurrent && log.committedLength === length && log.committedSequence === sequence && log.staged.length === 0;
 }

@@ -1,5 +1,5 @@
 /** The first record of a new cluster, and the first of every run. */
-import { bytesToKey, FsError, keyToBytes, keyToText, randomUuid, type Seams, textToKey } from '@cairnfs/base';
+import { bytesToKey, FsError, KiB, keyToBytes, keyToText, MiB, randomUuid, type Seams, textToKey } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX, checkChunkBytes } from '@cairnfs/protocol';
 import type { Decisions } from './context.ts';
 import { newInode } from './namespace/attributes.ts';
@@ -64,8 +64,5 @@ function checkSameChunkBytes(actual: number, told: number): void {
 
 /** As a configuration names it: chunk sizes are steps of 64 KiB. */
 function configured(chunkBytes: number): string {
-  return chunkBytes % MIB === 0 ? `${chunkBytes / MIB}MiB` : `${chunkBytes / KIB}KiB`;
+  return chunkBytes % MiB === 0 ? `${chunkBytes / MiB}MiB` : `${chunkBytes / KiB}KiB`;
 }
-
-const KIB = 1024;
-const MIB = 1024 * KIB;

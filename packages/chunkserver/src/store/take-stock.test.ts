@@ -87,55 +87,55 @@ test('stock: committed bytes that were not in place are put there; what is damag
   equal(disk.replicas.find(handleOf(1))!.settledSequence, 1);
 });
 
-test('stock: of two replicas at one version the one of the later term stays, whatever they have staged', async () => {
+/**
+ * A chunk has a replica of version 1 on each of two disks, 'a' and 'b'.
+ *
+ * @returns the one that is kept at the next start.
+ */
+async function keptOf(terms: readonly [number, number], more: (a: DiskStore, b: DiskStore) => Promise<void>) {
   const simulation = new Simulation({ seed: 4 });
   const start = () => simulation.host('one').start();
   const first = start();
-  const handle = handleOf(1);
   await simulation.run(async () => {
     const { stores } = await openDisks(first, ['a', 'b']);
-    const view = new Uint8Array(0);
     for (const [index, store] of stores.entries()) {
-      store.append(handle, { $case: 'created', value: { members: [1] } });
-      const taken = { version: 1, term: 1 + index, view, committedSequence: 0, isSealed: false, keepsStaged: false };
-      await store.durable(store.append(handle, { $case: 'viewTaken', value: taken }));
+      store.append(handleOf(1), { $case: 'created', value: { members: [1] } });
+      const view = new Uint8Array(0);
+      const taken = {
+        version: 1,
+        term: terms[index]!,
+        view,
+        committedSequence: 0,
+        isSealed: false,
+        keepsStaged: false,
+      };
+      await store.durable(store.append(handleOf(1), { $case: 'viewTaken', value: taken }));
     }
+    await more(stores[0]!, stores[1]!);
   });
   simulation.host('one').crash({ unsynced: 'lose' });
   const { clock, log, ...seams } = start();
   const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
   const found: string[] = [];
   await simulation.run(() => takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory) }));
-  deepEqual(found, ['b']);
+  return found;
+}
+
+test('stock: of two replicas at one version the one of the later term stays, whatever they have staged', async () => {
+  deepEqual(await keptOf([1, 2], async (a) => stageAppend(a)), ['b']);
 });
 
 test('stock: of two replicas of one term the one that has something staged stays', async () => {
-  const simulation = new Simulation({ seed: 5 });
-  const start = () => simulation.host('one').start();
-  const first = start();
-  const handle = handleOf(1);
-  const bytes = new Uint8Array(7).fill(1);
-  await simulation.run(async () => {
-    const { stores } = await openDisks(first, ['a', 'b']);
-    for (const store of stores) {
-      store.append(handle, { $case: 'created', value: { members: [1] } });
-      const view = new Uint8Array(0);
-      const taken = { version: 1, term: 1, view, committedSequence: 0, isSealed: false, keepsStaged: false };
-      await store.durable(store.append(handle, { $case: 'viewTaken', value: taken }));
-    }
-    const [, b] = stores;
-    const where = { sequence: 1, offset: 0, isAppend: true, lengthBefore: 0, lengthAfter: bytes.length };
-    const operation = { client: new Uint8Array(0), number: 0, settledBelow: 0, atMs: 0 };
-    const mutation = { ...where, ...operation, checksum: crc32c(bytes) };
-    await b!.durable(b!.append(handle, { $case: 'staged', value: { mutation, committedSequence: 0 } }, bytes));
-  });
-  simulation.host('one').crash({ unsynced: 'lose' });
-  const { clock, log, ...seams } = start();
-  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
-  const found: string[] = [];
-  await simulation.run(() => takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory) }));
-  deepEqual(found, ['b']);
+  deepEqual(await keptOf([1, 1], async (_, b) => stageAppend(b)), ['b']);
 });
+
+async function stageAppend(store: DiskStore): Promise<void> {
+  const bytes = new Uint8Array(7).fill(1);
+  const where = { sequence: 1, offset: 0, isAppend: true, lengthBefore: 0, lengthAfter: bytes.length };
+  const operation = { client: new Uint8Array(0), number: 0, settledBelow: 0, atMs: 0 };
+  const mutation = { ...where, ...operation, checksum: crc32c(bytes) };
+  await store.durable(store.append(handleOf(1), { $case: 'staged', value: { mutation, committedSequence: 0 } }, bytes));
+}
 
 test('stock: a chunk on two disks stays where more of it is known, whatever lies between', async () => {
   const simulation = new Simulation({ seed: 3 });

@@ -49,7 +49,7 @@ export class UploadCalls {
     this.#parts = parts;
     const { uploadsMax, uploadsWithSparesMax } = context.config.bounds;
     assert(uploadsWithSparesMax < uploadsMax, () => 'spare uploads that nobody uses would leave no room for others');
-    for (const { key } of context.decisions.read().range(uploadRange, context.config.bounds.uploadsMax + 1)) {
+    for (const { key } of context.decisions.read().range(uploadRange, uploadsMax + 1)) {
       this.#renewedAtMs.set(idOfUploadKey(key), context.seams.clock.nowMs());
     }
   }

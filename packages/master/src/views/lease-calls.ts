@@ -63,14 +63,6 @@ export class LeaseCalls implements LeaseRenewals {
     return { message: { granted } };
   }
 
-  /**
-   * A disk that holds its replica may be out of service, and all others' as well: then nobody could tell the primary that the
-   * chunk is not empty. What it did not show is settled by a change of the view first (views/recovery.ts).
-   */
-  #mayHaveLost({ id, disks }: ServerEntry, handle: string): boolean {
-    return !this.#servers.isShown(id, handle) || (hasLostDisk(disks) && this.#conditions.isUnshown(id, handle));
-  }
-
   renew(server: number, handles: readonly string[], grants: readonly number[]): string[] {
     if (handles.length === 0) return [];
     const transaction = this.#context.decisions.read();
@@ -151,6 +143,14 @@ export class LeaseCalls implements LeaseRenewals {
       throw new FsError('NO_SPACE', message, { details: { handle, withRoom: left.length, minimum } });
     }
     return this.#changes.change(handle, { without: failedMembers });
+  }
+
+  /**
+   * A disk that holds its replica may be out of service, and all others' as well: then nobody could tell the primary that the
+   * chunk is not empty. What it did not show is settled by a change of the view first (views/recovery.ts).
+   */
+  #mayHaveLost({ id, disks }: ServerEntry, handle: string): boolean {
+    return !this.#servers.isShown(id, handle) || (hasLostDisk(disks) && this.#conditions.isUnshown(id, handle));
   }
 
   /** Undefined when the primary has lost what the log knows: the chunk stays open, and a view change settles it. */

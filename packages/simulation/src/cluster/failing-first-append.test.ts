@@ -14,6 +14,8 @@ const UNTIL_COPIED_MS = 10_000;
 /** A call's patience, by default. */
 const PATIENCE_MS = 60_000;
 const HEAL_LIMIT_MS = 120_000;
+/** Until the server with the failed disk is dead and what it had is repaired. */
+const UNTIL_REPAIRED_MS = 180_000;
 
 /** When the disk fails: it has before; with the first write of the replica; with the sync behind that. */
 const POINTS = ['before', 'write', 'sync'] as const;
@@ -158,4 +160,22 @@ test('failing first append: where no other server is left it fails, and is appli
   await cluster.simulation.runFor(5_000);
   await first.append('first;');
   equal(await first.read(), 'first;');
+});
+
+test('failing first append: when all is repaired the file is appended to as any other, whatever became of the first', async () => {
+  const file = await FirstAppend.begin({ seed: 31, chunkservers: 4 }, 2, true);
+  const { cluster, client, members } = file;
+  cluster.simulation.host(members[1]!).disk.break({ prefix: '', operation: 'write', code: 'EIO' });
+  // It may fail, or be applied: the primary has staged it.
+  const first = await cluster.run(() =>
+    client.appendRecord('/file', Buffer.from('first;'), CALL).then(
+      () => 'first;',
+      () => undefined,
+    ),
+  );
+  await cluster.simulation.runFor(UNTIL_REPAIRED_MS);
+  await file.append('later;');
+  const text = await file.read();
+  if (first === undefined) equal(text.endsWith('later;'), true);
+  else equal(text, 'first;later;');
 });

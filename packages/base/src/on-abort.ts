@@ -2,7 +2,7 @@
  * Many calls under one signal: they share its one listener, because Node takes more than ten listeners on a signal for a
  * leak and says so on stderr.
  */
-const watched = new Map<AbortSignal, Set<() => void>>();
+const watched = new WeakMap<AbortSignal, Set<() => void>>();
 
 /** Runs `callback` when the signal, not yet aborted, aborts. The function returned must run once it no longer matters. */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {

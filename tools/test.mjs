@@ -74,6 +74,11 @@ const FOUND_SCHEDULES = [
     was: 'one copy of an open chunk that nobody leads could not be read by itself',
   },
   {
+    profile: 'disks',
+    seed: 100000867,
+    was: 'a server that had left a view without its replica was started anew with it before the view was confirmed, and served it',
+  },
+  {
     profile: 'storm',
     seed: 14100100,
     was: 'the members of an empty chunk, none of which had a replica yet, counted as lost for ever',

@@ -268,3 +268,22 @@ test('readmission: a disk that was taken out and put back shows what it holds be
   assert.equal(replica.isRemoved, true);
   assert.equal(await restart(['disk', 'other']), true);
 });
+
+test('readmission: what a server is told while its disk is out of service it is told again when that returns', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  const replica = server.replicas.get(HANDLE)!;
+  await missView(cluster, server);
+  // It fails when the registration is under way, which does not name it.
+  server.replicas.delete(HANDLE);
+  server.absence = { hidden: 1 };
+  await cluster.run(server.register());
+  server.replicas.set(HANDLE, replica);
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), false, 'it would serve the version that it left');
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(replica.isRemoved, true);
+  assert.equal(await isLeased(cluster, server), true);
+});

@@ -60,14 +60,14 @@ export class Readmission {
   }
 
   async #readmit(server: ServerEntry, session: number): Promise<void> {
-    await this.#departures.settle(server.id, server.address);
+    const isWhole = await this.#departures.settle(server.id, server.address);
     const isReady = await this.#context.decisions.perform('serverReadmitted', (transaction) => {
       // A server that was silent for so long begins anew: views may just be changing without it.
       const isSame = server.session === session && !this.#servers.hasRunOut(server.id);
       if (!isSame || !server.inventoryComplete) return false;
       this.#departures.checkSettled(server.id);
       // It serves what it has shown. What it could not show it shows before its next lease: the mark stays for that.
-      if (hasLostDisk(server.disks)) return true;
+      if (!isWhole || hasLostDisk(server.disks)) return true;
       this.#departures.listed(server.id);
       const record = transaction.server(server.id)!;
       const readmitted = { ...record, changedWhileAway: false, diskIds: disksInService(server.disks) };

@@ -53,7 +53,8 @@ export class Registration {
       const counted = record?.diskIds ?? [];
       // One that was away meanwhile: what changed was told to a server that could not find it there.
       const isBack = counted.length > 0 && inService.some((disk) => !counted.includes(disk));
-      const hasMissed = isBack || isForgotten || isUntold || (record?.changedWhileAway ?? false);
+      const isUnlisted = known !== undefined && this.#departures.isUnlisted(known.id);
+      const hasMissed = isBack || isForgotten || isUntold || isUnlisted || (record?.changedWhileAway ?? false);
       if (isForgotten) this.#departures.concealed(request.serverId);
       if (known !== undefined && (isBack || (hasMissed && hasLostDisk(request.disks)))) {
         this.#departures.concealed(known.id);

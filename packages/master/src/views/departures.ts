@@ -13,6 +13,7 @@ import { Server } from '../gen/cairn/master/v1/state.ts';
 import { CHUNKSERVER_CALL_TIMEOUT_MS, SERVERS_MAX } from '../limits.ts';
 import { idOfServerKey, serverRange } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { mayHide } from './holdings.ts';
 
 export interface Departure {
   readonly oldVersion: number;
@@ -53,7 +54,11 @@ export class Departures {
   confirm(transaction: Transaction, server: number, handle: string, departure: Departure): void {
     const missed = this.#byServer.get(server);
     const waiting = missed?.get(handle);
-    if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) return;
+    if (missed === undefined || waiting === undefined || waiting.newVersion < departure.newVersion) {
+      // Told, while it could not find the replica.
+      if (this.#unlisted.has(server)) mark(transaction, server);
+      return;
+    }
     mark(transaction, server);
     if (missed.size <= this.#context.config.bounds.departuresListedMax) return;
     // Nothing is lost by that: a server whose list is not whole gets no lease before its whole inventory was compared.
@@ -99,20 +104,26 @@ export class Departures {
   /**
    * Tells the server all that is listed.
    *
+   * @returns whether it could look for every replica: one on a disk that has failed it did not find, and has promised nothing
+   * with it. It counts as one that missed more than is listed then.
    * @throws FsError UNAVAILABLE  it did not answer; it stays without a lease.
    */
-  async settle(server: number, address: string): Promise<void> {
+  async settle(server: number, address: string): Promise<boolean> {
     const missed = this.#byServer.get(server);
-    if (missed === undefined) return;
+    if (missed === undefined) return true;
+    let isWhole = true;
     const queue = [...missed];
     const worker = async () => {
       for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
         const [handle, departure] = next;
-        await this.#tell(server, address, handle, departure);
+        const isFound = await this.#tell(server, address, handle, departure);
+        if (!isFound) this.#unlisted.add(server);
+        isWhole &&= isFound;
         if (missed.get(handle) === departure) missed.delete(handle);
       }
     };
     await Promise.all(Array.from({ length: this.#context.config.bounds.departuresAtOnce }, worker));
+    return isWhole;
   }
 
   /** @throws FsError UNAVAILABLE  a view changed without the server since `settle`. */
@@ -122,15 +133,17 @@ export class Departures {
     else throw unsettled(server, `${count} views changed without it`);
   }
 
-  async #tell(server: number, address: string, handle: string, departure: Departure): Promise<void> {
+  /** @returns false: its replica may be where the server does not find it. */
+  async #tell(server: number, address: string, handle: string, departure: Departure): Promise<boolean> {
     const { incarnation: masterSession, pool } = this.#context;
     const request = { handle, ...departure, removed: true, masterSession, serverId: server, committedSequence: 0 };
     try {
       const options = { timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS };
       await pool.channel(address).call(ChunkserverControlMethods.prepareView, request, options);
+      return true;
     } catch (error) {
       // It has no replica and will make none, or has promised as much.
-      if (isFsError(error, 'CHUNK_NOT_FOUND', 'STALE_VERSION')) return;
+      if (isFsError(error, 'CHUNK_NOT_FOUND', 'STALE_VERSION')) return !mayHide(error);
       throw unsettled(server, `it could not be told that it left the view of chunk ${handle}: ${String(error)}`, error);
     }
   }

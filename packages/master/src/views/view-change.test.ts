@@ -7,6 +7,7 @@ import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
 const OPEN = ChunkState.CHUNK_STATE_OPEN;
 const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
+const GONE = ReplicaCondition.REPLICA_CONDITION_GONE;
 
 test('view change: the base is the least that a member has staged, and its length is known', async () => {
   const cluster = await TestCluster.start(3);
@@ -390,4 +391,48 @@ test('view change: a member whose disk is out of service is not waited for where
   await change();
   const { members, length } = cluster.chunk(HANDLE)!;
   assert.deepEqual([members, length], [[1], 25]);
+});
+
+test('view change: a member whose replica is back before the view is confirmed without it promises first', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const third = cluster.server(3);
+  const replica = third.replicas.get(HANDLE)!;
+  third.replicas.delete(HANDLE);
+  third.absence = { hidden: 1 };
+  third.diskFailure = 'sync error';
+  await cluster.run(third.heartbeat({ changes: [third.report(HANDLE, GONE)] }));
+  cluster.server(2).promiseMs = 2000;
+  const change = cluster.parts.views.open(HANDLE, []);
+  await cluster.simulation.runFor(1000);
+  // Started anew, with the disk in order.
+  third.replicas.set(HANDLE, replica);
+  third.diskFailure = '';
+  await cluster.run(third.register());
+  await cluster.run(change);
+  const { version, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([...members].sort(), [1, 2]);
+  assert.ok(
+    replica.promisedVersion >= version,
+    `it serves version ${replica.promisedVersion}, confirmed is ${version}`,
+  );
+});
+
+test('view change: an empty replica on a disk out of service has left when that returns', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN });
+  const third = cluster.server(3);
+  const replica = third.replicas.get(HANDLE)!;
+  third.replicas.delete(HANDLE);
+  third.absence = { hidden: 1 };
+  third.failure = new FsError('UNAVAILABLE', 'not just now');
+  const change = cluster.parts.views.open(HANDLE, [3]);
+  await cluster.simulation.runFor(500);
+  third.failure = undefined;
+  await cluster.run(change);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+  third.replicas.set(HANDLE, replica);
+  await cluster.run(third.register());
+  const { leaseWithheld } = await cluster.run(third.heartbeat());
+  assert.equal(leaseWithheld || replica.isRemoved, true, 'it would be read as empty');
 });

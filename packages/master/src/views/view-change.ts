@@ -49,12 +49,12 @@ export interface ViewWish {
 
 /**
  * How a member left: it promised; it did, or promised more, with a copy that is not in sync with the view; it has no
- * replica; or its lease ran out unheard.
+ * replica, as it said in this session; or its lease ran out unheard.
  */
 type Leave =
   | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
   | { readonly kind: 'behind' }
-  | { readonly kind: 'absent'; readonly error: FsError }
+  | { readonly kind: 'absent'; readonly error: FsError; readonly session: number | undefined }
   | { readonly kind: 'runOut'; readonly departure: Departure };
 
 type Outcome =
@@ -236,6 +236,8 @@ export class ViewChanges {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
+      // Who was started anew since may have the disk again that held it, and serves the old version since it is back.
+      if (leaving.some((member, index) => this.#isBack(member, left[index]!))) return undefined;
       // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
       const isTooSmall = members.length < minimumOf(this.#context.config, current.goal);
       const end = isTooSmall && said.some(({ hasLed }) => hasLed) ? known : undefined;
@@ -253,10 +255,15 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
-        if (leave.kind === 'absent' && !isEmpty) this.#departures.confirmLost(transaction, member);
+        const mayReturn = leave.kind === 'absent' && (!isEmpty || mayHide(leave.error));
+        if (mayReturn) this.#departures.confirmLost(transaction, member);
       }
       return transaction.chunk(handle)!;
     });
+    if (chunk === undefined) {
+      const reason = 'a server without a replica registered again meanwhile, and may have one now';
+      return { kind: 'failed', reason, failed: [], joinFailure: undefined };
+    }
     this.#leases.free(handle);
     for (const [index, member] of leaving.entries()) {
       this.#conditions.clear(member, handle);
@@ -353,10 +360,11 @@ export class ViewChanges {
     let isWithheld = false;
     try {
       while (!this.#servers.hasRunOut(member)) {
+        const session = this.#servers.get(member)?.session;
         const prepared = await this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: true });
         if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
         const { error } = prepared;
-        if (error.kind === 'CHUNK_NOT_FOUND') return { kind: 'absent', error }; // and it will make none
+        if (error.kind === 'CHUNK_NOT_FOUND') return { kind: 'absent', error, session }; // and it will make none
         if (error.kind === 'STALE_VERSION') return { kind: 'behind' }; // it refuses all below
         if (!isWithheld) this.#servers.withhold(member);
         isWithheld = true;
@@ -369,6 +377,10 @@ export class ViewChanges {
     } finally {
       if (isWithheld) this.#servers.release(member);
     }
+  }
+
+  #isBack(member: number, leave: Leave): boolean {
+    return leave.kind === 'absent' && this.#servers.get(member)?.session !== leave.session;
   }
 
   #chunk(handle: string): Chunk {

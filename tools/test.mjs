@@ -42,6 +42,9 @@ const FRESH_PROFILES = [
   'contended',
   'uploads',
   'load',
+  'words',
+  'stragglers',
+  'outages',
 ];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
@@ -60,6 +63,9 @@ const FIXED_SCHEDULES = {
   names: 2,
   cut: 2,
   load: 2,
+  words: 2,
+  stragglers: 2,
+  outages: 2,
 };
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [

@@ -126,6 +126,12 @@ export class SimConnection implements Connection {
     this.#arrived = [];
   }
 
+  /** What this end sends from now on arrives so much later at the earliest; other connections do not wait for it. */
+  holdUp(extraMs: number): void {
+    const other = this.#other!;
+    other.#lastArrivalMs = Math.max(other.#lastArrivalMs, this.process.nowMs + extraMs);
+  }
+
   /** What waited for a cut link goes on. */
   carryWaiting(): void {
     for (; this.#waitingCount > 0; this.#waitingCount--) this.#scheduleArrival();

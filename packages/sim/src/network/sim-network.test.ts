@@ -18,6 +18,24 @@ test('network: a cut link holds bytes back, and a healed one brings them, none l
   deepEqual(server.bytes, [1, 2, 3, 4]);
 });
 
+test('network: what is held up on one connection comes later, in order, and another connection overtakes it', async () => {
+  const { simulation, seams, client, server } = await connectedPair();
+  const { number } = client.connection as unknown as { number: number };
+  client.connection.write([Uint8Array.of(1)]);
+  await simulation.runFor(10);
+  simulation.network.holdUp({ number, hostName: 'client' }, 5000);
+  client.connection.write([Uint8Array.of(2)]);
+  server.connection.write([Uint8Array.of(7)]);
+  await simulation.runFor(10);
+  client.connection.write([Uint8Array.of(3)]);
+  (await simulation.run(seams.client.network.connect('server:1', 1000))).close();
+  await simulation.runFor(4900);
+  deepEqual(server.bytes, [1]);
+  deepEqual(client.bytes, [7]); // the other way works
+  await simulation.runFor(100);
+  deepEqual(server.bytes, [1, 2, 3]);
+});
+
 test('network: a connection across a cut runs into its deadline, and comes about when the cut heals in time', async () => {
   const { simulation, seams } = await connectedPair();
   simulation.network.partition(['client'], ['server', 'other']);

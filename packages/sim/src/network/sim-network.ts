@@ -105,6 +105,13 @@ export class SimNetwork {
     }
   }
 
+  /** What the host sends over that connection from now on arrives so much later at the earliest; other connections do not wait. */
+  holdUp({ number, hostName }: Pick<TappedEnd, 'number' | 'hostName'>, extraMs: number): void {
+    for (const connection of this.#connections) {
+      if (connection.number === number && connection.hostName === hostName) connection.holdUp(extraMs);
+    }
+  }
+
   #changeCut(link: string, by: number): void {
     const count = (this.#cuts.get(link) ?? 0) + by;
     if (count > 0) this.#cuts.set(link, count);

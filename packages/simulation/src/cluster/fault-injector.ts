@@ -4,8 +4,10 @@
  */
 import { unreachable } from '@cairnfs/base';
 import type { FaultPoint, SimDisk, SimHost, UnsyncedFate } from '@cairnfs/sim';
-import type { Fault, FaultKind, HostName, PlannedFault } from '../schedule/schedule.ts';
+import type { Fault, FaultKind, HostName, MessageKind, PlannedFault } from '../schedule/schedule.ts';
+import type { WireFrame } from '../wire/wire-tap.ts';
 import type { LastCopies } from './last-copies.ts';
+import type { MessageTraps } from './message-traps.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** A host that a fault can take down and that comes back: a server, or a client with its workload. */
@@ -20,6 +22,8 @@ export type HeldBack = (fault: number, at: { atMs: number; host: HostName; direc
 
 const CAPACITY_BYTES = 1024 ** 3; // of every simulated disk
 const CHUNK_FOLDER = '/chunks/';
+/** A message that was handed to the kernel has left it by then. */
+const ON_ITS_WAY_MS = 0.01;
 /** A sync takes some 6 s: longer than the calls that change a view. */
 const SICK_SLOWNESS = 4000;
 
@@ -44,6 +48,7 @@ export class FaultInjector {
   /** Spares the only copy of a chunk, where given. */
   readonly #lastCopies: LastCopies | undefined;
   readonly #heldBack: HeldBack;
+  readonly #traps: MessageTraps;
   readonly #pausedUntilMs = new Map<HostName, number>();
   #isOver = false;
 
@@ -53,14 +58,22 @@ export class FaultInjector {
     {
       diskSlowness = 1,
       lastCopies,
+      traps,
       heldBack = () => {},
-    }: { diskSlowness?: number; lastCopies?: LastCopies | undefined; heldBack?: HeldBack } = {},
+    }: {
+      diskSlowness?: number;
+      lastCopies?: LastCopies | undefined;
+      /** They hear what is sent. */
+      traps: MessageTraps;
+      heldBack?: HeldBack;
+    },
   ) {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#diskSlowness = diskSlowness;
     this.#lastCopies = lastCopies;
     this.#heldBack = heldBack;
+    this.#traps = traps;
     this.#usualLatencyMs = cluster.simulation.network.conditions.latencyMs;
   }
 
@@ -116,6 +129,24 @@ export class FaultInjector {
         this.#atPoint(id, { host, point: 'sync' }, () => fail(again === undefined ? undefined : failAgain));
         return;
       }
+      case 'lastWords': {
+        const { of, downMs, afterMs } = fault;
+        this.#atMessage(id, fault, ({ from, to }) => {
+          const host = { sender: from, receiver: to, master: 'master' }[of];
+          this.#endSoon(id, host, { afterMs, unsynced: 'lose', downMs });
+        });
+        return;
+      }
+      case 'lateMessage':
+        this.#atMessage(id, fault, ({ from, connection: number }) => {
+          const { extraMs, downMs } = fault;
+          network.holdUp({ number, hostName: from }, extraMs);
+          if (downMs !== undefined) this.#endSoon(id, from, { afterMs: ON_ITS_WAY_MS, unsynced: 'keep', downMs });
+        });
+        return;
+      case 'outage':
+        this.#takeDown(id, fault.hosts, { unsynced: 'keep', downMs: fault.downMs });
+        return;
       case 'pause':
         this.#atPoint(id, fault, () => {
           if (!this.#host(fault.host).isRunning) return;
@@ -235,6 +266,31 @@ export class FaultInjector {
       };
       host.ambush(fault.point, struck, fault.pass);
     }
+  }
+
+  /** When somebody sends the message, for the `pass`th time from now. */
+  #atMessage(
+    id: number,
+    { message, pass }: { message: MessageKind; pass: number },
+    strike: (frame: WireFrame) => void,
+  ): void {
+    this.#traps.set(message, pass, (frame) => {
+      if (this.#isOver) return;
+      const { from, to, call } = frame;
+      this.#cluster.simulation.trace.record('fault', 'at message', { id, from, to, call: `#${call.number}` });
+      strike(frame);
+    });
+  }
+
+  /** If it runs then. */
+  #endSoon(
+    id: number,
+    name: HostName,
+    { afterMs, ...down }: { afterMs: number; unsynced: UnsyncedFate; downMs: number },
+  ): void {
+    this.#cluster.simulation.clock.after(afterMs, () => {
+      if (!this.#isOver && this.#host(name).isRunning) this.#takeDown(id, [name], down);
+    });
   }
 
   /** All of them at once; they come back at once as well, and `back` runs then. */

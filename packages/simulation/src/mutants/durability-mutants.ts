@@ -116,4 +116,16 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'promise-before-durable',
+    defect: 'a promise counts before its record is durable',
+    profile: 'words',
+    edits: [
+      {
+        file: `${CHUNKSERVER}/view/view-control.ts`,
+        from: 'await new Promise<void>((durable, failed) => replica.journalPromise(durable, failed));',
+        to: 'replica.journalPromise(() => {}, () => {});',
+      },
+    ],
+  },
 ];

@@ -185,4 +185,30 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'absence-forgotten',
+    defect: 'a server without a replica does not remember for which version it was asked',
+    profile: 'stragglers',
+    edits: [
+      { file: `${CHUNKSERVER}/view/view-control.ts`, from: 'context.absences.note(handle, newVersion);', to: '' },
+    ],
+  },
+  {
+    name: 'empty-without-proof',
+    defect: 'members without a replica count as empty, though those that are not heard may hold everything',
+    profile: 'outages',
+    edits: [{ file: `${MASTER}/views/view-change.ts`, from: 'if (isProven && untouched) {', to: 'if (untouched) {' }],
+  },
+  {
+    name: 'loss-leaves-no-mark',
+    defect: 'a server that left without its replica comes back as one that missed nothing',
+    profile: 'outages',
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'if (mayReturn) this.#departures.confirmLost(transaction, member);',
+        to: '',
+      },
+    ],
+  },
 ];

@@ -12,6 +12,7 @@ import {
   type Fault,
   type FaultKind,
   type HostName,
+  type MessageKind,
   type PlannedFault,
   RESERVE_BYTES,
 } from './schedule.ts';
@@ -25,6 +26,56 @@ const AGAIN_AFTER_SYNCS_MAX = 12;
 const SALVO_MS = 12_000;
 /** From less than a disk is waited for to twice of it, so that servers are started on disks that hang, too. */
 const HANG_MS = [10_000, 40_000] as const;
+
+/** Whoever asked waits as long as that. */
+const WAITED_FOR_MS = [200, 2900] as const;
+/** Past the patience with whoever is asked, and often past a server lease. */
+const LATE_MS = [3000, 13_000] as const;
+/** From when the message has left the host to when a disk that is not slow has answered. */
+const LAST_WORDS_MS = [0.01, 3] as const;
+const LAST_WORDS_OF = { sender: 50, receiver: 20, master: 30 } as const;
+/** Of the messages that come late, those whose sender is not there any more, or another one. */
+const SENDER_ENDS = 0.4;
+/** It is back before they have arrived, and mostly before anybody does without it. */
+const SENDER_DOWN_MS = [5, 1000] as const;
+const MESSAGES_PASSED_MAX = 3;
+const asked = (method: string): MessageKind => ({ method, isAnswer: false });
+const answered = (method: string): MessageKind => ({ method, isAnswer: true });
+/** Those that must do nothing when what they are about is over. */
+export const LATE_MESSAGES: readonly MessageKind[] = [
+  asked('ChunkserverPeer.InstallView'),
+  asked('ChunkserverPeer.InstallView'),
+  asked('ChunkserverPeer.StageMutation'),
+  asked('ChunkserverPeer.StageMutation'),
+  asked('ChunkserverPeer.Commit'),
+  asked('ChunkserverControl.PrepareView'),
+  asked('ChunkserverControl.RevokeLease'),
+  asked('MasterControl.ReleaseLeases'),
+  asked('MasterControl.ReportFailedMembers'),
+  answered('MasterControl.ReportFailedMembers'),
+  answered('MasterControl.AcquireLeases'),
+  answered('MasterControl.AcquireLeases'),
+];
+/** Answers that others count on from then on. */
+export const LAST_WORDS: readonly MessageKind[] = [
+  'ChunkserverControl.PrepareView',
+  'ChunkserverControl.PrepareView',
+  'ChunkserverControl.RevokeLease',
+  'ChunkserverPeer.InstallView',
+  'ChunkserverPeer.StageMutation',
+  'ChunkserverPeer.Commit',
+  'ChunkserverData.MutateChunk',
+  'MasterControl.AcquireLeases',
+  'MasterControl.ReleaseLeases',
+  'MasterControl.Register',
+  'Master.OpenExtent',
+  'Master.ConfirmUpload',
+].map(answered);
+
+/** With these, and the victim's disk lost, no member of a chunk is left that has it; they come back with all of it. */
+const OUTAGE_SERVERS = 2;
+/** Several that are silent at once are waited for 55 s. */
+const OUTAGE_MS = [40_000, 90_000] as const;
 
 /** So many chunkservers have room at any time: enough for all copies. */
 const ALWAYS_ROOMY = 3;
@@ -135,6 +186,23 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
     }
     case 'bitRot':
       return { kind, host: hosts.victim, choice: random.ratio(), bits: random.between(1, 3) };
+    case 'lateMessage': {
+      const [low, high] = random.chance(0.5) ? WAITED_FOR_MS : LATE_MS;
+      const extraMs = Math.min(leftMs, random.between(low, high));
+      const message = random.pick(LATE_MESSAGES);
+      const down = random.chance(SENDER_ENDS) ? { downMs: random.between(...SENDER_DOWN_MS) } : {};
+      return { kind, message, pass: random.between(1, MESSAGES_PASSED_MAX), extraMs, ...down };
+    }
+    case 'lastWords': {
+      const message = random.pick(LAST_WORDS);
+      const of = weighted(random, LAST_WORDS_OF);
+      const afterMs = random.chance(0.5) ? LAST_WORDS_MS[0] : random.uniform(...LAST_WORDS_MS);
+      return { kind, of, message, pass: random.between(1, MESSAGES_PASSED_MAX), afterMs, downMs: durationMs };
+    }
+    case 'outage': {
+      const others = hosts.chunkservers.filter((host) => host !== hosts.victim);
+      return { kind, hosts: others.slice(0, OUTAGE_SERVERS), downMs: Math.min(leftMs, random.between(...OUTAGE_MS)) };
+    }
     case 'lostDisk':
       return { kind, host: hosts.victim, disk: drawDisk(random, shape), downMs: durationMs };
   }

@@ -37,10 +37,11 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
   const chunkservers = random.between(...profile.chunkservers);
   return {
     chunkservers,
-    disksPerChunkserver: random.chance(0.3) ? 2 : 1,
+    disksPerChunkserver: random.chance(profile.twoDisks) ? 2 : 1,
     clients: random.between(...profile.clients),
     files: random.between(...profile.files),
     ...(profile.isKept ? { isKept: true } : {}),
+    ...(profile.hasOldReader ? { hasOldReader: true } : {}),
     ...(profile.hasSmallJournals ? { hasSmallJournals: true } : {}),
     subtrees: random.between(1, 3),
     ...(profile.load === undefined ? {} : { load: makeLoad(random, chunkservers, profile.load) }),

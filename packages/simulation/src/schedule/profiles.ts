@@ -27,6 +27,10 @@ export interface Profile {
   readonly puts: number;
   /** The share of the others that are on the files. */
   readonly onFiles: number;
+  /** Somebody goes on asking under old versions. */
+  readonly hasOldReader: boolean;
+  /** The share of schedules in which chunkservers have two disks. */
+  readonly twoDisks: number;
   /** Servers' journals have segments so small that the next one is often not ready. */
   readonly hasSmallJournals: boolean;
   /** The share of the operations on kept files that cut them, and as many write to them. */
@@ -72,6 +76,8 @@ const DEFAULT: Profile = {
   truncates: 0,
   bursts: 3,
   salvos: 0,
+  hasOldReader: false,
+  twoDisks: 0.3,
   hasSmallJournals: false,
 };
 
@@ -140,6 +146,44 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     lengths: { blink: 5, short: 15, lease: 30, long: 50 },
     struck: { master: 80, chunkserver: 20, client: 0 },
     onFiles: 0.95,
+  },
+  /** Servers lose power just when others begin to count on their word, on disks that take their time; whoever was told of a version goes on asking under it. */
+  words: {
+    ...DEFAULT,
+    clients: [4, 6],
+    files: [1, 3],
+    faults: [12, 20],
+    weights: { lastWords: 10, slowDisk: 6, partition: 3, crash: 1, diskErrors: 2 },
+    lengths: { blink: 30, short: 40, lease: 20, long: 10 },
+    onFiles: 0.95,
+    // Chunks are closed between two bursts, and opened by several at once.
+    bursts: 30,
+    hasOldReader: true,
+  },
+  /** Calls arrive when what they are about is over. */
+  stragglers: {
+    ...DEFAULT,
+    files: [3, 6],
+    faults: [12, 24],
+    weights: { lateMessage: 14, partition: 2, pause: 2, crash: 3, resetConnections: 1 },
+    lengths: { blink: 50, short: 30, lease: 15, long: 5 },
+    struck: { master: 15, chunkserver: 80, client: 5 },
+    onFiles: 0.95,
+    hasOldReader: true,
+  },
+  /** Disks are out of service, or lost, of servers that go on with another one, while the other servers are away. */
+  outages: {
+    ...DEFAULT,
+    durationMs: 150_000,
+    chunkservers: [3, 3],
+    files: [2, 4],
+    faults: [3, 7],
+    weights: { outage: 5, lostDisk: 4, diskErrors: 3 },
+    lengths: { blink: 30, short: 50, lease: 15, long: 5 },
+    onFiles: 1,
+    salvos: 0.5,
+    hasOldReader: true,
+    twoDisks: 1,
   },
   /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
   cut: {

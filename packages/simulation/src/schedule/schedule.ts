@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly files: number;
   /** All files but the first begin as one closed chunk, are never replaced, and are mostly read, through handles that are kept. */
   readonly isKept?: boolean;
+  /** One more client goes on asking under whatever version anybody was told of (workload/old-reader.ts). */
+  readonly hasOldReader?: boolean;
   /** Segments hold little more than the largest record. */
   readonly hasSmallJournals?: boolean;
   /** Their number; each has one folder for the whole run (`subtreePath`). */
@@ -172,8 +174,37 @@ export type Fault =
   | { readonly kind: 'hangingDisk'; readonly host: HostName; readonly disk: number; readonly durationMs: number }
   /** `choice`, a ratio, picks the chunk file among those there; `bits` of it flip. */
   | { readonly kind: 'bitRot'; readonly host: HostName; readonly choice: number; readonly bits: number }
+  /**
+   * What somebody next sends of that kind, or the `pass`th time that anybody does, takes so much longer, with all behind it on
+   * its connection. Other connections, also between the same two, do not wait: so it arrives when what it is about is over.
+   * `downMs`: its sender ends as soon as it is on its way, and is started again so much later.
+   */
+  | {
+      readonly kind: 'lateMessage';
+      readonly message: MessageKind;
+      readonly pass: number;
+      readonly extraMs: number;
+      readonly downMs?: number;
+    }
+  /** When somebody next sends such a message, or the `pass`th time, one of those it is about loses power so soon after: it is on its way. */
+  | {
+      readonly kind: 'lastWords';
+      readonly of: 'sender' | 'receiver' | 'master';
+      readonly message: MessageKind;
+      readonly pass: number;
+      readonly afterMs: number;
+      readonly downMs: number;
+    }
+  /** Several servers are down at once, for longer than anybody waits for them. */
+  | { readonly kind: 'outage'; readonly hosts: readonly HostName[]; readonly downMs: number }
   /** The machine loses power and comes back with an empty disk. */
   | { readonly kind: 'lostDisk'; readonly host: HostName; readonly disk: number; readonly downMs: number };
+
+/** A call of that method, or the answer to one, whatever that says. */
+export interface MessageKind {
+  readonly method: string;
+  readonly isAnswer: boolean;
+}
 
 export type FaultKind = Fault['kind'];
 

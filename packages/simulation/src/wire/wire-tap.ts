@@ -24,6 +24,8 @@ export interface WireFrame {
   readonly call: WireCall;
   readonly from: string;
   readonly to: string;
+  /** The number of the connection that carries it. */
+  readonly connection: number;
   /** Virtual time at which it was handed to the kernel. */
   readonly sentMs: number;
   readonly dataBytes: number;
@@ -44,6 +46,12 @@ export interface WireListener {
   sent(frame: WireFrame): void;
   /** The whole frame was given to the process it was for. Some never are. */
   arrived?(frame: WireFrame, atMs: number): void;
+}
+
+interface Way {
+  readonly from: string;
+  readonly to: string;
+  readonly connection: number;
 }
 
 const METHODS: ReadonlyMap<number, Method<unknown, unknown>> = new Map(
@@ -99,7 +107,7 @@ export class WireTap implements NetworkTap {
     const outgoing = this.#outgoing(link, hostName);
     for (const bytes of buffers) {
       for (const cut of outgoing.cutter.push(bytes)) {
-        const frame = this.#frame(link, cut, { from: hostName, to: peerHostName });
+        const frame = this.#frame(link, cut, { from: hostName, to: peerHostName, connection: number });
         if (frame === undefined) continue;
         if (this.#followsArrivals) outgoing.underWay.push({ frame, end: cut.end });
         for (const listener of this.#listeners) listener.sent(frame);
@@ -136,24 +144,20 @@ export class WireTap implements NetworkTap {
   }
 
   /** Undefined for frames that are not part of a call. */
-  #frame({ calls }: Link, cut: CutFrame, { from, to }: { from: string; to: string }): WireFrame | undefined {
+  #frame({ calls }: Link, cut: CutFrame, way: Way): WireFrame | undefined {
     const role = ROLES.get(cut.kind);
     if (role === undefined) return undefined;
-    if (role === 'request') return this.#request(calls, cut, { from, to });
+    if (role === 'request') return this.#request(calls, cut, way);
     const call = calls.get(cut.requestId);
     if (call === undefined) return undefined;
     if (role === 'response' || role === 'end' || role === 'error') calls.delete(cut.requestId);
-    return new Frame({ role, call, from, to, sentMs: this.#nowMs(), cut });
+    return new Frame({ role, call, ...way, sentMs: this.#nowMs(), cut });
   }
 
-  #request(
-    calls: Map<number, WireCall>,
-    cut: CutFrame,
-    { from, to }: { from: string; to: string },
-  ): WireFrame | undefined {
+  #request(calls: Map<number, WireCall>, cut: CutFrame, way: Way): WireFrame | undefined {
     const method = METHODS.get(cut.method);
     if (method === undefined) return undefined;
-    const call = new Call({ number: ++this.#callCount, method, from, to, sentMs: this.#nowMs(), cut });
+    const call = new Call({ number: ++this.#callCount, method, ...way, sentMs: this.#nowMs(), cut });
     calls.set(cut.requestId, call);
     return call.request;
   }
@@ -166,20 +170,13 @@ class Call implements WireCall {
   readonly to: string;
   readonly request: WireFrame;
 
-  constructor(parts: {
-    number: number;
-    method: Method<unknown, unknown>;
-    from: string;
-    to: string;
-    sentMs: number;
-    cut: CutFrame;
-  }) {
-    const { number, method, from, to, sentMs, cut } = parts;
+  constructor(parts: { number: number; method: Method<unknown, unknown>; sentMs: number; cut: CutFrame } & Way) {
+    const { number, method, from, to, connection, sentMs, cut } = parts;
     this.number = number;
     this.method = method;
     this.from = from;
     this.to = to;
-    this.request = new Frame({ role: 'request', call: this, from, to, sentMs, cut });
+    this.request = new Frame({ role: 'request', call: this, from, to, connection, sentMs, cut });
   }
 }
 
@@ -188,17 +185,19 @@ class Frame implements WireFrame {
   readonly call: WireCall;
   readonly from: string;
   readonly to: string;
+  readonly connection: number;
   readonly sentMs: number;
   readonly dataBytes: number;
   readonly #bytes: Uint8Array;
   #message: unknown;
 
-  constructor(parts: { role: FrameRole; call: WireCall; from: string; to: string; sentMs: number; cut: CutFrame }) {
-    const { role, call, from, to, sentMs, cut } = parts;
+  constructor(parts: { role: FrameRole; call: WireCall; sentMs: number; cut: CutFrame } & Way) {
+    const { role, call, from, to, connection, sentMs, cut } = parts;
     this.role = role;
     this.call = call;
     this.from = from;
     this.to = to;
+    this.connection = connection;
     this.sentMs = sentMs;
     this.dataBytes = cut.dataBytes;
     this.#bytes = cut.message;

@@ -13,6 +13,7 @@ import type { Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
 import { LastCopies } from '../cluster/last-copies.ts';
+import { MessageTraps } from '../cluster/message-traps.ts';
 import { type AuditedChunk, auditReplicas } from '../cluster/replica-audit.ts';
 import { auditRetries } from '../cluster/retry-audit.ts';
 import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
@@ -36,6 +37,7 @@ import { HangWatch } from './hang-watch.ts';
 import { JournalWatch } from './journal-watch.ts';
 import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
 import { judgeError, judgeHang } from './liveness.ts';
+import { OldReader } from './old-reader.ts';
 import { OperationRunner } from './operation-runner.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { SafeModeWatch } from './safe-mode-watch.ts';
@@ -114,7 +116,11 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #coverage = new Coverage();
   readonly #lastCopies = new LastCopies();
+  /** Repair is slow, or nobody is there to take a copy from. */
+  readonly #sparesLast: boolean;
   readonly #hangs = new HangWatch(DISK_TIMEOUT_MS, (violation) => this.#note(violation));
+  readonly #traps = new MessageTraps();
+  readonly #oldReader: OldReader | undefined;
   readonly #watch = new PrimaryWatch();
   readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
@@ -128,7 +134,8 @@ class Run {
 
   constructor(schedule: Schedule, { story, observe }: RunOptions) {
     this.#schedule = schedule;
-    const { seed, shape } = schedule;
+    const { seed, shape, faults } = schedule;
+    this.#sparesLast = shape.load !== undefined || faults.some(({ fault }) => fault.kind === 'outage');
     this.#cluster = new SimulatedCluster({
       seed,
       chunkservers: shape.chunkservers,
@@ -163,14 +170,16 @@ class Run {
     const { serverLeaseMs, leaseMarginMs } = MASTER_DEFAULTS;
     const serving = new ServingWatch(serverLeaseMs, note);
     const safeMode = new SafeModeWatch(serverLeaseMs + leaseMarginMs, note);
-    const logged = [this.#coverage, this.#lastCopies, journals, serving, safeMode, this.#hangs, ...told];
+    this.#oldReader = shape.hasOldReader === true ? new OldReader(simulation) : undefined;
+    const asking = this.#oldReader === undefined ? [] : [this.#oldReader];
+    const logged = [this.#coverage, this.#lastCopies, journals, serving, safeMode, this.#hangs, ...asking, ...told];
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
-    const wired = shape.load === undefined ? [] : [this.#lastCopies];
+    const wired = this.#sparesLast ? [this.#lastCopies, ...asking] : asking;
     simulation.network.tap = new WireTap(
       () => simulation.nowMs,
-      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, ...wired, ...told],
+      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, this.#traps, ...wired, ...told],
     );
     observe?.(this.#cluster);
   }
@@ -187,10 +196,12 @@ class Run {
       const clients = this.#clients(cluster);
       injector = new FaultInjector(cluster, clients, {
         diskSlowness: shape.load?.diskSlowness ?? 1,
-        lastCopies: shape.load === undefined ? undefined : this.#lastCopies,
+        lastCopies: this.#sparesLast ? this.#lastCopies : undefined,
+        traps: this.#traps,
         heldBack: (fault, at) => this.#hangs.heldBack(fault, at),
       });
       injector.plan(this.#schedule.faults);
+      this.#oldReader?.start();
       for (const client of clients.values()) void client.start();
       await simulation.runFor(this.#schedule.durationMs);
       injector.endAll({ sick: shape.load?.sick });
@@ -272,6 +283,7 @@ class Run {
     { clients, admin, injector }: { clients: readonly WorkloadClient[]; admin: CairnClient; injector: FaultInjector },
   ): Promise<void> {
     const { simulation } = cluster;
+    this.#oldReader?.end();
     while (clients.some((client) => !client.isDone)) {
       for (const client of clients) this.#judgeHang(client, simulation.nowMs, injector);
       if (this.#violations.some(({ check }) => check === 'hang')) return;

@@ -19,10 +19,10 @@ function answered<Q, S>(
   }: { server: string; request: object; reply: object; askedMs: number; sentMs: number },
 ): WireFrame {
   const [from, to] = method.id === MasterControlMethods.heartbeat.id ? [server, 'master'] : ['client', server];
-  const shared = { dataBytes: 0, from, to };
+  const shared = { dataBytes: 0, from, to, connection: 1 };
   const call = { number: 1, method: method as Method<unknown, unknown>, from, to } as WireFrame['call'];
   Object.assign(call, { request: { ...shared, role: 'request', call, sentMs: askedMs, message: request } });
-  return { role: 'response', call, from: to, to: from, sentMs, dataBytes: 0, message: reply };
+  return { role: 'response', call, from: to, to: from, connection: 1, sentMs, dataBytes: 0, message: reply };
 }
 
 const beat = (askedMs: number, leaseWithheld = false) =>

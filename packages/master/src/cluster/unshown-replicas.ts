@@ -43,14 +43,11 @@ export class UnshownReplicas {
   /**
    * What was not shown is looked at again: where the log says by now that the chunk has bytes, the server is asked. The replica
    * may have come into being since, as an upload's does, which nobody reports.
-   *
-   * @returns open chunks whose length the log has to learn first.
    */
-  judge(): string[] {
+  judge(): void {
     // Before the others have shown what they hold, nothing can be settled.
-    if (this.#safeMode.isActive) return [];
+    if (this.#safeMode.isActive) return;
     const transaction = this.#context.decisions.read();
-    const unsettled: string[] = [];
     const toAsk = new Map<number, string[]>();
     for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
       const chunk = this.#context.plans.chunk(transaction, handle);
@@ -62,10 +59,14 @@ export class UnshownReplicas {
       }
       this.#conditions.leftUnshown(id, handle);
       if (isExpectedOnDisk(chunk)) toAsk.set(id, [...(toAsk.get(id) ?? []), handle]);
-      else if (chunk.state === ChunkState.CHUNK_STATE_OPEN) unsettled.push(handle);
     }
     for (const [id, handles] of toAsk) void this.#ask(id, handles);
-    return unsettled;
+  }
+
+  /** A member has not shown its replica of the open chunk, and the log has to learn first whether there were bytes. */
+  hasOneOf(handle: string, chunk: Chunk): boolean {
+    if (this.#safeMode.isActive || isExpectedOnDisk(chunk)) return false;
+    return [...chunk.members, ...chunk.pendingMembers].some((member) => this.#conditions.isUnshown(member, handle));
   }
 
   async #ask(id: number, handles: string[]): Promise<void> {

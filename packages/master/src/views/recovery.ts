@@ -7,7 +7,7 @@ import { RepeatedWarnings, type Timer } from '@cairnfs/base';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { UnshownReplicas } from '../cluster/unshown-replicas.ts';
 import type { MasterContext, Views } from '../context.ts';
-import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_WARNING_INTERVAL_MS, RECOVERY_INTERVAL_MS } from '../limits.ts';
 import { handleOfKey, unsettledRange } from '../state/keys.ts';
 import type { LeaseTable } from './lease-table.ts';
@@ -19,7 +19,7 @@ export class ViewRecovery {
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
   readonly #views: Views;
-  readonly #unshown: Pick<UnshownReplicas, 'judge'>;
+  readonly #unshown: Pick<UnshownReplicas, 'judge' | 'hasOneOf'>;
   readonly #warnings: RepeatedWarnings;
   readonly #underWay = new Set<string>();
   #cursor: string = unsettledRange.start;
@@ -32,7 +32,7 @@ export class ViewRecovery {
       leases: LeaseTable;
       changes: ViewChanges;
       views: Views;
-      unshown: Pick<UnshownReplicas, 'judge'>;
+      unshown: Pick<UnshownReplicas, 'judge' | 'hasOneOf'>;
     },
   ) {
     this.#context = context;
@@ -57,33 +57,29 @@ export class ViewRecovery {
 
   #step(): void {
     this.#servers.noteTime();
-    this.#closeUnshown();
+    this.#unshown.judge();
     const { config, decisions } = this.#context;
-    const { recoveryStep } = config.bounds;
+    const { recoveredAtOnce, recoveryStep } = config.bounds;
     const transaction = decisions.read();
     const entries = transaction.range({ start: this.#cursor, end: unsettledRange.end }, recoveryStep);
-    this.#cursor = entries.length < recoveryStep ? unsettledRange.start : `${entries.at(-1)!.key}\0`;
     for (const { key } of entries) {
+      // From here the next step goes on: those before it may be chunks that nothing can be done for as long as a server is away.
+      this.#cursor = key;
+      if (this.#underWay.size >= recoveredAtOnce) return;
       const handle = handleOfKey(key);
-      if (this.#underWay.size >= config.bounds.recoveredAtOnce) return;
       if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
       const chunk = transaction.chunk(handle);
       if (chunk === undefined) continue;
-      const isOpen = chunk.state === ChunkState.CHUNK_STATE_OPEN;
-      if (isOpen && this.#isAbandoned(handle, chunk.members[0] ?? 0))
-        this.#run(handle, () => this.#views.close(handle, { seal: false }));
+      if (this.#isToClose(handle, chunk)) this.#run(handle, () => this.#views.close(handle, { seal: false }));
       else if (chunk.pendingVersion !== 0) this.#run(handle, async () => void (await this.#changes.change(handle)));
     }
+    this.#cursor = entries.length < recoveryStep ? unsettledRange.start : `${this.#cursor}\0`;
   }
 
-  /** Where they end tells whether who did not show a replica has lost one. */
-  #closeUnshown(): void {
-    const { config } = this.#context;
-    for (const handle of new Set(this.#unshown.judge())) {
-      if (this.#underWay.size >= config.bounds.recoveredAtOnce) return;
-      if (this.#underWay.has(handle) || this.#changes.isRunning(handle)) continue;
-      this.#run(handle, () => this.#views.close(handle, { seal: false }));
-    }
+  /** Also one of which a member did not show a replica: where it ends tells whether that has lost one. */
+  #isToClose(handle: string, chunk: Chunk): boolean {
+    if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return false;
+    return this.#isAbandoned(handle, chunk.members[0] ?? 0) || this.#unshown.hasOneOf(handle, chunk);
   }
 
   /** Nobody leads it: its primary is out of touch for good, or took no lease though it had the time to. */

@@ -21,6 +21,7 @@ interface CloningParts {
   readonly changes: ViewChanges;
   readonly views: Views;
   readonly failing: FailingServers;
+  readonly failingSources: FailingServers;
   /** Members with a copy that is sound. */
   readonly sound: (handle: string, chunk: Chunk) => readonly number[];
 }
@@ -48,7 +49,7 @@ export class Cloning {
 
   /** Resolves also when the chunk was changed meanwhile: then nothing has joined. */
   clone(handle: string, { source, target }: { source: number; target: number }): Promise<void> {
-    return this.#clone(handle, source, target).catch((error: unknown) => this.#learn(target, error));
+    return this.#clone(handle, source, target).catch((error: unknown) => this.#learn({ source, target }, error));
   }
 
   /** Members that have no copy that counts, for as long as can be told. */
@@ -93,7 +94,7 @@ export class Cloning {
 
   async #clone(handle: string, source: number, target: number): Promise<void> {
     const { decisions, pool, seams } = this.#context;
-    const { servers, conditions, views, changes, failing } = this.#parts;
+    const { servers, conditions, views, changes, failing, failingSources } = this.#parts;
     // A chunk being written is closed first; its writer opens it again and finds the new view.
     await views.close(handle, { seal: false });
     await changes.whenIdle(handle);
@@ -121,15 +122,18 @@ export class Cloning {
     conditions.clear(target, handle);
     await changes.change(handle, { joining: target, without: this.lost(handle, chunk) });
     failing.worked(target);
+    failingSources.worked(source);
     this.#copiedCount += 1;
     this.#copiedBytes += length;
     seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
   }
 
-  /** The next copy goes elsewhere, if it can: the target may not be at fault, but nothing is lost by that. */
-  #learn(target: number, error: unknown): never {
-    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) this.#parts.failing.failed(target);
-    if (isFsError(error, 'NO_SPACE')) this.#parts.servers.noteFull(target);
+  /** The next copy goes elsewhere, and comes from elsewhere, if it can: who is at fault may be neither, but nothing is lost. */
+  #learn({ source, target }: { source: number; target: number }, error: unknown): never {
+    const { failing, failingSources, servers } = this.#parts;
+    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) failing.failed(target);
+    if (isFsError(error, 'NO_SPACE')) servers.noteFull(target);
+    else if (!(error instanceof JoinFailure)) failingSources.failed(source);
     throw error;
   }
 }

@@ -22,6 +22,16 @@ test('repair: the copies of a dead server are replaced on another one', async ()
   assert.equal(cluster.server(4).replicas.get(HANDLE)?.length, 10);
 });
 
+test('repair: where no copy comes about from one source, another is taken', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2] });
+  // The master reaches it, and server 3 does not.
+  cluster.server(3).unreachable.add(cluster.server(1).address);
+  cluster.parts.start();
+  await cluster.simulation.runFor(30_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+});
+
 test('repair: a corrupt copy is replaced, and its server told to quarantine it', async () => {
   const cluster = await TestCluster.start(4);
   cluster.parts.start();

@@ -48,6 +48,8 @@ export class Repair {
   /** The target of each copy under way. */
   readonly #copying = new Map<string, number>();
   readonly #failing: FailingServers;
+  /** From which no copy came about lately. */
+  readonly #failingSources: FailingServers;
   readonly #targets: CloneTargets;
   readonly #cloning: Cloning;
   #isToBegin = false;
@@ -61,6 +63,7 @@ export class Repair {
     this.#parts = parts;
     this.#queue = new RepairQueue(context.seams.clock, this.#bounds.repairQueueMax);
     this.#failing = new FailingServers(context.seams.clock);
+    this.#failingSources = new FailingServers(context.seams.clock);
     const { clonesPerServer } = this.#bounds;
     this.#targets = new CloneTargets({ ...parts, failing: this.#failing, clonesPerServer });
     this.#takeBack = new TakeBack(context, {
@@ -70,7 +73,8 @@ export class Repair {
       lost: (handle, chunk) => this.#cloning.lost(handle, chunk),
     });
     const sound = (handle: string, chunk: Chunk) => this.#sound(handle, chunk);
-    this.#cloning = new Cloning(context, { ...parts, failing: this.#failing, sound });
+    const [failing, failingSources] = [this.#failing, this.#failingSources];
+    this.#cloning = new Cloning(context, { ...parts, failing, failingSources, sound });
     const { servers, conditions } = parts;
     this.#scans = new RepairScans(context, { servers, conditions, enqueue: (handle) => this.#enqueue(handle) });
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
@@ -258,7 +262,7 @@ export class Repair {
       this.#queue.giveWay(handle); // until a server brings one
       return;
     }
-    const source = sound.find((member) => !this.#targets.isBusy(member));
+    const source = this.#source(sound);
     const elsewhere = this.#targets.next(handle, chunk);
     if (elsewhere === undefined && this.#cloning.isToClose(handle, chunk)) {
       if (source === undefined) return;
@@ -297,6 +301,13 @@ export class Repair {
         this.#enqueue(handle);
         this.#beginSoon();
       });
+  }
+
+  /** Undefined while all that may do are busy. Where one has failed as a source, another that is busy is waited for. */
+  #source(sound: readonly number[]): number | undefined {
+    const working = sound.filter((member) => !this.#failingSources.has(member));
+    const sources = working.length > 0 ? working : sound;
+    return sources.find((member) => !this.#targets.isBusy(member));
   }
 
   /**

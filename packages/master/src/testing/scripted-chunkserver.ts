@@ -49,6 +49,8 @@ export class ScriptedChunkserver {
   absence: Record<string, number> = {};
   /** How long a promise takes to become durable, whoever waits for it. */
   promiseMs = 0;
+  /** Servers from which it can copy nothing. */
+  readonly unreachable = new Set<Address>();
   /** How long a clone to it takes. */
   cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
@@ -109,6 +111,9 @@ export class ScriptedChunkserver {
     rpc.handle(ChunkserverControlMethods.cloneReplica, async ({ handle, version, length, sourceAddress }) => {
       if (this.cloneMs > 0) await clock.sleep(this.cloneMs);
       if (this.failure !== undefined) throw this.failure;
+      if (this.unreachable.has(sourceAddress)) {
+        throw new FsError('CONNECTION_REFUSED', `cannot connect to ${sourceAddress}`);
+      }
       const source = this.#peer(sourceAddress).replicas.get(handle);
       if (source === undefined) throw new FsError('CHUNK_NOT_FOUND', `${sourceAddress} has no chunk ${handle}`);
       const sequence = source.sequence + source.lengthsAfter.length;

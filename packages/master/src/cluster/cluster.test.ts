@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KiB, MiB } from '@cairnfs/base';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { memberKey } from '../state/keys.ts';
@@ -29,6 +30,25 @@ test('registration: ids and sessions go on after a crash of the master', async (
   assert.equal(cluster.server(1).id, 1);
   assert.ok(cluster.server(1).session > session);
   assert.equal((await cluster.addServer()).id, 3);
+});
+
+test('registration: servers that could not be logged get numbers of their own afterwards', async () => {
+  const cluster = await TestCluster.start(1);
+  const { simulation } = cluster;
+  // The disk moves nothing while more and more waits for it, until no record is taken, also none that a full disk takes.
+  const { timing } = simulation.host('master').disk;
+  timing.slowness = 1e6;
+  const fill = (bytes: number) =>
+    cluster.context.decisions.perform('reclaim', (transaction) => transaction.put('ztest', new Uint8Array(bytes)));
+  const sizes = [MiB, 32 * KiB, KiB, 32].flatMap((bytes) => Array.from({ length: 64 }, () => bytes));
+  const written = Promise.allSettled(sizes.map(fill));
+  const newcomers = ['server2', 'server3'].map((name) => cluster.newServer(name));
+  for (const server of newcomers) await assert.rejects(cluster.run(server.register()), { kind: 'OVERLOADED' });
+  timing.slowness = 1;
+  await cluster.run(written);
+  // In the other order.
+  for (const server of newcomers.reverse()) await cluster.run(server.register());
+  assert.deepEqual(newcomers.map(({ id }) => id).sort(), [2, 3]);
 });
 
 test('server: out of touch for its lease and the margin, it is live no more', async () => {

@@ -1,5 +1,5 @@
 /** Register: a chunkserver joins the cluster, or comes back to it. */
-import { FsError } from '@cairnfs/base';
+import { assert, FsError } from '@cairnfs/base';
 import { type RegisterReply, type RegisterRequest, writeChunkBytes } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
 import type { Server } from '../gen/cairn/master/v1/state.ts';
@@ -7,7 +7,7 @@ import { SERVERS_MAX } from '../limits.ts';
 import { META } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Departures } from '../views/departures.ts';
-import { disksInService, hasLostDisk, type ServerTable } from './server-table.ts';
+import { disksInService, hasLostDisk, type ServerEntry, type ServerTable } from './server-table.ts';
 
 export class Registration {
   readonly #context: MasterContext;
@@ -34,7 +34,8 @@ export class Registration {
     // to be told anything: it gets its number now, and no lease before it was told (readmission.ts).
     const isUnnumbered = returning !== undefined && request.serverId === 0;
     if (returning !== undefined && !isUnnumbered) await this.#departures.settle(returning.id, address);
-    const server = await decisions.perform('serverRegistered', (transaction) => {
+    let server: ServerEntry | undefined;
+    await decisions.perform('serverRegistered', (transaction) => {
       const known = this.#servers.byUuid(uuid);
       if (known !== undefined) {
         this.#servers.checkMayExtend(known.id);
@@ -68,16 +69,21 @@ export class Registration {
       const diskIds = mayServe ? inService : counted.filter((disk) => inService.includes(disk));
       const next = { uuid, address, host, rack, changedWhileAway: !mayServe, diskIds, deadSinceMs: 0 };
       if (known !== undefined && record !== undefined && isSameRecord(record, next)) {
-        return this.#servers.registered({ id: known.id, uuid, address, host, rack }, registered);
+        server = this.#servers.registered({ id: known.id, uuid, address, host, rack }, registered);
+        return;
       }
       const id = number ?? transaction.counter(META.nextServer);
       if (id > SERVERS_MAX)
         throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
       if (number === undefined) transaction.setCounter(META.nextServer, id + 1);
       transaction.putServer(id, next);
-      // At once, so that a second registration that comes before this one is durable finds it.
-      return this.#servers.registered({ id, uuid, address, host, rack }, registered);
+      // With the record, and not without it: a number that was not logged is given to another server. At once, so that a second
+      // registration that comes before this one is durable finds it.
+      transaction.afterAppend(() => {
+        server = this.#servers.registered({ id, uuid, address, host, rack }, registered);
+      });
     });
+    assert(server !== undefined, () => `the registration of ${address} left no server`);
     server.answeredAtMs = seams.clock.nowMs();
     server.disks = request.disks;
     seams.log.info('chunkserver registered', { id: server.id, address, session: server.session });

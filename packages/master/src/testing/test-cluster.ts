@@ -69,16 +69,21 @@ export class TestCluster {
   }
 
   async addServer(): Promise<ScriptedChunkserver> {
-    const name = `server${this.servers.length + 1}`;
-    const peer = (address: string) => this.servers.find((other) => other.address === address)!;
-    const server = new ScriptedChunkserver(name, this.simulation.host(name).start(), MASTER_ADDRESS, peer);
-    this.servers.push(server);
+    const server = this.newServer(`server${this.servers.length + 1}`);
     await this.simulation.run(async () => {
       await server.listen();
       await server.register();
       await server.sendInventory();
     });
     server.beat();
+    return server;
+  }
+
+  /** One that has done nothing yet. */
+  newServer(name: string): ScriptedChunkserver {
+    const peer = (address: string) => this.servers.find((other) => other.address === address)!;
+    const server = new ScriptedChunkserver(name, this.simulation.host(name).start(), MASTER_ADDRESS, peer);
+    this.servers.push(server);
     return server;
   }
 

@@ -4,6 +4,7 @@ import { Hello } from '../gen/cairn/v1/common.ts';
 import { CHANNEL_QUEUED_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, PING_AFTER_SILENCE_MS, PONG_TIMEOUT_MS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type ClientCall, errorOfMessage } from './client-call.ts';
+import type { PlaceInSeries } from './connection-series.ts';
 import { type FrameHeader, FrameKind, mayBeginServer, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -15,6 +16,7 @@ export interface ClientConnectionOptions {
   readonly clock: Clock;
   readonly buffers: BufferPool;
   readonly isServer: boolean;
+  readonly place: PlaceInSeries;
   readonly connection: Connection;
   readonly welcomed: () => void;
   /** Once. `error` says why, and by its code whether requests may have been sent. */
@@ -46,7 +48,7 @@ export class ClientConnection implements FrameSink {
   #pingedAtMs: number | undefined;
 
   constructor(options: ClientConnectionOptions) {
-    const { clock, connection, buffers, isServer: fromServer } = options;
+    const { clock, connection, buffers, isServer: fromServer, place } = options;
     this.#options = options;
     this.#clock = clock;
     this.#peer = connection.peer;
@@ -65,6 +67,8 @@ export class ClientConnection implements FrameSink {
       version: PROTOCOL_VERSION,
       lowestVersion: PROTOCOL_VERSION_LOWEST,
       fromServer,
+      series: place.name,
+      number: place.number,
     }).finish();
     this.#writer.write({ kind: FrameKind.hello, requestId: 0, method: 0, value: 0 }, hello);
   }

@@ -4,10 +4,16 @@
  */
 import { FsError } from '@cairnfs/base';
 import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
+import type { PlaceInSeries } from './connection-series.ts';
 import { FrameKind, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 
 export type HelloVerdict =
-  | { readonly kind: 'welcome'; readonly welcome: Uint8Array; readonly fromServer: boolean }
+  | {
+      readonly kind: 'welcome';
+      readonly welcome: Uint8Array;
+      readonly fromServer: boolean;
+      readonly place: PlaceInSeries;
+    }
   /** No version suits both: the client is told so. */
   | { readonly kind: 'refused'; readonly error: FsError }
   | { readonly kind: 'noHello' };
@@ -16,10 +22,12 @@ export type HelloVerdict =
 export function judgeHello(kind: number, message: Uint8Array, peer: string): HelloVerdict {
   const hello = kind === FrameKind.hello ? decodeOrNothing(Hello, message) : undefined;
   if (hello === undefined) return { kind: 'noHello' };
-  const { lowestVersion, fromServer } = hello;
+  const { lowestVersion, fromServer, series: name, number } = hello;
   const version = Math.min(hello.version, PROTOCOL_VERSION);
   if (version >= Math.max(lowestVersion, PROTOCOL_VERSION_LOWEST)) {
-    return { kind: 'welcome', welcome: Welcome.encode({ version }).finish(), fromServer };
+    // Decoded bytes point into the frame, whose memory is lent.
+    const place = { name: new Uint8Array(name), number };
+    return { kind: 'welcome', welcome: Welcome.encode({ version }).finish(), fromServer, place };
   }
   const error = new FsError(
     'PROTOCOL_MISMATCH',

@@ -69,11 +69,15 @@ export class Channel implements RpcChannel, StreamCarrier {
   #waitingBytes = 0;
   #refusalCount = 0;
   #usedAtMs = 0;
+  /** What its connections are known by at the server. */
+  readonly #series: Uint8Array;
+  #connectionCount = 0;
 
   constructor(options: ChannelOptions) {
     this.address = options.address;
     this.#options = options;
     this.#clock = options.clock;
+    this.#series = options.random.bytes(SERIES_NAME_BYTES);
     this.#sweep = new DeadlineSweep(options.clock, (nowMs) => this.#expire(nowMs));
   }
 
@@ -218,10 +222,12 @@ export class Channel implements RpcChannel, StreamCarrier {
           connection.close();
           return;
         }
+        this.#connectionCount += 1;
         const shaking: ClientConnection = new ClientConnection({
           clock: this.#clock,
           buffers: this.#options.buffers,
           isServer: this.#options.isServer,
+          place: { name: this.#series, number: this.#connectionCount },
           connection,
           welcomed: () => this.#opened(shaking),
           ended: (error) => this.#ended(error),
@@ -320,6 +326,9 @@ export class Channel implements RpcChannel, StreamCarrier {
     return Number.POSITIVE_INFINITY;
   }
 }
+
+/** No two channels have the same, wherever they are. */
+const SERIES_NAME_BYTES = 16;
 
 function outgoingBytes(call: ClientCall): number {
   if (call.outgoing === undefined) return 0;

@@ -8,6 +8,7 @@ import {
   SERVER_UNSENT_BYTES_MAX,
 } from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { ConnectionSeries } from './connection-series.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
 import { ReceiveBudget } from './receive-budget.ts';
 import { ServerConnection, type Traffic } from './server-connection.ts';
@@ -55,6 +56,7 @@ export class RpcServer implements RpcRouter {
   readonly #buffers: BufferPool;
   readonly #budget: ReceiveBudget;
   readonly #methods = new MethodTable();
+  readonly #series = new ConnectionSeries<ServerConnection>();
   readonly #connections = new Set<ServerConnection>();
   readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
   #closed = false;
@@ -101,6 +103,7 @@ export class RpcServer implements RpcRouter {
       methods: this.#methods,
       traffic: this.#traffic,
       connection,
+      series: this.#series,
       reportUnexpected: (method, error) => this.#reportUnexpected(method, error),
       ended: () => this.#connections.delete(served),
     });

@@ -15,6 +15,7 @@ import {
   STREAM_CREDIT_MAX,
 } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import type { ConnectionSeries, PlaceInSeries } from './connection-series.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { encodeErrorDetail } from './error-detail.ts';
 import { FRAME_HEADER_BYTES, type FrameHeader, FrameKind, PREFACE } from './frame.ts';
@@ -40,6 +41,7 @@ export interface ServerConnectionOptions {
   /** Shared by the connections of a server; each adds to it. */
   readonly traffic: Traffic;
   readonly connection: Connection;
+  readonly series: ConnectionSeries<ServerConnection>;
   readonly reportUnexpected: (method: string, error: unknown) => void;
   readonly ended: () => void;
 }
@@ -64,6 +66,7 @@ export class ServerConnection implements FrameSink {
   readonly #handshakeDeadlineMs: number;
   #aliveAtMs: number;
   #welcomed = false;
+  #place: PlaceInSeries | undefined;
   /** Told that no version suits both; closed as soon as that has left. */
   #refused = false;
   #ended = false;
@@ -116,6 +119,7 @@ export class ServerConnection implements FrameSink {
 
   ended(reason: string | undefined): void {
     this.#ended = true;
+    if (this.#place !== undefined) this.#options.series.ended(this.#place, this);
     this.#sweep.stop();
     this.#writer.end();
     if (reason !== undefined) this.#options.log.debug('connection ended', { peer: this.#peer, reason });
@@ -135,7 +139,10 @@ export class ServerConnection implements FrameSink {
       this.#writer.flush();
       this.#refused = true;
       this.#sweep.note(this.#clock.nowMs());
+    } else if (!this.#options.series.begun(verdict.place, this)) {
+      this.close('its client goes on over another connection');
     } else {
+      this.#place = verdict.place;
       this.#welcomed = true;
       this.#reader.isUrgent = verdict.fromServer;
       this.#send(FrameKind.welcome, 0, 0, verdict.welcome);

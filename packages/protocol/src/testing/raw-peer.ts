@@ -34,7 +34,8 @@ export function frameBytes(frame: RawFrame): Buffer {
 }
 
 export function helloBytes(version = 1, lowestVersion = 1, fromServer = false): Buffer {
-  const message = Hello.encode({ version, lowestVersion, fromServer }).finish();
+  const nowhere = { series: new Uint8Array(0), number: 0 };
+  const message = Hello.encode({ version, lowestVersion, fromServer, ...nowhere }).finish();
   return Buffer.concat([Buffer.from(PREFACE), frameBytes({ kind: FrameKind.hello, message })]);
 }
 

@@ -153,6 +153,13 @@ export interface Hello {
    * memory for requests is short.
    */
   fromServer: boolean;
+  /**
+   * The connections that one part of a client makes to this address one after the other have the same name, a random one, and
+   * rising numbers. When a later one says hello, the client has given up those before: the server closes them, so that no
+   * request that is under way there yet overtakes what was sent since. Empty: nothing is known of that.
+   */
+  series: Uint8Array;
+  number: number;
 }
 
 /** The server's answer to Hello. */
@@ -1069,7 +1076,7 @@ export const ErrorDetail_DetailsEntry: MessageFns<ErrorDetail_DetailsEntry> = {
 };
 
 function createBaseHello(): Hello {
-  return { version: 0, lowestVersion: 0, fromServer: false };
+  return { version: 0, lowestVersion: 0, fromServer: false, series: new Uint8Array(0), number: 0 };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1082,6 +1089,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.fromServer !== false) {
       writer.uint32(24).bool(message.fromServer);
+    }
+    if (message.series.length !== 0) {
+      writer.uint32(34).bytes(message.series);
+    }
+    if (message.number !== 0) {
+      writer.uint32(40).uint32(message.number);
     }
     return writer;
   },
@@ -1123,6 +1136,22 @@ export const Hello: MessageFns<Hello> = {
             message.fromServer = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.series = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1143,6 +1172,8 @@ export const Hello: MessageFns<Hello> = {
     message.version = object.version ?? 0;
     message.lowestVersion = object.lowestVersion ?? 0;
     message.fromServer = object.fromServer ?? false;
+    message.series = object.series ?? new Uint8Array(0);
+    message.number = object.number ?? 0;
     return message;
   },
 };

@@ -1,5 +1,5 @@
 /** Limits of the SDK, with the reason for each number. */
-import { OPERATION_WINDOW } from '@cairnfs/protocol';
+import { OPERATION_MEMORY_MS, OPERATION_WINDOW } from '@cairnfs/protocol';
 
 export const TIMEOUT_DEFAULT_MS = 60_000;
 /** One attempt of a call to the master; a server that answers later than this is asked again. */
@@ -17,6 +17,11 @@ export const SYNC_ATTEMPT_MS = 20_000;
  * at once.
  */
 export const OPERATION_SPAN_MAX = OPERATION_WINDOW / 2;
+/**
+ * An operation that may have been applied is sent again for so long, whatever time its caller gives it: half of what servers
+ * remember, for what is sent last may be on its way for a while.
+ */
+export const OUTCOME_OPEN_MS_MAX = OPERATION_MEMORY_MS / 2;
 export const BACKOFF_MS_MIN = 20;
 export const BACKOFF_MS_MAX = 1000;
 

@@ -5,6 +5,7 @@ import { CLOSED_UNHEARD_MAX, MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../li
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
 import { Deadline } from './deadline.ts';
 import { FrameGates } from './frame-gates.ts';
+import { OpenOutcome } from './open-outcome.ts';
 import { OperationIds } from './operation-ids.ts';
 import { SpareUploads } from './spare-uploads.ts';
 
@@ -46,9 +47,12 @@ export class MasterCalls {
     const { masters } = this.#options;
     let foreignCount = 0;
     let closedCount = 0;
+    const outcome = new OpenOutcome(this.seams.clock);
     for (let attempt = 1; ; attempt += 1) {
       const address = masters[this.#current % masters.length]!;
       const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
+      outcome.check();
+      const sentAtMs = this.seams.clock.nowMs();
       try {
         const { message } = await this.pool.channel(address).call(method, request, options);
         this.#isReached = true;
@@ -58,7 +62,10 @@ export class MasterCalls {
         const error = ofMaster(thrown, address, method);
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
-        if (isChange(request) && error.reaction === 'unknown') deadline.noteOutcomeOpen();
+        if (isChange(request) && error.reaction === 'unknown') {
+          outcome.opened(sentAtMs, error);
+          deadline.noteOutcomeOpen();
+        }
         // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master
         // is not, and what was sent to it before may have been done.
         this.#isReached ||= !isFsError(error, 'CONNECTION_REFUSED', 'NAME_UNRESOLVED', 'FOREIGN_PROTOCOL');

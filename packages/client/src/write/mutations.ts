@@ -16,6 +16,7 @@ import {
 import type { Deadline } from '../call/deadline.ts';
 import { Flight } from '../call/flight.ts';
 import type { MasterCalls } from '../call/master-calls.ts';
+import { OpenOutcome } from '../call/open-outcome.ts';
 import { ofOpened } from '../errors.ts';
 import { MUTATION_ATTEMPT_MS, WRITE_PIECES_IN_FLIGHT } from '../limits.ts';
 
@@ -151,14 +152,17 @@ export class Mutations {
     deadline: Deadline,
   ): Promise<{ offset: number; length: number; extent: Extent }> {
     const { offset } = mutation;
+    const { clock } = this.#calls.seams;
     return this.#calls.operations.use(async (operation) => {
       let { extent, bytes } = mutation;
       // Sent at least once without a definite answer: this chunk alone can tell what became of it.
-      let isOpen = false;
+      const outcome = new OpenOutcome(clock);
       for (let attempt = 1; ; attempt += 1) {
         const { handle, version, replicas } = extent.chunk!;
         const primary = replicas[0];
         const timeoutMs = deadline.attemptMs(MUTATION_ATTEMPT_MS);
+        outcome.check();
+        const sentAtMs = clock.nowMs();
         try {
           if (primary === undefined) throw new FsError('UNAVAILABLE', `chunk ${handle} has no primary`);
           const { message } = await this.#calls.pool.channel(primary.address).call(
@@ -182,21 +186,22 @@ export class Mutations {
           deadline.signal?.throwIfAborted();
           if (!isFsError(error)) throw error;
           if (error.kind === 'CHUNK_FULL' || error.kind === 'CHUNK_SEALED') {
-            isOpen = false;
+            outcome.settled();
             extent = await this.#next(target, offset, handle, error, { deadline, attempt });
             // Nothing of it was applied. What the extent there has no room for goes into the one behind it.
             if (offset !== undefined) bytes = bytes.subarray(0, extent.limit - offset);
             continue;
           }
           // For want of room a try is refused unseen: what an earlier one has come to, it does not tell.
-          if (error.reaction === 'never' && !(isOpen && error.kind === 'NO_SPACE')) throw error;
-          isOpen ||= error.reaction === 'unknown';
+          if (error.reaction === 'never' && !(outcome.isOpen && error.kind === 'NO_SPACE')) throw error;
+          if (error.reaction === 'unknown') outcome.opened(sentAtMs, error);
+          const { isOpen } = outcome;
           if (isOpen) deadline.noteOutcomeOpen();
           await deadline.pause(attempt, error);
           const isUnreachable = isFsError(error, ...UNREACHABLE);
           const suspected = isUnreachable && primary !== undefined ? [primary.serverId] : [];
           extent = await this.#again(target, { offset, handle, isOpen, suspected }, deadline);
-          isOpen &&= extent.chunk!.handle === handle;
+          if (extent.chunk!.handle !== handle) outcome.settled();
         }
       }
     });

@@ -3,7 +3,7 @@
  * again (docs/protocol.md, "Exactly once"). Refusals change nothing and are judged anew.
  *
  * For each client: a header under number 0, and one entry for each result not yet forgotten. What is forgotten (settled at
- * the client, older than `OPERATION_MEMORY_MS`, or not among the newest `OPERATION_WINDOW`) raises the header's
+ * the client, older than `OPERATION_MEMORY_MS`, or of the lowest numbers where there are `OPERATION_WINDOW`) raises the header's
  * `forgottenBelow`, so an operation whose result is gone is refused and never applied a second time.
  */
 import { assert, FsError } from '@cairnfs/base';

@@ -157,3 +157,13 @@ test('trash: what has been kept long enough goes for good, with all that lies in
   const status = await master.call(MasterMethods.getClusterStatus, {});
   deepEqual([status.fileCount, status.directoryCount, status.trashCount], [1, 0, 1]);
 });
+
+test('xattr: a name that no message of JavaScript can hold is refused, not lost', async () => {
+  const master = await TestMaster.start(0);
+  await master.create('/f');
+  // As entries: in a literal the name would be no key.
+  const named = Object.fromEntries(['user.a', '__proto__'].map((name) => [name, new Uint8Array(1)]));
+  await rejects(setXattrs(master, '/f', named), kind('INVALID_ARGUMENT'));
+  const { attributes } = await master.call(MasterMethods.stat, { file: { path: '/f', inode: 0 } });
+  deepEqual(attributes!.xattrs, {});
+});

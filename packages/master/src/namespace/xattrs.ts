@@ -7,6 +7,7 @@ export type Xattrs = { [name: string]: Uint8Array };
 
 /** @throws FsError INVALID_ARGUMENT (a name), NO_SPACE (all together are too long) */
 export function checkXattrs(xattrs: Xattrs): void {
+  checkIsWhole(xattrs);
   let bytes = 0;
   for (const [name, value] of Object.entries(xattrs)) {
     const nameBytes = utf8Bytes(name).length;
@@ -28,6 +29,7 @@ export function checkXattrs(xattrs: Xattrs): void {
  * @throws FsError NO_ATTRIBUTE  one to remove is not there; and as `checkXattrs`.
  */
 export function changeXattrs(xattrs: Xattrs, { set, removed }: { set: Xattrs; removed: readonly string[] }): Xattrs {
+  checkIsWhole(set);
   const changed = new Map(Object.entries(xattrs));
   for (const name of removed) {
     if (!changed.delete(name)) throw new FsError('NO_ATTRIBUTE', `there is no attribute '${name}'`);
@@ -36,4 +38,10 @@ export function changeXattrs(xattrs: Xattrs, { set, removed }: { set: Xattrs; re
   const result = Object.fromEntries(changed);
   checkXattrs(result);
   return result;
+}
+
+/** Decoding sets what has the name `__proto__` as the prototype: it is not among the attributes, and would be lost. */
+function checkIsWhole(xattrs: Xattrs): void {
+  if (Object.getPrototypeOf(xattrs) === Object.prototype) return;
+  throw new FsError('INVALID_ARGUMENT', "an extended attribute cannot have the name '__proto__'");
 }

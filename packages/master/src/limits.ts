@@ -148,6 +148,8 @@ export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
 export const FAILING_SERVER_PAUSE_MS = 60_000;
 export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;
+/** Chunks of which some servers have said that they are gone, and others are awaited: some 30 MB. */
+export const GARBAGE_AWAITED_MAX = 100_000;
 /** Calls to a returning server about views that changed without it: their promises share journal writes. */
 export const DEPARTURES_AT_ONCE = 64;
 /** Changes of views listed for a server that is away: told within its registration. Past this its inventory says them. */

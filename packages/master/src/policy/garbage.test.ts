@@ -1,11 +1,12 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
+import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { discardChunk, garbageDueMs } from '../namespace/destroy.ts';
 import { META } from '../state/keys.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
-import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+import { HANDLE, handleOf, TestCluster } from '../testing/test-cluster.ts';
 
 const GRACE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -48,6 +49,31 @@ test('garbage: what was deleted before a restart on a calendar set back waits fo
   deepEqual(await ordered(cluster), []);
   await cluster.simulation.runFor(GRACE_MS);
   deepEqual(await ordered(cluster), [HANDLE]);
+});
+
+test('garbage: chunks that one server keeps hold up none of those behind them', async () => {
+  const cluster = await TestCluster.start(2, { bounds: { ...MASTER_BOUNDS, garbageStep: 2 } });
+  cluster.parts.start();
+  const handles = [1, 2, 3, 4].map(handleOf);
+  for (const [index, handle] of handles.entries()) {
+    await cluster.putChunk(handle, { length: 10, goal: 1, members: [index < 2 ? 1 : 2] });
+    await cluster.run(cluster.discard(handle));
+    await cluster.simulation.runFor(10);
+  }
+  const server = cluster.server(2); // server 1 does not do what it is told
+  for (let second = 0; second < 20; second += 1) {
+    await cluster.simulation.runFor(1000);
+    const { quarantine } = await cluster.run(server.heartbeat());
+    const gone = quarantine.map(({ handle }) => {
+      server.replicas.delete(handle);
+      return server.report(handle, ReplicaCondition.REPLICA_CONDITION_GONE);
+    });
+    await cluster.run(server.heartbeat({ changes: gone }));
+  }
+  deepEqual(
+    handles.map((handle) => cluster.chunk(handle) !== undefined),
+    [true, true, false, false],
+  );
 });
 
 test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {

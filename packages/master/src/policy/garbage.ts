@@ -2,12 +2,12 @@
  * Garbage collection (GFS §4.4): chunks that no file needs are ordered into quarantine, server by server, and forgotten
  * when every member, and who was to become one, has said that it is gone. A server that is away keeps its copy until it returns; then it is an orphan.
  */
-import type { Timer } from '@cairnfs/base';
+import type { Key, Timer } from '@cairnfs/base';
 import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
+import { GARBAGE_AWAITED_MAX, GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageDueMs } from '../namespace/destroy.ts';
 import { garbageAfter, garbageKey, garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -19,8 +19,10 @@ export class GarbageCollection {
   readonly #reports: ReplicaReports;
   readonly #departures: Departures;
   readonly #safeMode: SafeMode;
-  /** Members that have said a garbage chunk is gone. In memory: a restarted master asks again. */
+  /** Members that have said a garbage chunk is gone, of those that are awaited. In memory: a restarted master asks again. */
   readonly #gone = new Map<string, Set<number>>();
+  /** Where the next step goes on: those before may be held up for as long as a server is. */
+  #from: Key = GARBAGE_START;
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -75,16 +77,19 @@ export class GarbageCollection {
 
   async #step(): Promise<void> {
     const { decisions, calendar, config } = this.#context;
-    await decisions.perform('garbageCollected', (transaction) => {
+    const { garbageStep } = config.bounds;
+    this.#from = await decisions.perform('garbageCollected', (transaction) => {
       this.#bringForward(transaction);
-      for (const { key } of transaction.range(garbageRange(calendar.nowMs()), config.bounds.garbageStep)) {
+      const { end } = garbageRange(calendar.nowMs());
+      const entries = transaction.range({ start: this.#from, end }, garbageStep);
+      for (const { key } of entries) {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
         const gone = this.#gone.get(handle) ?? new Set();
         const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
         const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
-          this.#gone.set(handle, gone);
+          this.#await(handle, gone, left);
           // A master that ended before this was durable may have told one that was away that it is no member any more (below).
           const versionAtMost = chunk!.highestVersion + 1;
           const order = { handle, versionAtMost, reason: 'deleted' };
@@ -102,7 +107,18 @@ export class GarbageCollection {
         transaction.removeChunk(handle);
         transaction.add(META.garbageCount, -1);
       }
+      return entries.length < garbageStep ? GARBAGE_START : `${entries.at(-1)!.key}\0`;
     });
+  }
+
+  /**
+   * Who says that the chunk is gone is remembered until all have; not while one cannot be told, so that what a server holds up
+   * for long takes nobody's room.
+   */
+  #await(handle: string, gone: Set<number>, left: readonly number[]): void {
+    const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
+    if (!left.every(canBeTold)) this.#gone.delete(handle);
+    else if (this.#gone.size < GARBAGE_AWAITED_MAX) this.#gone.set(handle, gone);
   }
 
   /** What is due later than anything can be was deleted before the calendar was set back: the grace begins anew. */
@@ -115,3 +131,5 @@ export class GarbageCollection {
     }
   }
 }
+
+const GARBAGE_START = garbageRange(0).start;

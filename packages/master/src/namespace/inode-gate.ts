@@ -10,7 +10,7 @@ export class InodeGate {
     return this.#holders.has(inode);
   }
 
-  /** Resolves in a tick in which nobody holds the inode, however the holders' work ended. */
+  /** Resolves when nobody holds the inode, however the holders' work ended; who else waited may hold it by then. */
   async whenFree(inode: number): Promise<void> {
     for (let holder = this.#holders.get(inode); holder !== undefined; holder = this.#holders.get(inode)) {
       await holder.catch(() => undefined); // its own caller hears of it
@@ -19,7 +19,8 @@ export class InodeGate {
 
   /** Runs `work` while nobody else holds the inode. */
   async hold<T>(inode: number, work: () => Promise<T>): Promise<T> {
-    await this.whenFree(inode);
+    // The check and the start are one step: of several that waited, one starts and the others wait again.
+    while (this.isHeld(inode)) await this.whenFree(inode);
     const holder = work().finally(() => this.#holders.delete(inode));
     this.#holders.set(inode, holder);
     return holder;

@@ -67,6 +67,7 @@ export class ScriptedChunkserver {
   id = 0;
   session = 0;
   registeredCount = 0;
+  revokedCount = 0;
   readonly #name: string;
   readonly #seams: Seams;
   readonly #pool: RpcPool;
@@ -99,6 +100,7 @@ export class ScriptedChunkserver {
       return { message };
     });
     rpc.handle(ChunkserverControlMethods.revokeLease, ({ handle, version }) => {
+      this.revokedCount += 1;
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });

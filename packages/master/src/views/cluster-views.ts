@@ -65,7 +65,8 @@ export class ClusterViews implements Views {
 
   async close(handle: string, { seal }: { seal: boolean }): Promise<void> {
     for (let round = 0; round < CHUNK_ROUNDS_MAX; round += 1) {
-      await this.#settled(handle);
+      // The check and the start are one step: of several that waited, one starts and the others wait again.
+      while (this.#isUnsettled(handle)) await this.#settled(handle);
       const chunk = this.#context.decisions.read().chunk(handle);
       if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return;
       if (chunk.state === ChunkState.CHUNK_STATE_CLOSED && (chunk.sealed || !seal)) return;
@@ -191,6 +192,10 @@ export class ClusterViews implements Views {
 
   #isSound(member: number, handle: string): boolean {
     return this.#servers.isLive(member) && this.#conditions.get(member, handle) === undefined;
+  }
+
+  #isUnsettled(handle: string): boolean {
+    return this.#closing.has(handle) || this.#changes.isRunning(handle);
   }
 
   /** Until no view change and no closing of the chunk is under way. */

@@ -196,3 +196,13 @@ test('lease: a restarted master adopts what primaries hold on to, and knows no o
   await cluster.run(other.register());
   assert.deepEqual((await cluster.run(other.heartbeat(held))).renewedLeases, []);
 });
+
+test('lease: of a chunk that several want closed it is taken back once', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const server = cluster.server(1);
+  const closed = Array.from({ length: 3 }, () => cluster.parts.views.close(HANDLE, { seal: false }));
+  await cluster.run(Promise.all(closed));
+  assert.equal(server.revokedCount, 1);
+  assert.equal(cluster.chunk(HANDLE)?.state, ChunkState.CHUNK_STATE_CLOSED);
+});

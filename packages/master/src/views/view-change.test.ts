@@ -436,3 +436,41 @@ test('view change: an empty replica on a disk out of service has left when that 
   const { leaseWithheld } = await cluster.run(third.heartbeat());
   assert.equal(leaseWithheld || replica.isRemoved, true, 'it would be read as empty');
 });
+
+/** An open chunk that is empty, and its third member with its replica on a disk that is out of service. */
+async function hideEmpty() {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN });
+  const third = cluster.server(3);
+  const replica = third.replicas.get(HANDLE)!;
+  third.replicas.delete(HANDLE);
+  third.absence = { hidden: 1 };
+  const second = cluster.server(2);
+  second.failure = new FsError('UNAVAILABLE', 'not just now');
+  const change = cluster.parts.views.open(HANDLE, [2]);
+  await cluster.simulation.runFor(500);
+  second.failure = undefined;
+  return { cluster, second, third, replica, change };
+}
+
+test('view change: who stays as an empty member shows what its disk out of service holds before it serves that', async () => {
+  const { cluster, third, replica, change } = await hideEmpty();
+  await cluster.run(change);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 3]);
+  third.replicas.set(HANDLE, replica);
+  await cluster.run(third.register());
+  const { leaseWithheld } = await cluster.run(third.heartbeat());
+  assert.equal(leaseWithheld || replica.promisedVersion > 1, true, 'it would be read at the version before');
+});
+
+test('view change: who is to stay as an empty member, and has its replica back before that is confirmed, promises first', async () => {
+  const { cluster, second, third, replica, change } = await hideEmpty();
+  second.promiseMs = 2000;
+  await cluster.simulation.runFor(1500);
+  third.replicas.set(HANDLE, replica);
+  await cluster.run(third.register());
+  await cluster.run(change);
+  const { version, members } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([...members].sort(), [1, 3]);
+  assert.ok(replica.promisedVersion >= version, `it serves ${replica.promisedVersion}, confirmed is ${version}`);
+});

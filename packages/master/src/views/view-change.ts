@@ -165,6 +165,7 @@ export class ViewChanges {
     });
     const { pendingVersion: version, pendingMembers: members } = pending;
     const leaving = pending.members.filter((member) => !members.includes(member));
+    const sessions = new Map(members.map((member) => [member, this.#servers.get(member)?.session]));
     const [stayed, left] = await Promise.all([
       Promise.all(members.map((member) => this.#stay(handle, pending, member, wish))),
       Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
@@ -205,12 +206,13 @@ export class ViewChanges {
       hasNeverStaged ||
       silent.filter(({ error }) => isAbsent(error)).length >= minimumOf(this.#context.config, pending.goal);
     const untouched = isUntouched(pending, [...replies, ...held]);
-    if (isProven && untouched) {
-      const others = silent.filter(({ error }) => error.kind !== 'CHUNK_NOT_FOUND');
+    const empty = silent.filter(({ error }) => isProven && untouched && error.kind === 'CHUNK_NOT_FOUND');
+    if (empty.length > 0) {
+      const others = silent.filter((one) => !empty.includes(one));
       // It may have promised this very version with a replica that it has lost since: should that turn up, it would pass for
       // in sync. Of another version it does not.
-      if (goesOn && others.length < silent.length) {
-        const withoutReplica = silent.filter((one) => !others.includes(one)).map(({ member }) => member);
+      if (goesOn) {
+        const withoutReplica = empty.map(({ member }) => member);
         const reason = `without a replica are servers ${withoutReplica.join(', ')}, which may have had one when the attempt began`;
         const failed = others.map(({ member }) => member);
         return { kind: 'failed', reason, failed, joinFailure: undefined, withoutReplica };
@@ -229,6 +231,11 @@ export class ViewChanges {
       const joinFailure = joining === undefined ? undefined : new JoinFailure(joining.member, joining.error);
       return { kind: 'failed', reason, failed: silent.map(({ member }) => member), joinFailure };
     }
+    // Whether they leave, or stay as empty ones.
+    const absent = [
+      ...empty.map((one) => ({ ...one, session: sessions.get(one.member) })),
+      ...left.flatMap((leave, index) => (leave.kind === 'absent' ? [{ ...leave, member: leaving[index]! }] : [])),
+    ];
     // One that is lost may hold what does not count, and would show it.
     const isEmpty =
       untouched && [...stayed, ...left].every((one) => !('reply' in one) || one.reply.stagedSequence === 0);
@@ -237,7 +244,7 @@ export class ViewChanges {
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
       // Who was started anew since may have the disk again that held it, and serves the old version since it is back.
-      if (leaving.some((member, index) => this.#isBack(member, left[index]!))) return undefined;
+      if (absent.some(({ member, session }) => this.#servers.get(member)?.session !== session)) return undefined;
       // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
       const isTooSmall = members.length < minimumOf(this.#context.config, current.goal);
       const end = isTooSmall && said.some(({ hasLed }) => hasLed) ? known : undefined;
@@ -255,9 +262,9 @@ export class ViewChanges {
       for (const [index, member] of leaving.entries()) {
         const leave = left[index]!;
         if (leave.kind === 'runOut') this.#departures.confirm(transaction, member, handle, leave.departure);
-        const mayReturn = leave.kind === 'absent' && (!isEmpty || mayHide(leave.error));
-        if (mayReturn) this.#departures.confirmLost(transaction, member);
       }
+      const mayReturn = absent.filter(({ error }) => !isEmpty || mayHide(error));
+      for (const { member } of mayReturn) this.#departures.confirmLost(transaction, member);
       return transaction.chunk(handle)!;
     });
     if (chunk === undefined) {
@@ -377,10 +384,6 @@ export class ViewChanges {
     } finally {
       if (isWithheld) this.#servers.release(member);
     }
-  }
-
-  #isBack(member: number, leave: Leave): boolean {
-    return leave.kind === 'absent' && this.#servers.get(member)?.session !== leave.session;
   }
 
   #chunk(handle: string): Chunk {

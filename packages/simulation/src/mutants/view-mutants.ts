@@ -197,7 +197,9 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     name: 'empty-without-proof',
     defect: 'members without a replica count as empty, though those that are not heard may hold everything',
     profile: 'outages',
-    edits: [{ file: `${MASTER}/views/view-change.ts`, from: 'if (isProven && untouched) {', to: 'if (untouched) {' }],
+    edits: [
+      { file: `${MASTER}/views/view-change.ts`, from: 'isProven && untouched && error', to: 'untouched && error' },
+    ],
   },
   {
     name: 'loss-leaves-no-mark',
@@ -206,7 +208,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${MASTER}/views/view-change.ts`,
-        from: 'if (mayReturn) this.#departures.confirmLost(transaction, member);',
+        from: 'for (const { member } of mayReturn) this.#departures.confirmLost(transaction, member);',
         to: '',
       },
     ],

@@ -334,11 +334,13 @@ export class MutationLog {
   #staleVersion(version: number): FsError {
     const promise = this.#promisedVersion > this.#version ? `, promised ${this.#promisedVersion}` : '';
     const leaving = this.#isRemoved ? ', removed from the view' : '';
+    const term = version === this.#version ? `, in term ${this.#term}` : '';
+    const details = { version: this.#version, promisedVersion: this.#promisedVersion, keptVersion: this.keptVersion };
     return new FsError(
       'STALE_VERSION',
-      `chunk ${this.handle}: version ${version} was named, the replica is at ${this.#version}${promise}${leaving}; ` +
+      `chunk ${this.handle}: version ${version} was named, the replica is at ${this.#version}${term}${promise}${leaving}; ` +
         'look the chunk up again',
-      { details: { version: this.#version, promisedVersion: this.#promisedVersion, keptVersion: this.keptVersion } },
+      { details: { ...details, term: this.#term } },
     );
   }
 }

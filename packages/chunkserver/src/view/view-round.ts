@@ -62,16 +62,24 @@ export async function runViewRound(
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
   const isNew = view.version !== replica.log.version || replica.log.term === 0;
-  const firstTerm = isNew ? 1 : replica.log.term + 1;
-
-  const first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });
+  let firstTerm = isNew ? 1 : replica.log.term + 1;
+  let first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });
   if (!isCurrent()) return { kind: 'superseded' };
+  // The replica here is a copy, made since the version was taken that often: nobody has staged anything since either.
+  const laterTerm = latestTerm(view, first.failed);
+  const isCopy = laterTerm >= firstTerm;
+  if (isCopy) {
+    firstTerm = laterTerm + 1;
+    first = await installEverywhere(context, { replica, view, term: firstTerm, fence: true, create: false });
+    if (!isCurrent()) return { kind: 'superseded' };
+  }
+  const endsAtBase = isNew || isCopy;
   if (first.failed.size > 0) {
     return { kind: 'membersFailed', failed: create ? withoutRoom(view, first.failed) : first.failed };
   }
   const holdings = first.holdings;
   checkLengths(view, holdings);
-  const sequence = isNew ? view.baseSequence : lowestStaged(holdings);
+  const sequence = endsAtBase ? view.baseSequence : lowestStaged(holdings);
   const lost = membersBelowCommit(holdings);
   if (lost.length > 0) {
     const error = lostData(view, holdings, sequence);
@@ -80,8 +88,8 @@ export async function runViewRound(
   if ([...holdings.values()].every(({ stagedSequence }) => stagedSequence === sequence)) {
     return { kind: 'installed', replica, term: firstTerm, sequence };
   }
-  // Of a version that is new here nobody has staged anything, unless this server led it and lost what it knew of it.
-  if (isNew) return failedHere(context, lostData(view, holdings, sequence));
+  // Nobody has staged anything that is new to this server, unless it led the version and lost what it knew of it.
+  if (endsAtBase) return failedHere(context, lostData(view, holdings, sequence));
 
   const term = firstTerm + 1;
   const base = { ...view, baseSequence: sequence };
@@ -186,6 +194,15 @@ function isEmpty(replica: MutableReplica | undefined, { version }: ChunkView): b
   const { log } = replica;
   const hasStaged = log.staged.length > 0 && log.version === version;
   return log.committedSequence === 0 && log.committedLength === 0 && !hasStaged;
+}
+
+/** The latest term of this very version for which members refuse an earlier one; 0 when none does. */
+function latestTerm({ version }: ChunkView, failed: ReadonlyMap<number, FsError>): number {
+  const terms = [...failed.values()].map(({ kind, details }) => {
+    const isOfVersion = Number(details.version) === version && Number(details.promisedVersion) === version;
+    return kind === 'STALE_VERSION' && isOfVersion ? Number(details.term ?? 0) : 0;
+  });
+  return Math.max(0, ...terms);
 }
 
 function lowestStaged(holdings: ReadonlyMap<number, InstallViewReply>): number {

@@ -69,8 +69,10 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     };
     let session: Session | undefined;
     const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
+    const absences = new Absences(clock);
     const replicas = new Replicas({
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
+      lost: ({ handle, log }) => absences.lost(handle, log.promisedVersion),
       cachedMax: bounds.replicasCachedMax,
     });
     await replicas.takeStock();
@@ -85,13 +87,12 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     });
     const ownId = (): number => session?.serverId ?? serverId;
     const mutations = new Mutations({
-      ...{ clock, log, replicas, peers, master, chunkBytes },
+      ...{ clock, log, replicas, absences, peers, master, chunkBytes },
       serverId: ownId,
       session: () => session?.session ?? 0,
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
       mayNotServe: () => lease.refusal(),
-      absences: new Absences(clock),
       isWhole: () => isWhole,
       mayHide: (handle) => lost.length > 0 || replicas.mayHide(handle),
     });

@@ -33,6 +33,8 @@ export interface ReplicasOptions {
   readonly cachedMax: number;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
+  /** It went with its disk, or its entries are damaged; those in memory are told, which are all at work lately. */
+  readonly lost?: (replica: Replica) => void;
   /** A disk and all on it are gone: only an inventory tells what is left. */
   readonly diskFailed: () => void;
 }
@@ -348,6 +350,7 @@ export class Replicas implements MutableReplicas {
       if (replica.store !== store) continue;
       replica.isGone = true;
       this.#cache.delete(handle);
+      this.#options.lost?.(replica);
     }
     this.#use.set(store, { usedBytes: 0, replicaCount: 0, inFileCount: 0 });
     this.#options.diskFailed();
@@ -360,6 +363,7 @@ export class Replicas implements MutableReplicas {
     if (replica?.store === store) {
       replica.isGone = true;
       this.#cache.delete(handle);
+      this.#options.lost?.(replica);
     }
     this.#options.report(unreadable(handle));
   }

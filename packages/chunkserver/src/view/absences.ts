@@ -17,6 +17,8 @@ export class Absences {
   readonly #max: number;
   /** Asked for least recently first. */
   readonly #absences = new Map<string, Absence>();
+  /** What replicas had promised that went with their disks. */
+  readonly #lost = new Map<string, number>();
 
   constructor(clock: Clock, max: number = ABSENCES_MAX) {
     this.#clock = clock;
@@ -36,9 +38,20 @@ export class Absences {
     this.#absences.set(handle, { version: Math.max(version, known?.version ?? 0), atMs });
   }
 
-  /** This very version was asked to be promised, and no replica was here to be seen. */
+  /**
+   * A replica went with its disk and may return with it. As many are remembered as replicas are in memory, which are all that
+   * promised anything lately: what asks for a version that others promised comes no more.
+   */
+  lost(handle: string, promisedVersion: number): void {
+    this.#lost.set(handle, promisedVersion);
+  }
+
+  /**
+   * This very version was asked to be promised, and no replica was here to be seen. Where one had promised it before it went
+   * with its disk, that it was asked for once more, late, says nothing.
+   */
   wasAsked(handle: string, version: number): boolean {
-    return this.#absences.get(handle)?.version === version;
+    return this.#absences.get(handle)?.version === version && (this.#lost.get(handle) ?? 0) < version;
   }
 
   /** @throws FsError STALE_VERSION  a later version was asked to be promised. */

@@ -2,9 +2,17 @@
  * A server has two disks, which go out of service one after the other. What is acknowledged in between is kept, whichever of
  * them is there afterwards: an empty replica that comes back with one is never taken for the one on the other.
  */
-import { equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChunkserverDataMethods, createRpcPool, MasterMethods } from '@cairnfs/protocol';
+import { GiB } from '@cairnfs/base';
+import {
+  ChunkserverControlMethods,
+  ChunkserverDataMethods,
+  createRpcPool,
+  dataPart,
+  MasterMethods,
+  type RpcPool,
+} from '@cairnfs/protocol';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 const CALL = { timeoutMs: 5_000 };
@@ -92,5 +100,73 @@ test('hidden replica: of a single copy none is made anew while a disk may hold i
   await cluster.untilLive(members.length);
   await cluster.simulation.runFor(UNTIL_AT_REST_MS);
   await cluster.run(() => append('first;'));
+  equal((await cluster.run(() => client.readFile('/file'))).toString(), 'first;');
+});
+
+/** What a server writes next to its first disk fails. */
+async function failWrite(pool: RpcPool, address: string, members: number[]): Promise<void> {
+  const frame = {
+    handle: '0aaaaaaa-0000-4000-8000-000000000001',
+    version: 1,
+    offset: 0,
+    sync: true,
+    uploadId: 'other',
+  };
+  const request = { ...frame, members, route: [], fanOut: false };
+  const options = { ...CALL, data: dataPart(Buffer.from('other')) };
+  await rejects(pool.channel(address).call(ChunkserverDataMethods.uploadFrame, request, options), {
+    kind: 'DISK_FAILED',
+  });
+}
+
+test('hidden replica: that a version is asked for again, late, is no proof that none has promised it', async () => {
+  const { cluster, client, members } = await begin({ replication: 3 }, 5);
+  const { simulation } = cluster;
+  const [, kept, away] = members as [string, string, string];
+  const pool = createRpcPool(simulation.host('late').start());
+  const inode = Number((await cluster.run(() => client.stat('/file'))).ino);
+  const open = async (suspectedServers: number[]) => {
+    const wanted = { inode, at: { $case: 'append', value: true } as const, fullHandle: '', operation: undefined };
+    const options = { timeoutMs: 30_000 };
+    const { message } = await pool
+      .channel('master:9000')
+      .call(MasterMethods.openExtent, { ...wanted, suspectedServers }, options);
+    return message.extent!.chunk!;
+  };
+  const first = await cluster.run(() => open([]));
+  const idOf = (name: string) => first.replicas.find(({ address }) => address === `${name}:8080`)!.serverId;
+  const { disk } = simulation.host(kept);
+  disk.setCapacity('disk', 2 * GiB); // has the most room
+  simulation.network.partition(
+    away,
+    simulation.hosts.map(({ name }) => name).filter((name) => name !== away),
+  );
+  const { handle, version, replicas } = await cluster.run(() => open([idOf(away)]));
+  deepEqual(
+    replicas.map(({ address }) => address).sort(),
+    members
+      .slice(0, 2)
+      .map((name) => `${name}:8080`)
+      .sort(),
+  );
+  disk.break({ prefix: 'disk', code: 'EIO' });
+  await cluster.run(async () => {
+    await failWrite(pool, `${kept}:8080`, [idOf(kept)]);
+    // As the master sent it before, and had an answer to when it sent it again.
+    const promise = { handle, oldVersion: first.version, newVersion: version, removed: false };
+    const late = { ...promise, masterSession: 1, serverId: idOf(kept), committedSequence: 0 };
+    await rejects(pool.channel(`${kept}:8080`).call(ChunkserverControlMethods.prepareView, late, CALL), {
+      kind: 'CHUNK_NOT_FOUND',
+    });
+    await client.appendRecord('/file', Buffer.from('first;'));
+  });
+  simulation.network.heal();
+  // Before anybody else knows that it is committed.
+  for (const name of members) cluster.crash(name, { unsynced: 'lose' });
+  disk.repair('disk');
+  disk.break({ prefix: 'disk2', code: 'EIO' });
+  for (const name of members) await cluster.launch(name);
+  await cluster.untilLive(members.length);
+  await simulation.runFor(UNTIL_AT_REST_MS);
   equal((await cluster.run(() => client.readFile('/file'))).toString(), 'first;');
 });

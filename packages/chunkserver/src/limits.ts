@@ -10,11 +10,12 @@ export const STOCK_PAGE_REPLICAS = 1_024;
 /** Chunks of one disk whose bulk reads are remembered: 1 TiB of data read lately, some 2 MiB of memory. */
 export const READ_HISTORY_CHUNKS_MAX = 16_384;
 /**
- * Calls that read from one disk, those that wait for it included, and the memory they hold: what a slow disk (50 MB/s)
- * reads in the 5 s that a client gives one read. Further ones would be given up before their turn.
+ * Calls that read from one disk, those that wait for it included, and the memory they hold. Half of what all answers of a
+ * server may hold (`SERVER_ANSWER_BYTES_MAX`), so that a disk that hangs leaves the other half to the others; a slow one
+ * (50 MB/s) reads as much in 1.3 s.
  */
 export const DISK_READS_MAX = 4_096;
-export const DISK_READ_BYTES_MAX = 256 * MiB;
+export const DISK_READ_BYTES_MAX = 64 * MiB;
 /** Frames of uploads that one disk writes, or that wait for it. Their bytes are bounded where they are received. */
 export const DISK_FRAMES_MAX = 4_096;
 /** Chunk files open at a time on one disk, with up to two descriptors each. */

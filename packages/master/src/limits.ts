@@ -29,6 +29,16 @@ export const OWNER_BYTES_MAX = 255;
 export const XATTR_NAME_BYTES_MAX = 255;
 /** Attributes in one page of a listing, so that it fits in a frame: a page ends early where names and xattrs are long. */
 export const LIST_BYTES_MAX = 4 * 1024 * 1024;
+/** Answers of at most so many bytes wait for no room: as many as a connection may have open take 64 MiB. */
+export const ANSWER_BYTES_SMALL = 64 * 1024;
+/**
+ * What one entry of a listing takes in its answer, one extent or planned chunk, one object that Check looks at, one server
+ * of the status: no less than usual.
+ */
+export const LISTED_BYTES = 512;
+export const LOCATED_BYTES = 256;
+export const PROBLEM_BYTES = 512;
+export const SERVER_STATUS_BYTES = 512;
 /** Primaries asked at once for the lengths that one listing shows. */
 export const LENGTHS_ASKED_AT_ONCE = 32;
 /** Chunks looked at in one page of Check: under 100 ms. A larger file goes on in the next page. */

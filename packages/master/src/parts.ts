@@ -12,6 +12,8 @@ import { type MasterStatistics, readStatistics } from './cluster/statistics.ts';
 import { type MasterHealth, StatusCalls } from './cluster/status.ts';
 import { UnshownReplicas } from './cluster/unshown-replicas.ts';
 import type { Cluster, MasterContext, MasterParts } from './context.ts';
+import { withRoom } from './large-answers.ts';
+import { SERVER_STATUS_BYTES } from './limits.ts';
 import { ClusterPlacement } from './policy/cluster-placement.ts';
 import { GarbageCollection } from './policy/garbage.ts';
 import { Repair } from './policy/repair.ts';
@@ -86,7 +88,11 @@ export function createParts(context: MasterContext): RunningParts {
       rpc.handle(MasterControlMethods.acquireLeases, (request) => leaseCalls.acquire(request));
       rpc.handle(MasterControlMethods.releaseLeases, (request) => leaseCalls.release(request));
       rpc.handle(MasterControlMethods.reportFailedMembers, (request) => leaseCalls.reportFailed(request));
-      rpc.handle(MasterMethods.getClusterStatus, () => status.status());
+      const bytesOfStatus = () => servers.count * SERVER_STATUS_BYTES;
+      rpc.handle(
+        MasterMethods.getClusterStatus,
+        withRoom(bytesOfStatus, () => status.status()),
+      );
       rpc.handle(MasterMethods.getClusterPressure, () => status.pressure());
       rpc.handle(MasterMethods.forgetServer, (request) => dead.forget(request));
     },

@@ -57,6 +57,24 @@ export const SERVER_OPEN_DATA_BYTES_MAX = 128 * 1024 * 1024;
 export const SERVER_RECEIVED_BYTES_MAX = 256 * 1024 * 1024;
 /** Response bytes a peer has not taken: past it its connection is not read until they left. Sixteen bulk reads. */
 export const SERVER_UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+/** The same while the answers of all connections have taken all of their room. */
+export const SERVER_UNSENT_BYTES_SHORT = 64 * 1024;
+/**
+ * Memory that the answers of all connections of a server hold, from before they are made until they have left: past it
+ * bulk answers wait. Far more than disks and network have under way at full speed.
+ */
+export const SERVER_ANSWER_BYTES_MAX = 128 * 1024 * 1024;
+/** The same of one connection: twice the bulk reads that one reader of the SDK has under way. */
+export const SERVER_ANSWER_SHARE_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * A peer that has taken nothing of its answers for so long loses its connection. What is taken is seen in steps of 2 MiB at
+ * most, so at 70 KB/s a peer keeps it.
+ */
+export const ANSWERS_UNTAKEN_MS_MAX = 30_000;
+/** Between two looks at it, and as many are waited for while others wait for the memory that its answers hold. */
+export const ANSWERS_LOOKED_AT_MS = 3_000;
+export const ANSWERS_UNTAKEN_LOOKS_SHORT = 2;
+
 /** Calls under way on one channel: a client with 64 chunks of 64 frames in flight, to one server. */
 export const CHANNEL_OPEN_CALLS_MAX = 4096;
 /** Request bytes queued on one channel: a chunk, so that a slow server costs a client no more than that. */

@@ -11,6 +11,7 @@ import { Reads } from './reads.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
 const LENGTH = 100;
+const ROOMY = { room: () => undefined };
 
 /** A replica of zeros with one overwrite staged, that has promised version 2 and heard no more. */
 async function promised(): Promise<{ parts: TestParts; reads: Reads }> {
@@ -35,7 +36,7 @@ const request = { handle: HANDLE, version: 2, offset: 10, length: 1, knownLength
 test('read: after an overwrite a length does not tell what a promised version holds', async () => {
   const { parts, reads } = await promised();
   await rejects(
-    parts.disk.run(() => reads.read(request)),
+    parts.disk.run(() => reads.read(request, ROOMY)),
     { kind: 'STALE_VERSION' },
   );
   equal(parts.disk.replicas.find(HANDLE)!.log.version, 1);
@@ -47,7 +48,7 @@ for (const [knownSequence, byte] of [
 ] as const) {
   test(`read: a promised version confirmed at sequence ${knownSequence} is taken and read`, async () => {
     const { parts, reads } = await promised();
-    const { data } = await parts.disk.run(() => reads.read({ ...request, knownSequence }));
+    const { data } = await parts.disk.run(() => reads.read({ ...request, knownSequence }, ROOMY));
     deepEqual([...data!.buffers[0]!], [byte]);
     equal(parts.disk.replicas.find(HANDLE)!.log.version, 2);
   });
@@ -56,7 +57,7 @@ for (const [knownSequence, byte] of [
 test('read: a sequence number that is not staged here proves nothing', async () => {
   const { parts, reads } = await promised();
   await rejects(
-    parts.disk.run(() => reads.read({ ...request, knownSequence: 2 })),
+    parts.disk.run(() => reads.read({ ...request, knownSequence: 2 }, ROOMY)),
     { kind: 'STALE_VERSION' },
   );
 });
@@ -68,7 +69,7 @@ test('read: calls wait for a disk that does not answer up to a limit, the others
   const bytes = new Uint8Array(MiB);
   await disk.run(() => parts.frame({ handle, offset: 0, bytes, sync: true }));
   const read = () =>
-    reads.read({ handle, version: 1, offset: 0, length: MiB, knownLength: MiB, knownSequence: undefined });
+    reads.read({ handle, version: 1, offset: 0, length: MiB, knownLength: MiB, knownSequence: undefined }, ROOMY);
   const [store] = disk.replicas.stores;
   const failures: unknown[] = [];
   const fits = DISK_READ_BYTES_MAX / MiB;
@@ -100,10 +101,10 @@ test('read: of a few bytes the block that they are in counts', async () => {
   };
   const others = DISK_READ_BYTES_MAX - 2 * BLOCK_BYTES;
   readRoom.enter(others);
-  equal((await disk.run(() => reads.read(request))).message.length, 2);
+  equal((await disk.run(() => reads.read(request, ROOMY))).message.length, 2);
   readRoom.enter(1);
   await rejects(
-    disk.run(() => reads.read(request)),
+    disk.run(() => reads.read(request, ROOMY)),
     { kind: 'OVERLOADED' },
   );
 });

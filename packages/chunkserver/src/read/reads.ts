@@ -3,6 +3,7 @@ import { FsError } from '@cairnfs/base';
 import {
   BLOCK_BYTES,
   type BufferPool,
+  type CallContext,
   type DataPart,
   FRAME_DATA_BYTES_MAX,
   type Payload,
@@ -34,13 +35,21 @@ export class Reads {
     this.#options = options;
   }
 
-  async read(request: ReadChunkRequest): Promise<Payload<ReadChunkReply>> {
+  async read(request: ReadChunkRequest, context: Pick<CallContext, 'room'>): Promise<Payload<ReadChunkReply>> {
     const { lease, mutations } = this.#options;
     lease.check();
-    const replica = this.#find(request);
+    let replica = this.#find(request);
     const { version, offset, length } = request;
     if (length > FRAME_DATA_BYTES_MAX) {
       throw new FsError('INVALID_ARGUMENT', `a read of ${length} bytes: at most ${FRAME_DATA_BYTES_MAX} at a time`);
+    }
+    const held = blocksHeld(offset, offset + length);
+    // More than a block is read into a whole buffer.
+    const room = context.room(held > BLOCK_BYTES ? Math.max(held, FRAME_DATA_BYTES_MAX) : held);
+    if (room !== undefined) {
+      await room;
+      lease.check();
+      replica = this.#find(request); // the one of before may not be held any more
     }
     const commitPoint = mutations.commitPointFor(replica, { offset, length });
     if (commitPoint !== undefined) await commitPoint;
@@ -75,8 +84,7 @@ export class Reads {
     const { pool, replicas } = this.#options;
     checkNotCorrupt(replica, offset, end);
     const { readRoom } = replica.store;
-    // Whole blocks are read, and held, however little is asked for.
-    const held = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - (offset - (offset % BLOCK_BYTES));
+    const held = blocksHeld(offset, end);
     readRoom.enter(held);
     replica.uses += 1;
     try {
@@ -91,6 +99,11 @@ export class Reads {
       readRoom.leave(held);
     }
   }
+}
+
+/** Whole blocks are read, and held, however little is asked for. */
+function blocksHeld(offset: number, end: number): number {
+  return Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES - (offset - (offset % BLOCK_BYTES));
 }
 
 /**

@@ -30,7 +30,7 @@ export function registerCalls(rpc: RpcServer, parts: CallParts): void {
     if (context.data === undefined) throw new FsError('INVALID_ARGUMENT', 'an upload frame came without data');
     return { message: await uploads.frame(request, context.data, context) };
   });
-  rpc.handle(Data.readChunk, (request) => reads.read(request));
+  rpc.handle(Data.readChunk, (request, context) => reads.read(request, context));
   rpc.handle(Data.mutateChunk, (request, context) => primaries.mutate(request, context));
   rpc.handle(Data.getChunkLength, (request) => primaries.getChunkLength(request));
   rpc.handle(Peer.stageMutation, (request, context) => secondaries.stage(request, context));

@@ -48,7 +48,7 @@ export class GrpcStreams implements ChunkStreams {
     return { length: durableLength };
   }
 
-  async *retrieveChunk(request: RetrieveChunkRequest, _context: CallContext): AsyncIterable<RetrieveChunkReply> {
+  async *retrieveChunk(request: RetrieveChunkRequest, context: CallContext): AsyncIterable<RetrieveChunkReply> {
     const { handle, version, knownLength } = request;
     let offset = request.offset;
     const replica = this.#options.replicas.find(handle);
@@ -56,7 +56,8 @@ export class GrpcStreams implements ChunkStreams {
     const end = request.length === 0 ? Number.MAX_SAFE_INTEGER : offset + request.length;
     while (offset < end) {
       const length = Math.min(FRAME_DATA_BYTES_MAX, end - offset);
-      const { message, data } = await this.#options.reads.read({ handle, version, offset, length, knownLength });
+      const asked = { handle, version, offset, length, knownLength };
+      const { message, data } = await this.#options.reads.read(asked, context);
       if (data === undefined) return;
       const bytes = concatBytes(data.buffers);
       data.sent?.();

@@ -70,7 +70,8 @@ export class TestParts {
   clone(handle: string, version: number, length: number, { sequence = 0, serverId = SERVER_ID } = {}) {
     const { signal } = new AbortController();
     const request = { handle, version, length, sequence, sourceAddress: 'source:1', serverId };
-    return this.clones.receive(request, { signal, deadlineMs: LONG_MS, peer: 'master:1', data: undefined });
+    const context = { signal, deadlineMs: LONG_MS, peer: 'master:1', data: undefined, room: () => undefined };
+    return this.clones.receive(request, context);
   }
 }
 

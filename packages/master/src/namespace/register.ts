@@ -2,6 +2,7 @@
 
 import { MasterMethods, type Method, type OperationId, type RpcRouter } from '@cairnfs/protocol';
 import type { MasterContext, MasterParts } from '../context.ts';
+import { bytesOfCheck, bytesOfList, bytesOfLocate, bytesOfPlan, withRoom } from '../large-answers.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { UploadCalls } from '../upload/upload-calls.ts';
 import { type ChangeContext, create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
@@ -48,9 +49,18 @@ export function registerNamespace(
   };
 
   rpc.handle(MasterMethods.stat, (request) => reads.stat(request));
-  rpc.handle(MasterMethods.list, (request) => reads.list(request));
-  rpc.handle(MasterMethods.locate, (request) => locate.locate(request));
-  rpc.handle(MasterMethods.check, (request) => check.check(request));
+  rpc.handle(
+    MasterMethods.list,
+    withRoom(bytesOfList, (request) => reads.list(request)),
+  );
+  rpc.handle(
+    MasterMethods.locate,
+    withRoom(bytesOfLocate, (request) => locate.locate(request)),
+  );
+  rpc.handle(
+    MasterMethods.check,
+    withRoom(bytesOfCheck, (request) => check.check(request)),
+  );
   rpc.handle(MasterMethods.openExtent, (request) => extents.openExtent(request));
   rpc.handle(MasterMethods.truncate, (request) => truncate.truncate(request));
   handleChange(MasterMethods.makeDirectory, makeDirectory);
@@ -60,8 +70,14 @@ export function registerNamespace(
   handleChange(MasterMethods.setAttributes, (transaction, request, { wallMs }) =>
     setAttributes(transaction, request, wallMs),
   );
-  rpc.handle(MasterMethods.beginUpload, (request) => uploads.begin(request));
-  rpc.handle(MasterMethods.extendUpload, (request) => uploads.extend(request));
+  rpc.handle(
+    MasterMethods.beginUpload,
+    withRoom(bytesOfPlan, (request) => uploads.begin(request)),
+  );
+  rpc.handle(
+    MasterMethods.extendUpload,
+    withRoom(bytesOfPlan, (request) => uploads.extend(request)),
+  );
   rpc.handle(MasterMethods.confirmUpload, (request) => uploads.confirm(request, changeContext(context)));
   rpc.handle(MasterMethods.abortUpload, (request) => uploads.abort(request));
 }

@@ -25,6 +25,9 @@ const COPIED_BYTES_MAX = FIRST_SLAB_BYTES;
 /** Slabs kept for reuse by one connection. */
 const FREE_SLABS_MAX = 4;
 
+/** Handed to the connection without waiting for the end of the tick, so that what has left is known bit by bit. */
+const FLUSHED_BYTES_MIN = 1024 * 1024;
+
 const NO_MESSAGE = new Uint8Array(0);
 
 export class FrameWriter {
@@ -40,6 +43,9 @@ export class FrameWriter {
   #slabs: Slab[] = [];
   #sent: (() => void)[] = [];
   #pendingBytes = 0;
+  /** Of all frames so far. */
+  #writtenBytes = 0;
+  #flushCount = 0;
   #flushing = false;
   #ended = false;
 
@@ -51,6 +57,26 @@ export class FrameWriter {
   /** Bytes accepted and not yet taken by the kernel. */
   get unsentBytes(): number {
     return this.#pendingBytes + this.#connection.queuedBytes;
+  }
+
+  /** Bytes taken by the kernel since the beginning: whether the peer takes any shows by it. */
+  get takenBytes(): number {
+    return this.#writtenBytes - this.unsentBytes;
+  }
+
+  /** `sent` runs once the frame that is written next, and those that leave with it, have left, or the connection closed. */
+  whenSent(sent: () => void): void {
+    assert(!this.#ended, 'what is sent of an ended connection was asked for');
+    this.#sent.push(sent);
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Changes when frames to come will leave later than those before. */
+  get flushCount(): number {
+    return this.#flushCount;
   }
 
   /** The first bytes of a framed connection; before any frame. */
@@ -103,6 +129,7 @@ export class FrameWriter {
     this.#slabs = [];
     this.#sent = [];
     this.#pendingBytes = 0;
+    this.#flushCount += 1;
     this.#connection.write(buffers, () => {
       for (const slab of slabs) this.#release(slab);
       for (const callback of sent) callback();
@@ -122,7 +149,9 @@ export class FrameWriter {
 
   #queued(byteCount: number): void {
     this.#pendingBytes += byteCount;
-    if (this.#flushing) return;
+    this.#writtenBytes += byteCount;
+    if (this.#pendingBytes >= FLUSHED_BYTES_MIN) this.flush();
+    if (this.#flushing || this.#pendingBytes === 0) return;
     this.#flushing = true;
     this.#clock.soon(this.#flushSoon);
   }

@@ -214,6 +214,7 @@ test('server: no sequence of frames, whole or broken, crashes it, hangs it or ke
         peer.close();
         await fixture.clock.settle();
         assert.equal(fixture.server.connectionCount, 0);
+        assert.equal(fixture.server.answerBytes, 0);
         assert.equal(fixture.serverBuffers.outstandingCount, 0);
         assert.equal(fixture.clock.timerCount, 0);
         // It serves others as before.

@@ -1,12 +1,15 @@
 /** The server half of the framed protocol: handlers by method, connections by `accept`. */
 import { AssertionError, type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
 import {
+  SERVER_ANSWER_BYTES_MAX,
+  SERVER_ANSWER_SHARE_BYTES_MAX,
   SERVER_OPEN_CALLS_MAX,
   SERVER_OPEN_DATA_BYTES_MAX,
   SERVER_OPEN_STREAMS_MAX,
   SERVER_RECEIVED_BYTES_MAX,
   SERVER_UNSENT_BYTES_MAX,
 } from '../limits.ts';
+import { AnswerRoom, type AnswerShare } from './answer-room.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { ConnectionSeries } from './connection-series.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
@@ -26,6 +29,9 @@ export interface RpcServerLimits {
   readonly unsentBytesMax: number;
   /** Memory that the requests of all connections hold; past it frames of clients wait. */
   readonly receivedBytesMax: number;
+  /** Memory that the answers of all connections hold, and those of one; past it bulk answers wait before they are made. */
+  readonly answerBytesMax: number;
+  readonly answerShareBytesMax: number;
 }
 
 /** What the server has answered, as plain numbers. */
@@ -55,6 +61,7 @@ export class RpcServer implements RpcRouter {
   readonly #limits: RpcServerLimits;
   readonly #buffers: BufferPool;
   readonly #budget: ReceiveBudget;
+  readonly #room: AnswerRoom;
   readonly #methods = new MethodTable();
   readonly #series = new ConnectionSeries<ServerConnection>();
   readonly #connections = new Set<ServerConnection>();
@@ -70,9 +77,13 @@ export class RpcServer implements RpcRouter {
       openDataBytesMax: SERVER_OPEN_DATA_BYTES_MAX,
       unsentBytesMax: SERVER_UNSENT_BYTES_MAX,
       receivedBytesMax: SERVER_RECEIVED_BYTES_MAX,
+      answerBytesMax: SERVER_ANSWER_BYTES_MAX,
+      answerShareBytesMax: SERVER_ANSWER_SHARE_BYTES_MAX,
       ...options.limits,
     };
-    this.#budget = new ReceiveBudget(this.#limits.receivedBytesMax);
+    const { receivedBytesMax, answerBytesMax: bytesMax, answerShareBytesMax: shareBytesMax } = this.#limits;
+    this.#budget = new ReceiveBudget(receivedBytesMax);
+    this.#room = new AnswerRoom({ bytesMax, shareBytesMax });
   }
 
   handle<Q, S>(method: Method<Q, S> & { stream: 'none' }, handler: UnaryHandler<Q, S>): void {
@@ -100,6 +111,7 @@ export class RpcServer implements RpcRouter {
       limits: this.#limits,
       buffers: this.#buffers,
       budget: this.#budget,
+      room: this.#room,
       methods: this.#methods,
       traffic: this.#traffic,
       connection,
@@ -113,6 +125,16 @@ export class RpcServer implements RpcRouter {
   /** Memory that requests hold, of all connections. */
   get receivedBytes(): number {
     return this.#budget.heldBytes;
+  }
+
+  /** Memory that answers hold until they have left, of all connections. */
+  get answerBytes(): number {
+    return this.#room.heldBytes;
+  }
+
+  /** A share in the room for answers, for a call that another transport brings. */
+  answerShare(): AnswerShare {
+    return this.#room.share();
   }
 
   get connectionCount(): number {

@@ -1,6 +1,8 @@
 /** One request under way at the server: what its handler sees of it, and whether anyone still waits for the answer. */
 import type { Address, FsError } from '@cairnfs/base';
 import { STREAM_CREDIT_INITIAL } from '../limits.ts';
+import type { AnswerShare } from './answer-room.ts';
+import { CallRoom } from './call-room.ts';
 import type { CallContext, ReceivedData } from './types.ts';
 
 export class ServerCall implements CallContext {
@@ -15,6 +17,9 @@ export class ServerCall implements CallContext {
   /** Items a stream may still send. */
   credit = STREAM_CREDIT_INITIAL;
   readonly #watchDeadline: (call: ServerCall) => void;
+  readonly #answers: AnswerShare;
+  /** Of its answer; most need none. */
+  #room: CallRoom | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
   #wake: (() => void) | undefined;
@@ -29,6 +34,7 @@ export class ServerCall implements CallContext {
     messageMemory: number;
     /** Called once when somebody first asks for the signal: from then on the deadline has to be watched. */
     watchDeadline: (call: ServerCall) => void;
+    answers: AnswerShare;
   }) {
     this.requestId = options.requestId;
     this.method = options.method;
@@ -38,6 +44,7 @@ export class ServerCall implements CallContext {
     this.data = options.data;
     this.messageMemory = options.messageMemory;
     this.#watchDeadline = options.watchDeadline;
+    this.#answers = options.answers;
   }
 
   get signal(): AbortSignal {
@@ -50,7 +57,25 @@ export class ServerCall implements CallContext {
   }
 
   get isWatched(): boolean {
-    return this.#controller !== undefined && this.#reason === undefined;
+    return (this.#controller !== undefined || this.#room?.isWaiting === true) && this.#reason === undefined;
+  }
+
+  room(bytes: number): Promise<void> | undefined {
+    if (this.#reason !== undefined) return Promise.reject(this.#reason);
+    this.#room ??= new CallRoom(this.#answers);
+    const wait = this.#room.take(bytes);
+    if (wait !== undefined) this.#watchDeadline(this);
+    return wait;
+  }
+
+  /** What was taken for its answer becomes the caller's to release. */
+  handOverRoom(): number {
+    return this.#room?.handOver() ?? 0;
+  }
+
+  /** What was taken for an answer that is not sent. */
+  releaseRoom(): void {
+    this.#room?.release();
   }
 
   /** Why nobody waits for the answer any more; undefined while somebody does. */
@@ -62,6 +87,7 @@ export class ServerCall implements CallContext {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     this.#controller?.abort(reason);
+    this.#room?.abort(reason);
     this.#wakeUp();
   }
 

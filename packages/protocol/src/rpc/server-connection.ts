@@ -3,7 +3,7 @@
  *
  * Invariants: every request is answered once, or nobody waits for it any more; a request's data is released when its
  * handler settles; a stream never sends beyond its credit; what is open and unsent stays within the limits, because
- * past them the connection is not read.
+ * past them the connection is not read, bulk answers wait for room before they are made, and a peer that takes none ends.
  */
 import { type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
 import {
@@ -12,8 +12,11 @@ import {
   FRAME_DATA_BYTES_MAX,
   FRAME_MESSAGE_BYTES_MAX,
   HANDSHAKE_TIMEOUT_MS,
+  SERVER_UNSENT_BYTES_SHORT,
   STREAM_CREDIT_MAX,
 } from '../limits.ts';
+import type { AnswerRoom } from './answer-room.ts';
+import { AnswersSent } from './answers-sent.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ConnectionSeries, PlaceInSeries } from './connection-series.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
@@ -25,6 +28,7 @@ import { judgeHello } from './handshake.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
+import { sendItems } from './send-items.ts';
 import { ServerCall } from './server-call.ts';
 import type { DataPart, Payload, ReceivedData } from './types.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
@@ -37,6 +41,7 @@ export interface ServerConnectionOptions {
   readonly buffers: BufferPool;
   /** Of all connections together. */
   readonly budget: ReceiveBudget;
+  readonly room: AnswerRoom;
   readonly methods: MethodTable;
   /** Shared by the connections of a server; each adds to it. */
   readonly traffic: Traffic;
@@ -61,6 +66,7 @@ export class ServerConnection implements FrameSink {
   readonly #peer: string;
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
+  readonly #answers: AnswersSent;
   readonly #sweep: DeadlineSweep;
   readonly #calls = new Map<number, ServerCall>();
   readonly #handshakeDeadlineMs: number;
@@ -83,6 +89,7 @@ export class ServerConnection implements FrameSink {
     this.#aliveAtMs = clock.nowMs();
     this.#handshakeDeadlineMs = this.#aliveAtMs + HANDSHAKE_TIMEOUT_MS;
     this.#writer = new FrameWriter(clock, connection);
+    this.#answers = new AnswersSent(clock, this.#writer, options.room);
     this.#sweep = new DeadlineSweep(clock, (nowMs) => this.#expire(nowMs));
     this.#sweep.note(this.#handshakeDeadlineMs);
     this.#reader = new FrameReader({ connection, pool: buffers, sink: this, preface: PREFACE, budget: options.budget });
@@ -121,10 +128,10 @@ export class ServerConnection implements FrameSink {
     this.#ended = true;
     if (this.#place !== undefined) this.#options.series.ended(this.#place, this);
     this.#sweep.stop();
-    this.#writer.end();
     if (reason !== undefined) this.#options.log.debug('connection ended', { peer: this.#peer, reason });
     const lost = new FsError('CONNECTION_LOST', `the connection to ${this.#peer} ended${reason ? `: ${reason}` : ''}`);
     for (const call of this.#calls.values()) call.abort(lost);
+    this.#writer.end(); // gives room to others, but to no call that was just aborted
     this.#options.ended();
   }
 
@@ -164,6 +171,7 @@ export class ServerConnection implements FrameSink {
       data,
       messageMemory: messageMemory(header),
       watchDeadline: this.#watchDeadline,
+      answers: this.#answers.share,
     });
     const refusal = this.#refusal(call, entry);
     if (refusal !== undefined || entry === undefined) {
@@ -249,8 +257,10 @@ export class ServerConnection implements FrameSink {
     entry.record(this.#clock.nowMs() - call.startedMs, failure);
   }
 
-  /** What the request held in memory. */
-  #free({ data, messageMemory: bytes }: ServerCall): void {
+  /** What the request held in memory, and what was taken for an answer that did not come. */
+  #free(call: ServerCall): void {
+    const { data, messageMemory: bytes } = call;
+    call.releaseRoom();
     data?.memory.release();
     if (bytes > 0) this.#options.budget.release(bytes);
   }
@@ -267,7 +277,7 @@ export class ServerConnection implements FrameSink {
           `the answer of ${entry.method.name} has ${message.length} bytes and ${dataBytes} of data: ask for less`,
         );
       }
-      this.#send(kind, requestId, method, message, payload.data);
+      this.#send(kind, requestId, method, message, payload.data, call.handOverRoom());
       return undefined;
     } catch (error) {
       payload.data?.sent?.();
@@ -287,7 +297,8 @@ export class ServerConnection implements FrameSink {
     this.#sweep.note(call.deadlineMs);
     let failure: unknown;
     try {
-      failure = await this.#sendItems(call, entry, entry.stream!(request, call)[Symbol.asyncIterator]());
+      const send = (item: Payload<unknown>): unknown => this.#answer(call, entry, FrameKind.item, item);
+      failure = await sendItems(call, entry.stream!(request, call)[Symbol.asyncIterator](), send);
       if (failure === undefined && call.abortReason === undefined) {
         this.#send(FrameKind.end, call.requestId, call.method);
       }
@@ -296,27 +307,6 @@ export class ServerConnection implements FrameSink {
     }
     this.#streamCount -= 1;
     this.#close(call, entry, failure, undefined);
-  }
-
-  /** Until the items or the caller's interest end; returns the error of an item that does not fit. */
-  async #sendItems(call: ServerCall, entry: MethodEntry, items: AsyncIterator<Payload<unknown>>): Promise<unknown> {
-    for (;;) {
-      if (call.credit === 0) await call.creditGranted();
-      if (call.abortReason !== undefined) break;
-      const next = await items.next();
-      if (next.done === true) return undefined;
-      if (call.abortReason !== undefined) {
-        next.value.data?.sent?.();
-        break;
-      }
-      call.credit -= 1;
-      const failure = this.#answer(call, entry, FrameKind.item, next.value);
-      if (failure === undefined) continue;
-      await items.return?.();
-      return failure;
-    }
-    await items.return?.();
-    return undefined;
   }
 
   #grant(header: FrameHeader): void {
@@ -348,6 +338,13 @@ export class ServerConnection implements FrameSink {
       }
       earliestMs = nowMs + SILENCE_MS_MAX;
     }
+    const fault = this.#answers.faultOfPeer(nowMs);
+    if (fault !== undefined) {
+      this.#options.log.info('connection closed', { peer: this.#peer, reason: fault });
+      this.close(fault);
+      return Number.POSITIVE_INFINITY;
+    }
+    earliestMs = Math.min(earliestMs, this.#answers.lookAtMs);
     for (const call of this.#calls.values()) {
       const isStream = this.#options.methods.find(call.method)?.stream !== undefined;
       if (call.abortReason !== undefined || !(call.isWatched || isStream)) continue;
@@ -362,10 +359,20 @@ export class ServerConnection implements FrameSink {
     return earliestMs;
   }
 
-  #send(kind: OutgoingFrame['kind'], requestId: number, method: number, message?: Uint8Array, data?: DataPart): void {
-    this.#writer.write({ kind, requestId, method, value: 0 }, message, data);
+  /** @param roomBytes what was taken for it in the room for answers. */
+  #send(
+    kind: OutgoingFrame['kind'],
+    requestId: number,
+    method: number,
+    message?: Uint8Array,
+    data?: DataPart,
+    roomBytes = 0,
+  ): void {
     const dataBytes = data === undefined ? 0 : lengthOf(data.buffers);
-    this.#options.traffic.sentBytes += FRAME_HEADER_BYTES + (message?.length ?? 0) + dataBytes;
+    const bytes = FRAME_HEADER_BYTES + (message?.length ?? 0) + dataBytes;
+    this.#options.traffic.sentBytes += bytes;
+    if (this.#answers.count(bytes, roomBytes)) this.#sweep.note(this.#answers.lookAtMs);
+    this.#writer.write({ kind, requestId, method, value: 0 }, message, data);
     this.#restrain();
   }
 
@@ -385,11 +392,12 @@ export class ServerConnection implements FrameSink {
 
   /** The limit that is used most, as a ratio. Streams wait for credit that is still to be read, so they do not count. */
   #pressure(): number {
-    const { openCallsMax, openDataBytesMax, unsentBytesMax } = this.#options.limits;
+    const { limits, room } = this.#options;
+    const { openCallsMax, openDataBytesMax, unsentBytesMax } = limits;
     return Math.max(
       (this.#calls.size - this.#streamCount) / openCallsMax,
       this.#openDataBytes / openDataBytesMax,
-      this.#writer.unsentBytes / unsentBytesMax,
+      this.#writer.unsentBytes / (room.isFull ? Math.min(unsentBytesMax, SERVER_UNSENT_BYTES_SHORT) : unsentBytesMax),
     );
   }
 }

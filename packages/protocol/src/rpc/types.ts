@@ -52,6 +52,13 @@ export interface CallContext {
   readonly signal: AbortSignal;
   readonly peer: Address;
   readonly data: ReceivedData | undefined;
+  /**
+   * Takes memory for the answer, before it is made, until it has left: whoever answers with more than some KiB asks. So what
+   * peers have asked for and do not take is bounded.
+   *
+   * @returns undefined when there is room; otherwise it resolves when there is, and rejects when the call is aborted before.
+   */
+  room(bytes: number): Promise<void> | undefined;
 }
 
 /** May answer synchronously: then the reply joins the batch of this tick. Throws `FsError` to refuse. */

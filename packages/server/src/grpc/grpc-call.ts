@@ -1,6 +1,13 @@
 /** One gRPC call as our handlers see it. */
-import { type Address, type Clock, FsError } from '@cairnfs/base';
-import { CALL_DEADLINE_MS_MAX, type CallContext, type ReceivedData } from '@cairnfs/protocol';
+import { type Address, type Clock, FsError, type Timer } from '@cairnfs/base';
+import {
+  ANSWERS_UNTAKEN_MS_MAX,
+  type AnswerShare,
+  CALL_DEADLINE_MS_MAX,
+  type CallContext,
+  CallRoom,
+  type ReceivedData,
+} from '@cairnfs/protocol';
 
 /** What all four sorts of calls have in common. */
 export interface SurfaceCall {
@@ -10,6 +17,14 @@ export interface SurfaceCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
+export interface GrpcCallOptions {
+  readonly clock: Clock;
+  /** Of the room for answers. */
+  readonly share: AnswerShare;
+  /** Ends the connection of a peer that does not take its answers. */
+  readonly dropPeer: (peer: Address, reason: string) => void;
+}
+
 export class GrpcCall implements CallContext {
   readonly deadlineMs: number;
   readonly peer: Address;
@@ -17,8 +32,16 @@ export class GrpcCall implements CallContext {
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
   #wake: (() => void) | undefined;
+  readonly #clock: Clock;
+  readonly #room: CallRoom;
+  readonly #dropPeer: (reason: string) => void;
+  #patience: Timer | undefined;
 
-  constructor(call: SurfaceCall, clock: Clock, data?: ReceivedData) {
+  constructor(call: SurfaceCall, options: GrpcCallOptions, data?: ReceivedData) {
+    const { clock, share, dropPeer } = options;
+    this.#clock = clock;
+    this.#room = new CallRoom(share);
+    this.#dropPeer = (reason) => dropPeer(this.peer, reason);
     const nowMs = clock.nowMs();
     this.deadlineMs = nowMs + Math.min(timeLeftMs(call, clock), CALL_DEADLINE_MS_MAX);
     this.peer = call.getPeer();
@@ -36,6 +59,27 @@ export class GrpcCall implements CallContext {
     return this.#controller.signal;
   }
 
+  room(bytes: number): Promise<void> | undefined {
+    return this.#reason === undefined ? this.#room.take(bytes) : Promise.reject(this.#reason);
+  }
+
+  /** An answer, or an item of one, is handed to the transport: from now on the peer has to take it. */
+  answering(): void {
+    if (this.#reason !== undefined) {
+      this.answered();
+      return;
+    }
+    const reason = `the peer did not take an answer for ${ANSWERS_UNTAKEN_MS_MAX / 1000} s`;
+    this.#patience = this.#clock.after(ANSWERS_UNTAKEN_MS_MAX, () => this.#dropPeer(reason));
+  }
+
+  /** What was handed to the transport has left, or the call is over. */
+  answered(): void {
+    this.#patience?.cancel();
+    this.#patience = undefined;
+    this.#room.release();
+  }
+
   /** Why the caller no longer waits; undefined while it does. */
   get abortReason(): FsError | undefined {
     return this.#reason;
@@ -47,13 +91,15 @@ export class GrpcCall implements CallContext {
     else wake();
   }
 
-  /** gRPC does not tell a cancelled call from a lost connection. */
+  /** gRPC tells of the end of every call so, and does not tell a cancelled call from a lost connection. */
   #abort(isLate: boolean): void {
     if (this.#reason !== undefined) return;
     this.#reason = isLate
       ? new FsError('DEADLINE_EXCEEDED', 'the time the caller gave this call is over')
       : new FsError('CANCELLED', 'the caller cancelled the call, or its connection was lost');
     this.#controller?.abort(this.#reason);
+    this.#room.abort(this.#reason);
+    if (this.#patience !== undefined) this.answered();
     this.#wake?.();
   }
 }

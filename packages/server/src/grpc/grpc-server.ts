@@ -3,8 +3,9 @@
  * Connections come from the shared port, told apart by their first bytes (docs/decisions/0002-two-transports.md).
  */
 import type { Socket } from 'node:net';
-import { asBuffer, type Clock, crc32c, FsError, isFsError, type Log } from '@cairnfs/base';
+import { type Address, asBuffer, type Clock, crc32c, FsError, isFsError, type Log } from '@cairnfs/base';
 import {
+  type AnswerShare,
   type ChunkStreams,
   ChunkserverDataMethods,
   ChunkserverDefinition,
@@ -31,7 +32,7 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { GrpcCall } from './grpc-call.ts';
+import { GrpcCall, type SurfaceCall } from './grpc-call.ts';
 import { CLOSE_GRACE_MS, SERVER_OPTIONS } from './limits.ts';
 import { toGrpcStatus } from './status.ts';
 
@@ -40,6 +41,8 @@ export interface UnaryHandlers {
   unaryHandler<Q, S>(method: Method<Q, S> & { stream: 'none' }): UnaryHandler<Q, S> | undefined;
   /** Counts a call that ended; `error` is what its handler threw. */
   record(method: { readonly id: number }, durationMs: number, error: unknown): void;
+  /** For one call, in the memory that answers may hold. */
+  answerShare(): AnswerShare;
 }
 
 export interface GrpcServerOptions {
@@ -65,13 +68,16 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     const definition: Definition = MasterDefinition.methods[name];
     const method: Method<unknown, unknown> & { stream: 'none' } = MasterMethods[name];
     register(server, master, definition, (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) => {
-      void adapter.unary(method, call.request, new GrpcCall(call, options.clock), answer);
+      void adapter.unary(method, call.request, adapter.call(call), answer);
     });
   }
   registerChunkserver(server, adapter, options);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
-    accept: (socket) => injector.injectConnection(socket),
+    accept: (socket) => {
+      adapter.connected(socket);
+      injector.injectConnection(socket);
+    },
     close: () =>
       new Promise((resolve) => {
         injector.drain(CLOSE_GRACE_MS);
@@ -84,14 +90,14 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   };
 }
 
-function registerChunkserver(server: Server, adapter: Adapter, { clock, chunkStreams }: GrpcServerOptions): void {
+function registerChunkserver(server: Server, adapter: Adapter, { chunkStreams }: GrpcServerOptions): void {
   const { fullName, methods } = ChunkserverDefinition;
   register(
     server,
     fullName,
     methods.mutate,
     (call: ServerUnaryCall<MutateRequest, unknown>, answer: sendUnaryData<unknown>) => {
-      const context = new GrpcCall(call, clock, dataOf(call.request));
+      const context = adapter.call(call, dataOf(call.request));
       void adapter.unary(ChunkserverDataMethods.mutateChunk, call.request, context, answer);
     },
   );
@@ -103,18 +109,18 @@ function registerChunkserver(server: Server, adapter: Adapter, { clock, chunkStr
     fullName,
     methods.storeChunk,
     (call: ServerReadableStream<StoreChunkRequest, unknown>, answer: Answer) => {
-      const context = new GrpcCall(call, clock);
+      const context = adapter.call(call);
       void adapter.answer(methods.storeChunk.name, context, answer, () =>
         streams.storeChunk(requestsOf(call, context), context),
       );
     },
   );
   register(server, fullName, methods.retrieveChunk, (call: ServerWritableStream<RetrieveChunkRequest, unknown>) => {
-    const context = new GrpcCall(call, clock);
+    const context = adapter.call(call);
     void adapter.send(methods.retrieveChunk.name, call, context, () => streams.retrieveChunk(call.request, context));
   });
   register(server, fullName, methods.replicateChunk, (call: ServerDuplexStream<ReplicateChunkRequest, unknown>) => {
-    const context = new GrpcCall(call, clock);
+    const context = adapter.call(call);
     const requests = requestsOf(call, context);
     void adapter.send(methods.replicateChunk.name, call, context, () => streams.replicateChunk(requests, context));
   });
@@ -123,10 +129,28 @@ function registerChunkserver(server: Server, adapter: Adapter, { clock, chunkStr
 /** Runs handlers and turns what they return or throw into gRPC's answers. */
 class Adapter {
   readonly #options: GrpcServerOptions;
+  /** Connections by the name that calls have for their peer. */
+  readonly #sockets = new Map<Address, Socket>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
   }
+
+  connected(socket: Socket): void {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#sockets.set(peer, socket);
+    socket.once('close', () => this.#sockets.delete(peer));
+  }
+
+  call(call: SurfaceCall, data?: ReceivedData): GrpcCall {
+    const { clock, handlers } = this.#options;
+    return new GrpcCall(call, { clock, share: handlers.answerShare(), dropPeer: this.#dropPeer }, data);
+  }
+
+  readonly #dropPeer = (peer: Address, reason: string): void => {
+    this.#options.log.info('connection closed', { peer, reason });
+    this.#sockets.get(peer)?.destroy();
+  };
 
   unary<Q, S>(
     method: Method<Q, S> & { stream: 'none' },
@@ -158,9 +182,12 @@ class Adapter {
   /** One answer: of a unary call or to a client's stream. */
   async answer<S>(name: string, context: GrpcCall, answer: sendUnaryData<S>, run: () => Promise<S>): Promise<void> {
     try {
-      answer(null, await run());
+      const message = await run();
+      context.answering();
+      answer(null, message);
     } catch (error) {
       this.#report(name, error);
+      context.answered();
       answer(toGrpcStatus(error));
     } finally {
       context.data?.memory.release();
@@ -174,14 +201,18 @@ class Adapter {
         if (context.abortReason !== undefined) return;
         await new Promise<void>((resolve) => {
           context.onAbort(resolve);
+          context.answering();
           call.write(item, () => resolve());
         });
+        context.answered();
         if (context.abortReason !== undefined) return;
       }
       call.end();
     } catch (error) {
       if (context.abortReason === undefined || error !== context.abortReason) this.#report(name, error);
       if (context.abortReason === undefined) call.emit('error', toGrpcStatus(error)); // grpc-js ends the call with it
+    } finally {
+      context.answered();
     }
   }
 

@@ -176,10 +176,11 @@ export class MutationCluster {
 /** The bytes are overwritten once released, so that a use after the release shows. */
 function callContext(deadlineMs: number, data: Uint8Array | undefined): CallContext {
   const { signal } = new AbortController();
-  if (data === undefined) return { deadlineMs, signal, peer: 'test:1', data: undefined };
+  const ofAny = { deadlineMs, signal, peer: 'test:1', room: () => undefined };
+  if (data === undefined) return { ...ofAny, data: undefined };
   const bytes = new Uint8Array(data); // a copy: `slice` of a Buffer is not
   const memory = new PooledBytes(bytes, () => bytes.fill(0xee));
-  return { deadlineMs, signal, peer: 'test:1', data: { bytes, checksum: crc32c(data), memory } };
+  return { ...ofAny, data: { bytes, checksum: crc32c(data), memory } };
 }
 
 function lost(): FsError {

@@ -1,12 +1,15 @@
 /** The history of one file against its promises: one order of atomic changes explains everything that anyone saw. */
 import type { FileOperation } from '../../history/file-calls.ts';
-import { check } from '../linearizability/checker.ts';
+import { check, STEPS_MAX } from '../linearizability/checker.ts';
 import { shrinkHistory } from '../shrink-history.ts';
 import type { Violation } from '../violation.ts';
 import { Contents } from './contents.ts';
 import { type FileIntervals, type FileRules, prepareFile } from './file-intervals.ts';
 import { FileModel } from './file-model.ts';
 import { storyOf } from './file-story.ts';
+
+/** Of each smaller history that is tried: there are hundreds. */
+const SHRINK_STEPS_MAX = 30_000;
 
 export interface FileVerdict {
   readonly violation: Violation | undefined;
@@ -18,7 +21,9 @@ export function checkFile(path: string, operations: readonly FileOperation[], ru
   const contents = contentsOf(operations);
   const kind = judge(operations, rules, contents);
   if (kind !== 'violation') return { violation: undefined, isUndecided: kind === 'undecided' };
-  const smallest = shrinkHistory(operations, isObservation, (some) => judge(some, rules, contents) === 'violation');
+  const smallest = shrinkHistory(operations, isObservation, (some) => {
+    return judge(some, rules, contents, SHRINK_STEPS_MAX) === 'violation';
+  });
   const violation = {
     check: 'file',
     summary: `${path}: no order of the changes explains what was read`,
@@ -31,9 +36,10 @@ function judge(
   operations: readonly FileOperation[],
   rules: FileRules,
   contents: Contents,
+  stepsMax = STEPS_MAX,
 ): 'ok' | 'violation' | 'undecided' {
   const { likely, whole } = prepareFile(operations, rules, contents);
-  const decide = ({ intervals }: FileIntervals) => check(new FileModel(contents), intervals).kind;
+  const decide = ({ intervals }: FileIntervals) => check(new FileModel(contents), intervals, { stepsMax }).kind;
   const kind = decide(likely);
   return kind === 'ok' || whole === undefined ? kind : decide(whole);
 }

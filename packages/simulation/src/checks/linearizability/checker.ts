@@ -10,8 +10,11 @@ import { Configurations } from './configurations.ts';
 import { EventList } from './event-list.ts';
 import type { Interval, Model, Verdict } from './model.ts';
 
-/** Steps of a model before a history counts as undecided; legal histories take a few for each operation. */
-export const STEPS_MAX = 30_000;
+/**
+ * Steps of a model before a history counts as undecided. Nearly all legal ones take a few for each operation; some of many
+ * appends without an answer took more than 300,000, a second or two.
+ */
+export const STEPS_MAX = 1_000_000;
 
 interface Frame<S> {
   readonly state: S;

@@ -191,7 +191,7 @@ export class CairnClient extends FileCalls {
 function copyOf(data: ReceivedData): Uint8Array {
   try {
     verifyData(data);
-    return data.bytes.slice();
+    return data.memory.keep(data.bytes);
   } finally {
     data.memory.release();
   }

@@ -89,9 +89,11 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
   const scans: Scan[] = [];
   let point: ChainPoint | undefined;
   let missingAt = { path: files.directory, offset: 0 };
+  let memory: Uint8Array | undefined; // one for all segments: nothing of it is kept
   for (const number of numbers) {
     const path = files.path(number);
-    const bytes = await readWhole(options.disk, path);
+    const bytes = await readWhole(options.disk, path, memory);
+    memory = new Uint8Array(bytes.buffer);
     checkSegmentHeader(bytes, { path, number });
     const seal = sealOf(bytes);
     const walk = followChain({ bytes, seal, path }, point, options);
@@ -232,10 +234,13 @@ function isBlank(bytes: Uint8Array, from: number): boolean {
   return true;
 }
 
-async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
+/** Into `memory` when it is large enough. */
+async function readWhole(disk: Disk, path: string, memory?: Uint8Array): Promise<Uint8Array> {
   const file = await disk.open(path, 'read');
   try {
-    const bytes = new Uint8Array(await file.size());
+    const sizeBytes = await file.size();
+    const bytes =
+      memory !== undefined && memory.length >= sizeBytes ? memory.subarray(0, sizeBytes) : new Uint8Array(sizeBytes);
     const count = await file.read(0, bytes);
     return bytes.subarray(0, count);
   } finally {

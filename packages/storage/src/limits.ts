@@ -34,8 +34,9 @@ export const JOURNAL_QUEUE_BYTES_MAX = 32 * MiB;
 /** A part of a record up to this size is copied into the batch: cheaper than one more buffer for the system call. */
 export const COPIED_PART_BYTES_MAX = 4 * KiB;
 
-/** Headers and small parts of records are laid out in slabs of this size. */
+/** Headers and small parts of records are laid out in slabs of this size; a journal begins with a smaller one. */
 export const SLAB_BYTES = 256 * KiB;
+export const FIRST_SLAB_BYTES = 16 * KiB;
 
 /** Durable records are folded into the store this often: long enough that hot keys coalesce, short for a replay. */
 export const FOLD_INTERVAL_MS = 1_000;

@@ -4,7 +4,7 @@
  * before its batch, because a batch is written only when the one before it was synced.
  */
 import { crc32c, putU32LE } from '@cairnfs/base';
-import { COPIED_PART_BYTES_MAX, SLAB_BYTES } from './limits.ts';
+import { COPIED_PART_BYTES_MAX, FIRST_SLAB_BYTES, SLAB_BYTES } from './limits.ts';
 import { putRecordHeader, RECORD_HEADER_BYTES, recordSpace } from './record-format.ts';
 import type { OpenSegment } from './segment-files.ts';
 import type { Sequence } from './types.ts';
@@ -20,14 +20,14 @@ export interface BatchRecord {
 
 /** Memory for headers and small parts, shared by the batches of one journal. */
 export class Slab {
-  #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #bytes = Buffer.allocUnsafeSlow(FIRST_SLAB_BYTES);
   #used = 0;
 
   /** The slab with room for `length` more bytes, and where they begin. */
   reserve(length: number): { bytes: Buffer; offset: number } {
-    // A full slab is left to the batches that still refer to it.
+    // A full slab is left to the batches that still refer to it; each is larger than the one before, up to `SLAB_BYTES`.
     if (this.#used + length > this.#bytes.length) {
-      this.#bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#bytes = Buffer.allocUnsafeSlow(Math.min(2 * this.#bytes.length, SLAB_BYTES));
       this.#used = 0;
     }
     const offset = this.#used;

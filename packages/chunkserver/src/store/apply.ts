@@ -209,7 +209,7 @@ function cut(target: Target, { length }: Value<'cut'>): void {
     writeCommitPoint(transaction, handle, { sequence: 0, length });
     return;
   }
-  const bytes = soundData(target).slice(0, length);
+  const bytes = new Uint8Array(soundData(target).subarray(0, length));
   writeCommitPoint(transaction, handle, { sequence: 0, length });
   change(target, { summedLength: length });
   transaction.put(dataKey(handle), bytes);
@@ -243,13 +243,14 @@ function settled(target: Target, sequence: number): void {
 }
 
 /**
- * The value of the index, which gets a new checksum next: a bit that flipped in it must not be summed with it.
+ * The value of the index, which gets a new checksum next: a bit that flipped in it must not be summed with it. Valid until
+ * the next call on the state.
  *
  * @throws FsError DAMAGED
  */
 function soundData({ transaction, handle }: Target): Uint8Array {
-  const bytes = readData(transaction, handle);
   const [checksum] = readChecksums(transaction, handle);
+  const bytes = transaction.get(dataKey(handle)) ?? NO_BYTES;
   if (checksum === undefined ? bytes.length === 0 : checksum === crc32c(bytes)) return bytes;
   throw new FsError('DAMAGED', `the bytes of chunk ${handle} in the index do not match their checksum`);
 }
@@ -257,11 +258,10 @@ function soundData({ transaction, handle }: Target): Uint8Array {
 /** The value of the index with the mutations above `after` up to `through` in it. */
 function patchData(target: Target, after: number, through: number): Uint8Array {
   const { transaction, handle } = target;
-  const before = soundData(target);
   const last = readMutation(transaction, handle, through);
   assert(last !== undefined, () => `chunk ${handle}: mutation ${through} is settled and was not staged`);
   const bytes = new Uint8Array(last.mutation.lengthAfter);
-  bytes.set(before);
+  bytes.set(soundData(target));
   for (let sequence = after + 1; sequence <= through; sequence += 1) {
     const stored = readMutation(transaction, handle, sequence);
     assert(stored !== undefined, () => `chunk ${handle}: mutation ${sequence} is settled and was not staged`);
@@ -363,3 +363,5 @@ function removePrefix(transaction: StateTransaction, prefix: Key): void {
     if (page.length < REMOVED_AT_ONCE) return;
   }
 }
+
+const NO_BYTES = new Uint8Array(0);

@@ -51,7 +51,7 @@ export class CorruptBlockError extends FsError {
 export async function readBlocks(
   replica: Replica,
   { offset, end, through = Number.MAX_SAFE_INTEGER }: BlockRange,
-  pool: BufferPool,
+  pool: Pick<BufferPool, 'take'>,
 ): Promise<BlocksRead> {
   const start = offset - (offset % BLOCK_BYTES);
   let memory: PooledBytes | undefined;

@@ -231,11 +231,11 @@ export class Replica implements MutableReplica {
   }
 
   applyCommitted(mutations: readonly StagedMutation[]): void {
-    for (const { sequence, offset, bytes, lengthAfter } of mutations) {
+    for (const { sequence, offset, bytes, memory, lengthAfter } of mutations) {
       this.#addUnsettled({
         sequence,
         offset,
-        bytes: new Uint8Array(bytes),
+        bytes: memory === undefined ? bytes : memory.keep(bytes),
         lengthBefore: this.#visibleLength,
         lengthAfter,
       });

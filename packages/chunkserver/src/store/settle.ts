@@ -22,6 +22,7 @@ import {
   UNSETTLED_BYTES_MAX,
   UNSETTLED_MUTATION_BYTES,
 } from '../limits.ts';
+import { BlockBuffers } from './block-buffers.ts';
 import type { Replica, Unsettled } from './replica.ts';
 import { CorruptBlockError, layOver, readBlocks } from './replica-bytes.ts';
 import { readData, readOperations } from './stored-replica.ts';
@@ -44,6 +45,7 @@ export class Settler {
   /** Memory of what waits, by replica and together. */
   readonly #held = new Map<Replica, number>();
   #heldBytes = 0;
+  readonly #blocks = new BlockBuffers(SETTLING_MAX);
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -139,9 +141,9 @@ export class Settler {
     for (const block of blocks) {
       const offset = block * BLOCK_BYTES;
       const end = Math.min(offset + BLOCK_BYTES, length);
-      const read = await readBlocks(replica, { offset, end, through: last.sequence }, this.#options.pool);
-      blockChecksums.push(crc32c(read.memory.bytes.subarray(0, end - offset)));
-      read.memory.release();
+      const { memory } = await readBlocks(replica, { offset, end, through: last.sequence }, this.#blocks);
+      blockChecksums.push(crc32c(memory.bytes.subarray(0, end - offset)));
+      this.#blocks.giveBack(memory);
     }
     const summed = { sequence: last.sequence, length, blocks, blockChecksums };
     const appended = store.append(handle, { $case: 'summed', value: summed });
@@ -162,7 +164,7 @@ export class Settler {
     // Checked before the record patches it: a flipped bit would get a good checksum.
     if (replica.summedLength > 0) {
       const { summedLength: end, summedSequence: through } = replica;
-      (await readBlocks(replica, { offset: 0, end, through }, this.#options.pool)).memory.release();
+      this.#blocks.giveBack((await readBlocks(replica, { offset: 0, end, through }, this.#blocks)).memory);
     }
     const batch = nextBatch(replica);
     const { sequence, lengthAfter: length } = batch.at(-1)!;

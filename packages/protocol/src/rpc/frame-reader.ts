@@ -253,10 +253,11 @@ export class FrameReader implements Receiver {
     if (budget === undefined) return memory;
     const taken = this.#reservedData;
     this.#reservedData = 0;
-    return new PooledBytes(memory.bytes, () => {
+    const release = (): void => {
       memory.release();
       budget.release(taken);
-    });
+    };
+    return new PooledBytes(memory.bytes, release, memory.isReused);
   }
 
   #deliver(): void {

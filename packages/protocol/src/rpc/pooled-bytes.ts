@@ -3,12 +3,15 @@ import { assert } from '@cairnfs/base';
 
 export class PooledBytes {
   readonly bytes: Uint8Array;
+  /** Something else may be read into the bytes after their release. */
+  readonly isReused: boolean;
   #references = 1;
   readonly #free: ((bytes: Uint8Array) => void) | undefined;
 
-  /** @param free takes the buffer back; absent for memory that is simply left to the garbage collector. */
-  constructor(bytes: Uint8Array, free?: (bytes: Uint8Array) => void) {
+  /** @param free is told of the last release; absent where nobody counts. */
+  constructor(bytes: Uint8Array, free?: (bytes: Uint8Array) => void, isReused = free !== undefined) {
     this.bytes = bytes;
+    this.isReused = isReused;
     this.#free = free;
   }
 
@@ -18,7 +21,16 @@ export class PooledBytes {
     return this;
   }
 
-  /** After the last release the bytes must not be touched: another frame will be read into them. */
+  /**
+   * `part` of the bytes as it stays beyond the release: the same memory where nobody uses that again and the part is half
+   * of it at least, otherwise a copy.
+   */
+  keep(part: Uint8Array): Uint8Array {
+    const isWorthIt = !this.isReused && 2 * part.length >= part.buffer.byteLength;
+    return isWorthIt ? part : new Uint8Array(part);
+  }
+
+  /** After the last release the bytes must not be touched, but for what is kept: another frame will be read into them. */
   release(): void {
     assert(this.#references > 0, 'pooled bytes released twice');
     this.#references -= 1;

@@ -5,6 +5,7 @@ export { SECTOR_BYTES, type SimFile, type UnsyncedFate } from './disk/sim-file.t
 export type { EventObserver } from './event-loop.ts';
 export { type ClockOptions, type CrashOptions, SimHost } from './host.ts';
 export { SimMachine } from './machine.ts';
+export { Memory } from './memory.ts';
 export { type NetworkConditions, type NetworkTap, SimNetwork, type TappedEnd } from './network/sim-network.ts';
 export type { FaultPoint } from './process.ts';
 export { SimRandom } from './random.ts';

@@ -1,5 +1,5 @@
 /**
- * The memory of what a simulation's disks hold and its network carries, cut from large blocks that the next simulation of
+ * The memory of what a simulation's disks hold, its network carries and its clients read, cut from large blocks that the next simulation of
  * the thread uses again. An allocation for each page and value would be tens of megabytes a run outside of the heap, which
  * make the garbage collector mark everything more than once a run, and with each such collection much compiled code goes.
  *
@@ -10,7 +10,7 @@ const BLOCK_BYTES = 1024 * 1024;
 /** Of one simulation, and kept for others: 64 MiB. What a longer run needs is left to the garbage collector. */
 const BLOCKS_MAX = 64;
 /** A longer one would leave much of a block unused. */
-const PIECE_BYTES_MAX = 128 * 1024;
+const PIECE_BYTES_MAX = 512 * 1024;
 /** Shared by small pieces when there are no blocks left. */
 const LATE_BLOCK_BYTES = 64 * 1024;
 const LATE_PIECE_BYTES_MAX = 2048;

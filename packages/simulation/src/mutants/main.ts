@@ -23,7 +23,7 @@ found one is run without it as well: where that fails too, nothing was shown.
   --schedules N   give up on a mutant after so many (${SCHEDULES_MAX})
   --minutes M     or when none was begun for so long (no limit)
   --seed S        of the first schedule (1, or what the mutant names)
-  --workers N     threads (2)
+  --workers N     processes (2)
   --list          print the mutants and run none`;
 
 interface Outcome {

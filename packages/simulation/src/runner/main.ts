@@ -59,7 +59,7 @@ async function runAll(options: Options): Promise<number> {
     process.stderr.write(isTerminal ? `\r${summary.progress(shownMs)} ` : `${summary.progress(shownMs)}\n`);
   };
   const what = named.length > 0 ? `${named.length} by name` : `from seed ${seed}, profile ${profiles.join(', ')}`;
-  console.log(`schedules ${what}; ${workers} ${workers === 1 ? 'thread' : 'threads'}`);
+  console.log(`schedules ${what}; ${workers} ${workers === 1 ? 'process' : 'processes'}`);
   const names = scheduleNames(options);
   const next = () => (elapsedMs() > minutes * 60_000 ? undefined : names.next().value);
   const { running, ended } = runMany({ next, run: { only, shrinkMs }, workers, report });

@@ -44,7 +44,7 @@ Runs whole clusters on virtual time under random faults and checks what clients 
                   several with commas between them: in turn
   --schedule PROFILE:SEED
                   run this one; may be repeated
-  --workers N     threads (1)
+  --workers N     processes (1)
   --shrink-seconds N
                   so long a failing schedule is made smaller before it is printed (${SHRINK_SECONDS}; 0: not at all)
   --operations IDS, --faults IDS

@@ -1,4 +1,4 @@
-/** One seed: its run, and what came of it as plain data that can cross to another thread. */
+/** One seed: its run, and what came of it as plain data that can cross to another process. */
 import type { Violation } from '../checks/violation.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES } from '../schedule/profiles.ts';

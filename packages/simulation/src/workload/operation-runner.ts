@@ -1,6 +1,7 @@
 /** Runs operations on the SDK and records what was asked and seen. */
 import { type FsError, toFsError } from '@cairnfs/base';
 import type { CairnClient } from '@cairnfs/client';
+import type { Memory } from '@cairnfs/sim';
 import type { FileCall, FileResult } from '../history/file-calls.ts';
 import { HistoryRecorder, type OpenOperation } from '../history/history-recorder.ts';
 import type { NamespaceCall, NamespaceResult } from '../history/namespace-calls.ts';
@@ -30,9 +31,14 @@ export class OperationRunner {
   readonly errors = new Map<string, number>();
   readonly #note: OperationNote | undefined;
   readonly #failed: ErrorNote;
+  readonly #memory: Memory;
 
-  /** @param note undefined when nobody listens: what it would be told costs more than an operation's part in the history. */
-  constructor(note: OperationNote | undefined, failed: ErrorNote) {
+  /**
+   * @param memory of the run: what reads return is valid until its end.
+   * @param note undefined when nobody listens: what it would be told costs more than an operation's part in the history.
+   */
+  constructor(memory: Memory, note: OperationNote | undefined, failed: ErrorNote) {
+    this.#memory = memory;
     this.#note = note;
     this.#failed = failed;
   }
@@ -46,7 +52,11 @@ export class OperationRunner {
     const path = filePath(file);
     const open = this.history.beginFile(path, client, call);
     this.#note?.(client, `begins #${open.id} ${call.kind}`, { planned, path, ...withoutKind(call), timeoutMs });
-    return this.#settle(open, { client, kind: call.kind }, performFileCall(sdk, path, call, { timeoutMs }));
+    return this.#settle(
+      open,
+      { client, kind: call.kind },
+      performFileCall(sdk, path, call, { timeoutMs, memory: this.#memory }),
+    );
   }
 
   names(

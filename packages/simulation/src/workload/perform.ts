@@ -1,5 +1,6 @@
 /** Runs one planned operation on the real SDK. */
 import type { CairnClient, FileHandle } from '@cairnfs/client';
+import type { Memory } from '@cairnfs/sim';
 import { contentOf } from '../history/content.ts';
 import type { FileCall, FileResult } from '../history/file-calls.ts';
 import type { NamespaceCall, NamespaceResult } from '../history/namespace-calls.ts';
@@ -32,11 +33,12 @@ async function keptHandle(client: CairnClient, path: string, patience: Patience)
   return handle;
 }
 
+/** @param memory takes what reads return; without it each has its own. */
 export async function performFileCall(
   client: CairnClient,
   path: string,
   call: FileCall,
-  patience: Patience,
+  { memory, ...patience }: Patience & { readonly memory?: Memory },
 ): Promise<FileResult> {
   switch (call.kind) {
     case 'write': {
@@ -62,7 +64,8 @@ export async function performFileCall(
       // After an error it is not given back: whatever still comes must not land in another read.
       const buffer = buffers.take(call.length);
       const { bytesRead } = await handle.read(buffer, 0, call.length, call.offset, patience);
-      const bytes = buffer.slice(0, bytesRead);
+      const read = buffer.subarray(0, bytesRead);
+      const bytes = memory === undefined ? read.slice() : memory.copy(read);
       buffers.giveBack(buffer);
       return { bytes };
     }

@@ -6,6 +6,7 @@ import { toError } from '@cairnfs/base';
 import { CHUNKSERVER_BOUNDS } from '@cairnfs/chunkserver';
 import type { CairnClient } from '@cairnfs/client';
 import { MASTER_BOUNDS, MASTER_DEFAULTS } from '@cairnfs/master';
+import { Memory } from '@cairnfs/sim';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
 import { checkRetries } from '../checks/retries.ts';
@@ -79,6 +80,7 @@ const TRACE_ENTRIES_MAX = 100;
 const STANDING_LENGTHS = [1, 700, 3000, 9000, 70_000];
 
 export interface RunResult {
+  /** The bytes that reads returned are judged already: another run may use their memory. */
   readonly history: HistoryRecorder;
   /** Operations that were answered with a result. */
   readonly doneCount: number;
@@ -124,6 +126,8 @@ class Run {
   readonly #watch = new PrimaryWatch();
   readonly #acknowledged = new AcknowledgedWatch();
   readonly #runner: OperationRunner;
+  /** What clients read, until it is judged. */
+  readonly #memory = new Memory();
   readonly #violations: Violation[] = [];
   /** Virtual; before the run when no fault of it is a reason for an error. */
   readonly #faultsEndMs: number;
@@ -157,6 +161,7 @@ class Run {
       : schedule.durationMs + (shape.load?.sick === undefined ? 0 : this.#healLimitMs);
     const { simulation } = this.#cluster;
     this.#runner = new OperationRunner(
+      this.#memory,
       story === undefined
         ? undefined
         : (host, event, fields) => story.logged({ atMs: simulation.nowMs, host, event, fields }),
@@ -236,6 +241,7 @@ class Run {
 
   end(): void {
     this.#cluster.simulation.end();
+    this.#memory.end();
   }
 
   async #prepare(client: CairnClient): Promise<void> {

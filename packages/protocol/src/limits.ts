@@ -46,6 +46,18 @@ export const DEADLINE_GRAIN_MS = 10;
 
 /** Unary calls a server works on for one connection; past it the connection is not read. */
 export const SERVER_OPEN_CALLS_MAX = 1024;
+/** What a client's hello calls the series of its connections. */
+export const SERIES_NAME_BYTES_MAX = 64;
+/**
+ * Calls of clients that a server works on, over all connections; a further one is refused with OVERLOADED. Whatever waits for
+ * a lease, a view or a disk is one of them, a few KiB each. Those of other servers are what they wait for, and pass.
+ */
+export const SERVER_CALLS_MAX = 32_768;
+/**
+ * Connections of a server: as many chunkservers as a cluster may have (10,000), and clients beside them, some 20 KiB each. A
+ * client beyond is refused with OVERLOADED; at twice as many everybody is.
+ */
+export const SERVER_CONNECTIONS_MAX = 16_384;
 /** Server streams open on one connection; past it a further one is refused with OVERLOADED. */
 export const SERVER_OPEN_STREAMS_MAX = 64;
 /** Request data held for the unary calls a server works on for one connection; past it the connection is not read. */

@@ -4,6 +4,7 @@
  */
 import { FsError } from '@cairnfs/base';
 import { Hello, Welcome } from '../gen/cairn/v1/common.ts';
+import { SERIES_NAME_BYTES_MAX } from '../limits.ts';
 import type { PlaceInSeries } from './connection-series.ts';
 import { FrameKind, PROTOCOL_VERSION, PROTOCOL_VERSION_LOWEST } from './frame.ts';
 
@@ -14,17 +15,24 @@ export type HelloVerdict =
       readonly fromServer: boolean;
       readonly place: PlaceInSeries;
     }
-  /** No version suits both: the client is told so. */
+  /** No version suits both, or there is no room for one more: the client is told so. */
   | { readonly kind: 'refused'; readonly error: FsError }
   | { readonly kind: 'noHello' };
 
-/** @param kind and `message` of a client's first frame. */
-export function judgeHello(kind: number, message: Uint8Array, peer: string): HelloVerdict {
+/**
+ * @param kind and `message` of a client's first frame.
+ * @param isFull no client more is welcome; servers are.
+ */
+export function judgeHello(kind: number, message: Uint8Array, peer: string, isFull: boolean): HelloVerdict {
   const hello = kind === FrameKind.hello ? decodeOrNothing(Hello, message) : undefined;
-  if (hello === undefined) return { kind: 'noHello' };
+  if (hello === undefined || hello.series.length > SERIES_NAME_BYTES_MAX) return { kind: 'noHello' };
   const { lowestVersion, fromServer, series: name, number } = hello;
   const version = Math.min(hello.version, PROTOCOL_VERSION);
   if (version >= Math.max(lowestVersion, PROTOCOL_VERSION_LOWEST)) {
+    if (isFull && !fromServer) {
+      const message = 'this server has as many connections as it takes of clients: try again';
+      return { kind: 'refused', error: new FsError('OVERLOADED', message) };
+    }
     // Decoded bytes point into the frame, whose memory is lent.
     const place = { name: new Uint8Array(name), number };
     return { kind: 'welcome', welcome: Welcome.encode({ version }).finish(), fromServer, place };

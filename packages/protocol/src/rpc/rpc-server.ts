@@ -3,6 +3,8 @@ import { AssertionError, type Clock, type Connection, FsError, type Log } from '
 import {
   SERVER_ANSWER_BYTES_MAX,
   SERVER_ANSWER_SHARE_BYTES_MAX,
+  SERVER_CALLS_MAX,
+  SERVER_CONNECTIONS_MAX,
   SERVER_OPEN_CALLS_MAX,
   SERVER_OPEN_DATA_BYTES_MAX,
   SERVER_OPEN_STREAMS_MAX,
@@ -14,11 +16,16 @@ import { BufferPool } from './buffer-pool.ts';
 import { ConnectionSeries } from './connection-series.ts';
 import { type MethodStatistics, MethodTable } from './method-table.ts';
 import { ReceiveBudget } from './receive-budget.ts';
+import { type ServerLoad, tooManyCalls } from './refusal.ts';
 import { ServerConnection, type Traffic } from './server-connection.ts';
 import type { Method, RpcRouter, ServerStreamHandler, UnaryHandler } from './types.ts';
 
 /** Bounds of one connection, and of all together. */
 export interface RpcServerLimits {
+  /** Calls of clients under way over all connections; a further one is refused with OVERLOADED. */
+  readonly callsMax: number;
+  /** Connections; a client beyond is refused with OVERLOADED, at twice as many everybody is closed at once. */
+  readonly connectionsMax: number;
   /** Unary calls under way; past it the connection is not read. */
   readonly openCallsMax: number;
   /** Streams under way; a further one is refused with OVERLOADED. */
@@ -66,12 +73,15 @@ export class RpcServer implements RpcRouter {
   readonly #series = new ConnectionSeries<ServerConnection>();
   readonly #connections = new Set<ServerConnection>();
   readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
+  readonly #load: ServerLoad = { callCount: 0, connectionCount: () => this.#connections.size };
   #closed = false;
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#buffers = options.buffers ?? new BufferPool();
     this.#limits = {
+      callsMax: SERVER_CALLS_MAX,
+      connectionsMax: SERVER_CONNECTIONS_MAX,
       openCallsMax: SERVER_OPEN_CALLS_MAX,
       openStreamsMax: SERVER_OPEN_STREAMS_MAX,
       openDataBytesMax: SERVER_OPEN_DATA_BYTES_MAX,
@@ -101,7 +111,7 @@ export class RpcServer implements RpcRouter {
 
   /** Serves a connection whose first bytes, the preface included, are still to be read. */
   accept(connection: Connection): void {
-    if (this.#closed) {
+    if (this.#closed || this.#connections.size >= 2 * this.#limits.connectionsMax) {
       connection.close();
       return;
     }
@@ -112,6 +122,7 @@ export class RpcServer implements RpcRouter {
       buffers: this.#buffers,
       budget: this.#budget,
       room: this.#room,
+      load: this.#load,
       methods: this.#methods,
       traffic: this.#traffic,
       connection,
@@ -137,6 +148,11 @@ export class RpcServer implements RpcRouter {
     return this.#room.share();
   }
 
+  /** Calls under way, of all connections. */
+  get callCount(): number {
+    return this.#load.callCount;
+  }
+
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -145,6 +161,26 @@ export class RpcServer implements RpcRouter {
   statistics(): RpcStatistics {
     const { receivedBytes, sentBytes } = this.#traffic;
     return { methods: this.#methods.statistics(), receivedBytes, sentBytes, connectionCount: this.connectionCount };
+  }
+
+  /**
+   * Counts a call that another transport brings, with what its request holds in memory, until the function returned is called.
+   *
+   * @throws FsError OVERLOADED  as many as there may be are under way.
+   */
+  admit(requestBytes: number): () => void {
+    const { callsMax, receivedBytesMax } = this.#limits;
+    const { heldBytes } = this.#budget;
+    if (this.#load.callCount >= callsMax) throw tooManyCalls(callsMax);
+    if (requestBytes > 0 && heldBytes > 0 && heldBytes + requestBytes > receivedBytesMax) {
+      throw new FsError('OVERLOADED', `requests of ${heldBytes} bytes are under way at this server: try again`);
+    }
+    this.#load.callCount += 1;
+    this.#budget.take(requestBytes);
+    return () => {
+      this.#load.callCount -= 1;
+      this.#budget.release(requestBytes);
+    };
   }
 
   /** Counts a call that another transport brought to `unaryHandler`. */

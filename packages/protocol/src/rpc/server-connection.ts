@@ -27,12 +27,12 @@ import { FrameWriter, lengthOf, type OutgoingFrame } from './frame-writer.ts';
 import { judgeHello } from './handshake.ts';
 import type { MethodEntry, MethodTable } from './method-table.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
+import { refusalOf, type ServerLoad } from './refusal.ts';
 import type { RpcServerLimits } from './rpc-server.ts';
 import { sendItems } from './send-items.ts';
 import { ServerCall } from './server-call.ts';
 import type { DataPart, Payload, ReceivedData } from './types.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
-import { served } from './wrong-peer.ts';
 
 export interface ServerConnectionOptions {
   readonly clock: Clock;
@@ -42,6 +42,7 @@ export interface ServerConnectionOptions {
   /** Of all connections together. */
   readonly budget: ReceiveBudget;
   readonly room: AnswerRoom;
+  readonly load: ServerLoad;
   readonly methods: MethodTable;
   /** Shared by the connections of a server; each adds to it. */
   readonly traffic: Traffic;
@@ -73,7 +74,7 @@ export class ServerConnection implements FrameSink {
   #aliveAtMs: number;
   #welcomed = false;
   #place: PlaceInSeries | undefined;
-  /** Told that no version suits both; closed as soon as that has left. */
+  /** Told that no version suits both, or that there are too many; closed as soon as that has left. */
   #refused = false;
   #ended = false;
   #streamCount = 0;
@@ -138,7 +139,8 @@ export class ServerConnection implements FrameSink {
   // ---- Handshake ----
 
   #handshake({ kind }: FrameHeader, message: Uint8Array): void {
-    const verdict = judgeHello(kind, message, this.#peer);
+    const { limits, load } = this.#options;
+    const verdict = judgeHello(kind, message, this.#peer, load.connectionCount() > limits.connectionsMax);
     if (verdict.kind === 'noHello') {
       this.close('the first frame is not a hello');
     } else if (verdict.kind === 'refused') {
@@ -173,7 +175,12 @@ export class ServerConnection implements FrameSink {
       watchDeadline: this.#watchDeadline,
       answers: this.#answers.share,
     });
-    const refusal = this.#refusal(call, entry);
+    const refusal = refusalOf(call, entry, {
+      server: this.#options,
+      isIdInUse: this.#calls.has(call.requestId),
+      isOfServer: this.#reader.isUrgent,
+      streamCount: this.#streamCount,
+    });
     if (refusal !== undefined || entry === undefined) {
       this.#answerError(call, refusal);
       this.#free(call);
@@ -190,25 +197,6 @@ export class ServerConnection implements FrameSink {
     }
     if (entry.stream === undefined) this.#callUnary(call, entry, request);
     else void this.#runStream(call, entry, request);
-  }
-
-  #refusal(call: ServerCall, entry: MethodEntry | undefined): FsError | undefined {
-    if (entry === undefined) {
-      const details = served(this.#options.methods.served);
-      return new FsError('UNKNOWN_METHOD', `method ${call.method} is not served here: the versions may differ`, {
-        details,
-      });
-    }
-    if (this.#calls.has(call.requestId)) {
-      return new FsError('BAD_FRAME', `request id ${call.requestId} is already in use by an open call`);
-    }
-    if (call.deadlineMs <= call.startedMs) {
-      return new FsError('DEADLINE_EXCEEDED', `the request of ${entry.method.name} arrived without time left`);
-    }
-    if (entry.stream !== undefined && this.#streamCount >= this.#options.limits.openStreamsMax) {
-      return new FsError('OVERLOADED', `${this.#streamCount} streams are open on this connection: end some, or wait`);
-    }
-    return undefined;
   }
 
   #callUnary(call: ServerCall, entry: MethodEntry, request: unknown): void {
@@ -232,6 +220,7 @@ export class ServerConnection implements FrameSink {
 
   #open(call: ServerCall): void {
     this.#calls.set(call.requestId, call);
+    this.#options.load.callCount += 1;
     this.#openDataBytes += call.data?.bytes.length ?? 0;
     this.#restrain();
   }
@@ -239,6 +228,7 @@ export class ServerConnection implements FrameSink {
   /** The end of a call that was open. */
   #close(call: ServerCall, entry: MethodEntry, error: unknown, payload: Payload<unknown> | undefined): void {
     this.#calls.delete(call.requestId);
+    this.#options.load.callCount -= 1;
     this.#openDataBytes -= call.data?.bytes.length ?? 0;
     this.#settle(call, entry, error, payload);
     this.#relax();
@@ -327,7 +317,7 @@ export class ServerConnection implements FrameSink {
   #expire(nowMs: number): number {
     if (!this.#welcomed) {
       if (!this.#refused && nowMs < this.#handshakeDeadlineMs) return this.#handshakeDeadlineMs;
-      this.close(this.#refused ? 'protocol versions do not match' : `no hello within ${HANDSHAKE_TIMEOUT_MS} ms`);
+      this.close(this.#refused ? 'refused' : `no hello within ${HANDSHAKE_TIMEOUT_MS} ms`);
       return Number.POSITIVE_INFINITY;
     }
     let earliestMs = this.#aliveAtMs + SILENCE_MS_MAX;

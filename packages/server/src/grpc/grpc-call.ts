@@ -17,12 +17,17 @@ export interface SurfaceCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
+/** More than pings, and answers to them, are while it is waited. */
+const SENT_BY_PINGS_BYTES = 4096;
+
 export interface GrpcCallOptions {
   readonly clock: Clock;
-  /** Of the room for answers. */
+  /** Of the call's connection, in the room for answers. */
   readonly share: AnswerShare;
-  /** Ends the connection of a peer that does not take its answers. */
-  readonly dropPeer: (peer: Address, reason: string) => void;
+  /** That the connection has sent: whether its peer takes anything shows by it. */
+  readonly sentBytes: () => number;
+  /** Ends the connection. */
+  readonly drop: (reason: string) => void;
 }
 
 export class GrpcCall implements CallContext {
@@ -34,14 +39,16 @@ export class GrpcCall implements CallContext {
   #wake: (() => void) | undefined;
   readonly #clock: Clock;
   readonly #room: CallRoom;
-  readonly #dropPeer: (reason: string) => void;
+  readonly #sentBytes: () => number;
+  readonly #drop: (reason: string) => void;
   #patience: Timer | undefined;
 
   constructor(call: SurfaceCall, options: GrpcCallOptions, data?: ReceivedData) {
-    const { clock, share, dropPeer } = options;
+    const { clock, share, sentBytes, drop } = options;
     this.#clock = clock;
     this.#room = new CallRoom(share);
-    this.#dropPeer = (reason) => dropPeer(this.peer, reason);
+    this.#sentBytes = sentBytes;
+    this.#drop = drop;
     const nowMs = clock.nowMs();
     this.deadlineMs = nowMs + Math.min(timeLeftMs(call, clock), CALL_DEADLINE_MS_MAX);
     this.peer = call.getPeer();
@@ -69,8 +76,12 @@ export class GrpcCall implements CallContext {
       this.answered();
       return;
     }
-    const reason = `the peer did not take an answer for ${ANSWERS_UNTAKEN_MS_MAX / 1000} s`;
-    this.#patience = this.#clock.after(ANSWERS_UNTAKEN_MS_MAX, () => this.#dropPeer(reason));
+    const before = this.#sentBytes();
+    this.#patience = this.#clock.after(ANSWERS_UNTAKEN_MS_MAX, () => {
+      // The answers of other calls may come first.
+      if (this.#sentBytes() - before > SENT_BY_PINGS_BYTES) this.answering();
+      else this.#drop(`the peer took nothing of its answers for ${ANSWERS_UNTAKEN_MS_MAX / 1000} s`);
+    });
   }
 
   /** What was handed to the transport has left, or the call is over. */

@@ -33,7 +33,8 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { GrpcCall, type SurfaceCall } from './grpc-call.ts';
-import { CLOSE_GRACE_MS, SERVER_OPTIONS } from './limits.ts';
+import { GrpcPeer } from './grpc-peer.ts';
+import { CLOSE_GRACE_MS, GRPC_CONNECTIONS_MAX, SERVER_OPTIONS } from './limits.ts';
 import { toGrpcStatus } from './status.ts';
 
 /** Where handlers are registered: `RpcServer` is one. Asked at each call, so the order of construction does not matter. */
@@ -41,7 +42,13 @@ export interface UnaryHandlers {
   unaryHandler<Q, S>(method: Method<Q, S> & { stream: 'none' }): UnaryHandler<Q, S> | undefined;
   /** Counts a call that ended; `error` is what its handler threw. */
   record(method: { readonly id: number }, durationMs: number, error: unknown): void;
-  /** For one call, in the memory that answers may hold. */
+  /**
+   * Counts a call, and what its request holds in memory, until the function returned is called.
+   *
+   * @throws FsError OVERLOADED  as many as there may be are under way.
+   */
+  admit(requestBytes: number): () => void;
+  /** For one connection, in the memory that answers may hold. */
   answerShare(): AnswerShare;
 }
 
@@ -51,6 +58,8 @@ export interface GrpcServerOptions {
   readonly handlers: UnaryHandlers;
   /** The chunkserver's streaming calls; without them they are UNIMPLEMENTED. */
   readonly chunkStreams?: ChunkStreams;
+  /** Open at once. @default GRPC_CONNECTIONS_MAX */
+  readonly connectionsMax?: number;
 }
 
 export interface GrpcServer {
@@ -75,8 +84,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
     accept: (socket) => {
-      adapter.connected(socket);
-      injector.injectConnection(socket);
+      if (adapter.connected(socket)) injector.injectConnection(socket);
+      else socket.destroy();
     },
     close: () =>
       new Promise((resolve) => {
@@ -130,27 +139,41 @@ function registerChunkserver(server: Server, adapter: Adapter, { chunkStreams }:
 class Adapter {
   readonly #options: GrpcServerOptions;
   /** Connections by the name that calls have for their peer. */
-  readonly #sockets = new Map<Address, Socket>();
+  readonly #peers = new Map<Address, GrpcPeer>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
   }
 
-  connected(socket: Socket): void {
+  /** @returns false when there are as many as there may be. */
+  connected(socket: Socket): boolean {
+    const { connectionsMax = GRPC_CONNECTIONS_MAX, handlers, log } = this.#options;
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#sockets.set(peer, socket);
-    socket.once('close', () => this.#sockets.delete(peer));
+    if (this.#peers.size >= connectionsMax) {
+      log.info('connection closed', {
+        peer,
+        reason: `there are ${connectionsMax} over gRPC, the most this server takes`,
+      });
+      return false;
+    }
+    const known = new GrpcPeer(socket, handlers.answerShare());
+    this.#peers.set(peer, known);
+    socket.once('close', () => {
+      if (this.#peers.get(peer) === known) this.#peers.delete(peer);
+    });
+    return true;
   }
 
   call(call: SurfaceCall, data?: ReceivedData): GrpcCall {
-    const { clock, handlers } = this.#options;
-    return new GrpcCall(call, { clock, share: handlers.answerShare(), dropPeer: this.#dropPeer }, data);
+    const { clock, handlers, log } = this.#options;
+    const peer = this.#peers.get(call.getPeer());
+    const share = peer?.share ?? handlers.answerShare();
+    const drop = (reason: string): void => {
+      log.info('connection closed', { peer: call.getPeer(), reason });
+      peer?.socket.destroy();
+    };
+    return new GrpcCall(call, { clock, share, sentBytes: () => peer?.sentBytes ?? 0, drop }, data);
   }
-
-  readonly #dropPeer = (peer: Address, reason: string): void => {
-    this.#options.log.info('connection closed', { peer, reason });
-    this.#sockets.get(peer)?.destroy();
-  };
 
   unary<Q, S>(
     method: Method<Q, S> & { stream: 'none' },
@@ -181,7 +204,9 @@ class Adapter {
 
   /** One answer: of a unary call or to a client's stream. */
   async answer<S>(name: string, context: GrpcCall, answer: sendUnaryData<S>, run: () => Promise<S>): Promise<void> {
+    let leave: (() => void) | undefined;
     try {
+      leave = this.#options.handlers.admit(context.data?.bytes.length ?? 0);
       const message = await run();
       context.answering();
       answer(null, message);
@@ -190,13 +215,16 @@ class Adapter {
       context.answered();
       answer(toGrpcStatus(error));
     } finally {
+      leave?.();
       context.data?.memory.release();
     }
   }
 
   /** A stream of answers. Each is taken by the transport before the next is asked for. */
   async send<S>(name: string, call: AnswerStream<S>, context: GrpcCall, run: () => AsyncIterable<S>): Promise<void> {
+    let leave: (() => void) | undefined;
     try {
+      leave = this.#options.handlers.admit(0);
       for await (const item of run()) {
         if (context.abortReason !== undefined) return;
         await new Promise<void>((resolve) => {
@@ -212,6 +240,7 @@ class Adapter {
       if (context.abortReason === undefined || error !== context.abortReason) this.#report(name, error);
       if (context.abortReason === undefined) call.emit('error', toGrpcStatus(error)); // grpc-js ends the call with it
     } finally {
+      leave?.();
       context.answered();
     }
   }

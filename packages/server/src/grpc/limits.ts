@@ -5,8 +5,10 @@ import type { ServerOptions } from '@grpc/grpc-js';
 
 /** What clients of gRPC accept by default, plus room for the fields around 4 MiB of data. */
 const RECEIVED_MESSAGE_BYTES_MAX = 4 * MiB + 64 * KiB;
-/** Streams one HTTP/2 connection may have open. */
-const CONCURRENT_STREAMS_MAX = 1024;
+/** Calls one HTTP/2 connection may have open; a client waits with further ones. */
+const CONCURRENT_STREAMS_MAX = 128;
+/** HTTP/2 connections of a server; a further one is closed at once. Some 100 KiB each. */
+export const GRPC_CONNECTIONS_MAX = 1024;
 /** Bytes a sender may have under way on one stream: four messages of 1 MiB, where HTTP/2 starts at 64 KiB. */
 const FLOW_CONTROL_BYTES = 4 * MiB;
 /** Peers that vanished are found by an HTTP/2 ping, as the framed protocol does. */

@@ -36,6 +36,8 @@ export class ReplicaReports {
   readonly #problems: Problems;
   readonly #safeMode: SafeMode;
   readonly #orders: QuarantineOrders;
+  /** By chunk, while a copy of it is on its way: what its target is to put away if that does not become a member. */
+  readonly #heldBack = new Map<string, { readonly server: number; readonly order: QuarantineOrder }>();
   /** Runs when a server says that a chunk is not there. */
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
@@ -187,7 +189,17 @@ export class ReplicaReports {
   }
 
   order(server: number, order: QuarantineOrder): void {
-    if (!this.isAwaited(server, order.handle)) this.#orders.add(server, order);
+    if (this.isAwaited(server, order.handle)) this.#heldBack.set(order.handle, { server, order });
+    else this.#orders.add(server, order);
+  }
+
+  /** The copy of the chunk that was awaited has joined, or will not: its server may have told of it before, and tells no more. */
+  copyEnded(handle: string): void {
+    const heldBack = this.#heldBack.get(handle);
+    if (heldBack === undefined) return;
+    this.#heldBack.delete(handle);
+    const { server, order } = heldBack;
+    if (!this.#context.decisions.read().chunk(handle)?.members.includes(server)) this.#orders.add(server, order);
   }
 
   /** The server was asked and does not have the chunk: as if it had reported it gone. */
@@ -234,7 +246,10 @@ export class ReplicaReports {
   #take(transaction: Transaction, server: ServerEntry, report: ReplicaReport): void {
     const chunk = this.#context.plans.chunk(transaction, report.handle);
     const verdict = judge(server.id, chunk, report);
-    if (verdict.kind !== 'unneeded') this.#orders.delete(server.id, report.handle);
+    if (verdict.kind !== 'unneeded') {
+      this.#orders.delete(server.id, report.handle);
+      if (this.#heldBack.get(report.handle)?.server === server.id) this.#heldBack.delete(report.handle);
+    }
     switch (verdict.kind) {
       case 'fine':
         this.#conditions.clear(server.id, report.handle);

@@ -22,6 +22,34 @@ test('repair: the copies of a dead server are replaced on another one', async ()
   assert.equal(cluster.server(4).replicas.get(HANDLE)?.length, 10);
 });
 
+test('repair: a copy that was reported while it was made and did not join is put away', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
+  const target = cluster.server(3);
+  target.cloneMs = 5000;
+  cluster.parts.start();
+  await cluster.simulation.runFor(2000);
+  // It is whole, and its server told of it before it answered; the chunk was written to since.
+  target.replicas.set(HANDLE, newReplica({ version: 1, length: 10, sequence: 1 }));
+  await cluster.run(target.heartbeat({ changes: [target.report(HANDLE)] }));
+  const written = { ...cluster.chunk(HANDLE)!, sequence: 2 };
+  const { decisions } = cluster.context;
+  await cluster.run(decisions.perform('test', (transaction) => transaction.putChunk(HANDLE, written)));
+  const other = await cluster.addServer();
+  other.cloneMs = target.cloneMs;
+  target.freeBytes = 0; // the next one goes elsewhere
+  await cluster.run(target.heartbeat());
+  await cluster.simulation.runFor(target.cloneMs);
+  for (const id of [1, 2]) cluster.server(id).replicas.get(HANDLE)!.sequence = 2;
+  await cluster.simulation.runFor(30_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, other.id]);
+  const { quarantine } = await cluster.run(target.heartbeat());
+  assert.deepEqual(
+    quarantine.map(({ handle }) => handle),
+    [HANDLE],
+  );
+});
+
 test('repair: where no copy comes about from one source, another is taken', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10, members: [1, 2] });

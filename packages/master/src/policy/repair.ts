@@ -297,6 +297,7 @@ export class Repair {
       })
       .finally(() => {
         this.#copying.delete(handle);
+        this.#parts.reports.copyEnded(handle);
         this.#targets.end(servers);
         this.#enqueue(handle);
         this.#beginSoon();

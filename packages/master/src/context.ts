@@ -69,6 +69,12 @@ export interface OpenEnd {
   readonly changedMs: number | undefined;
 }
 
+/** A chunk that stays closed. */
+export interface KeptClosed {
+  /** Opens it to those who wait; running it again is fine. */
+  end(): void;
+}
+
 export interface Views {
   /**
    * A chunk that can be mutated: `open` is logged, its view is confirmed and every member is live.
@@ -79,6 +85,8 @@ export interface Views {
   open(handle: string, suspected: readonly number[]): Promise<void>;
   /** Ends the chunk's lease and settles its length; the chunk is closed (and sealed) in the state when it resolves. */
   close(handle: string, options: { seal: boolean }): Promise<void>;
+  /** From now on, for so long at most, nobody opens the chunk again: who wants to waits. One at a time for each chunk. */
+  keepClosed(handle: string, ms: number): KeptClosed;
   /**
    * Where it ends now: asked of the primary when the chunk is open. Undefined when no file has it any more: where it ended
    * when its file was deleted or replaced, nobody asked.

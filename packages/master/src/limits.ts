@@ -153,6 +153,12 @@ export const CLONES_BEGUN_AT_ONCE = 8;
 export const CLONES_PER_SERVER = 4;
 /** A full chunk over a slow disk and network: 64 MiB at about 1 MiB/s. */
 export const CLONE_TIMEOUT_MS = 60_000;
+/** A chunk stays closed for so long while it is copied the first time: a full one over disks and a network of 32 MiB/s. */
+export const COPIED_CLOSED_MS = 2000;
+/** How many times as long it is left to its writers before the next time: they keep nine tenths of their throughput. */
+export const OPEN_TO_CLOSED = 9;
+/** Chunks of which that is kept in mind; another one begins anew. */
+export const OVERTAKEN_CHUNKS_MAX = 1000;
 export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
 /** A server that failed to join a view, or did not answer in time while it took a copy: for so long others are asked rather. */
 export const FAILING_SERVER_PAUSE_MS = 60_000;

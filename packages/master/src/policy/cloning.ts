@@ -2,14 +2,20 @@
  * How repair has one chunk cloned: to another server, or in the place of a member that has no good copy. The chunk is closed
  * before; the clone joins by a view change, and counts only from then on.
  */
-import { isFsError } from '@cairnfs/base';
+import { FsError, isFsError, LruMap } from '@cairnfs/base';
 import { ChunkserverControlMethods } from '@cairnfs/protocol';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CLONE_TIMEOUT_MS } from '../limits.ts';
+import {
+  CLONE_TIMEOUT_MS,
+  COPIED_CLOSED_MS,
+  OPEN_TO_CLOSED,
+  OVERTAKEN_CHUNKS_MAX,
+  REPAIR_PAUSE_AFTER_FAILURE_MS,
+} from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import type { FailingServers } from './failing-servers.ts';
@@ -29,6 +35,8 @@ interface CloningParts {
 export class Cloning {
   readonly #context: MasterContext;
   readonly #parts: CloningParts;
+  /** How often in a row a chunk was written to before its copy was whole. */
+  readonly #overtaken = new LruMap<string, number>({ entriesMax: OVERTAKEN_CHUNKS_MAX });
   #copiedCount = 0;
   #copiedBytes = 0;
 
@@ -47,9 +55,33 @@ export class Cloning {
     return this.#copiedBytes;
   }
 
-  /** Resolves also when the chunk was changed meanwhile: then nothing has joined. */
-  clone(handle: string, { source, target }: { source: number; target: number }): Promise<void> {
-    return this.#clone(handle, source, target).catch((error: unknown) => this.#learn({ source, target }, error));
+  /**
+   * The chunk stays closed while it is copied, or one that is written to all the time would never have its copies back; but
+   * not for long. Where that is too short for a copy, the next time is twice as long, after a pause of many times that.
+   *
+   * @throws FsError UNAVAILABLE  the chunk was written to meanwhile, and nothing has joined.
+   */
+  async clone(handle: string, { source, target }: { source: number; target: number }): Promise<void> {
+    const { views } = this.#parts;
+    const count = this.#overtaken.get(handle) ?? 0;
+    const kept = views.keepClosed(handle, closedMs(count));
+    try {
+      await this.#clone(handle, source, target);
+      this.#overtaken.delete(handle);
+    } catch (error) {
+      const isOvertaken = this.#context.decisions.read().chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN;
+      if (isOvertaken) this.#overtaken.set(handle, count + 1);
+      this.#learn({ source: isOvertaken ? undefined : source, target }, error);
+    } finally {
+      kept.end();
+    }
+  }
+
+  /** How long the chunk is left to those who write to it before another copy is tried. */
+  pauseMs(handle: string): number {
+    const count = this.#overtaken.get(handle) ?? 0;
+    const openMs = count === 0 ? 0 : closedMs(count - 1) * OPEN_TO_CLOSED;
+    return Math.max(REPAIR_PAUSE_AFTER_FAILURE_MS, openMs);
   }
 
   /** Members that have no copy that counts, for as long as can be told. */
@@ -116,8 +148,10 @@ export class Cloning {
       });
       const current = decisions.read().chunk(handle);
       const isSame = current?.version === version && current.sequence === reply.message.sequence;
-      // Written to meanwhile: what was copied is old, and goes to quarantine as a surplus.
-      if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) return;
+      // What was copied is old, and goes to quarantine as a surplus.
+      if (!isSame || current.state !== ChunkState.CHUNK_STATE_CLOSED) {
+        throw new FsError('UNAVAILABLE', `chunk ${handle} was written to while it was copied`, { details: { handle } });
+      }
     }
     conditions.clear(target, handle);
     await changes.change(handle, { joining: target, without: this.lost(handle, chunk) });
@@ -129,11 +163,16 @@ export class Cloning {
   }
 
   /** The next copy goes elsewhere, and comes from elsewhere, if it can: who is at fault may be neither, but nothing is lost. */
-  #learn({ source, target }: { source: number; target: number }, error: unknown): never {
+  #learn({ source, target }: { source: number | undefined; target: number }, error: unknown): never {
     const { failing, failingSources, servers } = this.#parts;
     if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) failing.failed(target);
     if (isFsError(error, 'NO_SPACE')) servers.noteFull(target);
-    else if (!(error instanceof JoinFailure)) failingSources.failed(source);
+    else if (source !== undefined && !(error instanceof JoinFailure)) failingSources.failed(source);
     throw error;
   }
+}
+
+/** @param count  of copies in a row that were overtaken. */
+function closedMs(count: number): number {
+  return Math.min(CLONE_TIMEOUT_MS, COPIED_CLOSED_MS * 2 ** count);
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MasterMethods, ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState, Upload } from '../gen/cairn/master/v1/state.ts';
-import { CLONES_PER_SERVER } from '../limits.ts';
+import { CLONES_PER_SERVER, COPIED_CLOSED_MS } from '../limits.ts';
 import { newReplica, ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -48,6 +48,25 @@ test('repair: a copy that was reported while it was made and did not join is put
     quarantine.map(({ handle }) => handle),
     [HANDLE],
   );
+});
+
+test('repair: a chunk that is opened again all the time stays closed for longer until a copy of it is whole', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
+  const { clock } = cluster.context.seams;
+  cluster.server(3).cloneMs = 3 * COPIED_CLOSED_MS;
+  cluster.parts.start();
+  const waitedMs: number[] = [];
+  for (const startedMs = clock.nowMs(); clock.nowMs() - startedMs < 100_000; ) {
+    const askedMs = clock.nowMs();
+    await cluster.run(cluster.parts.views.open(HANDLE, []));
+    if (clock.nowMs() - askedMs > COPIED_CLOSED_MS / 2) waitedMs.push(clock.nowMs() - askedMs);
+    await cluster.simulation.runFor(10);
+  }
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  // Twice not for long enough.
+  const [first, second, third] = waitedMs.map((ms) => Math.round(ms / 1000));
+  assert.deepEqual([waitedMs.length, first, second, third], [3, 2, 4, 6]);
 });
 
 test('repair: where no copy comes about from one source, another is taken', async () => {

@@ -12,13 +12,7 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  CLONES_AT_ONCE_MAX,
-  REPAIR_INTERVAL_MS,
-  REPAIR_PAUSE_AFTER_FAILURE_MS,
-  REPAIR_WAITING_SAMPLE,
-  SERVERS_PER_CLONE,
-} from '../limits.ts';
+import { CLONES_AT_ONCE_MAX, REPAIR_INTERVAL_MS, REPAIR_WAITING_SAMPLE, SERVERS_PER_CLONE } from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import { CloneTargets } from './clone-targets.ts';
 import { Cloning } from './cloning.ts';
@@ -293,7 +287,7 @@ export class Repair {
         this.#failedCount += 1;
         this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
         // Its turn comes again, but not at once: others may have better luck meanwhile.
-        this.#queue.pause(handle, REPAIR_PAUSE_AFTER_FAILURE_MS);
+        this.#queue.pause(handle, this.#cloning.pauseMs(handle));
       })
       .finally(() => {
         this.#copying.delete(handle);

@@ -5,7 +5,7 @@ import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
-import type { MasterContext, OpenEnd, Views } from '../context.ts';
+import type { KeptClosed, MasterContext, OpenEnd, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, REVOKE_TIMEOUT_MS } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
@@ -20,6 +20,8 @@ export class ClusterViews implements Views {
   readonly #leases: LeaseTable;
   readonly #changes: ViewChanges;
   readonly #closing = new Map<string, Promise<void>>();
+  /** Chunks that nobody may open, until each promise resolves; as many as there are copies under way. */
+  readonly #keptClosed = new Map<string, Promise<void>>();
 
   constructor(
     context: MasterContext,
@@ -48,6 +50,11 @@ export class ClusterViews implements Views {
         continue;
       }
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return;
+      const kept = this.#keptClosed.get(handle);
+      if (kept !== undefined) {
+        await kept;
+        continue;
+      }
       const isOpen = await decisions.perform('chunkOpened', (transaction) => {
         const current = transaction.chunk(handle);
         if (current?.state !== ChunkState.CHUNK_STATE_CLOSED || current.pendingVersion !== 0) return false;
@@ -75,6 +82,19 @@ export class ClusterViews implements Views {
       await work;
     }
     throw unsettled(handle);
+  }
+
+  keepClosed(handle: string, ms: number): KeptClosed {
+    let open = () => {};
+    const kept = new Promise<void>((resolve) => (open = resolve));
+    const end = () => {
+      timer.cancel();
+      if (this.#keptClosed.get(handle) === kept) this.#keptClosed.delete(handle);
+      open();
+    };
+    const timer = this.#context.seams.clock.after(ms, end);
+    this.#keptClosed.set(handle, kept);
+    return { end };
   }
 
   async end(handle: string): Promise<OpenEnd | undefined> {

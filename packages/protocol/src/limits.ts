@@ -89,6 +89,8 @@ export const ANSWERS_UNTAKEN_LOOKS_SHORT = 2;
 
 /** Calls under way on one channel: a client with 64 chunks of 64 frames in flight, to one server. */
 export const CHANNEL_OPEN_CALLS_MAX = 4096;
+/** Addresses that one process calls at once: all chunkservers of a cluster (10,000), some hundred bytes each. */
+export const POOL_CHANNELS_MAX = 16_384;
 /** Request bytes queued on one channel: a chunk, so that a slow server costs a client no more than that. */
 export const CHANNEL_QUEUED_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -104,13 +104,16 @@ export class GrpcStreams implements ChunkStreams {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 type SendFrame = (offset: number, bytes: Uint8Array, sync: boolean) => Promise<UploadFrameReply>;
 
 /** Makes frames of 1 MiB out of pieces of any size; the last frame, and only it, asks for stable storage. */
 class FrameGatherer {
   readonly #send: SendFrame;
   #offset: number;
-  #pieces: Uint8Array[] = [];
+  /** All so far; a piece that is a whole frame as it came. Kept one by one, messages of a byte would take a hundred times that. */
+  #frame: Uint8Array = NOTHING;
   #bytes = 0;
 
   constructor(offset: number, send: SendFrame) {
@@ -125,8 +128,7 @@ class FrameGatherer {
       // A full frame waits for more, because the last one has to ask for the sync.
       if (this.#bytes === FRAME_DATA_BYTES_MAX) reply = await this.#flush(false);
       const part = rest.subarray(0, FRAME_DATA_BYTES_MAX - this.#bytes);
-      this.#pieces.push(part);
-      this.#bytes += part.length;
+      this.#add(part);
       rest = rest.subarray(part.length);
     }
     return reply;
@@ -137,10 +139,20 @@ class FrameGatherer {
     return this.#flush(true);
   }
 
+  #add(part: Uint8Array): void {
+    if (part.length === FRAME_DATA_BYTES_MAX) {
+      this.#frame = part;
+    } else {
+      if (this.#bytes === 0) this.#frame = new Uint8Array(FRAME_DATA_BYTES_MAX);
+      this.#frame.set(part, this.#bytes);
+    }
+    this.#bytes += part.length;
+  }
+
   async #flush(sync: boolean): Promise<UploadFrameReply> {
-    const bytes = concatBytes(this.#pieces);
+    const bytes = this.#frame.subarray(0, this.#bytes);
     const offset = this.#offset;
-    this.#pieces = [];
+    this.#frame = NOTHING;
     this.#bytes = 0;
     this.#offset += bytes.length;
     return this.#send(offset, bytes, sync);

@@ -89,3 +89,16 @@ test('lease table: counts the leases that may be out', async () => {
   await simulation.runFor(DURATION_MS);
   assert.equal(leases.heldCount, 0);
 });
+
+test('lease table: what has run out is not kept, whether anybody asks for it again or not', async () => {
+  const { simulation, leases } = start();
+  const grant = leases.grant('renewed', 1, 1)!;
+  leases.revoke('revoked');
+  for (let index = 0; index < 100; index += 1) leases.grant(`gone ${index}`, 1, 1);
+  await simulation.runFor(DURATION_MS - 1);
+  leases.renew('renewed', 1, 1, grant);
+  await simulation.runFor(1);
+  assert.equal(leases.keptCount, 102);
+  leases.grant('next', 1, 1);
+  assert.deepEqual([leases.keptCount, leases.heldCount], [3, 2]);
+});

@@ -39,6 +39,7 @@ export class LeaseTable {
   /** Grants of earlier masters lie below. */
   readonly #firstGrant: number;
   #nextGrant: number;
+  /** Those held in the order in which they run out. */
   readonly #leases = new Map<string, LeaseState>();
 
   /**
@@ -67,6 +68,7 @@ export class LeaseTable {
     if (lease.kind === 'held' && (lease.primary !== primary || lease.version > version)) return undefined;
     const grant = this.#nextGrant;
     this.#nextGrant += 1;
+    this.#forgetRunOut();
     this.#hold(handle, { primary, version, grant });
     return grant;
   }
@@ -94,6 +96,11 @@ export class LeaseTable {
     this.#leases.delete(handle);
   }
 
+  /** Kept in memory. */
+  get keptCount(): number {
+    return this.#leases.size;
+  }
+
   /** Leases that may be out now. */
   get heldCount(): number {
     const nowMs = this.#clock.nowMs();
@@ -102,7 +109,18 @@ export class LeaseTable {
     return count;
   }
 
+  /** Nobody may ask for them again: their chunks may be gone. */
+  #forgetRunOut(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [handle, lease] of this.#leases) {
+      if (lease.kind !== 'held') continue; // under way, and few
+      if (nowMs < lease.expiresAtMs) return;
+      this.#leases.delete(handle);
+    }
+  }
+
   #hold(handle: string, held: { primary: number; version: number; grant: number }): void {
+    this.#leases.delete(handle);
     this.#leases.set(handle, { kind: 'held', ...held, expiresAtMs: this.#clock.nowMs() + this.#durationMs });
   }
 

@@ -81,6 +81,11 @@ export class Channel implements RpcChannel, StreamCarrier {
     this.#sweep = new DeadlineSweep(options.clock, (nowMs) => this.#expire(nowMs));
   }
 
+  /** No call is under way or waits, and no connection is open. */
+  get isUnused(): boolean {
+    return (this.#state.kind === 'idle' || this.#state.kind === 'pausing') && this.#waiting.size === 0;
+  }
+
   call<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, options: CallOptions): Promise<Reply<S>> {
     return new Promise((resolve, reject) => {
       const nowMs = this.#clock.nowMs();

@@ -1,5 +1,6 @@
 /** Channels by address, one for each, shared by everyone in the process. */
-import type { Address, Clock, Log, Network, Random } from '@cairnfs/base';
+import { type Address, type Clock, FsError, type Log, type Network, type Random } from '@cairnfs/base';
+import { POOL_CHANNELS_MAX } from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { Channel } from './rpc-channel.ts';
 import type { RpcChannel, RpcPool } from './types.ts';
@@ -13,14 +14,19 @@ export interface RpcPoolOptions {
   readonly buffers?: BufferPool;
   /** The caller is a server of the cluster, and others wait for what it sends. */
   readonly isServer?: boolean;
+  /** Addresses at once. @default POOL_CHANNELS_MAX */
+  readonly channelsMax?: number;
 }
 
 /**
  * A channel holds a connection only while it is used: it closes an idle one and connects again when called. Closing a
- * channel takes it out of the pool; the next `channel` of its address makes a new one.
+ * channel takes it out of the pool; the next `channel` of its address makes a new one. So do those that nobody uses when there are
+ * too many: clients name addresses too, as the route of an upload.
+ *
+ * @throws FsError OVERLOADED  by `channel`: all there may be are in use.
  */
 export function createRpcPool(options: RpcPoolOptions): RpcPool {
-  const { clock, random, network, log } = options;
+  const { clock, random, network, log, channelsMax = POOL_CHANNELS_MAX } = options;
   const buffers = options.buffers ?? new BufferPool();
   const isServer = options.isServer === true;
   const channels = new Map<Address, Channel>();
@@ -31,6 +37,7 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
       const closed = (): void => {
         channels.delete(address);
       };
+      if (channels.size >= channelsMax) makeRoom(channels, address);
       const channel = new Channel({ address, clock, random, network, log, buffers, isServer, closed });
       channels.set(address, channel);
       return channel;
@@ -39,4 +46,11 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
       for (const channel of [...channels.values()]) channel.close();
     },
   };
+}
+
+function makeRoom(channels: Map<Address, Channel>, wanted: Address): void {
+  const { size } = channels;
+  for (const channel of [...channels.values()]) if (channel.isUnused) channel.close();
+  if (channels.size < size) return;
+  throw new FsError('OVERLOADED', `${size} servers are being called, no other can be meanwhile: ${wanted} has to wait`);
 }

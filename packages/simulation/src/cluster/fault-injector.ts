@@ -45,6 +45,7 @@ export class FaultInjector {
   readonly brokenDisks = new Set<HostName>();
   /** Of the disks of chunkservers, as long as faults strike. */
   readonly #diskSlowness: number;
+  readonly #masterSlowness: number;
   /** Spares the only copy of a chunk, where given. */
   readonly #lastCopies: LastCopies | undefined;
   readonly #heldBack: HeldBack;
@@ -57,11 +58,13 @@ export class FaultInjector {
     clients: ReadonlyMap<HostName, Restartable>,
     {
       diskSlowness = 1,
+      masterSlowness = 1,
       lastCopies,
       traps,
       heldBack = () => {},
     }: {
       diskSlowness?: number;
+      masterSlowness?: number;
       lastCopies?: LastCopies | undefined;
       /** They hear what is sent. */
       traps: MessageTraps;
@@ -71,6 +74,7 @@ export class FaultInjector {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#diskSlowness = diskSlowness;
+    this.#masterSlowness = masterSlowness;
     this.#lastCopies = lastCopies;
     this.#heldBack = heldBack;
     this.#traps = traps;
@@ -78,7 +82,7 @@ export class FaultInjector {
   }
 
   plan(faults: readonly PlannedFault[]): void {
-    this.#slowDisks(this.#diskSlowness);
+    this.#slowDisks(this.#diskSlowness, this.#masterSlowness);
     for (const { id, atMs, fault } of faults) {
       this.#cluster.simulation.clock.after(atMs, () => {
         if (!this.#isOver) this.#strike(id, fault);
@@ -215,7 +219,7 @@ export class FaultInjector {
         const { disk } = this.#host(fault.host);
         disk.timing.slowness = fault.slowness;
         this.#endAfter(id, fault.durationMs, () => {
-          disk.timing.slowness = fault.host === 'master' ? 1 : this.#diskSlowness;
+          disk.timing.slowness = fault.host === 'master' ? this.#masterSlowness : this.#diskSlowness;
         });
         return;
       }
@@ -246,7 +250,8 @@ export class FaultInjector {
     }
   }
 
-  #slowDisks(slowness: number): void {
+  #slowDisks(slowness: number, ofMaster = 1): void {
+    this.#host('master').disk.timing.slowness = ofMaster;
     for (const name of this.#cluster.chunkserverNames) this.#host(name).disk.timing.slowness = slowness;
   }
 

@@ -7,7 +7,7 @@ import {
   MasterControlMethods,
   MasterMethods,
 } from '@cairnfs/protocol';
-import { LAST_WORDS, LATE_MESSAGES } from '../schedule/make-faults.ts';
+import { LAST_WORDS, LAST_WORDS_OF_MASTER, LATE_MESSAGES } from '../schedule/make-faults.ts';
 import type { Fault } from '../schedule/schedule.ts';
 import { type WireFrame, WireTap } from '../wire/wire-tap.ts';
 import { FaultInjector } from './fault-injector.ts';
@@ -81,5 +81,5 @@ test('messages that faults wait for: each is a method of the protocol', () => {
     ChunkserverControlMethods,
   ];
   const names = new Set(services.flatMap((methods) => Object.values(methods).map(({ name }) => name)));
-  for (const { method } of [...LATE_MESSAGES, ...LAST_WORDS]) ok(names.has(method), method);
+  for (const { method } of [...LATE_MESSAGES, ...LAST_WORDS, ...LAST_WORDS_OF_MASTER]) ok(names.has(method), method);
 });

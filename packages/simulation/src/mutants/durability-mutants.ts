@@ -128,4 +128,27 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'open-before-durable',
+    defect: 'nobody waits for the record of a chunk that is opened',
+    profile: 'words',
+    edits: [
+      {
+        file: `${MASTER}/namespace/open-extent.ts`,
+        from: "await decisions.perform('openExtent'",
+        to: "await decisions.propose('openExtent'",
+      },
+      { file: `${MASTER}/namespace/open-extent.ts`, from: 'await decisions.settled(transaction);', to: '' },
+      {
+        file: `${MASTER}/views/cluster-views.ts`,
+        from: "await decisions.perform('chunkOpened'",
+        to: "await decisions.propose('chunkOpened'",
+      },
+      {
+        file: `${MASTER}/views/lease-calls.ts`,
+        from: 'await this.#context.decisions.settled(transaction);\n    return { message: { granted } };',
+        to: 'return { message: { granted } };',
+      },
+    ],
+  },
 ];

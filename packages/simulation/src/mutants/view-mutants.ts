@@ -213,4 +213,17 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'word-of-an-earlier-session',
+    defect: 'a server that said that it has no replica may have it again when the view is confirmed',
+    profile: 'disks',
+    seed: 100_000_867,
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'if (absent.some(({ member, session }) => this.#servers.get(member)?.session !== session)) return undefined;',
+        to: 'if (absent.length < 0) return undefined;',
+      },
+    ],
+  },
 ];

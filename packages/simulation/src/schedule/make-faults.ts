@@ -31,9 +31,13 @@ const HANG_MS = [10_000, 40_000] as const;
 const WAITED_FOR_MS = [200, 2900] as const;
 /** Past the patience with whoever is asked, and often past a server lease. */
 const LATE_MS = [3000, 13_000] as const;
-/** From when the message has left the host to when a disk that is not slow has answered. */
-const LAST_WORDS_MS = [0.01, 3] as const;
-const LAST_WORDS_OF = { sender: 50, receiver: 20, master: 30 } as const;
+/** From when the message has left the host to when a disk has answered; the slower it is, the longer. */
+const LAST_WORDS_MS = [
+  [0.01, 0.01],
+  [0.01, 3],
+  [1, 80],
+] as const;
+const LAST_WORDS_OF = { sender: 45, receiver: 15, master: 40 } as const;
 /** Of the messages that come late, those whose sender is not there any more, or another one. */
 const SENDER_ENDS = 0.4;
 /** It is back before they have arrived, and mostly before anybody does without it. */
@@ -65,11 +69,18 @@ export const LAST_WORDS: readonly MessageKind[] = [
   'ChunkserverPeer.StageMutation',
   'ChunkserverPeer.Commit',
   'ChunkserverData.MutateChunk',
+].map(answered);
+/** The same of the master, and what others tell when they count on it already. */
+export const LAST_WORDS_OF_MASTER: readonly MessageKind[] = [
   'MasterControl.AcquireLeases',
   'MasterControl.ReleaseLeases',
   'MasterControl.Register',
   'Master.OpenExtent',
   'Master.ConfirmUpload',
+  'ChunkserverPeer.InstallView',
+  'ChunkserverData.MutateChunk',
+  'ChunkserverData.MutateChunk',
+  'ChunkserverData.MutateChunk',
 ].map(answered);
 
 /** With these, and the victim's disk lost, no member of a chunk is left that has it; they come back with all of it. */
@@ -194,9 +205,10 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
       return { kind, message, pass: random.between(1, MESSAGES_PASSED_MAX), extraMs, ...down };
     }
     case 'lastWords': {
-      const message = random.pick(LAST_WORDS);
       const of = weighted(random, LAST_WORDS_OF);
-      const afterMs = random.chance(0.5) ? LAST_WORDS_MS[0] : random.uniform(...LAST_WORDS_MS);
+      const message = random.pick(of === 'master' ? LAST_WORDS_OF_MASTER : LAST_WORDS);
+      const [soonest, latest] = random.pick(LAST_WORDS_MS);
+      const afterMs = random.uniform(soonest, latest);
       return { kind, of, message, pass: random.between(1, MESSAGES_PASSED_MAX), afterMs, downMs: durationMs };
     }
     case 'outage': {

@@ -34,6 +34,7 @@ export function makeSchedule(seed: number, { name, profile }: { name: string; pr
 }
 
 function makeShape(random: SimRandom, profile: Profile): ClusterShape {
+  const { diskSlowness } = profile;
   const chunkservers = random.between(...profile.chunkservers);
   return {
     chunkservers,
@@ -41,6 +42,14 @@ function makeShape(random: SimRandom, profile: Profile): ClusterShape {
     clients: random.between(...profile.clients),
     files: random.between(...profile.files),
     ...(profile.isKept ? { isKept: true } : {}),
+    ...(diskSlowness === undefined
+      ? {}
+      : {
+          diskSlowness: {
+            chunkservers: random.uniform(...diskSlowness.chunkservers),
+            master: random.uniform(...diskSlowness.master),
+          },
+        }),
     ...(profile.hasOldReader ? { hasOldReader: true } : {}),
     ...(profile.hasSmallJournals ? { hasSmallJournals: true } : {}),
     subtrees: random.between(1, 3),

@@ -2,15 +2,17 @@
 import type { FaultPoint } from '@cairnfs/sim';
 import type { FaultKind } from './schedule.ts';
 
+type Range = readonly [low: number, high: number];
+
 export interface Profile {
   readonly operations: number;
   readonly durationMs: number;
-  readonly chunkservers: readonly [low: number, high: number];
-  readonly clients: readonly [low: number, high: number];
-  readonly files: readonly [low: number, high: number];
+  readonly chunkservers: Range;
+  readonly clients: Range;
+  readonly files: Range;
   /** Files but the first are as `ClusterShape.isKept` says. */
   readonly isKept: boolean;
-  readonly faults: readonly [low: number, high: number];
+  readonly faults: Range;
   /** How often each kind is drawn, relative to the others; a kind left out never is. */
   readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
   /** Most that messages take while a fault delays all. */
@@ -27,6 +29,8 @@ export interface Profile {
   readonly puts: number;
   /** The share of the others that are on the files. */
   readonly onFiles: number;
+  /** Disks take so many times their usual time: those of all chunkservers the same, the master's apart from them. */
+  readonly diskSlowness?: { readonly chunkservers: Range; readonly master: Range };
   /** Somebody goes on asking under old versions. */
   readonly hasOldReader: boolean;
   /** The share of schedules in which chunkservers have two disks. */
@@ -44,7 +48,7 @@ export interface Profile {
 }
 
 export interface LoadProfile {
-  readonly standingFiles: readonly [low: number, high: number];
+  readonly standingFiles: Range;
 }
 
 const NETWORK = {
@@ -153,7 +157,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clients: [4, 6],
     files: [1, 3],
     faults: [12, 20],
-    weights: { lastWords: 10, slowDisk: 6, partition: 3, crash: 1, diskErrors: 2 },
+    weights: { lastWords: 12, slowDisk: 2, partition: 3, crash: 1, diskErrors: 2 },
+    diskSlowness: { chunkservers: [1, 30], master: [1, 150] },
     lengths: { blink: 30, short: 40, lease: 20, long: 10 },
     onFiles: 0.95,
     // Chunks are closed between two bursts, and opened by several at once.

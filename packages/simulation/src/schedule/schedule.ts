@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly files: number;
   /** All files but the first begin as one closed chunk, are never replaced, and are mostly read, through handles that are kept. */
   readonly isKept?: boolean;
+  /** Disks take so many times their usual time, as long as faults strike. */
+  readonly diskSlowness?: { readonly chunkservers: number; readonly master: number };
   /** One more client goes on asking under whatever version anybody was told of (workload/old-reader.ts). */
   readonly hasOldReader?: boolean;
   /** Segments hold little more than the largest record. */

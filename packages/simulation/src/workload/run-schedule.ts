@@ -200,7 +200,8 @@ class Run {
       await simulation.run(this.#prepare(admin));
       const clients = this.#clients(cluster);
       injector = new FaultInjector(cluster, clients, {
-        diskSlowness: shape.load?.diskSlowness ?? 1,
+        diskSlowness: shape.load?.diskSlowness ?? shape.diskSlowness?.chunkservers ?? 1,
+        masterSlowness: shape.diskSlowness?.master ?? 1,
         lastCopies: this.#sparesLast ? this.#lastCopies : undefined,
         traps: this.#traps,
         heldBack: (fault, at) => this.#hangs.heldBack(fault, at),

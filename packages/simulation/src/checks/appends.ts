@@ -58,14 +58,16 @@ export function checkAppends(path: string, operations: readonly FileOperation[],
   return violations;
 }
 
+/** The longest that is there: of a single byte many a record may be. */
 function recordAt(content: Uint8Array, at: number, records: Iterable<Appended>): Appended | undefined {
+  let longest: Appended | undefined;
   for (const record of records) {
-    if (at + record.length > content.length) continue;
+    if (at + record.length > content.length || record.length <= (longest?.length ?? 0)) continue;
     if (contentOf(record.writeId, 1)[0] !== content[at]) continue;
     const bytes = contentOf(record.writeId, record.length);
-    if (Buffer.compare(bytes, content.subarray(at, at + record.length)) === 0) return record;
+    if (Buffer.compare(bytes, content.subarray(at, at + record.length)) === 0) longest = record;
   }
-  return undefined;
+  return longest;
 }
 
 function nameOf({ operation, writeId, length }: Appended): string {

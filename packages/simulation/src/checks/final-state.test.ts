@@ -33,6 +33,16 @@ test('appends: each acknowledged record once where it was told, unknown ones onc
   assert.deepEqual(judged([appended(1, 'a', 0), appended(2, 'a', 'failed')], file(1)), []);
 });
 
+test('appends: the first byte of a record is not taken for a whole one of a single byte', () => {
+  const first = (id: number) => contentOf(id, 1)[0];
+  const long = appended(1, 'a', 0);
+  let id = 2;
+  while (first(id) !== first(1)) id += 1;
+  const short = appended(id, 'b', 'unknown');
+  const operations = [{ ...short, call: { kind: 'appendRecord', writeId: id, length: 1 } } as const, long];
+  assert.deepEqual(judged(operations, file(1)), []);
+});
+
 test('appends: a record that is lost, twice, torn, moved, refused or out of order is found', () => {
   const [first, second] = [appended(1, 'a', 0), appended(2, 'a', 100)];
   assert.deepEqual(judged([first, second], file(1)), ['/f: an acknowledged record is lost']);

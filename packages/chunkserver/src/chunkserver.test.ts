@@ -282,7 +282,7 @@ test('view: a replica that left keeps over a restart what it was in sync at, and
     removed?: boolean;
     committedSequence?: number;
   }) => {
-    const more = { removed: false, committedSequence: 0, masterSession: 1, serverId: 1, ...versions };
+    const more = { removed: false, committedSequence: 0, masterSession: 1, serverId: 1, disk: '', ...versions };
     return servers.run(() =>
       channel().call(ChunkserverControlMethods.prepareView, { handle: HANDLE, ...more }, options),
     );

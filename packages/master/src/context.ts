@@ -49,6 +49,11 @@ export interface Placement {
    * @throws FsError NOT_ENOUGH_SERVERS, with how many are live and needed; NO_SPACE when they are full.
    */
   place(request: PlacementRequest): number[][];
+  /**
+   * Of a server just placed on, the disk on which it makes its replica of a chunk that is opened at once: the one with the most
+   * room, rather none that did not take one just now. Empty when it has told none.
+   */
+  disk(server: number): string;
 }
 
 /** `unreachable`: out of touch, or not yet reported after a start. */

@@ -211,7 +211,8 @@ export class PrimaryLease {
     }
     this.#to('memberFailed');
     if (this.#state !== 'changing') return;
-    const fullMembers = [...failed].filter(([, { kind }]) => kind === 'NO_SPACE').map(([id]) => id);
+    const isFull = (error: FsError): boolean => error.kind === 'NO_SPACE' && !isNotMade(error);
+    const fullMembers = [...failed].filter(([, error]) => isFull(error)).map(([id]) => id);
     const unmadeMembers = [...failed].filter(([, error]) => isNotMade(error)).map(([id]) => id);
     void this.#changeView({ failedMembers: [...failed.keys()], fullMembers, unmadeMembers, reason });
   }

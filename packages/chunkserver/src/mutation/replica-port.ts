@@ -47,12 +47,16 @@ export interface MutableReplica {
 export interface MutableReplicas {
   find(handle: string): MutableReplica | undefined;
   /**
-   * Makes an empty replica of the view's chunk at version 0, on a disk of the server's choice: `journalView` gives it
-   * its version.
+   * Makes an empty replica of the view's chunk at version 0: `journalView` gives it its version.
    *
+   * @param disk the disk's id; empty: the server's choice.
    * @throws FsError NO_SPACE, DISK_FAILED
    */
-  create(view: ChunkView): MutableReplica;
-  /** A disk is in service. */
-  hasDisk(): boolean;
+  create(view: ChunkView, disk: string): MutableReplica;
+  /** The disk of that id is one of the server's, and works. */
+  isInService(disk: string): boolean;
+  /** An entry of the chunk is here and cannot be read. */
+  isUnreadable(handle: string): boolean;
+  /** Another disk in service than the one of that id has room for a chunk. */
+  hasRoomBeside(disk: string): boolean;
 }

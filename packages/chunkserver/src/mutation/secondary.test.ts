@@ -12,7 +12,7 @@ const handleOf = (chunk: number) => `00000000-0000-4000-8000-00000000100${chunk}
 
 const FIRST_VIEW: Omit<ChunkView, 'handle' | 'version'> = {
   ...{ members: [1, 2], addresses: ['server-1:1', 'server-2:1'] },
-  ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0, lease: 1 },
+  ...{ baseSequence: 0, minimum: 1, sealed: false, baseLength: 0, lease: 1, disks: [] },
 };
 
 /** A secondary of some chunks, that buffers at most 250 bytes. */
@@ -34,7 +34,8 @@ class TestSecondary {
   prepare(chunk: number, versions: { oldVersion: number; newVersion: number; removed: boolean }): Promise<unknown> {
     const { context } = this.cluster.servers[1]!;
     const primaries = { promised() {}, ledTo() {} } as unknown as Primaries;
-    const request = { ...versions, handle: handleOf(chunk), masterSession: 0, serverId: 2, committedSequence: 0 };
+    const call = { masterSession: 0, serverId: 2, committedSequence: 0, disk: '' };
+    const request = { ...versions, ...call, handle: handleOf(chunk) };
     return this.until(prepareView({ context, secondaries: this.secondaries, primaries }, request));
   }
 
@@ -91,7 +92,7 @@ test('view: a replica that was begun and never got one is none', async () => {
   const { cluster, secondaries } = secondary;
   const { context } = cluster.servers[1]!;
   const view = { ...FIRST_VIEW, handle: handleOf(1), version: 1 };
-  context.replicas.create(view);
+  context.replicas.create(view, '');
   await rejects(secondaries.installView({ view, term: 1, fence: true, create: false }), { kind: 'CHUNK_NOT_FOUND' });
   const versions = { oldVersion: 1, newVersion: 2, removed: false };
   await rejects(secondary.prepare(1, versions), { kind: 'CHUNK_NOT_FOUND' });

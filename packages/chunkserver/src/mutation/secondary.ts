@@ -18,7 +18,7 @@ import {
   type StageMutationRequest,
   verifyData,
 } from '@cairnfs/protocol';
-import { hidden, mayHideOf, notMade } from '../view/not-made.ts';
+import { hidden, makeReplica, mayHideOf, notMade } from '../view/not-made.ts';
 import { takeView } from '../view/take-view.ts';
 import { commitReplica, lengthAfter, stageMutation } from './commit.ts';
 import { EARLY_MUTATION_BYTES_MAX, EARLY_MUTATIONS_MAX } from './limits.ts';
@@ -123,16 +123,14 @@ export class Secondaries {
     const isThere = found !== undefined && !isUnmade(found);
     if (!isThere && !(create && view.baseSequence === 0)) throw notFound(view.handle);
     if (!isThere) this.#context.absences.check(view.handle, view.version);
-    // Nobody had one before the first term of the first version.
-    const isFirst = view.version === 1 && term === 1;
-    if (!isThere && !isFirst && mayHideOf(this.#context, view)) throw hidden(this.#context, view.handle);
-    const replica = found ?? this.#context.replicas.create(view);
+    if (!isThere && mayHideOf(this.#context, view)) throw hidden(this.#context, view);
+    const replica = isThere ? found : makeReplica(this.#context, view, found);
     const taken = takeView(replica, { view, term, fence });
     // The state has changed by now, or `taken` is rejected; only the disk is waited for.
     this.refuseWaiting(replica);
     this.#viewTaken(view.handle);
     const message = await taken.catch((error: unknown) => {
-      throw create && isFsError(error) ? notMade(this.#context, error) : error;
+      throw create && isFsError(error) ? notMade(this.#context, view, error) : error;
     });
     this.#checkServing();
     return { message };

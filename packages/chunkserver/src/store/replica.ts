@@ -262,9 +262,9 @@ export class Replica implements MutableReplica {
   }
 
   #journalTaken(view: ChunkView, keepsStaged: boolean, waiter: Waiter): void {
-    this.view = view;
+    this.view = { ...view, disks: [] }; // where it is made, it is
     const { version, term, committedSequence, isSealed } = this.log;
-    const encoded = encodeMessage(ChunkView, view);
+    const encoded = encodeMessage(ChunkView, this.view);
     const value = { version, term, view: encoded, committedSequence, isSealed, keepsStaged };
     this.#journal({ $case: 'viewTaken', value }, waiter);
     this.#shell.changed(this);

@@ -150,12 +150,22 @@ export class Replicas implements MutableReplicas {
 
   /** There may be a replica of the chunk though none is found. */
   mayHide(handle: string): boolean {
-    if (this.stores.some(({ failure }) => failure !== undefined)) return true;
+    return this.stores.some(({ failure }) => failure !== undefined) || this.isUnreadable(handle);
+  }
+
+  isUnreadable(handle: string): boolean {
     return this.find(handle) === undefined && this.holderOf(handle) !== undefined;
   }
 
-  hasDisk(): boolean {
-    return this.stores.some(({ failure }) => failure === undefined);
+  isInService(disk: string): boolean {
+    return this.#inService(disk) !== undefined;
+  }
+
+  hasRoomBeside(disk: string): boolean {
+    return this.stores.some((store) => {
+      const isOther = store.failure === undefined && store.identity.diskId !== disk;
+      return isOther && this.freeBytes(store) >= this.chunkBytes;
+    });
   }
 
   /** The cluster's chunk size: how long a chunk may grow. */
@@ -163,8 +173,8 @@ export class Replicas implements MutableReplicas {
     return this.#options.chunkBytes();
   }
 
-  create(view: ChunkView): Replica {
-    const store = this.placeFor(this.chunkBytes);
+  create(view: ChunkView, disk: string): Replica {
+    const store = disk === '' ? this.placeFor(this.chunkBytes) : this.#namedDisk(disk);
     store.append(view.handle, { $case: 'created', value: { members: view.members } });
     return this.added(store, view.handle);
   }
@@ -256,6 +266,18 @@ export class Replicas implements MutableReplicas {
     const best = healthy.reduce((a, b) => (this.freeBytes(b) > this.freeBytes(a) ? b : a));
     this.checkRoom(best, bytes);
     return best;
+  }
+
+  /** @throws FsError NO_SPACE, DISK_FAILED */
+  #namedDisk(disk: string): DiskStore {
+    const store = this.#inService(disk);
+    if (store === undefined) throw new FsError('DISK_FAILED', `disk ${disk} is not in service on this server`);
+    this.checkRoom(store, this.chunkBytes);
+    return store;
+  }
+
+  #inService(disk: string): DiskStore | undefined {
+    return this.stores.find(({ identity, failure }) => identity.diskId === disk && failure === undefined);
   }
 
   /** @throws FsError NO_SPACE */

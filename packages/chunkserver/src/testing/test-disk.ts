@@ -71,7 +71,7 @@ export class TestDisk {
   /** An empty replica under a view of version 1. */
   async create(handle: string): Promise<Replica> {
     const view = viewOf(handle, 1, 0);
-    const replica = this.replicas.create(view);
+    const replica = this.replicas.create(view, '');
     await this.install(replica, view, 1);
     return replica;
   }
@@ -171,5 +171,6 @@ export function viewOf(handle: string, version: number, baseSequence: number): C
     sealed: false,
     baseLength: undefined,
     lease: 0,
+    disks: [],
   };
 }

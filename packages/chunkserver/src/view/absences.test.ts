@@ -1,4 +1,4 @@
-import { doesNotThrow, throws } from 'node:assert/strict';
+import { doesNotThrow, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '@cairnfs/base';
 import { Absences } from './absences.ts';
@@ -19,6 +19,21 @@ test('absences: the latest version asked for counts, and that one and later ones
   doesNotThrow(() => absences.check('a', 5));
   doesNotThrow(() => absences.check('a', 6));
   doesNotThrow(() => absences.check('b', 1));
+});
+
+test('absences: none is told of a version once a replica was made under it, however late that is asked for again', () => {
+  const { absences } = new TestAbsences();
+  absences.made('a'); // nobody asked
+  absences.note('a', 5);
+  equal(absences.wasAsked('a', 4), false);
+  equal(absences.wasAsked('a', 5), true);
+  absences.made('a');
+  equal(absences.wasAsked('a', 5), false);
+  for (const version of [5, 4]) absences.note('a', version);
+  equal(absences.wasAsked('a', 5), false);
+  throws(() => absences.check('a', 4), stale);
+  absences.note('a', 6);
+  equal(absences.wasAsked('a', 6), true);
 });
 
 test('absences: none makes room for another before its time', () => {

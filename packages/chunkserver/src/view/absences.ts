@@ -10,6 +10,8 @@ import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';
 interface Absence {
   readonly version: number;
   readonly atMs: number;
+  /** A replica was made since, which may have become durable. */
+  readonly isMade: boolean;
 }
 
 export class Absences {
@@ -35,7 +37,8 @@ export class Absences {
     const known = this.#absences.get(handle);
     if (known === undefined) this.#makeRoom(handle, atMs);
     else this.#absences.delete(handle);
-    this.#absences.set(handle, { version: Math.max(version, known?.version ?? 0), atMs });
+    const isNew = known === undefined || version > known.version;
+    this.#absences.set(handle, isNew ? { version, atMs, isMade: false } : { ...known, atMs });
   }
 
   /**
@@ -46,12 +49,19 @@ export class Absences {
     this.#lost.set(handle, promisedVersion);
   }
 
+  /** The replica is about to be made here. */
+  made(handle: string): void {
+    const known = this.#absences.get(handle);
+    if (known !== undefined) this.#absences.set(handle, { ...known, isMade: true });
+  }
+
   /**
-   * This very version was asked to be promised, and no replica was here to be seen. Where one had promised it before it went
-   * with its disk, that it was asked for once more, late, says nothing.
+   * This very version was asked to be promised, no replica was here to be seen, and none was made since. Where one had promised
+   * it before it went with its disk, that it was asked for once more, late, says nothing.
    */
   wasAsked(handle: string, version: number): boolean {
-    return this.#absences.get(handle)?.version === version && (this.#lost.get(handle) ?? 0) < version;
+    const known = this.#absences.get(handle);
+    return known?.version === version && !known.isMade && (this.#lost.get(handle) ?? 0) < version;
   }
 
   /** @throws FsError STALE_VERSION  a later version was asked to be promised. */

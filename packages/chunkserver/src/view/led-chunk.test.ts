@@ -77,6 +77,7 @@ test('led chunk: what becomes READY behind the promise is neither committed nor 
     const promised = cluster.server(1).mutations.prepareView({
       ...{ handle: HANDLE, oldVersion: 1, newVersion: 2, removed: false, masterSession: 1, serverId: 1 },
       committedSequence: 0,
+      disk: '',
     });
     equal((await refusalOf(cluster, second))?.reaction, 'unknown');
     const { message } = await until(cluster, promised);

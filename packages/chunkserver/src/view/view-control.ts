@@ -2,7 +2,7 @@
  * A replica and the master's view changes (docs/protocol.md, "Views"): promises, lengths and the proof by which a closed
  * chunk takes a confirmed version.
  */
-import { FsError } from '@cairnfs/base';
+import { type ErrorDetails, FsError } from '@cairnfs/base';
 import type { Payload, PrepareViewReply, PrepareViewRequest } from '@cairnfs/protocol';
 import { commitReplica, dropMutations } from '../mutation/commit.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
@@ -27,7 +27,7 @@ export async function prepareView(
   { context, secondaries, primaries }: { context: MutationContext; secondaries: Secondaries; primaries: Primaries },
   request: PrepareViewRequest,
 ): Promise<Payload<PrepareViewReply>> {
-  const { handle, oldVersion, newVersion, removed, serverId, committedSequence } = request;
+  const { handle, oldVersion, newVersion, removed, serverId, committedSequence, disk } = request;
   checkAddressee('PrepareView', serverId, context.serverId());
   const replica = context.replicas.find(handle);
   if (replica === undefined || isUnmade(replica)) {
@@ -35,8 +35,7 @@ export async function prepareView(
     // nor an older view that is on its way here and would.
     context.absences.note(handle, newVersion);
     primaries.promised(handle);
-    const absence = context.mayHide(handle) ? { hidden: 1 } : context.isWhole() ? { whole: 1 } : {};
-    throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });
+    throw notFound(handle, { ...absenceOf(context, handle, disk), ...primaries.ledTo(handle, oldVersion) });
   }
   const { log } = replica;
   if (log.committedSequence < committedSequence) {
@@ -70,6 +69,14 @@ export async function prepareView(
   };
 }
 
+/** What it proves that no replica is found. Of the first version one was made on the disk named, or never. */
+function absenceOf({ replicas, mayHide, isWhole }: MutationContext, handle: string, disk: string): ErrorDetails {
+  const wasNeverMade = disk !== '' && replicas.isInService(disk) && !replicas.isUnreadable(handle);
+  if (wasNeverMade) return { whole: 1 };
+  if (mayHide(handle)) return { hidden: 1 };
+  return isWhole() ? { whole: 1 } : {};
+}
+
 type Proof = { readonly version: number } & ({ readonly knownLength: number } | { readonly sequence: number });
 
 /**
@@ -93,6 +100,7 @@ export function installByProof(replica: MutableReplica, proof: Proof): boolean {
     addresses: [],
     minimum: 1,
     lease: 0,
+    disks: [],
     ...view,
     handle: log.handle,
     version,

@@ -11,7 +11,7 @@ import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import { isUnmade } from '../mutation/secondary.ts';
-import { hidden, mayHideOf, notMade, withoutRoom } from './not-made.ts';
+import { hidden, makeReplica, mayHideOf, notMade, withoutRoom } from './not-made.ts';
 import { takeView } from './take-view.ts';
 
 export interface Member {
@@ -45,19 +45,16 @@ export async function runViewRound(
     if (!isCurrent()) return { kind: 'superseded' };
     if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
     if (others.haveData) return failedHere(context, lostReplica(view));
-    // Of the first version nobody had one before anybody was brought it.
-    const mayBeHere = (view.version > 1 || others.haveReplica) && mayHideOf(context, view);
-    if (mayBeHere) return failedHere(context, view.sealed ? lostReplica(view) : hidden(context, view.handle));
+    if (mayHideOf(context, view)) {
+      return unmadeHere(context, view, view.sealed ? lostReplica(view) : hidden(context, view));
+    }
   }
   let replica: MutableReplica;
   try {
-    replica = found ?? context.replicas.create(view);
+    replica = found === undefined || isUnmade(found) ? makeReplica(context, view, found) : found;
   } catch (error) {
     if (!isFsError(error, 'NO_SPACE', 'DISK_FAILED')) throw error;
-    return {
-      kind: 'membersFailed',
-      failed: withoutRoom(view, new Map([[context.serverId(), notMade(context, error)]])),
-    };
+    return unmadeHere(context, view, error);
   }
   // A version without a term here has had no primary: stored by an upload, or taken because a read proved it, which the
   // other members may not have heard of.
@@ -134,7 +131,7 @@ async function installEverywhere(context: MutationContext, installation: Install
       holdings.set(context.serverId(), await takeView(replica, { view, term, fence }));
     } catch (error) {
       if (!isFsError(error, 'DISK_FAILED')) throw error;
-      failed.set(context.serverId(), create ? notMade(context, error) : error); // it cannot lead: the view changes without it
+      failed.set(context.serverId(), create ? notMade(context, view, error) : error); // it cannot lead: the view changes without it
     }
   };
   await Promise.all([installHere(), ...otherMembers(context, view).map(installThere)]);
@@ -147,16 +144,13 @@ async function askOthers(
   view: ChunkView,
 ): Promise<{
   readonly haveData: boolean;
-  readonly haveReplica: boolean;
   readonly failed: ReadonlyMap<number, FsError>;
 }> {
   const failed = new Map<number, FsError>();
   let haveData = false;
-  let haveReplica = false;
   const ask = async (member: Member): Promise<void> => {
     try {
       const reply = await installAt(context, member, { view, term: 1, fence: false, create: false });
-      haveReplica = true;
       if (reply.stagedSequence > 0 || reply.committedLength > 0) haveData = true;
     } catch (error) {
       const cause = toFsError(error);
@@ -167,7 +161,7 @@ async function askOthers(
     }
   };
   await Promise.all(otherMembers(context, view).map(ask));
-  return { haveData, haveReplica, failed };
+  return { haveData, failed };
 }
 
 async function installAt(
@@ -183,6 +177,11 @@ async function installAt(
 /** This server cannot lead: the view changes without it. */
 function failedHere(context: MutationContext, error: FsError): ViewRoundResult {
   return { kind: 'membersFailed', failed: new Map([[context.serverId(), error]]) };
+}
+
+/** It cannot make its replica of an empty chunk: the chunk ends. */
+function unmadeHere(context: MutationContext, view: ChunkView, error: FsError): ViewRoundResult {
+  return { kind: 'membersFailed', failed: withoutRoom(view, new Map([[context.serverId(), error]])) };
 }
 
 /**

@@ -47,6 +47,8 @@ export interface ServerEntry extends ServerIdentity {
   isReplaced: boolean;
   /** Monotonic; until then its word that it has no room counts for more than what it last said of its disks. */
   fullUntilMs: number;
+  /** By disk, monotonic; until then its word that a disk takes no replica counts for more than what it last said of it. */
+  readonly pausedDisks: Map<string, number>;
 }
 
 /** How a server registered. */
@@ -112,6 +114,7 @@ export class ServerTable {
       deadSinceMs: 0,
       isReplaced: false,
     });
+    server.pausedDisks.clear();
     for (const other of this.#byId.values()) {
       if (other !== server && other.address === server.address) other.isReplaced = true;
     }
@@ -207,6 +210,17 @@ export class ServerTable {
     return this.#context.seams.clock.nowMs() < fullUntilMs;
   }
 
+  /** A disk of it did not take a replica: sooner than its heartbeats tell. */
+  pauseDisk(id: number, diskId: string): void {
+    const server = this.#byId.get(id);
+    if (server?.disks.some((disk) => disk.diskId === diskId) !== true) return;
+    server.pausedDisks.set(diskId, this.#context.seams.clock.nowMs() + FULL_SERVER_PAUSE_MS);
+  }
+
+  isPaused({ pausedDisks }: ServerEntry, diskId: string): boolean {
+    return this.#context.seams.clock.nowMs() < (pausedDisks.get(diskId) ?? Number.NEGATIVE_INFINITY);
+  }
+
   /** How long it takes until `hasRunOut`, if nothing is heard of it. */
   untilRunOutMs(id: number): number {
     const now = this.#context.seams.clock.nowMs();
@@ -260,6 +274,7 @@ export class ServerTable {
       deadSinceMs: 0,
       isReplaced: false,
       fullUntilMs: Number.NEGATIVE_INFINITY,
+      pausedDisks: new Map(),
     };
     this.#byId.set(identity.id, server);
     return server;

@@ -21,6 +21,8 @@ export interface NewExtent {
   readonly inode: Inode;
   readonly offset: number;
   readonly members: readonly number[];
+  /** Of each member, the disk on which it makes its replica. */
+  readonly disks: readonly string[];
   readonly garbageDueMs: number;
 }
 
@@ -67,7 +69,7 @@ export class FileLayout {
   allocate(
     transaction: Transaction,
     seams: Pick<Seams, 'random' | 'clock'>,
-    { id, inode, offset, members, garbageDueMs }: NewExtent,
+    { id, inode, offset, members, disks, garbageDueMs }: NewExtent,
   ): void {
     // One that was sealed before anything was written to it takes no room: the new one comes in its place.
     const empty = transaction.extentAt(id, offset);
@@ -98,6 +100,7 @@ export class FileLayout {
       baseSequence: 0,
       settledVersion: 1,
       beganVersion: 1,
+      disks: [...disks],
     });
     transaction.putExtent(id, { offset, handle, length: 0, limit });
     const isTail = transaction.extents(id, offset + 1, Number.MAX_SAFE_INTEGER, 1).length === 0;

@@ -164,9 +164,11 @@ export class OpenExtentCall {
     const { seams, config, layout } = this.#context;
     checkFileOffset(offset);
     const minimum = minimumOf(config, inode.replication);
-    const [members] = this.#parts.placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
+    const { placement } = this.#parts;
+    const [members] = placement.place({ count: 1, replicas: inode.replication, minimum, avoid });
+    const disks = members!.map((member) => placement.disk(member));
     const dueMs = garbageDueMs(this.#context);
-    layout.allocate(transaction, seams, { id, inode, offset, members: members!, garbageDueMs: dueMs });
+    layout.allocate(transaction, seams, { id, inode, offset, members: members!, disks, garbageDueMs: dueMs });
     return { kind: 'fresh', extent: transaction.extentAt(id, offset)! };
   }
 

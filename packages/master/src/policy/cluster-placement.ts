@@ -1,5 +1,6 @@
 /** Placement over the chunkservers that are live and have room. */
 import { FsError } from '@cairnfs/base';
+import type { DiskStatus } from '@cairnfs/protocol';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, PlacementRequest } from '../context.ts';
 import { PLACEMENT_SAMPLE, RECENT_PLACEMENT_HALF_LIFE_MS } from '../limits.ts';
@@ -49,6 +50,16 @@ export class ClusterPlacement implements Placement {
     });
   }
 
+  disk(server: number): string {
+    const entry = this.#servers.get(server);
+    if (entry === undefined) return '';
+    const withRoom = entry.disks.filter((disk) => this.#takesChunk(disk));
+    const rested = withRoom.filter(({ diskId }) => !this.#servers.isPaused(entry, diskId));
+    const candidates = rested.length > 0 ? rested : withRoom;
+    const [best] = candidates.sort((a, b) => b.freeBytes - a.freeBytes);
+    return best?.diskId ?? '';
+  }
+
   #pool(isIn: (server: ServerEntry) => boolean): CandidatePool {
     const { random } = this.#context.seams;
     return new CandidatePool([...this.#servers.all], { isIn, candidate: (server) => this.#candidate(server), random });
@@ -83,9 +94,11 @@ export class ClusterPlacement implements Placement {
 
   /** On at least one healthy disk there is room for a whole chunk. */
   #hasRoom(server: ServerEntry): boolean {
-    const { chunkBytes } = this.#context.config;
-    if (this.#servers.isFull(server)) return false;
-    return server.disks.some(({ failure, freeBytes }) => failure === '' && freeBytes >= chunkBytes);
+    return !this.#servers.isFull(server) && server.disks.some((disk) => this.#takesChunk(disk));
+  }
+
+  #takesChunk({ failure, freeBytes }: DiskStatus): boolean {
+    return failure === '' && freeBytes >= this.#context.config.chunkBytes;
   }
 
   #tooFew(withRoom: number, minimum: number): FsError {

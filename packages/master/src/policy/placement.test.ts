@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Random } from '@cairnfs/base';
+import { GiB, type Random } from '@cairnfs/base';
 import { Simulation } from '@cairnfs/sim';
-import type { ServerEntry } from '../cluster/server-table.ts';
+import { type ServerEntry, ServerTable } from '../cluster/server-table.ts';
+import { FULL_SERVER_PAUSE_MS } from '../limits.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
 import { CandidatePool } from './candidate-pool.ts';
+import { ClusterPlacement } from './cluster-placement.ts';
 import { randomSelector } from './random-selector.ts';
 import type { Candidate } from './selector.ts';
 import { spreadSelector } from './spread-selector.ts';
@@ -83,6 +85,33 @@ test('placement: servers to avoid are taken only when there are too few others',
   assert.equal(all!.length, 3);
 });
 
+test('placement: of its disks in service the one with the most room is named, rather not one that took no replica just now', async () => {
+  const { context, simulation } = await TestCluster.start(0);
+  const servers = new ServerTable(context);
+  const placement = new ClusterPlacement(context, servers);
+  const server = servers.registered(entry(1), { mayServe: true, hasLostDisk: false });
+  const disk = (diskId: string, freeBytes: number, failure = '') => ({
+    ...{ diskId, path: diskId, totalBytes: 9 * GiB, freeBytes, replicaCount: 0, failure, fileSystem: '' },
+    fileSystemFreeBytes: 0,
+  });
+  server.disks = [disk('small', GiB), disk('full', 1), disk('large', 3 * GiB), disk('failed', 9 * GiB, 'it failed')];
+  assert.equal(placement.disk(1), 'large');
+  servers.pauseDisk(1, 'large');
+  servers.pauseDisk(1, 'unknown');
+  assert.equal(placement.disk(1), 'small');
+  servers.pauseDisk(1, 'small');
+  assert.equal(placement.disk(1), 'large');
+  await simulation.runFor(FULL_SERVER_PAUSE_MS / 2);
+  servers.pauseDisk(1, 'small');
+  await simulation.runFor(FULL_SERVER_PAUSE_MS / 2);
+  assert.equal(placement.disk(1), 'large');
+  servers.pauseDisk(1, 'large');
+  servers.registered(entry(1), { mayServe: true, hasLostDisk: false });
+  assert.equal(placement.disk(1), 'large');
+  server.disks = [];
+  assert.equal(placement.disk(1), '');
+});
+
 const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   ...{ id, uuid: `uuid ${id}`, address: '', host: `host ${id}`, rack, session: 1, answeredAtMs: 0, usage: undefined },
   ...{ disks: [], inventoryComplete: true, mayServe: true, inventoryCursor: undefined, inventoryPartAtMs: 0 },
@@ -91,6 +120,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   deadSinceMs: 0,
   isReplaced: false,
   fullUntilMs: 0,
+  pausedDisks: new Map(),
 });
 
 test('placement: a large pool is sampled, and over time everyone is drawn', () => {

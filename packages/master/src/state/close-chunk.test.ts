@@ -15,7 +15,7 @@ test('close: a chunk whose length a view change logged already still tells the f
   await namespace.do((transaction, { wallMs, garbageDueMs }) => {
     const file = { isDirectory: false, mode: 0o644, owner: '', group: '', replication: 3, wallMs };
     layout.allocate(transaction, namespace.simulation, {
-      ...{ id, inode: newInode(file), offset: 0, members: [1, 2, 3], garbageDueMs },
+      ...{ id, inode: newInode(file), offset: 0, members: [1, 2, 3], disks: [], garbageDueMs },
     });
     const { handle } = transaction.extentAt(id, 0)!;
     const open = transaction.chunk(handle)!;

@@ -31,6 +31,7 @@ export function closeChunk(
     length,
     sequence,
     sealed: isSealed,
+    disks: [],
     settledVersion: sequence > chunk.sequence ? chunk.version : chunk.settledVersion,
   });
   const extent = transaction.extentAt(chunk.inode, chunk.fileOffset);

@@ -210,6 +210,7 @@ export class UploadCalls {
         baseSequence: 0,
         settledVersion: 1,
         beganVersion: 1,
+        disks: [],
       };
       upload.handles.push(handle);
       return { handle, chunk };

@@ -39,6 +39,7 @@ test('lease: only the primary of an open chunk at its version gets it, with the 
   assert.deepEqual(view, {
     ...{ handle: HANDLE, version: 1, members: [1, 2, 3], minimum: 2, sealed: false },
     ...{ addresses: ['server1:9100', 'server2:9100', 'server3:9100'], baseSequence: 2, baseLength: 10 },
+    disks: [],
   });
   assert.deepEqual(await callsOf(cluster, 2).acquire(), []);
   assert.deepEqual(await callsOf(cluster, 3).acquire(2), []);

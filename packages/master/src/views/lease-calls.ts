@@ -17,6 +17,7 @@ import type { MasterContext } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { CHUNK_WARNING_INTERVAL_MS, LEASES_PER_CALL_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
+import { diskOf } from './first-disks.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { type ChunkEnd, settledBy } from './settled.ts';
 import type { ViewChanges } from './view-change.ts';
@@ -134,6 +135,7 @@ export class LeaseCalls implements LeaseRenewals {
   ): Promise<Chunk> {
     for (const member of fullMembers) this.#servers.noteFull(member);
     const ending = [...fullMembers, ...unmadeMembers];
+    for (const member of unmadeMembers) this.#servers.pauseDisk(member, diskOf(chunk, member));
     const silent = failedMembers.filter((member) => !ending.includes(member));
     if (ending.length > 0 && !chunk.sealed) return this.#changes.change(handle, { without: silent, ends: true });
     const left = chunk.members.filter((member) => !failedMembers.includes(member) && this.#servers.isLive(member));
@@ -176,6 +178,7 @@ export class LeaseCalls implements LeaseRenewals {
       // Length and sequence stay where the chunk was opened, or its view confirmed, until it closes.
       baseLength: chunk.length,
       lease,
+      disks: chunk.disks,
     };
   }
 }

@@ -19,6 +19,7 @@ import { closeChunk } from '../state/close-chunk.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departure, Departures } from './departures.ts';
+import { diskOf } from './first-disks.ts';
 import {
   baseOf,
   checkHoldings,
@@ -255,7 +256,7 @@ export class ViewChanges {
       // Should a replica turn up after all, with something in it, it has no part in what comes now.
       const isTakenForEmpty = current.state === ChunkState.CHUNK_STATE_OPEN && replies.length === 0;
       const beganVersion = isTakenForEmpty ? version : current.beganVersion;
-      const decided = { version, members, settledVersion, beganVersion, ...base };
+      const decided = { version, members, settledVersion, beganVersion, disks: [], ...base };
       const confirmed = { ...current, ...decided, pendingVersion: 0, pendingMembers: [] };
       transaction.putChunk(handle, confirmed);
       this.#closeIfOver(transaction, handle, confirmed, wish);
@@ -346,6 +347,7 @@ export class ViewChanges {
       masterSession: this.#context.incarnation,
       serverId: member,
       committedSequence,
+      disk: diskOf(chunk, member),
     };
     try {
       const channel = pool.channel(this.#servers.get(member)?.address ?? '');

@@ -13,6 +13,8 @@ const SOON_MS = 2_000;
 const UNTIL_COPIED_MS = 10_000;
 /** A call's patience, by default. */
 const PATIENCE_MS = 60_000;
+/** Until the master knows the disks of all servers, and what is not on them any more. */
+const UNTIL_KNOWN_MS = 5_000;
 const HEAL_LIMIT_MS = 120_000;
 /** Until the server with the failed disk is dead and what it had is repaired. */
 const UNTIL_REPAIRED_MS = 180_000;
@@ -20,6 +22,25 @@ const UNTIL_REPAIRED_MS = 180_000;
 /** When the disk fails: it has before; with the first write of the replica; with the sync behind that. */
 const POINTS = ['before', 'write', 'sync'] as const;
 type Point = (typeof POINTS)[number];
+
+function startCluster(options: SimulatedClusterOptions): Promise<SimulatedCluster> {
+  return SimulatedCluster.start({ ...options, master: { garbageGraceMs: 10_000 } });
+}
+
+/** An empty disk in place of one of the server's: it never knows again by itself that it never had a replica. */
+async function replaceDisk(cluster: SimulatedCluster, name: string, directory: string): Promise<void> {
+  const { disk } = cluster.simulation.host(name);
+  cluster.crash(name, { unsynced: 'keep' });
+  disk.wipe(directory);
+  const { disk: seam } = cluster.simulation.host(name).start();
+  await cluster.run(async () => {
+    await seam.makeDirectory(directory);
+    await (await seam.open(`${directory}/new-disk`, 'openOrCreate')).close();
+    await seam.syncDirectory(directory);
+  });
+  cluster.crash(name, { unsynced: 'keep' });
+  await cluster.launch(name);
+}
 
 class FirstAppend {
   readonly cluster: SimulatedCluster;
@@ -34,7 +55,11 @@ class FirstAppend {
 
   /** A file whose first chunk is placed, and has no replica yet, unless it `isLed`: then each is empty. */
   static async begin(options: SimulatedClusterOptions, replication: number, isLed = false): Promise<FirstAppend> {
-    const first = new FirstAppend(await SimulatedCluster.start({ ...options, master: { garbageGraceMs: 10_000 } }));
+    return FirstAppend.on(await startCluster(options), replication, isLed);
+  }
+
+  static async on(started: SimulatedCluster, replication: number, isLed = false): Promise<FirstAppend> {
+    const first = new FirstAppend(started);
     const { cluster, client } = first;
     const pool = createRpcPool(cluster.simulation.host('asker').start());
     await cluster.run(async () => {
@@ -126,6 +151,22 @@ test('failing first append: the disk fails that has the most room, and the serve
         equal(await first.read(), 'first;second;', point);
       }
     }
+  }
+});
+
+test('failing first append: a member tells that it never had a replica, whatever became of its other disks before', async () => {
+  for (const failing of [0, 1]) {
+    const cluster = await startCluster({ seed: 53, chunkservers: 2, disksPerChunkserver: 2 });
+    for (const name of cluster.chunkserverNames) await replaceDisk(cluster, name, 'disk2');
+    await cluster.untilLive(2);
+    await cluster.simulation.runFor(UNTIL_KNOWN_MS);
+    const first = await FirstAppend.on(cluster, 2);
+    await first.breakDisk(first.members[failing]!, 'write', 'disk/');
+    await cluster.run(() => first.client.writeFile('/beside', Buffer.alloc(1)));
+    await cluster.simulation.runFor(UNTIL_KNOWN_MS);
+    const tookMs = await first.append('first;');
+    ok(tookMs < SOON_MS, `member ${failing}: ${tookMs} ms`);
+    equal(await first.read(), 'first;');
   }
 });
 

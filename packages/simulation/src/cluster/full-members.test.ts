@@ -6,6 +6,8 @@ import { SimulatedCluster } from './simulated-cluster.ts';
 const MIB = 1024 * 1024;
 /** Well below a call's patience of 60 s; the master learns of space with heartbeats, every second. */
 const SOON_MS = 5000;
+/** Less than until the next heartbeat. */
+const BEFORE_LEARNED_MS = 400;
 
 /** So much is left on the disks of the first so many chunkservers, as of now. */
 function fill(cluster: SimulatedCluster, count: number, freeBytes: number): void {
@@ -44,6 +46,30 @@ test('full members: a new file is appended to elsewhere when those placed have r
       const bytes = await cluster.run(() => client.readFile(`/new-${index}`));
       equal(Buffer.from(bytes).toString(), `record ${index}`);
     }
+  }
+});
+
+test('full members: a server whose disk has run out of room, of those it has, takes the next chunk on another', async () => {
+  const cluster = await SimulatedCluster.start({ seed: 9, chunkservers: 2, disksPerChunkserver: 2 });
+  const client = cluster.client();
+  const disks = cluster.chunkserverNames.map((name) => cluster.server(name).host.disk);
+  for (const disk of disks) {
+    disk.setCapacity('disk', 4096 * MIB);
+    disk.setCapacity('disk2', 2048 * MIB);
+  }
+  await cluster.simulation.runFor(SOON_MS);
+  const fillFirst = () => {
+    for (const disk of disks) {
+      const { totalBytes, freeBytes } = disk.space('disk');
+      disk.setCapacity('disk', totalBytes - freeBytes + 20 * MIB);
+    }
+  };
+  cluster.simulation.clock.after(500, fillFirst);
+  const took = await whileSpaceIsLearned(cluster, (index) => client.appendFile(`/new-${index}`, `record ${index}`));
+  ok(Math.max(...took) < BEFORE_LEARNED_MS, `an append took ${Math.max(...took)} ms`);
+  for (let index = 0; index < took.length; index += 1) {
+    const bytes = await cluster.run(() => client.readFile(`/new-${index}`));
+    equal(Buffer.from(bytes).toString(), `record ${index}`);
   }
 });
 

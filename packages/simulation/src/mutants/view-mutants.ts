@@ -49,8 +49,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/view/view-control.ts`,
-        from: 'throw notFound(handle, { ...absence, ...primaries.ledTo(handle, oldVersion) });',
-        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: (absence.hidden ?? 0) > 1, installedVersion: oldVersion } };',
+        from: 'throw notFound(handle, { ...absenceOf(context, handle, disk), ...primaries.ledTo(handle, oldVersion) });',
+        to: 'return { message: { stagedSequence: 0, committedSequence: 0, committedLength: 0, stagedLength: 0, lengthsAfter: [], hasLed: false && absenceOf(context, handle, disk) !== undefined, installedVersion: oldVersion } };',
       },
       // It would find it.
       {

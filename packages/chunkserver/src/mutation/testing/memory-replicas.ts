@@ -251,8 +251,16 @@ export class MemoryReplicas implements MutableReplicas {
     return this.#make(view.handle);
   }
 
-  hasDisk(): boolean {
+  isInService(): boolean {
     return this.#journal.failure === undefined;
+  }
+
+  isUnreadable(): boolean {
+    return false;
+  }
+
+  hasRoomBeside(): boolean {
+    return false;
   }
 
   #make(handle: string): MemoryReplica {

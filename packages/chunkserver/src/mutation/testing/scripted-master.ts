@@ -42,6 +42,7 @@ export class ScriptedMaster {
       sealed: false,
       baseLength: 0,
       lease: 0,
+      disks: [],
     };
   }
 
@@ -153,7 +154,7 @@ export class ScriptedMaster {
         // Back in touch: it must promise to leave.
         const request: PrepareViewRequest = {
           ...{ handle: HANDLE, oldVersion: this.view.version, newVersion: this.#triedVersion },
-          ...{ removed: true, masterSession: 1, serverId: id, committedSequence: 0 },
+          ...{ removed: true, masterSession: 1, serverId: id, committedSequence: 0, disk: '' },
         };
         const isGone = await this.#cluster.callServer(id, 'prepareView', request).then(
           () => true,

@@ -273,6 +273,11 @@ export interface ChunkView {
     | undefined;
   /** Names the grant of the chunk lease that comes with the view; a later grant has a higher one. */
   lease: number;
+  /**
+   * Of the first version, in the order of `members`: the disk on which the member makes its replica, and on no other. Empty:
+   * not said.
+   */
+  disks: string[];
 }
 
 function createBaseStoreChunkRequest(): StoreChunkRequest {
@@ -2704,6 +2709,7 @@ function createBaseChunkView(): ChunkView {
     sealed: false,
     baseLength: undefined,
     lease: 0,
+    disks: [],
   };
 }
 
@@ -2739,6 +2745,9 @@ export const ChunkView: MessageFns<ChunkView> = {
     }
     if (message.lease !== 0) {
       writer.uint32(72).uint64(message.lease);
+    }
+    for (const v of message.disks) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -2838,6 +2847,14 @@ export const ChunkView: MessageFns<ChunkView> = {
             message.lease = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.disks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2864,6 +2881,7 @@ export const ChunkView: MessageFns<ChunkView> = {
     message.sealed = object.sealed ?? false;
     message.baseLength = object.baseLength ?? undefined;
     message.lease = object.lease ?? 0;
+    message.disks = object.disks?.map((e) => e) || [];
     return message;
   },
 };
@@ -2876,7 +2894,7 @@ export const ChunkserverDefinition = {
   methods: {
     /**
      * Client stream: the first message names the chunk, all carry data. The one reply comes when every member of the plan
-     * has the bytes on stable storage.
+     * has the bytes on stable storage. A chunk for which it failed is not stored again: the bytes go to another chunk of the plan.
      */
     storeChunk: {
       name: "StoreChunk",

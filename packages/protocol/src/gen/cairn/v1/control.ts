@@ -209,6 +209,8 @@ export interface PrepareViewRequest {
   serverId: number;
   /** A copy that is taken back: it must know this mutation to be committed; 0: any. */
   committedSequence: number;
+  /** Of the first version: the disk on which the receiver makes its replica, and on no other. Empty: not said. */
+  disk: string;
 }
 
 export interface PrepareViewReply {
@@ -2036,6 +2038,7 @@ function createBasePrepareViewRequest(): PrepareViewRequest {
     masterSession: 0,
     serverId: 0,
     committedSequence: 0,
+    disk: "",
   };
 }
 
@@ -2061,6 +2064,9 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
     }
     if (message.committedSequence !== 0) {
       writer.uint32(56).uint64(message.committedSequence);
+    }
+    if (message.disk !== "") {
+      writer.uint32(66).string(message.disk);
     }
     return writer;
   },
@@ -2134,6 +2140,14 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
             message.committedSequence = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.disk = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2158,6 +2172,7 @@ export const PrepareViewRequest: MessageFns<PrepareViewRequest> = {
     message.masterSession = object.masterSession ?? 0;
     message.serverId = object.serverId ?? 0;
     message.committedSequence = object.committedSequence ?? 0;
+    message.disk = object.disk ?? "";
     return message;
   },
 };

@@ -114,6 +114,11 @@ export interface Chunk {
    * because members had lost what they may have held. 0 in records of before: `settled_version`.
    */
   beganVersion: number;
+  /**
+   * Of a chunk that is opened before it has a replica, in the order of `members`: the disk on which each makes its own, as
+   * long as the chunk is open at its first version. Empty otherwise, and in records of before.
+   */
+  disks: string[];
 }
 
 export interface Server {
@@ -807,6 +812,7 @@ function createBaseChunk(): Chunk {
     baseSequence: 0,
     settledVersion: 0,
     beganVersion: 0,
+    disks: [],
   };
 }
 
@@ -867,6 +873,9 @@ export const Chunk: MessageFns<Chunk> = {
     }
     if (message.beganVersion !== 0) {
       writer.uint32(128).uint64(message.beganVersion);
+    }
+    for (const v of message.disks) {
+      writer.uint32(138).string(v!);
     }
     return writer;
   },
@@ -1032,6 +1041,14 @@ export const Chunk: MessageFns<Chunk> = {
             message.beganVersion = longToNumber(reader.uint64());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.disks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1065,6 +1082,7 @@ export const Chunk: MessageFns<Chunk> = {
     message.baseSequence = object.baseSequence ?? 0;
     message.settledVersion = object.settledVersion ?? 0;
     message.beganVersion = object.beganVersion ?? 0;
+    message.disks = object.disks?.map((e) => e) || [];
     return message;
   },
 };

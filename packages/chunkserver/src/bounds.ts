@@ -2,6 +2,7 @@
  * How much of each kind may be held, or under way, at once. Simulations reach these bounds with a few hundred chunks by
  * making them small; servers run with those of limits.ts, where the reasons for the numbers are.
  */
+import { SERVER_ANSWER_BYTES_MAX } from '@cairnfs/protocol';
 import {
   CHANGES_MAX,
   CHANGES_PER_HEARTBEAT_MAX,
@@ -22,6 +23,8 @@ export interface ChunkserverBounds {
   readonly changesPerHeartbeatMax: number;
   /** Replicas in one part of an inventory. */
   readonly inventoryPartMax: number;
+  /** Memory that answers hold until they have left; one alone may hold more. */
+  readonly answerBytesMax: number;
 }
 
 export const CHUNKSERVER_BOUNDS: ChunkserverBounds = {
@@ -31,4 +34,5 @@ export const CHUNKSERVER_BOUNDS: ChunkserverBounds = {
   changesMax: CHANGES_MAX,
   changesPerHeartbeatMax: CHANGES_PER_HEARTBEAT_MAX,
   inventoryPartMax: INVENTORY_PART_MAX,
+  answerBytesMax: SERVER_ANSWER_BYTES_MAX,
 };

@@ -55,10 +55,11 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const { serverId } = identityOf(stores);
     const buffers = new BufferPool();
     const peers = createRpcPool({ clock, random, network, log, buffers, isServer: true });
-    const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers });
+    const { bounds } = config;
+    const limits = { answerBytesMax: bounds.answerBytesMax };
+    const rpc = createRpcServer({ clock, log, fatal: seams.fatal, buffers, limits });
     const master = new MasterLink(peers, config.masters);
     const lease = new ServerLease(clock);
-    const { bounds } = config;
     const changes = new Changes(bounds);
     const report = (change: ReplicaReport): void => changes.note(change);
     const { capacityBytes, reserveBytes, quarantineGraceMs: graceMs } = config;

@@ -2,6 +2,7 @@
  * How much of each kind of work may be under way, or wait, at once. Simulations reach these bounds with a few hundred
  * chunks by making them small; clusters run with those of limits.ts, where the reasons for the numbers are.
  */
+import { SERVER_ANSWER_BYTES_MAX } from '@cairnfs/protocol';
 import {
   CLONES_AT_ONCE,
   CLONES_BEGUN_AT_ONCE,
@@ -53,6 +54,8 @@ export interface MasterBounds {
   /** Uploads under way, and those up to which spare ones are begun. */
   readonly uploadsMax: number;
   readonly uploadsWithSparesMax: number;
+  /** Memory that answers hold until they have left; one alone may hold more. */
+  readonly answerBytesMax: number;
 }
 
 export const MASTER_BOUNDS: MasterBounds = {
@@ -76,4 +79,5 @@ export const MASTER_BOUNDS: MasterBounds = {
   inventoryComparedAtOnce: INVENTORY_COMPARED_AT_ONCE,
   uploadsMax: UPLOADS_MAX,
   uploadsWithSparesMax: UPLOADS_WITH_SPARES_MAX,
+  answerBytesMax: SERVER_ANSWER_BYTES_MAX,
 };

@@ -70,7 +70,8 @@ export async function startMaster(seams: Seams, config: MasterConfig): Promise<M
     const { clusterId, incarnation } = await beginIncarnation(decisions, seams, config.chunkBytes);
     const pool = createRpcPool({ clock, random, network, log, isServer: true });
     closers.push(() => pool.close());
-    const rpc = createRpcServer({ clock, log, fatal: seams.fatal });
+    const limits = { answerBytesMax: config.bounds.answerBytesMax };
+    const rpc = createRpcServer({ clock, log, fatal: seams.fatal, limits });
     closers.push(() => rpc.close());
     const context: MasterContext = {
       seams,

@@ -6,8 +6,8 @@
  * leave room for the others, whatever their number (the dynamic thresholds of shared packet buffers, Choudhury and Hahne
  * 1998). Those that wait come in turn, one answer each, and what comes free is kept for a first in line that holds nothing.
  *
- * No circle of servers waits for each other here. Who waits for room holds none, answers leave when the peer takes them,
- * and a peer takes them always: what another server asked for, its client half reads without any bound of its own. A peer
+ * No circle of servers waits for each other here. Who waits for room holds none, and who holds some asks no other server for
+ * what needs room there (a commit point, the length of a chunk need none). Answers leave when the peer takes them, and a peer takes them always: what another server asked for, its client half reads without any bound of its own. A peer
  * that takes none is cut off (`ServerConnection`).
  */
 import { assert } from '@cairnfs/base';

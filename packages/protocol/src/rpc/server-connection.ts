@@ -5,7 +5,7 @@
  * handler settles; a stream never sends beyond its credit; what is open and unsent stays within the limits, because
  * past them the connection is not read, bulk answers wait for room before they are made, and a peer that takes none ends.
  */
-import { type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
+import { assert, type Clock, type Connection, FsError, type Log } from '@cairnfs/base';
 import {
   CALL_DEADLINE_MS_MAX,
   CONNECTION_IDLE_MS,
@@ -221,6 +221,8 @@ export class ServerConnection implements FrameSink {
   #open(call: ServerCall): void {
     this.#calls.set(call.requestId, call);
     this.#options.load.callCount += 1;
+    const { openCallsMax, openStreamsMax } = this.#options.limits;
+    assert(this.#calls.size <= openCallsMax + openStreamsMax, () => `${this.#calls.size} calls are open`);
     this.#openDataBytes += call.data?.bytes.length ?? 0;
     this.#restrain();
   }

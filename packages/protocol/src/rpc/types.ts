@@ -54,7 +54,7 @@ export interface CallContext {
   readonly data: ReceivedData | undefined;
   /**
    * Takes memory for the answer, before it is made, until it has left: whoever answers with more than some KiB asks. So what
-   * peers have asked for and do not take is bounded.
+   * peers have asked for and do not take is bounded. Until it has answered, it asks no other server for what needs room there.
    *
    * @returns undefined when there is room; otherwise it resolves when there is, and rejects when the call is aborted before.
    */

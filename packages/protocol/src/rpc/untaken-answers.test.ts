@@ -10,12 +10,14 @@ import {
   StatRequest,
 } from '../index.ts';
 import { ANSWERS_LOOKED_AT_MS, ANSWERS_UNTAKEN_MS_MAX } from '../limits.ts';
-import { type Fixture, makeFixture } from '../testing/fixtures.ts';
-import type { LoopbackConnection } from '../testing/loopback-network.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { type Fixture, makeFixture, RecordingLog, seededRandom } from '../testing/fixtures.ts';
+import { type LoopbackConnection, LoopbackNetwork } from '../testing/loopback-network.ts';
 import { frameBytes, helloBytes, RawPeer } from '../testing/raw-peer.ts';
 import { dataPart } from './data-part.ts';
 import { FrameKind } from './frame.ts';
-import type { RpcServerLimits } from './rpc-server.ts';
+import { createRpcPool } from './rpc-pool.ts';
+import { createRpcServer, type RpcServerLimits } from './rpc-server.ts';
 
 const READ = ReadChunkRequest.encode({ handle: '', version: 1, offset: 0, length: 1, knownLength: 0 }).finish();
 const FETCH = FetchReplicaRequest.encode({ handle: '', version: 1, length: 0, sequence: 0 }).finish();
@@ -199,4 +201,46 @@ test('untaken answers: small ones count too, and past the bound of all nobody is
   await fixture.clock.settle();
   for (const { peer } of readers) assert.equal(peer.frames.length, 10_001);
   assert.equal(fixture.server.answerBytes, 0);
+});
+
+test('untaken answers: two servers that send each other bulk data over room for one piece come to their end', async () => {
+  const clock = new FakeClock();
+  const network = new LoopbackNetwork(clock);
+  const log = new RecordingLog();
+  const addresses = ['a:1', 'b:1'] as const;
+  const made = addresses.map((_, index) => {
+    const server = createRpcServer({ clock, log, limits: { answerBytesMax: 1, answerShareBytesMax: 1 } });
+    const pool = createRpcPool({ clock, network, log, random: seededRandom(index), isServer: true });
+    server.handleStream(Peer.fetchReplica, async function* () {
+      for (let offset = 0; offset < 5; offset += 1) {
+        await clock.sleep(1);
+        yield { message: { replica: undefined, offset }, data: dataPart(new Uint8Array(BYTES)) };
+      }
+    });
+    server.handle(Data.readChunk, async (request, context) => {
+      const other = pool.channel(addresses[1 - index]!);
+      const wanted = { handle: request.handle, version: 1, length: 0, sequence: 0 };
+      for await (const item of other.stream(Peer.fetchReplica, wanted, { timeoutMs: 60_000 }))
+        item.data?.memory.release();
+      await context.room(BYTES);
+      return { message: { length: BYTES, committedLength: BYTES }, data: dataPart(new Uint8Array(BYTES)) };
+    });
+    return { server, pool };
+  });
+  for (const [index, { server }] of made.entries()) {
+    await network.listen(addresses[index]!, (connection) => server.accept(connection));
+  }
+  const client = createRpcPool({ clock, network, log, random: seededRandom(9) });
+  const request = { handle: 'h', version: 1, offset: 0, length: BYTES, knownLength: BYTES, knownSequence: undefined };
+  const calls = Array.from({ length: 40 }, async (_, index) => {
+    const channel = client.channel(addresses[index % 2]!);
+    (await channel.call(Data.readChunk, request, { timeoutMs: 60_000 })).data?.memory.release();
+  });
+  await clock.advance(10_000);
+  await Promise.all(calls);
+  for (const { server, pool } of made) {
+    assert.equal(server.answerBytes, 0);
+    pool.close();
+  }
+  client.close();
 });

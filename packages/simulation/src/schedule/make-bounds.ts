@@ -2,17 +2,20 @@
  * Draws how much of each kind of work servers take on at once: so little that a few hundred chunks fill it. A cluster must
  * keep every promise with any of them, later perhaps; so each is drawn apart, and some stay as they are in production.
  */
+import { KiB, MiB } from '@cairnfs/base';
 import type { ChunkserverBounds } from '@cairnfs/chunkserver';
 import type { MasterBounds } from '@cairnfs/master';
 import type { SimRandom } from '@cairnfs/sim';
 import type { ServerBounds } from './schedule.ts';
 
+/** Drawn apart from the others, so that those of a seed stay what they are. */
+type Sizes = 'answerBytesMax';
 type Range = readonly [low: number, high: number];
 
 /** Of the bounds that are drawn small: the others are those of production, which are never reached. */
 const SMALL = 0.8;
 
-const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
+const MASTER: Readonly<Record<Exclude<keyof MasterBounds, Sizes>, Range>> = {
   // One server cannot have all that there may be at once.
   clonesAtOnce: [2, 4],
   clonesPerServer: [1, 1],
@@ -36,7 +39,7 @@ const MASTER: Readonly<Record<keyof MasterBounds, Range>> = {
   exceptionsMax: [2, 40],
 };
 
-const CHUNKSERVER: Readonly<Record<keyof ChunkserverBounds, Range>> = {
+const CHUNKSERVER: Readonly<Record<Exclude<keyof ChunkserverBounds, Sizes>, Range>> = {
   replicasCachedMax: [5, 60],
   uploadsMax: [3, 10],
   clonesMax: [1, 3],
@@ -45,9 +48,13 @@ const CHUNKSERVER: Readonly<Record<keyof ChunkserverBounds, Range>> = {
   inventoryPartMax: [5, 60],
 };
 
+/** From a single block up to two reads of a frame, so that most others wait. */
+const SIZES: Readonly<Record<Sizes, Range>> = { answerBytesMax: [64 * KiB, 2 * MiB] };
+
 export function makeBounds(random: SimRandom): ServerBounds {
-  const master = draw(random, MASTER);
-  const chunkserver = draw(random, CHUNKSERVER);
+  const sizes = random.fork('sizes');
+  const master = { ...draw(random, MASTER), ...draw(sizes, SIZES) };
+  const chunkserver = { ...draw(random, CHUNKSERVER), ...draw(sizes, SIZES) };
   const { uploadsMax, uploadsWithSparesMax = Number.POSITIVE_INFINITY } = master;
   if (uploadsMax === undefined) return { master, chunkserver };
   // Spare uploads leave room for others.

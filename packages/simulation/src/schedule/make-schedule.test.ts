@@ -45,7 +45,7 @@ test('schedule: under load there is more than servers do at once, and never room
     for (const [name, bound] of Object.entries(bounds.master)) {
       seen.add(name);
       ok(bound >= 1 && bound <= MASTER_BOUNDS[name as keyof MasterBounds], name);
-      ok(bound < standingFiles, name);
+      if (name !== 'answerBytesMax') ok(bound < standingFiles, name);
     }
   }
   deepEqual([...seen].sort(), Object.keys(MASTER_BOUNDS).sort());

@@ -56,7 +56,7 @@ export const SPARE_WITHIN_MS = 1000;
 export const SPARE_UPLOADS_MAX = 64;
 /** How long `close` waits for the master to take back the spare uploads that are left; it ends them itself otherwise. */
 export const SPARE_RETURN_MS = 1000;
-/** Replacements of chunks in one upload before it is given up. */
+/** Replacements of chunks in one upload, beyond those made up for by chunks stored since, before it is given up. */
 export const UPLOAD_REPLACEMENTS_MAX = 64;
 
 /** Pieces of one write under way, of 1 MiB each: hides the way to three disks and back. */

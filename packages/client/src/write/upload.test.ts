@@ -1,10 +1,10 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import { CreateMode } from '@cairnfs/protocol';
+import { CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, CreateMode } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import { FileCalls } from '../file-calls.ts';
-import { BYTES_TO_SERVER_MAX, SPARE_UPLOADS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
+import { BYTES_TO_SERVER_MAX, SPARE_UPLOADS_MAX, UPLOAD_REPLACEMENTS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
 import { FileReader } from '../read/file-reader.ts';
 import { ReplicaReader } from '../read/replica-reader.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
@@ -23,7 +23,10 @@ interface Frame {
 }
 
 /** A master that plans chunks c1, c2, ..., and chunkservers that keep the frames unless `refuse` throws. */
-function scriptedCluster(refuse: (frame: Frame, count: number) => void | Promise<void> = () => {}) {
+function scriptedCluster(
+  refuse: (frame: Frame, count: number) => void | Promise<void> = () => {},
+  chunkBytes = CHUNK_BYTES_MAX,
+) {
   const chunks = new Map<string, { received: number; durable: number; data: Uint8Array }>();
   const calls: ScriptedCall[] = [];
   let planned = 0;
@@ -41,7 +44,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void | Promise
     calls.push(call);
     const { method, request, options } = call;
     if (method === 'Master.BeginUpload')
-      return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000, chunkBytes: 0 };
+      return { uploadId: 'u', chunks: plan(Number(request.chunkCount)), leaseMs: 60_000, chunkBytes };
     if (method === 'Master.ExtendUpload') return { chunks: plan(Number(request.chunkCount)) };
     if (method === 'Master.ConfirmUpload') {
       losses -= 1;
@@ -59,7 +62,7 @@ function scriptedCluster(refuse: (frame: Frame, count: number) => void | Promise
     const frame = { ...(request as unknown as Frame), bytes };
     frames += 1;
     await refuse(frame, frames);
-    const chunk = chunks.get(frame.handle) ?? { received: 0, durable: 0, data: new Uint8Array(64 * MiB) };
+    const chunk = chunks.get(frame.handle) ?? { received: 0, durable: 0, data: new Uint8Array(chunkBytes) };
     chunks.set(frame.handle, chunk);
     chunk.data.set(bytes, frame.offset);
     chunk.received = Math.max(chunk.received, frame.offset + bytes.length);
@@ -288,6 +291,33 @@ test('upload: where nothing is stored, all tries together have the patience of o
   });
   const tookMs = cluster.master.seams.clock.nowMs();
   ok(tookMs <= timeoutMs, `${tookMs} ms`);
+});
+
+test('upload: a long one gets over any number of failures, and in the end uses again what had failed', async () => {
+  const chunkBytes = CHUNK_BYTES_MIN;
+  const chunkCount = 4 * UPLOAD_REPLACEMENTS_MAX;
+  let isFailing = true;
+  // Each other chunk fails, in the first half.
+  const cluster = scriptedCluster((frame) => {
+    const number = Number(frame.handle.slice(1));
+    if (number > chunkCount) isFailing = false;
+    if (isFailing && number % 2 === 1) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  }, chunkBytes);
+  const bytes = pattern(chunkCount * chunkBytes);
+  await uploadFile(cluster.master, '/f', bufferSource(bytes), {});
+  equal(cluster.confirmed.length, chunkCount);
+  equal(Buffer.compare(cluster.content(bytes.length), bytes), 0);
+  const extensions = cluster.calls.filter(({ method }) => method === 'Master.ExtendUpload');
+  deepEqual(extensions.at(-1)?.request.avoidServers, []);
+});
+
+test('upload: one that fails more often than it gets on is given up, though it does get on', async () => {
+  const cluster = scriptedCluster((frame) => {
+    const isStored = Number(frame.handle.slice(1)) % 3 === 0;
+    if (!isStored) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  }, CHUNK_BYTES_MIN);
+  const bytes = pattern(2 * UPLOAD_REPLACEMENTS_MAX * CHUNK_BYTES_MIN);
+  await rejects(uploadFile(cluster.master, '/f', bufferSource(bytes), {}), { kind: 'CONNECTION_LOST' });
 });
 
 test('upload: each byte is told once as stored, also what a failed chunk or a lost upload sends again', async () => {

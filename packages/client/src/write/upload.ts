@@ -130,8 +130,10 @@ class Upload {
   #plan: ChunkLocation[] = [];
   #chunkBytes = CHUNK_BYTES_MAX;
   readonly #stored: UploadedChunk[] = [];
+  /** Servers that failed, until all replacements are made up for. */
   readonly #avoid = new Set<number>();
   #dropped: string[] = [];
+  /** Chunks that others took the place of, each made up for by one that was stored whole afterwards. */
   #replacements = 0;
   /** Of all replacements since bytes were last stored: each would have its own patience otherwise, of which there may be many. */
   #stalled: Deadline | undefined;
@@ -253,7 +255,10 @@ class Upload {
       this.#stored.push({ handle, length, offset });
       this.#stalled = undefined;
     } else this.#dropped.push(handle);
-    if (failure === undefined) return;
+    if (failure === undefined) {
+      this.#madeUp();
+      return;
+    }
     this.#options.signal?.throwIfAborted();
     this.#replacements += 1;
     if (failure.reaction === 'never' && failure.kind !== 'NO_SPACE') throw failure;
@@ -269,6 +274,13 @@ class Upload {
     this.#calls.seams.log.info('a chunk of an upload goes on elsewhere', { handle, culprit, error: failure.message });
     this.#stalled ??= this.#calls.deadline(this.#options);
     await this.#stalled.pause(Math.min(this.#replacements, 6), failure);
+  }
+
+  /** An upload may take days: what it has got over counts no more, or it would be given up for that in the end. */
+  #madeUp(): void {
+    if (this.#replacements === 0) return;
+    this.#replacements -= 1;
+    if (this.#replacements === 0) this.#avoid.clear();
   }
 
   async #newChunk(isSmall: boolean): Promise<ChunkUpload> {

@@ -60,7 +60,7 @@ export const MASTER_TIMEOUT_MS = 3_000;
 /** Pause before the next master is tried: doubles from the first to the last. */
 export const MASTER_PAUSE_MS_MIN = 100;
 export const MASTER_PAUSE_MS_MAX = 2_000;
-/** Replicas being moved into quarantine at a time: the orders of one heartbeat. */
+/** Replicas being moved into the quarantine of one disk at a time: the orders of one heartbeat. */
 export const QUARANTINE_MOVES_MAX = 1_000;
 /** Between two looks for quarantined replicas whose time is up, and how many are deleted in one. */
 export const QUARANTINE_SWEEP_MS = 60_000;

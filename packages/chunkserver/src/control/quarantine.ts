@@ -36,8 +36,10 @@ export class Quarantine {
   readonly counts = { movedAside: 0, deleted: 0 };
   /** Chunk files on their way out. */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** Those that were ordered, by disk: one that does not answer holds up no other. */
+  readonly #moving = new Map<DiskStore, number>();
   #sweptAtMs = Number.NEGATIVE_INFINITY;
-  #sweeping: Promise<void> | undefined;
+  readonly #sweeping = new Map<DiskStore, Promise<void>>();
 
   constructor(options: QuarantineOptions) {
     this.#options = options;
@@ -62,7 +64,8 @@ export class Quarantine {
       report(gone(handle, reason));
       return;
     }
-    if (this.#leaving.size >= QUARANTINE_MOVES_MAX) return; // the master repeats the order until the replica is gone
+    const moving = this.#moving.get(store) ?? 0;
+    if (moving >= QUARANTINE_MOVES_MAX) return; // the master repeats the order until the replica is gone
     if (replica !== undefined) {
       const { log } = replica;
       const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
@@ -72,7 +75,11 @@ export class Quarantine {
         return;
       }
     }
-    const leaving = this.#moveAside({ store, handle, replica }, reason).finally(() => this.#leaving.delete(handle));
+    this.#moving.set(store, moving + 1);
+    const leaving = this.#moveAside({ store, handle, replica }, reason).finally(() => {
+      this.#leaving.delete(handle);
+      this.#moving.set(store, this.#moving.get(store)! - 1);
+    });
     this.#leaving.set(handle, leaving);
   }
 
@@ -96,16 +103,21 @@ export class Quarantine {
 
   /** Looks now and then for what has been aside for long enough. */
   sweep(): void {
-    const nowMs = this.#options.clock.nowMs();
-    if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS || this.#sweeping !== undefined) return;
+    const { clock, graceMs, replicas } = this.#options;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS) return;
     this.#sweptAtMs = nowMs;
-    this.#sweeping = this.#deleteOld().finally(() => {
-      this.#sweeping = undefined;
-    });
+    const before = Math.floor(clock.wallMs() - graceMs);
+    if (before <= 0) return;
+    for (const store of replicas.stores) {
+      if (store.failure !== undefined || this.#sweeping.has(store)) continue;
+      const sweeping = this.#deleteOld(store, before).finally(() => this.#sweeping.delete(store));
+      this.#sweeping.set(store, sweeping);
+    }
   }
 
   async idle(): Promise<void> {
-    await Promise.all([...this.#leaving.values(), this.#sweeping]);
+    await Promise.all([...this.#leaving.values(), ...this.#sweeping.values()]);
   }
 
   async #moveAside(leaving: Leaving, reason: string): Promise<void> {
@@ -135,20 +147,12 @@ export class Quarantine {
     log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
   }
 
-  async #deleteOld(): Promise<void> {
-    const { clock, graceMs, log, replicas } = this.#options;
-    const before = Math.floor(clock.wallMs() - graceMs);
-    if (before <= 0) return;
-    for (const store of replicas.stores) {
-      if (store.failure !== undefined) continue;
-      try {
-        await this.#deleteFrom(store, before);
-      } catch (error) {
-        log.warn('quarantine not emptied', {
-          directory: store.directory,
-          error: toFsError(store.fault(error)).message,
-        });
-      }
+  async #deleteOld(store: DiskStore, before: number): Promise<void> {
+    try {
+      await this.#deleteFrom(store, before);
+    } catch (error) {
+      const { directory } = store;
+      this.#options.log.warn('quarantine not emptied', { directory, error: toFsError(store.fault(error)).message });
     }
   }
 

@@ -19,7 +19,7 @@ import { CHUNKSERVER_DEFAULTS } from '../config.ts';
 
 const MASTER = 'master:9000';
 const TIMEOUT_MS = 20_000;
-const GRACE_MS = 10 * 60 * 1000;
+export const GRACE_MS = 10 * 60 * 1000;
 
 export class TestServers {
   readonly simulation: Simulation;
@@ -32,6 +32,8 @@ export class TestServers {
   quarantine: QuarantineOrder[] = [];
   leaseWithheld = false;
   peers: RpcPool | undefined;
+  /** Of servers launched from now on. */
+  diskTimeoutMs: number = CHUNKSERVER_DEFAULTS.diskTimeoutMs;
 
   readonly #disks = new Map<string, readonly string[]>();
 
@@ -52,7 +54,8 @@ export class TestServers {
   async launch(name: string): Promise<void> {
     const seams = this.simulation.host(name).start();
     const place = { listen: `${name}:8080`, masters: [MASTER], disks: this.#disks.get(name) ?? ['disk'], host: name };
-    const config = { ...CHUNKSERVER_DEFAULTS, ...place, quarantineGraceMs: GRACE_MS };
+    const { diskTimeoutMs } = this;
+    const config = { ...CHUNKSERVER_DEFAULTS, ...place, quarantineGraceMs: GRACE_MS, diskTimeoutMs };
     this.peers?.channel(`${name}:8080`).close(); // a connection to its earlier life
     this.servers.set(name, await this.run(() => startChunkserver(seams, config)));
   }

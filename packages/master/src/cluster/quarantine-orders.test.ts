@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { QUARANTINE_LOOKED_AT_MAX, QUARANTINE_QUEUE_MAX } from '../limits.ts';
+import { QUARANTINE_LOOKED_AT_MAX, QUARANTINE_ORDERS_MAX, QUARANTINE_QUEUE_MAX } from '../limits.ts';
 import { newReplica } from '../testing/scripted-chunkserver.ts';
 import { handleOf, TestCluster } from '../testing/test-cluster.ts';
 import { QuarantineOrders } from './quarantine-orders.ts';
@@ -58,6 +58,25 @@ test('quarantine orders: when there was no room for one, the inventory is wanted
   assert.equal(orders.wantsInventory(SERVER), true);
   orders.reviewed(SERVER);
   assert.equal(orders.wantsInventory(SERVER), false);
+});
+
+test('quarantine orders: what a server does not do holds up nothing that was ordered after it', async () => {
+  const cluster = await TestCluster.start(1);
+  const server = cluster.server(1);
+  const count = 2 * QUARANTINE_ORDERS_MAX + 1;
+  for (let index = 0; index < count; index += 1) {
+    server.replicas.set(handleOf(index), newReplica({ version: 1, length: 10 }));
+  }
+  await cluster.run(server.sendInventory());
+  server.isBeating = false;
+  const given: string[] = [];
+  for (let beat = 0; beat < 3; beat += 1) {
+    const { quarantine } = await cluster.run(server.heartbeat());
+    given.push(...quarantine.map(({ handle }) => handle));
+  }
+  const all = Array.from({ length: count }, (_, index) => handleOf(index));
+  // Then the first ones have their turn again.
+  assert.deepEqual(given, [...all, ...all.slice(0, QUARANTINE_ORDERS_MAX - 1)]);
 });
 
 test('quarantine orders: of many surplus copies that are kept, a heartbeat looks at some, and the one that may go has its turn', async () => {

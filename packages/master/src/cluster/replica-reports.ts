@@ -145,7 +145,8 @@ export class ReplicaReports {
 
   /**
    * Orders for the answer to a heartbeat. They stay until the server reports the replica gone. Those that have to wait, as
-   * each surplus copy may while repair goes on, make room for others to be looked at next time.
+   * each surplus copy may while repair goes on, make room for others to be looked at next time; so do those that are given: a disk
+   * that does not answer holds up no order for another one of the server.
    */
   ordersFor(server: ServerEntry): QuarantineOrder[] {
     if (this.#safeMode.isActive || !server.inventoryComplete) return [];
@@ -162,7 +163,9 @@ export class ReplicaReports {
       } else orders.push(order);
     }
     // What made them unneeded may still be lost in a crash; then they are needed.
-    return this.#context.decisions.settled(transaction) === undefined ? orders : [];
+    if (this.#context.decisions.settled(transaction) !== undefined) return [];
+    for (const { handle } of orders) this.#orders.putOff(server.id, handle);
+    return orders;
   }
 
   /** A view is pending with it. Of a deleted chunk none comes of that any more. */

@@ -1,0 +1,67 @@
+/** Orders to quarantine and what becomes of them, on several disks of which one does not answer. */
+import { equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { GiB } from '@cairnfs/base';
+import { ReplicaCondition } from '@cairnfs/protocol';
+import { QUARANTINE_MOVES_MAX, QUARANTINE_SWEEP_MS } from '../limits.ts';
+import { GRACE_MS, TestServers } from '../testing/test-servers.ts';
+
+const handleOf = (index: number) => `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+const orderOf = (handle: string) => ({ handle, versionAtMost: 1, reason: 'orphan' });
+/** Heartbeats, and a look at how much room the disks have. */
+const SOON_MS = 3_000;
+
+/** More than the index takes. */
+const FILE_BYTES = 100_000;
+
+/** A server with two disks, each given up only after longer than anything here takes. */
+async function twoDisks(): Promise<TestServers> {
+  const servers = await TestServers.start(1, []);
+  servers.diskTimeoutMs = 3 * GRACE_MS;
+  servers.simulation.host('one').disk.setCapacity('disk', GiB);
+  await servers.launchWith('one', ['disk', 'disk2']);
+  return servers;
+}
+
+/** Chunks that go to the disk of that folder. */
+async function store(servers: TestServers, directory: string, handles: readonly string[]): Promise<void> {
+  const { disk } = servers.simulation.host('one');
+  disk.setCapacity('disk', GiB);
+  disk.setCapacity('disk2', directory === 'disk' ? GiB / 2 : 2 * GiB);
+  await servers.sleep(SOON_MS);
+  for (const handle of handles) {
+    await servers.upload('one', { handle, offset: 0, bytes: new Uint8Array(8), sync: true });
+  }
+  const used = servers.disks.get(1)!.find(({ path }) => path === directory)!;
+  equal(used.failure, '');
+}
+
+const conditionOf = (servers: TestServers, handle: string) => servers.reports.get(1)?.get(handle)?.condition;
+
+test('quarantine: as many orders as there may be for a disk that does not answer hold up none for another', async () => {
+  const servers = await twoDisks();
+  const held = Array.from({ length: QUARANTINE_MOVES_MAX }, (_, index) => handleOf(index));
+  const other = handleOf(QUARANTINE_MOVES_MAX);
+  await store(servers, 'disk', held);
+  await store(servers, 'disk2', [other]);
+  servers.simulation.host('one').disk.hang('disk');
+  servers.quarantine = [...held, other].map(orderOf);
+  await servers.sleep(SOON_MS);
+  equal(conditionOf(servers, other), ReplicaCondition.REPLICA_CONDITION_GONE);
+  equal(conditionOf(servers, held[0]!), undefined);
+});
+
+test('quarantine: a disk that does not answer holds up no deletion on another', async () => {
+  const servers = await twoDisks();
+  const { disk } = servers.simulation.host('one');
+  const files = () => [...disk.files.keys()].filter((path) => path.startsWith('disk2/quarantine/')).length;
+  await store(servers, 'disk2', []);
+  await servers.upload('one', { handle: handleOf(1), offset: 0, bytes: new Uint8Array(FILE_BYTES), sync: true });
+  servers.quarantine = [orderOf(handleOf(1))];
+  await servers.sleep(SOON_MS);
+  equal(files(), 1);
+  disk.hang('disk');
+  await servers.sleep(GRACE_MS + 2 * QUARANTINE_SWEEP_MS);
+  equal(files(), 0);
+  equal(servers.disks.get(1)![0]!.failure, '');
+});

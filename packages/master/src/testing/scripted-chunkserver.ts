@@ -51,6 +51,8 @@ export class ScriptedChunkserver {
   promiseMs = 0;
   /** Servers from which it can copy nothing. */
   readonly unreachable = new Set<Address>();
+  /** How long it takes to give a lease back. */
+  revokeMs = 0;
   /** How long a clone to it takes. */
   cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
@@ -99,8 +101,9 @@ export class ScriptedChunkserver {
       if (atMs > clock.nowMs()) await clock.sleep(atMs - clock.nowMs());
       return { message };
     });
-    rpc.handle(ChunkserverControlMethods.revokeLease, ({ handle, version }) => {
+    rpc.handle(ChunkserverControlMethods.revokeLease, async ({ handle, version }) => {
       this.revokedCount += 1;
+      if (this.revokeMs > 0) await clock.sleep(this.revokeMs);
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });

@@ -152,6 +152,8 @@ export class ClusterViews implements Views {
     if (settled !== undefined) {
       await decisions.perform('chunkClosed', (transaction) => {
         const current = transaction.chunk(handle);
+        // Of one that was deleted meanwhile nobody gets a lease any more, and none is kept. A change of the view ends it otherwise.
+        if (current?.state !== ChunkState.CHUNK_STATE_OPEN) this.#leases.free(handle);
         if (current === undefined || !isSameView(current, chunk)) return;
         closeChunk(transaction, handle, current, { ...settled, sealed: seal }, seams.clock.wallMs());
         this.#leases.free(handle);

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChunkView, createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
+import { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import { ServerTable } from '../cluster/server-table.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FULL_SERVER_PAUSE_MS } from '../limits.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+import { ClusterViews } from './cluster-views.ts';
+import { LeaseTable } from './lease-table.ts';
+import type { ViewChanges } from './view-change.ts';
 
 const OPEN = { state: ChunkState.CHUNK_STATE_OPEN, length: 10, sequence: 2, baseSequence: 2 };
 
@@ -206,4 +211,20 @@ test('lease: of a chunk that several want closed it is taken back once', async (
   await cluster.run(Promise.all(closed));
   assert.equal(server.revokedCount, 1);
   assert.equal(cluster.chunk(HANDLE)?.state, ChunkState.CHUNK_STATE_CLOSED);
+});
+
+test('lease: of a chunk that is deleted while its lease is taken back nothing is kept', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  cluster.server(1).revokeMs = 1000;
+  const { context } = cluster;
+  const leases = new LeaseTable(context.seams.clock, { durationMs: 60_000, incarnation: 1 });
+  const servers = new ServerTable(context);
+  const changes = { isRunning: () => false } as unknown as ViewChanges;
+  const views = new ClusterViews(context, { servers, leases, changes, conditions: new ReplicaConditions(1) });
+  const closed = views.close(HANDLE, { seal: false });
+  await cluster.simulation.runFor(100);
+  await cluster.run(cluster.discard(HANDLE));
+  await cluster.run(closed);
+  assert.equal(leases.state(HANDLE).kind, 'free');
 });

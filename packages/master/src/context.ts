@@ -85,7 +85,7 @@ export interface Views {
    * A chunk that can be mutated: `open` is logged, its view is confirmed and every member is live.
    *
    * @param suspected servers the client could not reach: checked, not believed.
-   * @throws FsError VIEW_TOO_SMALL, UNAVAILABLE, CHUNK_NOT_FOUND
+   * @throws FsError VIEW_TOO_SMALL, UNAVAILABLE (also of one that is kept closed), CHUNK_NOT_FOUND
    */
   open(handle: string, suspected: readonly number[]): Promise<void>;
   /** Ends the chunk's lease and settles its length; the chunk is closed (and sealed) in the state when it resolves. */

@@ -155,6 +155,8 @@ export const CLONES_PER_SERVER = 4;
 export const CLONE_TIMEOUT_MS = 60_000;
 /** A chunk stays closed for so long while it is copied the first time: a full one over disks and a network of 32 MiB/s. */
 export const COPIED_CLOSED_MS = 2000;
+/** Who wants to open it waits for so long, and asks again: within the time that a client gives one try. */
+export const KEPT_CLOSED_WAIT_MS = 3000;
 /** How many times as long it is left to its writers before the next time: they keep nine tenths of their throughput. */
 export const OPEN_TO_CLOSED = 9;
 /** Chunks of which that is kept in mind; another one begins anew. */

@@ -7,7 +7,13 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { KeptClosed, MasterContext, OpenEnd, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNK_ROUNDS_MAX, LENGTH_TIMEOUT_MS, PING_TIMEOUT_MS, REVOKE_TIMEOUT_MS } from '../limits.ts';
+import {
+  CHUNK_ROUNDS_MAX,
+  KEPT_CLOSED_WAIT_MS,
+  LENGTH_TIMEOUT_MS,
+  PING_TIMEOUT_MS,
+  REVOKE_TIMEOUT_MS,
+} from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { settledBy } from './settled.ts';
@@ -52,7 +58,9 @@ export class ClusterViews implements Views {
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return;
       const kept = this.#keptClosed.get(handle);
       if (kept !== undefined) {
-        await kept;
+        const isOver = kept.then(() => true);
+        const hasWaited = this.#context.seams.clock.sleep(KEPT_CLOSED_WAIT_MS).then(() => false);
+        if (!(await Promise.race([isOver, hasWaited]))) throw beingCopied(handle);
         continue;
       }
       const isOpen = await decisions.perform('chunkOpened', (transaction) => {
@@ -246,6 +254,10 @@ function isSameView(a: Chunk, b: Chunk): boolean {
 function tooSmall(handle: string, inReach: number, minimum: number): FsError {
   const message = `chunk ${handle} has ${copiesInReach(inReach)}, at least ${minimum} are needed to change it`;
   return new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach, minimum } });
+}
+
+function beingCopied(handle: string): FsError {
+  return new FsError('UNAVAILABLE', `chunk ${handle} is being copied: try again`, { details: { handle } });
 }
 
 function unsettled(handle: string): FsError {

@@ -106,6 +106,13 @@ export const INVENTORY_PART_MAX = 10_000;
 export const INVENTORY_COMPARED_AT_ONCE = 1000;
 /** Between two parts of an inventory: past this it was broken off, and is asked for again from the beginning. */
 export const INVENTORY_PART_MS_MAX = 10_000;
+/** A server shows everything so often at least: what nobody reported is found then. */
+export const INVENTORY_AGE_MS_MAX = 6 * 3_600_000;
+/** Servers take turns at that, so that they do not do it together: ten seconds suffice for a million replicas. */
+export const INVENTORY_TURN_MS = 10_000;
+export const INVENTORY_TURNS = 60;
+/** Leases of uploads after a start within which clients have learned that the one before has lost their plans. */
+export const UPLOAD_LEASES_UNTIL_LOST = 3;
 /** Servers that have died since are looked for so often; when they were last heard of is told to within a second. */
 export const DEAD_NOTED_INTERVAL_MS = 5_000;
 /** Replicas of one server that it did not show, judged at once. */

@@ -2,7 +2,13 @@
 import { FsError } from '@cairnfs/base';
 import type { HeartbeatReply, HeartbeatRequest, ReportInventoryReply, ReportInventoryRequest } from '@cairnfs/protocol';
 import type { MasterContext } from '../context.ts';
-import { INVENTORY_PART_MS_MAX } from '../limits.ts';
+import {
+  INVENTORY_AGE_MS_MAX,
+  INVENTORY_PART_MS_MAX,
+  INVENTORY_TURN_MS,
+  INVENTORY_TURNS,
+  UPLOAD_LEASES_UNTIL_LOST,
+} from '../limits.ts';
 import type { Readmission } from './readmission.ts';
 import type { ReplicaReports } from './replica-reports.ts';
 import type { ServerEntry, ServerTable } from './server-table.ts';
@@ -45,9 +51,23 @@ export class Heartbeats {
     const quarantine = this.#reports.ordersFor(server);
     // The lease is counted from here: what leaves later can only be counted shorter by the server, which counts from its sending.
     server.answeredAtMs = this.#context.seams.clock.nowMs();
-    const isLacking = !server.inventoryComplete || this.#reports.wantsInventory(server.id);
+    const isLacking =
+      !server.inventoryComplete || this.#reports.wantsInventory(server.id) || this.#isInventoryOld(server);
     const inventoryWanted = isLacking && !this.#isInventoryUnderWay(server);
     return { message: { renewedLeases, quarantine, inventoryWanted, leaseWithheld } };
+  }
+
+  /**
+   * Nobody reports the replica that a late frame of an upload makes when the master has forgotten that, as it does with plans in
+   * memory when it crashes. So all is shown once more when no client can have such a plan any more, and from time to time.
+   */
+  #isInventoryOld({ id, inventoryBegunAtMs }: ServerEntry): boolean {
+    const { seams, config, startedAtMs } = this.#context;
+    const nowMs = seams.clock.nowMs();
+    const uploadsEndedAtMs = startedAtMs + UPLOAD_LEASES_UNTIL_LOST * config.uploadLeaseMs;
+    const turnMs = (id % INVENTORY_TURNS) * INVENTORY_TURN_MS;
+    if (inventoryBegunAtMs < uploadsEndedAtMs && nowMs >= uploadsEndedAtMs + turnMs) return true;
+    return nowMs - inventoryBegunAtMs > INVENTORY_AGE_MS_MAX + turnMs;
   }
 
   #isInventoryUnderWay({ inventoryCursor, inventoryPartAtMs }: ServerEntry): boolean {

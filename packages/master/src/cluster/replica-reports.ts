@@ -78,6 +78,7 @@ export class ReplicaReports {
     }
     if (after === '') {
       server.inventoryComplete = false;
+      server.inventoryBegunAtMs = this.#context.seams.clock.nowMs();
       this.#orders.reviewed(server.id);
     } else if (server.inventoryCursor !== after) {
       const message = `an inventory part continues behind '${after}', the one before ended at '${server.inventoryCursor ?? ''}'`;

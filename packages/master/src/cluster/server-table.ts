@@ -39,6 +39,8 @@ export interface ServerEntry extends ServerIdentity {
   keptOutSinceMs: number | undefined;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
   inventoryCursor: string | undefined;
+  /** Monotonic; when its first part came. */
+  inventoryBegunAtMs: number;
   /** Monotonic; when its last part came. */
   inventoryPartAtMs: number;
   /** Calendar; when it was last heard of, as the log has it. 0 unless it counted as dead. */
@@ -267,6 +269,7 @@ export class ServerTable {
       disks: [],
       inventoryComplete: false,
       inventoryCursor: undefined,
+      inventoryBegunAtMs: Number.NEGATIVE_INFINITY,
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       hasLostDisk: false,
       mayServe: false,

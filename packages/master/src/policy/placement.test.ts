@@ -114,7 +114,14 @@ test('placement: of its disks in service the one with the most room is named, ra
 
 const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   ...{ id, uuid: `uuid ${id}`, address: '', host: `host ${id}`, rack, session: 1, answeredAtMs: 0, usage: undefined },
-  ...{ disks: [], inventoryComplete: true, mayServe: true, inventoryCursor: undefined, inventoryPartAtMs: 0 },
+  ...{
+    disks: [],
+    inventoryComplete: true,
+    mayServe: true,
+    inventoryCursor: undefined,
+    inventoryBegunAtMs: 0,
+    inventoryPartAtMs: 0,
+  },
   hasLostDisk: false,
   keptOutSinceMs: undefined,
   deadSinceMs: 0,

@@ -10,7 +10,7 @@
  * client is forgotten only after `OPERATION_MEMORY_MS` without an operation, so a number that is neither present nor
  * below the client's window was never applied here.
  */
-import { assert, FsError } from '@cairnfs/base';
+import { FsError } from '@cairnfs/base';
 import { OPERATION_MEMORY_MS, OPERATION_WINDOW } from '@cairnfs/protocol';
 import { OPERATION_CLIENTS_MAX, OPERATION_RESULTS_MAX } from './limits.ts';
 
@@ -91,6 +91,11 @@ export class OperationTable {
     );
   }
 
+  /** Whether it is staged or committed here. */
+  has({ client, number }: Operation): boolean {
+    return this.#clients.get(client)?.results.has(number) ?? false;
+  }
+
   /** Whether one more operation of this client fits. Forgets clients whose memory ended to make room. */
   hasRoom(client: ClientKey, nowMs: number): boolean {
     this.#forget(nowMs);
@@ -98,17 +103,19 @@ export class OperationTable {
     return clientFits && this.#resultCount < OPERATION_RESULTS_MAX;
   }
 
-  /** Records an operation with its staged mutation. */
+  /**
+   * Records an operation with its staged mutation. Where the primary has forgotten the client, and it is still known here, the
+   * operation takes the place of the one that had its number before: which of them are new the primary alone decides.
+   */
   add(operation: Operation, result: OperationResult, nowMs: number): void {
     const { client, number, settledBelow } = operation;
     let operations = this.#clients.get(client);
-    if (operations === undefined) operations = { forgottenBelow: 0, highest: 0, lastAtMs: nowMs, results: new Map() };
-    else this.#clients.delete(client); // put back behind the others: it is the one used last
+    if (operations === undefined) {
+      this.#forget(nowMs); // who never leads the chunk is not asked for room
+      operations = { forgottenBelow: 0, highest: 0, lastAtMs: nowMs, results: new Map() };
+    } else this.#clients.delete(client); // put back behind the others: it is the one used last
     this.#clients.set(client, operations);
-    assert(
-      !operations.results.has(number),
-      () => `operation ${number} staged twice, now at sequence ${result.sequence}`,
-    );
+    if (operations.results.delete(number)) this.#resultCount -= 1;
     operations.results.set(number, result);
     this.#resultCount += 1;
     operations.lastAtMs = nowMs;

@@ -158,6 +158,8 @@ export class PrimaryTerm {
     const { log } = replica;
     const { bytes, checksum, memory, operation, writeAt } = call.request;
     const isAppend = writeAt === undefined;
+    const isTwice = operation !== undefined && replica.operations.has(operation);
+    assert(!isTwice, () => `${this.view.handle}: operation ${operation?.number} staged twice`);
     const mutation: StagedMutation = {
       sequence: log.stagedSequence + 1,
       offset,

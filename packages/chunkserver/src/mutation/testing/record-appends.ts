@@ -2,8 +2,8 @@
 import type { MutateReply } from '@cairnfs/protocol';
 import type { MutationCluster } from './mutation-cluster.ts';
 
-export function append(cluster: MutationCluster, number: number): Promise<MutateReply> {
-  const operation = { client: Buffer.alloc(16, 1), number, settledBelow: 0 };
+export function append(cluster: MutationCluster, number: number, client = 1): Promise<MutateReply> {
+  const operation = { client: Buffer.alloc(16, client), number, settledBelow: 0 };
   const kind = { $case: 'append' as const, value: true };
   return cluster.mutate({ kind, operation, capacity: 0 }, Buffer.from(`record ${number};`));
 }

@@ -124,3 +124,37 @@ test('view round: what an earlier version has left staged is no reason to make n
   cluster.master.view = { ...cluster.master.view, version, baseSequence: 0, baseLength: 0 };
   equal(await append(cluster, 'first;'), 0);
 });
+
+test('view round: a primary makes no replica for a view that comes after a later one was asked to be promised', async () => {
+  const cluster = new MutationCluster({ seed: 6, serverCount: 3 });
+  cluster.server(2).crash();
+  let goOn = () => {};
+  let isReported = false;
+  const { view } = cluster.master;
+  cluster.master.report = async () => {
+    isReported = true;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    return { view: { ...view, version: 2, members: [1, 3], addresses: ['server-1:1', 'server-3:1'], lease: 9 } };
+  };
+  const outcome = append(cluster, 'first;');
+  await cluster.time.run(() => isReported, cluster.time.nowMs + 10_000);
+  for (const id of [1, 3]) {
+    for (const [oldVersion, newVersion] of [
+      [1, 2],
+      [2, 3],
+    ]) {
+      const request = { ...PREPARE, oldVersion, newVersion, serverId: id, committedSequence: 0 };
+      let refusal: string | undefined;
+      cluster.callServer(id, 'prepareView', request).catch((error: unknown) => {
+        refusal = toFsError(error).kind;
+      });
+      await cluster.time.run(() => refusal !== undefined, cluster.time.nowMs + 1_000);
+      equal(refusal, 'CHUNK_NOT_FOUND');
+    }
+  }
+  goOn();
+  await outcome;
+  equal(cluster.server(1).replica, undefined, 'it would be read at a version that is over');
+});

@@ -39,6 +39,8 @@ export async function runViewRound(
   const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found, view);
   if (found === undefined || isUnmade(found)) {
     if (!create) return failedHere(context, lostReplica(view));
+    // The answer that brought the view may be late; what is promised while the others are asked ends the round.
+    context.absences.check(view.handle, view.version);
     // Before an empty replica is made anywhere: afterwards nothing tells a member that lost its replica from one that
     // never had any.
     const others = await askOthers(context, view);

@@ -67,6 +67,8 @@ export class PrimaryLease {
   #state: LeaseState = 'idle';
   /** Raised by every change of state. */
   #round = 0;
+  /** Of the view being installed: aborted when the round ends. */
+  #installing: AbortController | undefined;
   /** Of the installed view, from then until another is granted or the lease ends. */
   #term: PrimaryTerm | undefined;
   /** Of the last term, also when that has ended and the disk of the replica went. */
@@ -161,8 +163,10 @@ export class PrimaryLease {
       return;
     }
     const round = this.#round;
+    const installing = new AbortController();
+    this.#installing = installing;
     try {
-      const result = await runViewRound(this.#context, view, () => this.#round === round);
+      const result = await runViewRound(this.#context, view, () => this.#round === round, installing.signal);
       if (result.kind === 'superseded' || this.#round !== round) return;
       if (result.kind === 'membersFailed') this.membersFailed(result.failed);
       else this.#serve({ ...result, view });
@@ -336,6 +340,8 @@ export class PrimaryLease {
   #newRound(): void {
     this.#round += 1;
     this.#term?.end();
+    this.#installing?.abort();
+    this.#installing = undefined;
   }
 
   #endOf(sentAtMs: number): number {

@@ -2,7 +2,8 @@
  * Versions that were asked to be promised here where no replica was there to promise with. The master then counts on it that the
  * server has nothing to serve older versions with (docs/spec/views.md, "Why it is safe"), so a view of one of them, sent before
  * and late on its way, must not make a replica any more. Nobody sends such a view afterwards: its primary has promised too, or
- * has lost its lease. And what was on its way to a process does not reach the next one: so memory is enough.
+ * has lost its lease. And what was on its way to a process does not reach the next one, for what waits for a connection is
+ * withdrawn when its primary promises: so memory is enough.
  */
 import { type Clock, FsError } from '@cairnfs/base';
 import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { toFsError } from '@cairnfs/base';
+import type { CallOptions, RpcChannel } from '@cairnfs/protocol';
 import { MutationCluster } from '../mutation/testing/mutation-cluster.ts';
 import { HANDLE } from '../mutation/testing/scripted-master.ts';
 import type { TestServer } from '../mutation/testing/test-server.ts';
@@ -157,4 +158,24 @@ test('view round: a primary makes no replica for a view that comes after a later
   goOn();
   await outcome;
   equal(cluster.server(1).replica, undefined, 'it would be read at a version that is over');
+});
+
+test('view round: what it asks for is withdrawn when a later version is to be promised', async () => {
+  const cluster = new MutationCluster({ seed: 7, serverCount: 3 });
+  const signals: (AbortSignal | undefined)[] = [];
+  // As while there is no connection: what waits for one reaches whoever runs there then.
+  const call = (_method: unknown, _request: unknown, { signal }: CallOptions) => {
+    signals.push(signal);
+    return new Promise<never>(() => {});
+  };
+  cluster.server(1).context.peers.channel = () => ({ call }) as unknown as RpcChannel;
+  const mutation = { kind: { $case: 'append' as const, value: true }, operation: undefined, capacity: 0 };
+  cluster.mutate(mutation, Buffer.from('first;')).catch(() => {}); // it does not come about
+  await cluster.time.run(() => signals.length === 2, cluster.time.nowMs + 1_000);
+  cluster.callServer(1, 'prepareView', PREPARE).catch(() => {}); // it has no replica
+  await cluster.time.run(() => signals[0]?.aborted === true, cluster.time.nowMs + 1_000);
+  deepEqual(
+    signals.map((signal) => signal?.aborted),
+    [true, true],
+  );
 });

@@ -28,12 +28,15 @@ export type ViewRoundResult =
 
 /**
  * @param isCurrent whether the lease that the round is for still counts; asked after every wait.
+ * @param signal aborts when it does not: what still waits for a connection then would reach a server that was started anew, and
+ * knows nothing of what was asked of it before.
  * @throws FsError when this server itself cannot take the view, or acknowledged data is missing somewhere.
  */
 export async function runViewRound(
   context: MutationContext,
   view: ChunkView,
   isCurrent: () => boolean,
+  signal: AbortSignal,
 ): Promise<ViewRoundResult> {
   const found = context.replicas.find(view.handle);
   const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found, view);
@@ -43,7 +46,7 @@ export async function runViewRound(
     context.absences.check(view.handle, view.version);
     // Before an empty replica is made anywhere: afterwards nothing tells a member that lost its replica from one that
     // never had any.
-    const others = await askOthers(context, view);
+    const others = await askOthers(context, view, signal);
     if (!isCurrent()) return { kind: 'superseded' };
     if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
     if (others.haveData) return failedHere(context, lostReplica(view));
@@ -62,14 +65,14 @@ export async function runViewRound(
   // other members may not have heard of.
   const isNew = view.version !== replica.log.version || replica.log.term === 0;
   let firstTerm = isNew ? 1 : replica.log.term + 1;
-  let first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create });
+  let first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create, signal });
   if (!isCurrent()) return { kind: 'superseded' };
   // The replica here is a copy, made since the version was taken that often: nobody has staged anything since either.
   const laterTerm = latestTerm(view, first.failed);
   const isCopy = laterTerm >= firstTerm;
   if (isCopy) {
     firstTerm = laterTerm + 1;
-    first = await installEverywhere(context, { replica, view, term: firstTerm, fence: true, create: false });
+    first = await installEverywhere(context, { replica, view, term: firstTerm, fence: true, create: false, signal });
     if (!isCurrent()) return { kind: 'superseded' };
   }
   const endsAtBase = isNew || isCopy;
@@ -92,7 +95,7 @@ export async function runViewRound(
 
   const term = firstTerm + 1;
   const base = { ...view, baseSequence: sequence };
-  const second = await installEverywhere(context, { replica, view: base, term, fence: false, create: false });
+  const second = await installEverywhere(context, { replica, view: base, term, fence: false, create: false, signal });
   if (!isCurrent()) return { kind: 'superseded' };
   if (second.failed.size > 0) return { kind: 'membersFailed', failed: second.failed };
   return { kind: 'installed', replica, term, sequence };
@@ -110,6 +113,7 @@ interface Installation {
   readonly term: number;
   readonly fence: boolean;
   readonly create: boolean;
+  readonly signal: AbortSignal;
 }
 
 interface Holdings {
@@ -118,12 +122,12 @@ interface Holdings {
 }
 
 async function installEverywhere(context: MutationContext, installation: Installation): Promise<Holdings> {
-  const { replica, view, term, fence, create } = installation;
+  const { replica, view, term, fence, create, signal } = installation;
   const holdings = new Map<number, InstallViewReply>();
   const failed = new Map<number, FsError>();
   const installThere = async (member: Member): Promise<void> => {
     try {
-      holdings.set(member.id, await installAt(context, member, { view, term, fence, create }));
+      holdings.set(member.id, await installAt(context, member, { view, term, fence, create, signal }));
     } catch (error) {
       failed.set(member.id, toFsError(error));
     }
@@ -144,6 +148,7 @@ async function installEverywhere(context: MutationContext, installation: Install
 async function askOthers(
   context: MutationContext,
   view: ChunkView,
+  signal: AbortSignal,
 ): Promise<{
   readonly haveData: boolean;
   readonly failed: ReadonlyMap<number, FsError>;
@@ -152,7 +157,7 @@ async function askOthers(
   let haveData = false;
   const ask = async (member: Member): Promise<void> => {
     try {
-      const reply = await installAt(context, member, { view, term: 1, fence: false, create: false });
+      const reply = await installAt(context, member, { view, term: 1, fence: false, create: false, signal });
       if (reply.stagedSequence > 0 || reply.committedLength > 0) haveData = true;
     } catch (error) {
       const cause = toFsError(error);
@@ -169,9 +174,9 @@ async function askOthers(
 async function installAt(
   context: MutationContext,
   { address }: Member,
-  installation: Omit<Installation, 'replica'>,
+  { signal, ...installation }: Omit<Installation, 'replica'>,
 ): Promise<InstallViewReply> {
-  const options = { timeoutMs: PEER_CALL_TIMEOUT_MS };
+  const options = { timeoutMs: PEER_CALL_TIMEOUT_MS, signal };
   const channel = context.peers.channel(address);
   return (await channel.call(ChunkserverPeerMethods.installView, installation, options)).message;
 }

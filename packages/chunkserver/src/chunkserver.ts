@@ -71,15 +71,18 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     let session: Session | undefined;
     const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
     const absences = new Absences(clock);
+    let uploading: Uploads | undefined; // nothing is, before it serves
     const replicas = new Replicas({
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
       lost: ({ handle, log }) => absences.lost(handle, log.promisedVersion),
+      isUploading: (handle) => uploading?.isActive(handle) ?? false,
       cachedMax: bounds.replicasCachedMax,
     });
     await replicas.takeStock();
     const leaving = (handle: string): Promise<void> | undefined =>
       quarantine.leaving(handle) ?? clones.arriving(handle);
     const uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: bounds.uploadsMax });
+    uploading = uploads;
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);

@@ -31,6 +31,8 @@ export interface ReplicasOptions {
   readonly unsettledBytesMax?: number;
   /** Replicas held in memory beside those at work. */
   readonly cachedMax: number;
+  /** A frame of the chunk is being written. */
+  readonly isUploading?: (handle: string) => boolean;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** It went with its disk, or its entries are damaged; those in memory are told, which are all at work lately. */
@@ -63,7 +65,8 @@ export class Replicas implements MutableReplicas {
     this.#options = options;
     const { clock, log, pool, unsettledBytesMax: bytesMax = UNSETTLED_BYTES_TOTAL_MAX } = options;
     const corrupt = (replica: Replica, block: number): void => this.corrupt(replica, block);
-    this.#settler = new Settler({ clock, log, pool, corrupt, bytesMax });
+    const { isUploading = () => false } = options;
+    this.#settler = new Settler({ clock, log, pool, corrupt, isUploading, bytesMax });
     this.calendar = new ProcessCalendar(clock);
     this.#shell = {
       clock,

@@ -32,6 +32,8 @@ export interface SettlerOptions {
   readonly log: Log;
   readonly pool: BufferPool;
   readonly corrupt: (replica: Replica, block: number) => void;
+  /** A frame of the chunk's upload is still being written: what is put in place before it could be overwritten by it. */
+  readonly isUploading: (handle: string) => boolean;
   /** Committed bytes that may wait, over all replicas. */
   readonly bytesMax: number;
 }
@@ -98,6 +100,10 @@ export class Settler {
     for (const replica of this.#waiting) {
       if (this.#settling.size >= SETTLING_MAX) return;
       if (this.#settling.has(replica)) continue;
+      if (this.#options.isUploading(replica.handle)) {
+        this.#arm(SETTLE_DELAY_MS);
+        continue;
+      }
       this.#waiting.delete(replica);
       this.#count(replica);
       if (replica.isGone || replica.corruptBlocks.size > 0 || replica.unsettled.length === 0) continue;

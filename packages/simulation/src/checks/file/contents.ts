@@ -62,8 +62,8 @@ export class Contents {
     const known = this.#runs.get(bytes);
     if (known !== undefined) return known;
     const runs: Run[] = [];
-    for (let at = 0; at + ORIGIN_BYTES <= bytes.length; ) {
-      const origin = bytes[at] === 0 ? undefined : this.#originOf(bytes, at);
+    for (let at = endOfZeros(bytes, 0); at + ORIGIN_BYTES <= bytes.length; at = endOfZeros(bytes, at)) {
+      const origin = this.#originOf(bytes, at);
       if (origin === undefined) {
         at += 1;
         continue;
@@ -83,7 +83,7 @@ export class Contents {
     const strays: number[] = [];
     let at = 0;
     for (const { from, to } of [...this.runsOf(bytes), { from: bytes.length, to: bytes.length }]) {
-      for (; at < from; at += 1) if (bytes[at] !== 0) strays.push(at);
+      for (at = endOfZeros(bytes, at); at < from; at = endOfZeros(bytes, at + 1)) strays.push(at);
       at = to;
     }
     this.#strays.set(bytes, strays);
@@ -124,4 +124,19 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
     if (Buffer.compare(bytes.subarray(at, end), ZEROS.subarray(0, end - at)) !== 0) return false;
   }
   return true;
+}
+
+/** Most zeros come in thousands, holes of a file; others alone. */
+const ZEROS_ALONE_MAX = 32;
+const ZEROS_AT_ONCE = 4096;
+
+/** Where the zeros from `start` on end: there, when there are none. */
+function endOfZeros(bytes: Uint8Array, start: number): number {
+  let at = start;
+  const near = Math.min(bytes.length, start + ZEROS_ALONE_MAX);
+  while (at < near && bytes[at] === 0) at += 1;
+  if (at < near) return at;
+  while (at + ZEROS_AT_ONCE <= bytes.length && isZero(bytes, at, at + ZEROS_AT_ONCE)) at += ZEROS_AT_ONCE;
+  while (at < bytes.length && bytes[at] === 0) at += 1;
+  return at;
 }

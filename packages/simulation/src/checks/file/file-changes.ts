@@ -141,8 +141,12 @@ export function orderOverwrites(changes: readonly Change[], reads: readonly Seen
       const from = Math.max(start, low);
       const to = Math.min(start + winner.length, high);
       if (from >= to) continue;
-      const part = { ...winner, position: winner.position + from - start, length: to - from };
-      const isLater = (read: SeenBytes) => read.source.begin > loser.end && shows(read, part, from, contents);
+      let part: Change | undefined; // few are followed by a read
+      const isLater = (read: SeenBytes) => {
+        if (read.source.begin <= loser.end) return false;
+        part ??= { ...winner, position: winner.position + from - start, length: to - from };
+        return shows(read, part, from, contents);
+      };
       if (reads.some(isLater)) winner.after.push(loser);
     }
   }

@@ -156,7 +156,7 @@ class Search<S, O> {
     for (; this.#events.isBegin(event); event = this.#events.next(event)) {
       if (!this.#isObserver[event >> 1]) candidates.push(event >> 1);
     }
-    candidates.sort((a, b) => this.#intervals[a]!.end - this.#intervals[b]!.end);
+    if (candidates.length > 1) candidates.sort((a, b) => this.#intervals[a]!.end - this.#intervals[b]!.end);
     const horizon = this.#events.moment(event);
     for (const index of this.#optional) {
       if (this.#intervals[index]!.begin > horizon) break;

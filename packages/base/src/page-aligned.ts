@@ -12,6 +12,9 @@ declare const WebAssembly: { Memory: new (size: { initial: number; maximum: numb
 
 const alignedBuffers = new WeakSet<ArrayBufferLike>();
 
+/** Memory for buffers of a process, a multiple of 64 KiB; not zeroed for certain. */
+export type AllocatePages = (byteCount: number) => Uint8Array;
+
 /** Zeroed memory at the start of a page; a multiple of 64 KiB. Takes address space of its own: few and large, please. */
 export function allocatePageAligned(byteCount: number): Uint8Array {
   const pages = Math.ceil(byteCount / WASM_PAGE_BYTES);

@@ -4,6 +4,7 @@
  * may reach for a clock, a timer, randomness, a file or a socket.
  */
 import type { DiskError } from './errors.ts';
+import type { AllocatePages } from './page-aligned.ts';
 
 /** Time. All values are milliseconds; fractions are allowed. */
 export interface Clock {
@@ -234,6 +235,8 @@ export interface Seams {
   openStateStore: OpenStateStore;
   machine: Machine;
   log: Log;
+  /** For large buffers. @default `allocatePageAligned`, as disks need it for bulk data */
+  allocatePages?: AllocatePages;
   /** Ends the process after a broken invariant or a fatal disk error; never returns in production. */
   fatal(error: Error): void;
 }

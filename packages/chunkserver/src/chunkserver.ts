@@ -53,7 +53,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
   const { stores, lost, isWhole } = await openDisks(seams, config.disks, config);
   try {
     const { serverId } = identityOf(stores);
-    const buffers = new BufferPool();
+    const buffers = new BufferPool({ allocatePages: seams.allocatePages });
     const peers = createRpcPool({ clock, random, network, log, buffers, isServer: true });
     const { bounds } = config;
     const limits = { answerBytesMax: bounds.answerBytesMax };

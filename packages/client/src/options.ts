@@ -1,11 +1,13 @@
 /** What every call takes, and the seams the SDK stands on. */
-import type { Clock, FsError, Log, Network, Random } from '@cairnfs/base';
+import type { AllocatePages, Clock, FsError, Log, Network, Random } from '@cairnfs/base';
 
 export interface ClientSeams {
   readonly clock: Clock;
   readonly random: Random;
   readonly network: Network;
   readonly log: Log;
+  /** As of `Seams`. */
+  readonly allocatePages?: AllocatePages;
 }
 
 export interface ClientOptions {

@@ -42,6 +42,7 @@ export class SimHost {
   readonly #loop: EventLoop;
   readonly #network: SimNetwork;
   readonly #trace: Trace;
+  readonly #memory: Memory;
   readonly #seed: number;
   #process: SimProcess | undefined;
   #clock: SimClock | undefined;
@@ -55,6 +56,7 @@ export class SimHost {
     this.#loop = parts.loop;
     this.#network = parts.network;
     this.#trace = parts.trace;
+    this.#memory = parts.memory;
     this.#seed = parts.seed;
     this.disk = new SimDisk(new SimRandom(parts.seed, `${name} disk`), parts.memory);
   }
@@ -82,6 +84,7 @@ export class SimHost {
       openStateStore: (directory) => MemoryStateStore.open(directory, this.disk, process),
       machine: this.machine,
       log: new SimLog(this.#trace, process),
+      allocatePages: (byteCount) => this.#memory.takePages(byteCount),
       fatal: (error) => this.#die(process, error),
     };
   }

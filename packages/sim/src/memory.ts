@@ -1,7 +1,8 @@
 /**
- * The memory of what a simulation's disks hold, its network carries and its clients read, cut from large blocks that the next simulation of
- * the thread uses again. An allocation for each page and value would be tens of megabytes a run outside of the heap, which
- * make the garbage collector mark everything more than once a run, and with each such collection much compiled code goes.
+ * The memory of what a simulation's disks hold, its network carries and its clients read, and of its processes' large
+ * buffers, cut from large blocks that the next simulation of the thread uses again. An allocation for each page and value
+ * would be tens of megabytes a run outside of the heap, which make the garbage collector mark everything more than once a
+ * run, and with each such collection much compiled code goes.
  *
  * Invariant: whoever took a piece uses it until `end` at most.
  */
@@ -38,6 +39,14 @@ export class Memory {
     const piece = this.#block.subarray(this.#end, this.#end + length);
     this.#end += length;
     return piece;
+  }
+
+  /** As `AllocatePages`: one block, for that is what processes ask for; more come of their own. */
+  takePages(byteCount: number): Uint8Array {
+    if (byteCount !== BLOCK_BYTES || this.#blocks.length >= BLOCKS_MAX) return new Uint8Array(byteCount);
+    const block = freeBlocks.pop() ?? new Uint8Array(BLOCK_BYTES);
+    this.#blocks.push(block);
+    return block;
   }
 
   copy(bytes: Uint8Array): Uint8Array {

@@ -4,7 +4,7 @@
  * collector. The buffers of the list lie at pages, so that disks can take them past the page cache; when all of them are
  * taken, further ones come from the heap and go back to it.
  */
-import { allocatePageAligned } from '@cairnfs/base';
+import { type AllocatePages, allocatePageAligned } from '@cairnfs/base';
 import { BLOCK_BYTES, FRAME_DATA_BYTES_MAX, POOL_FREE_BUFFERS_MAX } from '../limits.ts';
 import { PooledBytes } from './pooled-bytes.ts';
 
@@ -16,14 +16,16 @@ const SLAB_BUFFERS_MAX = 16;
 export class BufferPool {
   readonly #free: Uint8Array[] = [];
   readonly #freeBuffersMax: number;
+  readonly #allocatePages: AllocatePages;
   /** Page-aligned buffers made so far; they come back to the list, others are dropped. */
   #listed = 0;
   #outstanding = 0;
   /** Of buffers taken from now on. */
   #takeBack = this.#toBeTakenBack();
 
-  constructor(freeBuffersMax: number = POOL_FREE_BUFFERS_MAX) {
-    this.#freeBuffersMax = freeBuffersMax;
+  constructor(options: { freeBuffersMax?: number; allocatePages?: AllocatePages | undefined } = {}) {
+    this.#freeBuffersMax = options.freeBuffersMax ?? POOL_FREE_BUFFERS_MAX;
+    this.#allocatePages = options.allocatePages ?? allocatePageAligned;
   }
 
   /** Memory of at least `length` bytes, at most `FRAME_DATA_BYTES_MAX`, with one reference. Not zeroed. */
@@ -48,7 +50,7 @@ export class BufferPool {
   /** The last of the list is taken first, so that the memory of a slab is touched only as far as it is needed. */
   #addSlab(): void {
     const count = Math.min(Math.max(1, this.#listed), SLAB_BUFFERS_MAX, this.#freeBuffersMax - this.#listed);
-    const slab = allocatePageAligned(count * FRAME_DATA_BYTES_MAX);
+    const slab = this.#allocatePages(count * FRAME_DATA_BYTES_MAX);
     for (let index = count - 1; index >= 0; index -= 1) {
       this.#free.push(slab.subarray(index * FRAME_DATA_BYTES_MAX, (index + 1) * FRAME_DATA_BYTES_MAX));
     }

@@ -1,5 +1,13 @@
 /** Channels by address, one for each, shared by everyone in the process. */
-import { type Address, type Clock, FsError, type Log, type Network, type Random } from '@cairnfs/base';
+import {
+  type Address,
+  type AllocatePages,
+  type Clock,
+  FsError,
+  type Log,
+  type Network,
+  type Random,
+} from '@cairnfs/base';
 import { POOL_CHANNELS_MAX } from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { Channel } from './rpc-channel.ts';
@@ -12,6 +20,8 @@ export interface RpcPoolOptions {
   readonly log: Log;
   /** Shared with the process's `RpcServer`, so that both draw on the same free buffers. */
   readonly buffers?: BufferPool;
+  /** For the pool's own buffers. */
+  readonly allocatePages?: AllocatePages | undefined;
   /** The caller is a server of the cluster, and others wait for what it sends. */
   readonly isServer?: boolean;
   /** Addresses at once. @default POOL_CHANNELS_MAX */
@@ -27,7 +37,7 @@ export interface RpcPoolOptions {
  */
 export function createRpcPool(options: RpcPoolOptions): RpcPool {
   const { clock, random, network, log, channelsMax = POOL_CHANNELS_MAX } = options;
-  const buffers = options.buffers ?? new BufferPool();
+  const buffers = options.buffers ?? new BufferPool({ allocatePages: options.allocatePages });
   const isServer = options.isServer === true;
   const channels = new Map<Address, Channel>();
   return {

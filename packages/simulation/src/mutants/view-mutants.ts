@@ -216,8 +216,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
   {
     name: 'word-of-an-earlier-session',
     defect: 'a server that said that it has no replica may have it again when the view is confirmed',
-    profile: 'disks',
-    seed: 100_000_867,
+    profile: 'outages',
     edits: [
       {
         file: `${MASTER}/views/view-change.ts`,

@@ -130,10 +130,15 @@ export class Cloning {
     // A chunk being written is closed first; its writer opens it again and finds the new view.
     await views.close(handle, { seal: false });
     await changes.whenIdle(handle);
-    const chunk = decisions.read().chunk(handle);
+    let chunk = decisions.read().chunk(handle);
     if (chunk?.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.pendingVersion !== 0) return;
+    if (chunk.length > 0 || chunk.sequence > 0) {
+      // What it has lost may return with its disk, alone: it leaves with that, so that the copy is of a version of its own.
+      if (chunk.members.includes(target)) chunk = await changes.change(handle, { without: this.lost(handle, chunk) });
+      if (chunk.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.members.includes(target)) return;
+    }
     const { version, length, sequence } = chunk;
-    if (length > 0 || chunk.sequence > 0) {
+    if (length > 0 || sequence > 0) {
       const request = {
         handle,
         version,

@@ -306,6 +306,11 @@ export class MutationLog {
     this.#isSealed = true;
   }
 
+  /** What a view says of it is what the master has logged. */
+  takeSeal(isSealed: boolean): void {
+    this.#isSealed = isSealed;
+  }
+
   /** Whether bytes from `start` up to `end` are staged and not committed: written, or zeros that a write skipped. */
   isDirty(start: number, end: number): boolean {
     let lengthBefore = this.#committedLength;

@@ -31,7 +31,8 @@ export async function takeView(replica: MutableReplica, { view, term, fence }: V
     commitReplica(replica, view.baseSequence);
     dropMutations(replica, log.install(take).dropped);
   }
-  if (view.sealed) log.seal();
+  // A seal that was asked for with the lease may never have been logged.
+  log.takeSeal(view.sealed);
   cutToBase(replica, view);
   // A view that comes twice must not say of later mutations that they were dropped.
   await new Promise<void>((durable, failed) => {

@@ -179,3 +179,19 @@ test('view round: what it asks for is withdrawn when a later version is to be pr
     [true, true],
   );
 });
+
+test('view round: a seal that the master did not come to log is over with the next lease', async () => {
+  const cluster = new MutationCluster({ seed: 8, serverCount: 3 });
+  equal(await append(cluster, 'first;'), 0);
+  // The master ends before it has the answer on its disk; the next one finds the chunk open, and not sealed.
+  let isRevoked = false;
+  void cluster.callServer(1, 'revokeLease', { ...REVOKE, seal: true }).then(() => {
+    isRevoked = true;
+  });
+  await cluster.time.run(() => isRevoked, cluster.time.nowMs + 1_000);
+  equal(isRevoked, true);
+  equal(await append(cluster, 'second;'), 6);
+  cluster.server(1).crash();
+  cluster.server(1).start();
+  equal(await append(cluster, 'third;'), 13);
+});

@@ -125,10 +125,12 @@ export class Secondaries {
     if (!isThere) this.#context.absences.check(view.handle, view.version);
     if (!isThere && mayHideOf(this.#context, view)) throw hidden(this.#context, view);
     const replica = isThere ? found : makeReplica(this.#context, view, found);
+    const { log } = replica;
+    const before = { version: log.version, term: log.term };
     const taken = takeView(replica, { view, term, fence });
-    // The state has changed by now, or `taken` is rejected; only the disk is waited for.
+    // The state has changed by now, or `taken` is rejected, or nothing is new; only the disk is waited for.
     this.refuseWaiting(replica);
-    this.#viewTaken(view.handle);
+    if (log.version !== before.version || log.term !== before.term) this.#viewTaken(view.handle);
     const message = await taken.catch((error: unknown) => {
       throw create && isFsError(error) ? notMade(this.#context, view, error) : error;
     });

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { toFsError } from '@cairnfs/base';
 import type { CallOptions, RpcChannel } from '@cairnfs/protocol';
@@ -194,4 +194,18 @@ test('view round: a seal that the master did not come to log is over with the ne
   cluster.server(1).crash();
   cluster.server(1).start();
   equal(await append(cluster, 'third;'), 13);
+});
+
+test('view round: an older view that comes late takes nothing from the primary of a later one', async () => {
+  const cluster = new MutationCluster({ seed: 9, serverCount: 3 });
+  equal(await append(cluster, 'first;'), 0);
+  const { view } = cluster.master;
+  cluster.server(3).crash();
+  await append(cluster, 'second;'); // nobody waits for as long as the lease of the one that is gone may last
+  const { primaries, secondaries } = cluster.server(1).mutations;
+  const isServing = () => cluster.master.view.version > view.version && primaries.isServing(HANDLE);
+  await cluster.time.run(isServing, cluster.time.nowMs + 60_000);
+  equal(isServing(), true);
+  await rejects(secondaries.installView({ view, term: 1, fence: false, create: false }), { kind: 'STALE_VERSION' });
+  equal(primaries.isServing(HANDLE), true);
 });

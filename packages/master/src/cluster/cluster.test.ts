@@ -88,7 +88,7 @@ for (const isPacking of [true, false]) {
     server.replicas.set(THIRD, newReplica({ version: 2, length: 10, promisedVersion: 3 }));
     await cluster.run(server.sendInventory());
     const conditions = [HANDLE, OTHER, THIRD].map((handle) => cluster.parts.cluster.replica(1, handle));
-    assert.deepEqual(conditions, ['missing', 'stale', 'live']);
+    assert.deepEqual(conditions, ['unreachable', 'stale', 'live']);
     server.replicas.set(HANDLE, newReplica({ version: 3, length: 10 }));
     await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
     assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
@@ -119,7 +119,21 @@ test('inventory: packed and others in one part, and what is known of a packed on
   await cluster.run(server.heartbeat({ changes: [server.report(THIRD, ReplicaCondition.REPLICA_CONDITION_CORRUPT)] }));
   assert.equal(replica(THIRD), 'corrupt');
   await cluster.run(server.sendInventory());
-  assert.deepEqual([HANDLE, OTHER, THIRD].map(replica), ['missing', 'live', 'live']);
+  assert.deepEqual([HANDLE, OTHER, THIRD].map(replica), ['unreachable', 'live', 'live']);
+});
+
+test('inventory: what was made while a part was on its way is not missing, what its server does not have when asked is', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(OTHER, { length: 10, goal: 1, members: [1] });
+  const server = cluster.server(1);
+  server.replicas.delete(OTHER);
+  const inventory = server.sendInventory();
+  await cluster.putChunk(HANDLE, { length: 10, goal: 1, members: [1] });
+  await cluster.run(inventory);
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000);
+  const conditions = [HANDLE, OTHER].map((handle) => cluster.parts.cluster.replica(1, handle));
+  assert.deepEqual(conditions, ['live', 'missing']);
 });
 
 test('inventory: the entries of members follow the version of their chunk', async () => {

@@ -53,8 +53,8 @@ test('replica conditions: a server that lost more copies than are kept is asked 
   const server = cluster.server(3);
   server.replicas.clear();
   await cluster.run(server.sendInventory());
-  const replicas = handles.map((handle) => cluster.parts.cluster.replica(3, handle));
-  assert.deepEqual(replicas, ['missing', 'missing', 'unreachable', 'unreachable', 'unreachable']);
+  const replicas = () => handles.map((handle) => cluster.parts.cluster.replica(3, handle));
+  assert.deepEqual(new Set(replicas()), new Set(['unreachable']));
   cluster.parts.start();
   for (let second = 0; second < 60; second += 1) {
     await cluster.simulation.runFor(1000);

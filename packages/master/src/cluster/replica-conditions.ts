@@ -10,10 +10,7 @@ export type Exception = 'missing' | 'corrupt' | 'stale';
 
 export class ReplicaConditions {
   readonly #byServer = new Map<number, Map<string, Exception>>();
-  /**
-   * Replicas that their servers did not show, of chunks of which the log could not say whether they were ever written: one
-   * that was has lost a copy. Those looked at longest ago first.
-   */
+  /** Replicas that their servers did not show, and may have (unshown-replicas.ts). Those looked at longest ago first. */
   readonly #unshown = new Map<number, Set<string>>();
   /** The lowest handle for which there was no room: from it on nobody can tell of any. */
   readonly #untoldFrom = new Map<number, string>();

@@ -21,7 +21,7 @@ import type { Problems } from './problems.ts';
 import { QuarantineOrders, type WaitingOrder } from './quarantine-orders.ts';
 import type { ReplicaConditions } from './replica-conditions.ts';
 import type { ServerEntry } from './server-table.ts';
-import { isExpectedOnDisk, mayBeWritten, needsNoReplica } from './unshown-replicas.ts';
+import { isExpectedOnDisk, needsNoReplica } from './unshown-replicas.ts';
 
 /** What a report means for the chunk. */
 type Verdict =
@@ -96,7 +96,7 @@ export class ReplicaReports {
       if (chunk.members.includes(server.id)) this.#conditions.notShown(server.id, handle);
     }
     for (const report of unusual) this.#take(transaction, server, report);
-    for (const handle of absent) this.#missing(server, handle, transaction.chunk(handle));
+    for (const handle of absent) this.#notShown(server, handle, transaction.chunk(handle));
     server.inventoryCursor = last ? undefined : end;
     server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
@@ -260,7 +260,8 @@ export class ReplicaReports {
         break;
       case 'gone':
         if (chunk?.members.includes(server.id) && chunk.state !== ChunkState.CHUNK_STATE_GARBAGE) {
-          this.#missing(server, report.handle, chunk);
+          if (isExpectedOnDisk(chunk)) this.lost(server, report.handle);
+          else this.#notShown(server, report.handle, chunk);
         } else this.#conditions.clear(server.id, report.handle);
         this.onGone(server.id, report.handle);
         break;
@@ -277,12 +278,15 @@ export class ReplicaReports {
     }
   }
 
-  /** An upload's replica appears with its first frame, a fresh chunk's with its first mutation: nobody can tell before. */
-  #missing(server: ServerEntry, handle: string, chunk: Readonly<Chunk> | undefined): void {
+  /**
+   * An upload's replica appears with its first frame, a fresh chunk's with its first mutation: nobody can tell before. Nor does
+   * a part of an inventory tell of what was made while it was on its way, so the server is asked again (unshown-replicas.ts).
+   */
+  #notShown(server: ServerEntry, handle: string, chunk: Readonly<Chunk> | undefined): void {
     if (chunk === undefined) return;
-    if (isExpectedOnDisk(chunk)) this.lost(server, handle);
-    else if (mayBeWritten(chunk)) this.#conditions.notShown(server.id, handle);
-    else this.#conditions.clear(server.id, handle); // with it went what was wrong
+    if (needsNoReplica(chunk))
+      this.#conditions.clear(server.id, handle); // with it went what was wrong
+    else this.#conditions.notShown(server.id, handle);
   }
 
   /** The server is a member without its copy. */

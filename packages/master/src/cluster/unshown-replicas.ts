@@ -1,5 +1,6 @@
 /**
- * Replicas that their servers did not show when the log could not say whether they were ever written. As soon as it can, each
+ * Replicas that their servers did not show in an inventory. Whether one was ever written the log may not be able to say, and what was
+ * made while a part was on its way is not in it: a server in use shows less than it has each time. As soon as the log can, each
  * is judged: it need not be there, or the server is asked for it and has it, or has lost it.
  */
 import { FsError, toError } from '@cairnfs/base';

@@ -45,3 +45,13 @@ test('recovery: open chunks that were not shown and cannot be closed keep nobody
   assert.equal(cluster.chunk(handleOf(3))?.pendingVersion, 0);
   assert.equal(cluster.chunk(handleOf(4))?.state, CLOSED);
 });
+
+test('recovery: an open chunk whose view comes about late is closed with it, so that each member can be read', async () => {
+  const cluster = await TestCluster.start(3);
+  const pending = { pendingVersion: 2, highestVersion: 2, pendingMembers: [1, 2, 3] };
+  await cluster.putChunk(handleOf(1), { state: OPEN, length: 10, sequence: 1, ...pending });
+  cluster.parts.start();
+  await cluster.simulation.runFor(3000); // much less than a chunk lease
+  const { version, state, sequence } = cluster.chunk(handleOf(1))!;
+  assert.deepEqual([version, state, sequence], [2, CLOSED, 1]);
+});

@@ -76,10 +76,18 @@ export class ViewRecovery {
     this.#cursor = entries.length < recoveryStep ? unsettledRange.start : `${this.#cursor}\0`;
   }
 
-  /** Also one of which a member did not show a replica: where it ends tells whether that has lost one. */
+  /**
+   * Also one of which a member did not show a replica: where it ends tells whether that has lost one. And one whose view comes
+   * about only now: nobody waits to lead it, and until somebody does, or the log tells where it ends, members that have only
+   * promised that view cannot read what was overwritten.
+   */
   #isToClose(handle: string, chunk: Chunk): boolean {
     if (chunk.state !== ChunkState.CHUNK_STATE_OPEN) return false;
-    return this.#isAbandoned(handle, chunk.members[0] ?? 0) || this.#unshown.hasOneOf(handle, chunk);
+    return (
+      chunk.pendingVersion !== 0 ||
+      this.#isAbandoned(handle, chunk.members[0] ?? 0) ||
+      this.#unshown.hasOneOf(handle, chunk)
+    );
   }
 
   /** Nobody leads it: its primary is out of touch for good, or took no lease though it had the time to. */

@@ -4,7 +4,13 @@ import { FsError } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, CreateMode } from '@cairnfs/protocol';
 import type { MasterCalls } from '../call/master-calls.ts';
 import { FileCalls } from '../file-calls.ts';
-import { BYTES_TO_SERVER_MAX, SPARE_UPLOADS_MAX, UPLOAD_REPLACEMENTS_MAX, UPLOAD_RESTARTS_MAX } from '../limits.ts';
+import {
+  BYTES_TO_SERVER_MAX,
+  OUTCOME_OPEN_MS_MAX,
+  SPARE_UPLOADS_MAX,
+  UPLOAD_REPLACEMENTS_MAX,
+  UPLOAD_RESTARTS_MAX,
+} from '../limits.ts';
 import { FileReader } from '../read/file-reader.ts';
 import { ReplicaReader } from '../read/replica-reader.ts';
 import { type ScriptedCall, scriptedCalls } from '../testing/scripted-pool.ts';
@@ -278,6 +284,20 @@ test('upload: a refusal for good is told, and the upload given up', async () => 
   });
   await rejects(uploadFile(cluster.master, '/f', bufferSource(pattern(10)), {}), { kind: 'INVALID_ARGUMENT' });
   equal(cluster.calls.at(-1)!.method, 'Master.AbortUpload');
+});
+
+test('upload: beginning is no change, and tried again however long nobody answers', async () => {
+  const answersAtMs = 2 * OUTCOME_OPEN_MS_MAX;
+  let count = 0;
+  const master = scriptedCalls(({ method }) => {
+    if (method !== 'Master.BeginUpload') return {};
+    count += 1;
+    if (count === 1) throw new FsError('CONNECTION_LOST', 'gone');
+    if (master.seams.clock.nowMs() < answersAtMs) throw new FsError('CONNECTION_REFUSED', 'not there');
+    throw new FsError('IS_A_DIRECTORY', 'it is a directory');
+  });
+  const put = uploadFile(master, '/f', bufferSource(pattern(10)), { timeoutMs: 2 * answersAtMs });
+  await rejects(put, { kind: 'IS_A_DIRECTORY' });
 });
 
 test('upload: where nothing is stored, all tries together have the patience of one piece', async () => {

@@ -184,8 +184,9 @@ class Upload {
       ...target(this.#path, this.#options),
       replication: this.#options.replication ?? 0,
       chunkCount: Math.min(chunkCount, PLAN_CHUNKS_MAX),
+      operation: undefined, // one that nobody heard of ends by itself
     };
-    return this.#calls.change(MasterMethods.beginUpload, request, this.#calls.deadline(this.#options));
+    return this.#calls.call(MasterMethods.beginUpload, request, this.#calls.deadline(this.#options));
   }
 
   /** Stores all frames from `start` of the file on. */
@@ -292,9 +293,10 @@ class Upload {
         chunkCount: isSmall ? 1 : UPLOAD_CHUNKS_AHEAD,
         avoidServers: [...this.#avoid],
         droppedHandles,
+        operation: undefined, // chunks that nobody heard of go with the upload
       };
       const deadline = this.#stalled ?? this.#calls.deadline(this.#options);
-      const reply = await this.#calls.change(MasterMethods.extendUpload, request, deadline);
+      const reply = await this.#calls.call(MasterMethods.extendUpload, request, deadline);
       // Behind what was planned meanwhile for another part of the file.
       this.#plan.push(...reply.chunks);
     }

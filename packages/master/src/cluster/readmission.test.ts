@@ -287,3 +287,24 @@ test('readmission: what a server is told while its disk is out of service it is 
   assert.equal(replica.isRemoved, true);
   assert.equal(await isLeased(cluster, server), true);
 });
+
+test('readmission: what a server does not find while it shows its inventory it is told again when it registers with it', async () => {
+  const { cluster, server } = await leftOut();
+  const replica = server.replicas.get(HANDLE)!;
+  await cluster.run(server.register());
+  const inventory = server.sendInventory({ last: false });
+  // Its disk fails when it has shown a part; its heartbeats have not named it yet.
+  server.replicas.delete(HANDLE);
+  server.absence = { hidden: 1 };
+  await cluster.run(inventory);
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  server.replicas.set(HANDLE, replica);
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), false, 'it would serve the version that it left');
+  await cluster.run(server.sendInventory());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(replica.isRemoved, true);
+  assert.equal(await isLeased(cluster, server), true);
+});

@@ -61,13 +61,15 @@ export class Readmission {
 
   async #readmit(server: ServerEntry, session: number): Promise<void> {
     const isWhole = await this.#departures.settle(server.id, server.address);
+    // What it has not found then it is not told again before it registers with the disk that holds it.
+    if (!isWhole && server.session === session) server.mayHideReplicas = true;
     const isReady = await this.#context.decisions.perform('serverReadmitted', (transaction) => {
       // A server that was silent for so long begins anew: views may just be changing without it.
       const isSame = server.session === session && !this.#servers.hasRunOut(server.id);
       if (!isSame || !server.inventoryComplete) return false;
       this.#departures.checkSettled(server.id);
       // It serves what it has shown. What it could not show it shows before its next lease: the mark stays for that.
-      if (!isWhole || hasLostDisk(server.disks)) return true;
+      if (server.mayHideReplicas || hasLostDisk(server.disks)) return true;
       this.#departures.listed(server.id);
       const record = transaction.server(server.id)!;
       const readmitted = { ...record, changedWhileAway: false, diskIds: disksInService(server.disks) };

@@ -33,6 +33,8 @@ export interface ServerEntry extends ServerIdentity {
   inventoryComplete: boolean;
   /** It registered without a disk it had before, and its inventory is not whole: what that has not shown may be gone. */
   hasLostDisk: boolean;
+  /** It has looked for a replica since it registered, and said that it may be where it does not find it. */
+  mayHideReplicas: boolean;
   /** It gets the lease; false while it may hold replicas that serve old versions (readmission.ts). */
   mayServe: boolean;
   /** Monotonic; since when it may not, however often it registered meanwhile. */
@@ -111,6 +113,7 @@ export class ServerTable {
       inventoryCursor: undefined,
       // Until it has shown what is left, whichever registration said so.
       hasLostDisk: hasLostDisk || server.hasLostDisk,
+      mayHideReplicas: false,
       mayServe,
       keptOutSinceMs: mayServe ? undefined : (server.keptOutSinceMs ?? this.#context.seams.clock.nowMs()),
       deadSinceMs: 0,
@@ -272,6 +275,7 @@ export class ServerTable {
       inventoryBegunAtMs: Number.NEGATIVE_INFINITY,
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
       hasLostDisk: false,
+      mayHideReplicas: false,
       mayServe: false,
       keptOutSinceMs: undefined,
       deadSinceMs: 0,

@@ -123,6 +123,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
     inventoryPartAtMs: 0,
   },
   hasLostDisk: false,
+  mayHideReplicas: false,
   keptOutSinceMs: undefined,
   deadSinceMs: 0,
   isReplaced: false,

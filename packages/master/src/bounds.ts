@@ -11,6 +11,7 @@ import {
   DEPARTURES_LISTED_MAX,
   EXCEPTIONS_MAX,
   FENCES_WAITING_MAX,
+  GARBAGE_AWAITED_MAX,
   GARBAGE_STEP,
   INVENTORY_COMPARED_AT_ONCE,
   QUARANTINE_LOOKED_AT_MAX,
@@ -48,7 +49,9 @@ export interface MasterBounds {
   readonly recoveredAtOnce: number;
   readonly recoveryStep: number;
   readonly retiredAtOnce: number;
+  /** Garbage looked at in one step, and of which is kept who has put it away. */
   readonly garbageStep: number;
+  readonly garbageAwaitedMax: number;
   readonly unshownStep: number;
   readonly inventoryComparedAtOnce: number;
   /** Uploads under way, and those up to which spare ones are begun. */
@@ -75,6 +78,7 @@ export const MASTER_BOUNDS: MasterBounds = {
   recoveryStep: RECOVERY_STEP,
   retiredAtOnce: RETIRED_AT_ONCE,
   garbageStep: GARBAGE_STEP,
+  garbageAwaitedMax: GARBAGE_AWAITED_MAX,
   unshownStep: UNSHOWN_STEP,
   inventoryComparedAtOnce: INVENTORY_COMPARED_AT_ONCE,
   uploadsMax: UPLOADS_MAX,

@@ -76,6 +76,31 @@ test('garbage: chunks that one server keeps hold up none of those behind them', 
   );
 });
 
+test('garbage: chunks that a disk keeps take no room for ever from those of others', async () => {
+  const cluster = await TestCluster.start(2, { bounds: { ...MASTER_BOUNDS, garbageAwaitedMax: 2 } });
+  cluster.parts.start();
+  const handles = [1, 2, 3, 4].map(handleOf);
+  for (const [index, handle] of handles.entries()) {
+    await cluster.putChunk(handle, { length: 10, goal: 2, members: index < 2 ? [1, 2] : [2] });
+    await cluster.run(cluster.discard(handle));
+    await cluster.simulation.runFor(10);
+  }
+  const server = cluster.server(2); // server 1 does not do what it is told
+  for (let second = 0; second < 60; second += 1) {
+    await cluster.simulation.runFor(1000);
+    const { quarantine } = await cluster.run(server.heartbeat());
+    const gone = quarantine.map(({ handle }) => {
+      server.replicas.delete(handle);
+      return server.report(handle, ReplicaCondition.REPLICA_CONDITION_GONE);
+    });
+    await cluster.run(server.heartbeat({ changes: gone }));
+  }
+  deepEqual(
+    handles.map((handle) => cluster.chunk(handle) !== undefined),
+    [true, true, false, false],
+  );
+});
+
 test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {
   const cluster = await TestCluster.start(3);
   cluster.parts.start();

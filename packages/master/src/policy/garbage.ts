@@ -7,11 +7,17 @@ import { describeReplicas } from '../cluster/describe-replicas.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { GARBAGE_AWAITED_MAX, GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
+import { GARBAGE_INTERVAL_MS, ORDERS_CHECKED_EVERY_MS } from '../limits.ts';
 import { garbageDueMs } from '../namespace/destroy.ts';
 import { garbageAfter, garbageKey, garbageRange, handleOfGarbageKey, META } from '../state/keys.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Departures } from '../views/departures.ts';
+
+interface Heard {
+  readonly gone: Set<number>;
+  /** How many they were when the chunk was last looked at. */
+  countBefore: number;
+}
 
 export class GarbageCollection {
   readonly #context: MasterContext;
@@ -20,7 +26,10 @@ export class GarbageCollection {
   readonly #departures: Departures;
   readonly #safeMode: SafeMode;
   /** Members that have said a garbage chunk is gone, of those that are awaited. In memory: a restarted master asks again. */
-  readonly #gone = new Map<string, Set<number>>();
+  readonly #gone = new Map<string, Heard>();
+  /** In the round before, and in this one, there was no room for all. */
+  #isCrowded = false;
+  #hadNoRoom = false;
   /** Where the next step goes on: those before may be held up for as long as a server is. */
   #from: Key = GARBAGE_START;
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -36,7 +45,7 @@ export class GarbageCollection {
     this.#servers = parts.servers;
     this.#reports = parts.reports;
     this.#safeMode = parts.safeMode;
-    parts.reports.onGone = (server, handle) => this.#gone.get(handle)?.add(server);
+    parts.reports.onGone = (server, handle) => this.#gone.get(handle)?.gone.add(server);
   }
 
   start(): void {
@@ -85,7 +94,7 @@ export class GarbageCollection {
       for (const { key } of entries) {
         const handle = handleOfGarbageKey(key);
         const chunk = transaction.chunk(handle);
-        const gone = this.#gone.get(handle) ?? new Set();
+        const gone = this.#gone.get(handle)?.gone ?? new Set();
         const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
         const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
@@ -109,16 +118,24 @@ export class GarbageCollection {
       }
       return entries.length < garbageStep ? GARBAGE_START : `${entries.at(-1)!.key}\0`;
     });
+    if (this.#from !== GARBAGE_START) return;
+    this.#isCrowded = this.#hadNoRoom;
+    this.#hadNoRoom = false;
   }
 
   /**
-   * Who says that the chunk is gone is remembered until all have; not while one cannot be told, so that what a server holds up
-   * for long takes nobody's room.
+   * Who says that the chunk is gone is remembered until all have; not while one cannot be told, nor where nobody has said so between
+   * two looks at it and there is no room for others: what a server, or a disk of it, holds up for long takes nobody's room.
    */
   #await(handle: string, gone: Set<number>, left: readonly number[]): void {
     const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
-    if (!left.every(canBeTold)) this.#gone.delete(handle);
-    else if (this.#gone.size < GARBAGE_AWAITED_MAX) this.#gone.set(handle, gone);
+    const before = this.#gone.get(handle);
+    const isStuck = before?.countBefore === gone.size;
+    if (!left.every(canBeTold) || (isStuck && this.#isCrowded)) this.#gone.delete(handle);
+    else if (before !== undefined) before.countBefore = gone.size;
+    else if (this.#gone.size < this.#context.config.bounds.garbageAwaitedMax) {
+      this.#gone.set(handle, { gone, countBefore: gone.size });
+    } else this.#hadNoRoom = true;
   }
 
   /** What is due later than anything can be was deleted before the calendar was set back: the grace begins anew. */

@@ -10,12 +10,13 @@ import type { ServerBounds } from './schedule.ts';
 
 /** Drawn apart from the others, so that those of a seed stay what they are. */
 type Sizes = 'answerBytesMax';
+type Later = 'garbageAwaitedMax';
 type Range = readonly [low: number, high: number];
 
 /** Of the bounds that are drawn small: the others are those of production, which are never reached. */
 const SMALL = 0.8;
 
-const MASTER: Readonly<Record<Exclude<keyof MasterBounds, Sizes>, Range>> = {
+const MASTER: Readonly<Record<Exclude<keyof MasterBounds, Sizes | Later>, Range>> = {
   // One server cannot have all that there may be at once.
   clonesAtOnce: [2, 4],
   clonesPerServer: [1, 1],
@@ -39,6 +40,8 @@ const MASTER: Readonly<Record<Exclude<keyof MasterBounds, Sizes>, Range>> = {
   exceptionsMax: [2, 40],
 };
 
+const MASTER_LATER: Readonly<Record<Later, Range>> = { garbageAwaitedMax: [2, 40] };
+
 const CHUNKSERVER: Readonly<Record<Exclude<keyof ChunkserverBounds, Sizes>, Range>> = {
   replicasCachedMax: [5, 60],
   uploadsMax: [3, 10],
@@ -53,7 +56,8 @@ const SIZES: Readonly<Record<Sizes, Range>> = { answerBytesMax: [64 * KiB, 2 * M
 
 export function makeBounds(random: SimRandom): ServerBounds {
   const sizes = random.fork('sizes');
-  const master = { ...draw(random, MASTER), ...draw(sizes, SIZES) };
+  const later = draw(random.fork('later'), MASTER_LATER);
+  const master = { ...draw(random, MASTER), ...draw(sizes, SIZES), ...later };
   const chunkserver = { ...draw(random, CHUNKSERVER), ...draw(sizes, SIZES) };
   const { uploadsMax, uploadsWithSparesMax = Number.POSITIVE_INFINITY } = master;
   if (uploadsMax === undefined) return { master, chunkserver };

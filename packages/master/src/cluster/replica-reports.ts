@@ -203,7 +203,9 @@ export class ReplicaReports {
     if (heldBack === undefined) return;
     this.#heldBack.delete(handle);
     const { server, order } = heldBack;
-    if (!this.#context.decisions.read().chunk(handle)?.members.includes(server)) this.#orders.add(server, order);
+    // An earlier order would stay where rot was found since, and no copy could take the place of the member's.
+    if (this.#context.decisions.read().chunk(handle)?.members.includes(server)) this.#orders.delete(server, handle);
+    else this.#orders.add(server, order);
   }
 
   /** The server was asked and does not have the chunk: as if it had reported it gone. */
@@ -273,6 +275,10 @@ export class ReplicaReports {
         break;
       }
       case 'unneeded':
+        // It may be a member by the next report, and rot is told once.
+        if (report.condition === Condition.REPLICA_CONDITION_CORRUPT && this.isAwaited(server.id, report.handle)) {
+          this.#conditions.set(server.id, report.handle, 'corrupt');
+        }
         this.order(server.id, verdict.order);
         break;
     }

@@ -79,10 +79,13 @@ export class UnshownReplicas {
       const replicas = await describeReplicas(this.#context, server, handles);
       if (server.session !== session) return; // it shows all it holds anew
       const present = new Set(replicas.map(({ handle }) => handle));
-      for (const handle of handles) {
-        if (!present.has(handle) && this.#conditions.isUnshown(id, handle)) this.#reports.lost(server, handle);
-      }
-      this.#reports.takeChanges(server, replicas);
+      // Of others it has told meanwhile, and may have told of something newer than this answer: of rot, for one.
+      const isUnshown = (handle: string) => this.#conditions.isUnshown(id, handle);
+      for (const handle of handles) if (!present.has(handle) && isUnshown(handle)) this.#reports.lost(server, handle);
+      this.#reports.takeChanges(
+        server,
+        replicas.filter(({ handle }) => isUnshown(handle)),
+      );
     } catch (error) {
       if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
       else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });

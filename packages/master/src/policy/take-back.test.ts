@@ -96,6 +96,27 @@ test('take back: a member that missed nothing returns to a chunk below its goal,
   assert.deepEqual(await reasons(cluster, 3), []);
 });
 
+for (const [when, slow] of Object.entries({
+  'it is asked what it holds': { describeMs: 3000 },
+  'it promises': { promiseMs: 3000 },
+})) {
+  test(`take back: rot that its server reports while ${when} counts for the member that it becomes`, async () => {
+    const cluster = await TestCluster.start(4);
+    await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], version: 2, highestVersion: 2, settledVersion: 1 });
+    const back = cluster.server(3);
+    back.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+    await cluster.run(back.sendInventory());
+    Object.assign(back, slow);
+    cluster.parts.start();
+    await cluster.simulation.runFor(2500);
+    back.replicas.get(HANDLE)!.isCorrupt = true;
+    await cluster.run(back.heartbeat({ changes: [back.report(HANDLE)] }));
+    Object.assign(back, { describeMs: 0, promiseMs: 0 });
+    await cluster.simulation.runFor(30_000);
+    assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+  });
+}
+
 test('take back: not while the chunk is written to, nor into one that was', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, {

@@ -60,6 +60,7 @@ export class TakeBack {
     const { decisions, seams } = this.#context;
     const { views, changes, reports, conditions, needsCopy, lost } = this.#parts;
     await views.close(handle, { seal: false });
+    conditions.clear(server, handle); // what is told from here on counts
     const report = await this.#describe(handle, server);
     if (report === undefined) {
       reports.absent(server, handle);
@@ -76,7 +77,6 @@ export class TakeBack {
       reports.refuseSpare(server, handle);
       return;
     }
-    conditions.clear(server, handle);
     await changes.change(handle, { joining: server, rejoins, without: lost(handle, chunk) });
     this.#parts.failing.worked(server);
     seams.log.info('a copy was taken back', { handle, server });

@@ -53,6 +53,8 @@ export class ScriptedChunkserver {
   readonly unreachable = new Set<Address>();
   /** How long it takes to give a lease back. */
   revokeMs = 0;
+  /** How long what it says of its replicas is on its way. */
+  describeMs = 0;
   /** How long a clone to it takes. */
   cloneMs = 0;
   /** It beats by itself; otherwise only when a test says so. */
@@ -107,10 +109,11 @@ export class ScriptedChunkserver {
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });
-    rpc.handle(ChunkserverControlMethods.describeReplicas, ({ handles, serverId }) => {
+    rpc.handle(ChunkserverControlMethods.describeReplicas, async ({ handles, serverId }) => {
       if (this.failure !== undefined) throw this.failure;
       this.#checkAddressee(serverId);
       const replicas = handles.filter((handle) => this.replicas.has(handle)).map((handle) => this.report(handle));
+      if (this.describeMs > 0) await clock.sleep(this.describeMs);
       return { message: { replicas } };
     });
     rpc.handle(ChunkserverControlMethods.cloneReplica, async ({ handle, version, length, sourceAddress }) => {

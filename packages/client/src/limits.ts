@@ -49,6 +49,8 @@ export const UPLOAD_CHUNKS_IN_FLIGHT = 2;
 export const UPLOAD_CHUNKS_AHEAD = 4;
 /** Crashes of the master that one upload of known bytes outlives. */
 export const UPLOAD_RESTARTS_MAX = 8;
+/** How long an upload asks for no chunks on a server that failed it: many times what the failure of one cost. */
+export const UPLOAD_AVOIDED_MS = 120_000;
 export const UPLOAD_RENEWAL_MS = 20_000;
 /** Small files that begin so soon after each other come in a row: worth a spare upload for the next. */
 export const SPARE_WITHIN_MS = 1000;

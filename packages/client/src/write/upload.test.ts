@@ -8,6 +8,7 @@ import {
   BYTES_TO_SERVER_MAX,
   OUTCOME_OPEN_MS_MAX,
   SPARE_UPLOADS_MAX,
+  UPLOAD_AVOIDED_MS,
   UPLOAD_REPLACEMENTS_MAX,
   UPLOAD_RESTARTS_MAX,
 } from '../limits.ts';
@@ -318,9 +319,10 @@ test('upload: a long one gets over any number of failures, and in the end uses a
   const chunkCount = 4 * UPLOAD_REPLACEMENTS_MAX;
   let isFailing = true;
   // Each other chunk fails, in the first half.
-  const cluster = scriptedCluster((frame) => {
+  const cluster = scriptedCluster(async (frame) => {
     const number = Number(frame.handle.slice(1));
     if (number > chunkCount) isFailing = false;
+    if (!isFailing) await cluster.master.seams.clock.sleep((4 * UPLOAD_AVOIDED_MS) / chunkCount);
     if (isFailing && number % 2 === 1) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
   }, chunkBytes);
   const bytes = pattern(chunkCount * chunkBytes);
@@ -329,6 +331,16 @@ test('upload: a long one gets over any number of failures, and in the end uses a
   equal(Buffer.compare(cluster.content(bytes.length), bytes), 0);
   const extensions = cluster.calls.filter(({ method }) => method === 'Master.ExtendUpload');
   deepEqual(extensions.at(-1)?.request.avoidServers, []);
+});
+
+test('upload: a server that failed is avoided for a while, however many chunks are stored meanwhile', async () => {
+  const cluster = scriptedCluster((_frame, count) => {
+    if (count === 1) throw new FsError('CONNECTION_LOST', 'gone', { details: { server: 's2:1' } });
+  }, CHUNK_BYTES_MIN);
+  await uploadFile(cluster.master, '/f', bufferSource(pattern(100 * CHUNK_BYTES_MIN)), {});
+  const extensions = cluster.calls.filter(({ method }) => method === 'Master.ExtendUpload');
+  ok(extensions.length > 2);
+  for (const { request } of extensions) deepEqual(request.avoidServers, [2]);
 });
 
 test('upload: one that fails more often than it gets on is given up, though it does get on', async () => {

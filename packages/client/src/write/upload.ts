@@ -21,6 +21,7 @@ import type { MasterCalls } from '../call/master-calls.ts';
 import { unlessAborted } from '../call/unless-aborted.ts';
 import {
   SPARE_RETURN_MS,
+  UPLOAD_AVOIDED_MS,
   UPLOAD_CHUNKS_AHEAD,
   UPLOAD_CHUNKS_IN_FLIGHT,
   UPLOAD_RENEWAL_MS,
@@ -130,8 +131,8 @@ class Upload {
   #plan: ChunkLocation[] = [];
   #chunkBytes = CHUNK_BYTES_MAX;
   readonly #stored: UploadedChunk[] = [];
-  /** Servers that failed, until all replacements are made up for. */
-  readonly #avoid = new Set<number>();
+  /** Servers that failed, each until when it is avoided. */
+  readonly #avoidUntilMs = new Map<number, number>();
   #dropped: string[] = [];
   /** Chunks that others took the place of, each made up for by one that was stored whole afterwards. */
   #replacements = 0;
@@ -265,7 +266,7 @@ class Upload {
     if (failure.reaction === 'never' && failure.kind !== 'NO_SPACE') throw failure;
     if (this.#replacements > UPLOAD_REPLACEMENTS_MAX) throw failure;
     const culprit = culpritOf(chunk.chunk, failure);
-    if (culprit !== undefined) this.#avoid.add(culprit);
+    if (culprit !== undefined) this.#avoidUntilMs.set(culprit, this.#calls.seams.clock.nowMs() + UPLOAD_AVOIDED_MS);
     // Chunks planned on it beforehand would fail the same way.
     this.#plan = this.#plan.filter(({ handle: planned, replicas }) => {
       const isUsable = !replicas.some(({ serverId }) => serverId === culprit);
@@ -279,9 +280,14 @@ class Upload {
 
   /** An upload may take days: what it has got over counts no more, or it would be given up for that in the end. */
   #madeUp(): void {
-    if (this.#replacements === 0) return;
-    this.#replacements -= 1;
-    if (this.#replacements === 0) this.#avoid.clear();
+    if (this.#replacements > 0) this.#replacements -= 1;
+  }
+
+  /** A server that goes on failing costs an attempt now and then, not one for each few chunks. */
+  #avoided(): number[] {
+    const nowMs = this.#calls.seams.clock.nowMs();
+    for (const [server, untilMs] of this.#avoidUntilMs) if (untilMs <= nowMs) this.#avoidUntilMs.delete(server);
+    return [...this.#avoidUntilMs.keys()];
   }
 
   async #newChunk(isSmall: boolean): Promise<ChunkUpload> {
@@ -291,7 +297,7 @@ class Upload {
       const request = {
         uploadId: this.#uploadId,
         chunkCount: isSmall ? 1 : UPLOAD_CHUNKS_AHEAD,
-        avoidServers: [...this.#avoid],
+        avoidServers: this.#avoided(),
         droppedHandles,
         operation: undefined, // chunks that nobody heard of go with the upload
       };

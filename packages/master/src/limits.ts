@@ -142,6 +142,8 @@ export const RECOVERY_INTERVAL_MS = 1000;
 /** Unsettled chunks looked at in one step. */
 export const RECOVERY_STEP = 1000;
 export const RECOVERED_AT_ONCE = 32;
+/** Open chunks without a lease of which it is kept since when. */
+export const ABANDONED_NOTED_MAX = 100_000;
 export const REPAIR_INTERVAL_MS = 500;
 /** Of the chunks that wait for a copy, so many are looked at to tell what they wait for. */
 export const REPAIR_WAITING_SAMPLE = 16;

@@ -55,3 +55,12 @@ test('recovery: an open chunk whose view comes about late is closed with it, so 
   const { version, state, sequence } = cluster.chunk(handleOf(1))!;
   assert.deepEqual([version, state, sequence], [2, CLOSED, 1]);
 });
+
+test('recovery: an open chunk that nobody leads is closed, however long a round takes', async () => {
+  const cluster = await TestCluster.start(3, { bounds: { ...MASTER_BOUNDS, recoveryStep: 1 } });
+  const count = (3 * cluster.context.config.chunkLeaseMs) / 1000;
+  for (let index = 1; index <= count; index += 1) await cluster.putChunk(handleOf(index), { state: OPEN });
+  cluster.parts.start();
+  await cluster.simulation.runFor(2.5 * count * 1000);
+  for (let index = 1; index <= count; index += 1) assert.equal(cluster.chunk(handleOf(index))?.state, CLOSED);
+});

@@ -8,7 +8,7 @@ import type { ServerTable } from '../cluster/server-table.ts';
 import type { UnshownReplicas } from '../cluster/unshown-replicas.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNK_WARNING_INTERVAL_MS, RECOVERY_INTERVAL_MS } from '../limits.ts';
+import { ABANDONED_NOTED_MAX, CHUNK_WARNING_INTERVAL_MS, RECOVERY_INTERVAL_MS } from '../limits.ts';
 import { handleOfKey, unsettledRange } from '../state/keys.ts';
 import type { LeaseTable } from './lease-table.ts';
 import type { ViewChanges } from './view-change.ts';
@@ -73,7 +73,8 @@ export class ViewRecovery {
       if (this.#isToClose(handle, chunk)) this.#run(handle, () => this.#views.close(handle, { seal: false }));
       else if (chunk.pendingVersion !== 0) this.#run(handle, async () => void (await this.#changes.change(handle)));
     }
-    this.#cursor = entries.length < recoveryStep ? unsettledRange.start : `${this.#cursor}\0`;
+    if (entries.length < recoveryStep) this.#endRound();
+    else this.#cursor = `${this.#cursor}\0`;
   }
 
   /**
@@ -100,17 +101,22 @@ export class ViewRecovery {
     return seams.clock.nowMs() - sinceMs > config.chunkLeaseMs;
   }
 
-  readonly #seen = new Map<string, number>();
+  /** Since when open chunks were found without a lease: in the round before, and so far in this one, which may take long. */
+  #seenBefore: ReadonlyMap<string, number> = new Map();
+  #seen = new Map<string, number>();
 
   #firstSeenAtMs(handle: string): number {
     const now = this.#context.seams.clock.nowMs();
-    for (const [other, atMs] of this.#seen) {
-      if (now - atMs <= 2 * this.#context.config.chunkLeaseMs) break; // in order of time
-      this.#seen.delete(other);
-    }
-    const seenAtMs = this.#seen.get(handle);
-    if (seenAtMs === undefined) this.#seen.set(handle, now);
-    return seenAtMs ?? now;
+    const sinceMs = this.#seen.get(handle) ?? this.#seenBefore.get(handle) ?? now;
+    // Where there is no room, its turn comes when others are closed.
+    if (this.#seen.size < ABANDONED_NOTED_MAX) this.#seen.set(handle, sinceMs);
+    return sinceMs;
+  }
+
+  #endRound(): void {
+    this.#cursor = unsettledRange.start;
+    this.#seenBefore = this.#seen;
+    this.#seen = new Map();
   }
 
   #run(handle: string, work: () => Promise<void>): void {

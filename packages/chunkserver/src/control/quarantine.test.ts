@@ -65,3 +65,16 @@ test('quarantine: a disk that does not answer holds up no deletion on another', 
   equal(files(), 0);
   equal(servers.disks.get(1)![0]!.failure, '');
 });
+
+test('quarantine: a replica at the version that the master takes it to be behind of stays', async () => {
+  const servers = await TestServers.start(2, ['one']);
+  const handle = handleOf(1);
+  await servers.upload('one', { handle, offset: 0, bytes: new Uint8Array(8), sync: true });
+  const stale = { handle, versionAtMost: 1, reason: 'stale' };
+  servers.quarantine = [stale];
+  await servers.sleep(SOON_MS);
+  equal(conditionOf(servers, handle), ReplicaCondition.REPLICA_CONDITION_UPLOADING);
+  servers.quarantine = [{ ...stale, versionAtMost: 2 }];
+  await servers.sleep(SOON_MS);
+  equal(conditionOf(servers, handle), ReplicaCondition.REPLICA_CONDITION_GONE);
+});

@@ -23,6 +23,9 @@ export interface QuarantineOptions {
   readonly moved: (handle: string) => void;
 }
 
+/** The reason that a master gives for a copy at an older version than its chunk. */
+const STALE = 'stale';
+
 /** Without `replica` its entries in the index cannot be read. */
 interface Leaving {
   readonly store: DiskStore;
@@ -69,8 +72,10 @@ export class Quarantine {
     if (replica !== undefined) {
       const { log } = replica;
       const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
+      // Of one that is stale the order names the version that it is behind of.
+      const isInSync = reason === STALE && !log.isRemoved && log.promisedVersion >= versionAtMost;
       // It has moved on since the master judged it: the next report says so.
-      if (isNewer || replica.uses > 0) {
+      if (isNewer || isInSync || replica.uses > 0) {
         report(replicas.describe(replica));
         return;
       }

@@ -96,6 +96,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       session: () => session?.session ?? 0,
       chunkLeaseMs: () => session?.chunkLeaseMs ?? 0,
       mayServe: () => lease.holds(),
+      serverLeaseLeftMs: () => lease.leftMs(),
       mayNotServe: () => lease.refusal(),
       isWhole: () => isWhole,
       mayHide: (handle) => lost.length > 0 || replicas.mayHide(handle),

@@ -26,6 +26,8 @@ export interface MutationContext {
   isWhole(): boolean;
   /** The server lease (docs/protocol.md, "A server's right to serve"). */
   mayServe(): boolean;
+  /** How much longer it may; not above 0 when it may not. */
+  serverLeaseLeftMs(): number;
   /** The refusal when it may not: LEASE_EXPIRED. */
   mayNotServe(): FsError;
 }

@@ -166,9 +166,11 @@ export class PrimaryLease {
     const installing = new AbortController();
     this.#installing = installing;
     try {
-      const result = await runViewRound(this.#context, view, () => this.#round === round, installing.signal);
-      if (result.kind === 'superseded' || this.#round !== round) return;
-      if (result.kind === 'membersFailed') this.membersFailed(result.failed);
+      const isCurrent = () => this.#round === round && this.#context.mayServe();
+      const result = await runViewRound(this.#context, view, isCurrent, installing.signal);
+      if (this.#round !== round) return;
+      if (result.kind === 'superseded') this.end('expired', outcomeUnknown(this.#handle, 'the server lease ended'));
+      else if (result.kind === 'membersFailed') this.membersFailed(result.failed);
       else this.#serve({ ...result, view });
     } catch (error) {
       if (this.#round !== round) return;

@@ -16,6 +16,11 @@ export class ServerLease {
     return this.#clock.nowMs() < this.#untilMs;
   }
 
+  /** How much longer it holds; not above 0 when it does not. */
+  leftMs(): number {
+    return this.#untilMs - this.#clock.nowMs();
+  }
+
   /** @param sentAtMs when the heartbeat that was answered had left. */
   renew(sentAtMs: number, leaseMs: number): void {
     this.#untilMs = Math.max(this.#untilMs, sentAtMs + leaseMs);

@@ -3,7 +3,7 @@
  * server has nothing to serve older versions with (docs/spec/views.md, "Why it is safe"), so a view of one of them, sent before
  * and late on its way, must not make a replica any more. Nobody sends such a view afterwards: its primary has promised too, or
  * has lost its lease. And what was on its way to a process does not reach the next one, for what waits for a connection is
- * withdrawn when its primary promises: so memory is enough.
+ * withdrawn when its primary promises, and given up when that one's lease ends: so memory is enough.
  */
 import { type Clock, FsError } from '@cairnfs/base';
 import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';

@@ -8,20 +8,33 @@ import type { TestServer } from '../mutation/testing/test-server.ts';
 
 const VERSION = 1;
 
-/** @returns the offset, or the kind of the refusal. */
-async function append(cluster: MutationCluster, text: string): Promise<number | string> {
-  let outcome: number | string | undefined;
+interface Begun {
+  /** The offset, or the kind of the refusal. */
+  outcome?: number | string;
+}
+
+function beginAppend(cluster: MutationCluster, text: string): Begun {
+  const begun: Begun = {};
   const request = { kind: { $case: 'append' as const, value: true }, operation: undefined, capacity: 0 };
   cluster.mutate(request, Buffer.from(text)).then(
     ({ offset }) => {
-      outcome = offset;
+      begun.outcome = offset;
     },
     (error) => {
-      outcome = toFsError(error).kind;
+      begun.outcome = toFsError(error).kind;
     },
   );
-  await cluster.time.run(() => outcome !== undefined, cluster.time.nowMs + 10_000);
-  return outcome!;
+  return begun;
+}
+
+async function outcomeOf(cluster: MutationCluster, begun: Begun): Promise<number | string> {
+  await cluster.time.run(() => begun.outcome !== undefined, cluster.time.nowMs + 10_000);
+  return begun.outcome!;
+}
+
+/** @returns the offset, or the kind of the refusal. */
+async function append(cluster: MutationCluster, text: string): Promise<number | string> {
+  return outcomeOf(cluster, beginAppend(cluster, text));
 }
 
 /** An append that has got as far as to ask server 2 for its replica; the returned function lets that answer. */
@@ -38,9 +51,10 @@ async function appendUntilAsked(cluster: MutationCluster) {
     await isFree;
     return installView(request);
   };
-  const outcome = append(cluster, 'first;');
+  const begun = beginAppend(cluster, 'first;');
   await cluster.time.run(() => isAsked, cluster.time.nowMs + 1_000);
-  return { outcome, goOn };
+  equal(isAsked, true);
+  return { begun, goOn };
 }
 
 const PREPARE = { handle: HANDLE, oldVersion: 1, newVersion: 2, removed: false, masterSession: 1, serverId: 1 };
@@ -49,7 +63,7 @@ const REVOKE = { handle: HANDLE, version: 1, seal: false };
 for (const [method, request] of Object.entries({ prepareView: PREPARE, revokeLease: REVOKE })) {
   test(`view round: ${method} ends one that has made no replica yet`, async () => {
     const cluster = new MutationCluster({ seed: 3, serverCount: 3 });
-    const { outcome, goOn } = await appendUntilAsked(cluster);
+    const { begun, goOn } = await appendUntilAsked(cluster);
     let refusal: string | undefined;
     cluster.callServer(1, method, request).catch((error: unknown) => {
       refusal = toFsError(error).kind;
@@ -57,10 +71,38 @@ for (const [method, request] of Object.entries({ prepareView: PREPARE, revokeLea
     await cluster.time.run(() => refusal !== undefined, cluster.time.nowMs + 1_000);
     goOn();
     equal(refusal, 'CHUNK_NOT_FOUND');
-    equal(await outcome, 'NOT_PRIMARY');
+    equal(await outcomeOf(cluster, begun), 'NOT_PRIMARY');
     equal(cluster.server(1).replica, undefined);
   });
 }
+
+test('view round: none goes on without the server lease, under which alone others count on it', async () => {
+  const cluster = new MutationCluster({ seed: 5, serverCount: 3 });
+  const { begun, goOn } = await appendUntilAsked(cluster);
+  // As when its process stood still: members that are started anew meanwhile know nothing of what was asked of them before.
+  const { context } = cluster.server(1);
+  Object.assign(context, { mayServe: () => false, serverLeaseLeftMs: () => 0 });
+  goOn();
+  const outcome = await outcomeOf(cluster, begun);
+  const made = cluster.servers.filter(({ replica }) => replica !== undefined);
+  deepEqual([outcome, made.map(({ id }) => id)], ['NOT_PRIMARY', []]);
+});
+
+test('view round: what waits for a connection is given up when the server lease ends', async () => {
+  const cluster = new MutationCluster({ seed: 11, serverCount: 3 });
+  const timeouts: number[] = [];
+  const call = (_method: unknown, _request: unknown, { timeoutMs }: CallOptions) => {
+    timeouts.push(timeoutMs);
+    return new Promise<never>(() => {});
+  };
+  const { context } = cluster.server(1);
+  context.peers.channel = () => ({ call }) as unknown as RpcChannel;
+  Object.assign(context, { serverLeaseLeftMs: () => 700 });
+  const mutation = { kind: { $case: 'append' as const, value: true }, operation: undefined, capacity: 0 };
+  cluster.mutate(mutation, Buffer.from('first;')).catch(() => {}); // it does not come about
+  await cluster.time.run(() => timeouts.length === 2, cluster.time.nowMs + 1_000);
+  deepEqual(timeouts, [700, 700]);
+});
 
 /** It restarts with an empty disk. */
 function loseDisk(server: TestServer): void {
@@ -139,8 +181,9 @@ test('view round: a primary makes no replica for a view that comes after a later
     });
     return { view: { ...view, version: 2, members: [1, 3], addresses: ['server-1:1', 'server-3:1'], lease: 9 } };
   };
-  const outcome = append(cluster, 'first;');
+  const begun = beginAppend(cluster, 'first;');
   await cluster.time.run(() => isReported, cluster.time.nowMs + 10_000);
+  equal(isReported, true);
   for (const id of [1, 3]) {
     for (const [oldVersion, newVersion] of [
       [1, 2],
@@ -156,7 +199,7 @@ test('view round: a primary makes no replica for a view that comes after a later
     }
   }
   goOn();
-  await outcome;
+  await outcomeOf(cluster, begun);
   equal(cluster.server(1).replica, undefined, 'it would be read at a version that is over');
 });
 

@@ -27,7 +27,7 @@ export type ViewRoundResult =
   | { readonly kind: 'superseded' };
 
 /**
- * @param isCurrent whether the lease that the round is for still counts; asked after every wait.
+ * @param isCurrent whether the chunk lease that the round is for, and the server lease, still count; asked after every wait.
  * @param signal aborts when it does not: what still waits for a connection then would reach a server that was started anew, and
  * knows nothing of what was asked of it before.
  * @throws FsError when this server itself cannot take the view, or acknowledged data is missing somewhere.
@@ -176,7 +176,8 @@ async function installAt(
   { address }: Member,
   { signal, ...installation }: Omit<Installation, 'replica'>,
 ): Promise<InstallViewReply> {
-  const options = { timeoutMs: PEER_CALL_TIMEOUT_MS, signal };
+  // What waited for a connection for longer might make a replica after the master has taken this server's silence for its end.
+  const options = { timeoutMs: Math.min(PEER_CALL_TIMEOUT_MS, context.serverLeaseLeftMs()), signal };
   const channel = context.peers.channel(address);
   return (await channel.call(ChunkserverPeerMethods.installView, installation, options)).message;
 }

@@ -257,6 +257,8 @@ export class Channel implements RpcChannel, StreamCarrier {
     this.#state = { kind: 'open', connection };
     const nowMs = this.#clock.nowMs();
     this.#usedAtMs = nowMs;
+    // A process that stood still may come by here before its timers do: what is late is not sent.
+    this.#expireWaiting(nowMs, `no connection to ${this.address} came about in time`);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     this.#waitingBytes = 0;
@@ -301,24 +303,31 @@ export class Channel implements RpcChannel, StreamCarrier {
   // ---- Time ----
 
   #expire(nowMs: number): number {
-    let earliestMs = this.#shaking?.expire(nowMs) ?? Number.POSITIVE_INFINITY;
+    const shakingMs = this.#shaking?.expire(nowMs) ?? Number.POSITIVE_INFINITY;
+    const why =
+      this.#shaking === undefined
+        ? `no connection to ${this.address} came about in time`
+        : `${this.address} accepts connections and says nothing: check host and port, and whether that server runs`;
+    const earliestMs = Math.min(shakingMs, this.#expireWaiting(nowMs, why));
+    const state = this.#state;
+    if (state.kind === 'open') return Math.min(earliestMs, this.#expireOpen(state.connection, nowMs));
+    if (state.kind !== 'pausing' || this.#waiting.size === 0) return earliestMs;
+    if (nowMs < state.untilMs) return Math.min(earliestMs, state.untilMs);
+    this.#connect();
+    return earliestMs;
+  }
+
+  /** Fails what waits for too long; returns when the next one will. */
+  #expireWaiting(nowMs: number, why: string): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
     for (const call of [...this.#waiting]) {
       if (call.deadlineMs > nowMs) {
         earliestMs = Math.min(earliestMs, call.deadlineMs);
         continue;
       }
       this.#giveUp(call);
-      const why =
-        this.#shaking === undefined
-          ? `no connection to ${this.address} came about in time`
-          : `${this.address} accepts connections and says nothing: check host and port, and whether that server runs`;
       call.failed(new FsError('CONNECTION_REFUSED', why));
     }
-    const state = this.#state;
-    if (state.kind === 'open') return Math.min(earliestMs, this.#expireOpen(state.connection, nowMs));
-    if (state.kind !== 'pausing' || this.#waiting.size === 0) return earliestMs;
-    if (nowMs < state.untilMs) return Math.min(earliestMs, state.untilMs);
-    this.#connect();
     return earliestMs;
   }
 

@@ -352,6 +352,24 @@ test('channel: a refused connection fails its calls at once, and the next try wa
   assert.equal(network.connectCount, 2);
 });
 
+test('channel: a call that waited for its connection too long is not sent, though no timer has said so', async () => {
+  let isCalled = false;
+  const { clock, channel } = await makeFixture({
+    register: (server) =>
+      server.handle(Master.stat, () => {
+        isCalled = true;
+        return STAT_REPLY;
+      }),
+  });
+  const call = failure(channel.call(Master.stat, STAT, TIMEOUT));
+  // The process stood still, and takes what arrived meanwhile before it looks at its timers.
+  const nowMs = clock.nowMs() + TIMEOUT.timeoutMs;
+  clock.nowMs = () => nowMs;
+  await clock.settle();
+  assert.equal((await call).kind, 'CONNECTION_REFUSED');
+  assert.equal(isCalled, false);
+});
+
 test('channel: the pause between tries grows to its cap', async () => {
   const { clock, pool, network } = await makeFixture();
   const channel = pool.channel('nobody:1');

@@ -53,6 +53,7 @@ export class TestServer {
       chunkBytes: () => CHUNK_BYTES_MAX,
       chunkLeaseMs: () => CHUNK_LEASE_MS,
       mayServe: () => time.nowMs < this.leaseUntilMs,
+      serverLeaseLeftMs: () => this.leaseUntilMs - time.nowMs,
       mayHide: () => false,
       isWhole: () => true,
       absences: new Absences(time.clock(isAlive)),

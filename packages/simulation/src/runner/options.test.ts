@@ -14,6 +14,8 @@ test('options: minutes alone set no limit to the schedules', () => {
 test('options: what cannot be meant is refused with the flag it came in', () => {
   throws(() => parseOptions(['--schedules', 'many'], NOW), /--schedules many/);
   throws(() => parseOptions(['--profile', 'x'], NOW), /--profile x/);
+  throws(() => parseOptions(['--profile', 'x/short'], NOW), /--profile x/);
+  deepEqual(parseOptions(['--profile', 'storm/short'], NOW).profiles, ['storm/short']);
   throws(() => parseOptions(['--seed', ''], NOW), /--seed/);
   throws(() => parseOptions(['--trace'], NOW), /--trace needs/);
   throws(() => parseOptions(['--faults', 'none'], NOW), /need the --seed/);

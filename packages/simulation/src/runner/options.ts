@@ -1,6 +1,6 @@
 /** What `npm run simulate` was told. */
 import { parseArgs } from 'node:util';
-import { PROFILES } from '../schedule/profiles.ts';
+import { PROFILES, profileNamed } from '../schedule/profiles.ts';
 import { parseIds, type Selection } from '../schedule/selection.ts';
 import type { ScheduleName } from './schedule-names.ts';
 
@@ -41,7 +41,7 @@ Runs whole clusters on virtual time under random faults and checks what clients 
   --seed S        of the first one; by default drawn from the clock
   --minutes M     stop beginning new ones after so long
   --profile NAME  ${PROFILE_NAMES.join(', ')};
-                  several with commas between them: in turn
+                  several with commas between them: in turn; NAME/short: a sixth as long
   --schedule PROFILE:SEED
                   run this one; may be repeated
   --workers N     processes (1)
@@ -105,7 +105,7 @@ export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number
 
 function profilesIn(text: string): string[] {
   const names = text.split(',');
-  const wrong = names.find((name) => !PROFILE_NAMES.includes(name));
+  const wrong = names.find((name) => name !== SCALE_PROFILE && profileNamed(name) === undefined);
   if (wrong !== undefined) throw new Error(`--profile ${wrong}: there are ${PROFILE_NAMES.join(', ')}`);
   if (names.length > 1 && names.includes(SCALE_PROFILE)) throw new Error(`--profile ${text}: scale is run alone`);
   return names;
@@ -113,7 +113,7 @@ function profilesIn(text: string): string[] {
 
 function scheduleName(text: string): ScheduleName {
   const [profile = '', seed = '', ...more] = text.split(':');
-  if (!Object.hasOwn(PROFILES, profile) || more.length > 0) {
+  if (profileNamed(profile) === undefined || more.length > 0) {
     throw new Error(`--schedule ${text}: a profile and a seed are wanted, as storm:7`);
   }
   return { profile, seed: whole('schedule', seed, 0) };

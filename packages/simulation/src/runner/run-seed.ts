@@ -1,7 +1,7 @@
 /** One seed: its run, and what came of it as plain data that can cross to another process. */
 import type { Violation } from '../checks/violation.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
-import { PROFILES } from '../schedule/profiles.ts';
+import { profileNamed } from '../schedule/profiles.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { formatIds, restrict, type Selection } from '../schedule/selection.ts';
 import { shrinkSchedule } from '../shrink/shrink-schedule.ts';
@@ -56,7 +56,7 @@ export async function runSeed(seed: number, options: SeedOptions, run: RunOne = 
 }
 
 export function scheduleOf(seed: number, { profile, only }: Pick<SeedOptions, 'profile' | 'only'>): Schedule {
-  return restrict(makeSchedule(seed, { name: profile, profile: PROFILES[profile]! }), only);
+  return restrict(makeSchedule(seed, { name: profile, profile: profileNamed(profile)! }), only);
 }
 
 /** Smaller ones must fail the check that the whole one failed first. */

@@ -2,7 +2,7 @@ import { deepEqual, equal, notDeepEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { MASTER_BOUNDS, type MasterBounds } from '@cairnfs/master';
 import { makeSchedule } from './make-schedule.ts';
-import { PROFILES } from './profiles.ts';
+import { PROFILES, profileNamed } from './profiles.ts';
 
 function schedule(seed: number, name = 'default') {
   return makeSchedule(seed, { name, profile: PROFILES[name]! });
@@ -61,4 +61,13 @@ test('schedule: every fault ends before its run does, and every kind is drawn', 
     }
   }
   equal(kinds.size, 13);
+});
+
+test('schedule: the short form of a profile has a sixth of what it has', () => {
+  const long = makeSchedule(7, { name: 'storm', profile: profileNamed('storm')! });
+  const short = makeSchedule(7, { name: 'storm/short', profile: profileNamed('storm/short')! });
+  equal(short.operations.length * 6, long.operations.length);
+  equal(short.durationMs * 4, long.durationMs);
+  ok(short.faults.length >= 3 && short.faults.length <= 5, `${short.faults.length} faults`);
+  equal(profileNamed('none/short'), undefined);
 });

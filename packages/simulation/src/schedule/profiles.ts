@@ -265,3 +265,29 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   /** For tests that need many runs rather than long ones. */
   short: { ...DEFAULT, operations: 40, durationMs: 15_000, chunkservers: [3, 4], clients: [2, 3], faults: [1, 4] },
 };
+
+const SHORT = '/short';
+
+/** A profile by its name; `NAME/short` is one of the others with schedules a sixth as long, as dense in faults. */
+export function profileNamed(name: string): Profile | undefined {
+  const isShort = name.endsWith(SHORT);
+  const of = isShort ? name.slice(0, -SHORT.length) : name;
+  const profile = Object.hasOwn(PROFILES, of) ? PROFILES[of]! : undefined;
+  return isShort && profile !== undefined ? shortened(profile) : profile;
+}
+
+/** Many rather than long: what takes more than a few leases to come about does not show. */
+function shortened(profile: Profile): Profile {
+  const part = (count: number) => Math.ceil(count / SHORT_DIVISOR);
+  const parts = ([low, high]: readonly [number, number]) => [part(low), part(high)] as const;
+  const { operations, durationMs, faults, load } = profile;
+  return {
+    ...profile,
+    operations: part(operations),
+    durationMs: durationMs / 4,
+    faults: parts(faults),
+    ...(load === undefined ? {} : { load: { ...load, standingFiles: parts(load.standingFiles) } }),
+  };
+}
+
+const SHORT_DIVISOR = 6;

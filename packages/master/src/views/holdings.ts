@@ -57,7 +57,7 @@ export function baseOf(
   throw new FsError('DAMAGED', `no member could tell the length of the chunk at sequence ${least}`);
 }
 
-type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
+export type CommittedEnd = Pick<Chunk, 'sequence' | 'length'>;
 
 type Committed = Pick<PrepareViewReply, 'committedSequence' | 'committedLength' | 'hasLed'>;
 

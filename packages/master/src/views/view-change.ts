@@ -7,33 +7,23 @@
  * promise it and refuse the old one; those who leave either promise too or have lost their server lease. Then what is
  * acknowledged later is acknowledged under the new view alone.
  */
-import { assert, FsError, isFsError } from '@cairnfs/base';
-import { ChunkserverControlMethods, type PrepareViewReply } from '@cairnfs/protocol';
+import { assert, FsError } from '@cairnfs/base';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CHUNKSERVER_CALL_TIMEOUT_MS, PATIENCE_WITH_SEVERAL, VIEW_ATTEMPTS_MAX } from '../limits.ts';
+import { PATIENCE_WITH_SEVERAL, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { isLate, judgeAnswers } from './answers.ts';
 import { chooseMembers } from './choose-members.ts';
-import type { Departure, Departures } from './departures.ts';
-import { diskOf } from './first-disks.ts';
-import {
-  baseOf,
-  checkHoldings,
-  countedOf,
-  isUntouched,
-  isWhole,
-  ledTo,
-  mayHide,
-  mostCommitted,
-  type Prepared,
-} from './holdings.ts';
+import type { Departures } from './departures.ts';
+import { baseOf, mayHide } from './holdings.ts';
 import { JoinFailure } from './join-failure.ts';
 import type { LeaseTable } from './lease-table.ts';
-import { checkUnchanged, endsAs, type Rejoins } from './spare-copy.ts';
+import { MemberCalls } from './member-calls.ts';
+import { checkUnchanged, type Rejoins } from './spare-copy.ts';
 
 export interface ViewWish {
   /** Members that must not stay, whatever they answer. */
@@ -47,16 +37,6 @@ export interface ViewWish {
   /** If it is open it is closed and sealed at its base, in the same record. */
   readonly ends?: boolean;
 }
-
-/**
- * How a member left: it promised; it did, or promised more, with a copy that is not in sync with the view; it has no
- * replica, as it said in this session; or its lease ran out unheard.
- */
-type Leave =
-  | { readonly kind: 'promised'; readonly reply: PrepareViewReply }
-  | { readonly kind: 'behind' }
-  | { readonly kind: 'absent'; readonly error: FsError; readonly session: number | undefined }
-  | { readonly kind: 'runOut'; readonly departure: Departure };
 
 type Outcome =
   | { readonly kind: 'confirmed'; readonly chunk: Chunk }
@@ -77,6 +57,7 @@ export class ViewChanges {
   readonly #leases: LeaseTable;
   readonly #departures: Departures;
   readonly #safeMode: SafeMode;
+  readonly #calls: MemberCalls;
   readonly #running = new Map<string, Promise<Chunk>>();
   /** Runs when a server that still has a replica is no member any more. */
   onLeft: (server: number, handle: string, version: number) => void = () => {};
@@ -97,6 +78,7 @@ export class ViewChanges {
     this.#leases = parts.leases;
     this.#departures = parts.departures;
     this.#safeMode = parts.safeMode;
+    this.#calls = new MemberCalls(context, parts);
   }
 
   isRunning(handle: string): boolean {
@@ -168,46 +150,19 @@ export class ViewChanges {
     const leaving = pending.members.filter((member) => !members.includes(member));
     const sessions = new Map(members.map((member) => [member, this.#servers.get(member)?.session]));
     const [stayed, left] = await Promise.all([
-      Promise.all(members.map((member) => this.#stay(handle, pending, member, wish))),
-      Promise.all(leaving.map((member) => this.#removeMember(handle, pending, member))),
+      Promise.all(
+        members.map((member) =>
+          this.#calls.stays(handle, pending, member, member === wish.joining ? wish.rejoins : undefined),
+        ),
+      ),
+      Promise.all(leaving.map((member) => this.#calls.leaves(handle, pending, member))),
     ]);
-    const counted = <T extends Prepared | Leave>(one: T): T =>
-      'reply' in one ? { ...one, reply: countedOf(pending, one.reply) } : one;
-    const staying = stayed.map(counted);
-    const held = left.flatMap((leave) => (leave.kind === 'promised' ? [counted(leave).reply] : []));
+    const minimum = minimumOf(this.#context.config, pending.goal);
     // One that is taken back tells nothing of the others.
-    const inSync = staying.filter(({ member }) => wish.rejoins === undefined || member !== wish.joining);
-    const said = [
-      ...inSync.flatMap((one) => ('reply' in one ? [one.reply] : [])),
-      ...left.flatMap((leave) => {
-        if (leave.kind === 'promised') return [leave.reply];
-        return leave.kind === 'absent' ? ledTo(leave.error) : [];
-      }),
-    ];
-    const known = mostCommitted(pending, said);
-    const answered = staying.map((prepared) => checkHoldings(handle, known, prepared));
-    const replies = answered.filter((prepared) => 'reply' in prepared).map(({ reply }) => reply);
-    let silent = answered.filter((prepared) => 'error' in prepared);
-    const isAbsent = (error: FsError) => error.kind === 'CHUNK_NOT_FOUND' && !mayHide(error);
-    // Made late, by a message of a view that ended before anything was acknowledged; also when it has promised to leave since.
-    const isLate = ({ kind, details }: FsError) =>
-      kind === 'STALE_VERSION' && Number(details.keptVersion ?? details.promisedVersion) < pending.version;
-    const isEveryoneHeard =
-      left.every((leave) => leave.kind === 'behind' || (leave.kind === 'absent' && !mayHide(leave.error))) &&
-      silent.every(({ error }) => isAbsent(error) || isLate(error));
-    // Nothing is acknowledged without each of its members. A member's copy is ordered away only of a closed chunk.
-    const hasNeverStaged =
-      left.some((leave) => leave.kind === 'absent' && isWhole(leave.error)) ||
-      silent.some(({ member, error }) => pending.members.includes(member) && isAbsent(error) && isWhole(error));
-    // Of a chunk that is not open the log knows the end.
-    const isProven =
-      pending.state !== ChunkState.CHUNK_STATE_OPEN ||
-      replies.length + held.length > 0 ||
-      isEveryoneHeard ||
-      hasNeverStaged ||
-      silent.filter(({ error }) => isAbsent(error)).length >= minimumOf(this.#context.config, pending.goal);
-    const untouched = isUntouched(pending, [...replies, ...held]);
-    const empty = silent.filter(({ error }) => isProven && untouched && error.kind === 'CHUNK_NOT_FOUND');
+    const rejoining = wish.rejoins === undefined ? undefined : wish.joining;
+    const answers = judgeAnswers({ handle, pending, minimum, rejoining }, { stayed, left });
+    const { known, said, replies, empty, untouched, isEmpty } = answers;
+    let { silent } = answers;
     if (empty.length > 0) {
       const others = silent.filter((one) => !empty.includes(one));
       // It may have promised this very version with a replica that it has lost since: should that turn up, it would pass for
@@ -224,7 +179,7 @@ export class ViewChanges {
       if (!pending.members.includes(member)) continue;
       // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
       if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
-      if (isLate(error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
+      if (isLate(pending, error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
@@ -237,9 +192,6 @@ export class ViewChanges {
       ...empty.map((one) => ({ ...one, session: sessions.get(one.member) })),
       ...left.flatMap((leave, index) => (leave.kind === 'absent' ? [{ ...leave, member: leaving[index]! }] : [])),
     ];
-    // One that is lost may hold what does not count, and would show it.
-    const isEmpty =
-      untouched && [...stayed, ...left].every((one) => !('reply' in one) || one.reply.stagedSequence === 0);
     const chunk = await this.#context.decisions.perform('viewConfirmed', (transaction) => {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
@@ -316,78 +268,6 @@ export class ViewChanges {
     throw new FsError('VIEW_TOO_SMALL', message, { details: { handle, inReach: members.length, minimum } });
   }
 
-  async #stay(handle: string, chunk: Chunk, member: number, { joining, rejoins }: ViewWish): Promise<Prepared> {
-    if (member !== joining || rejoins === undefined) {
-      return this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: false });
-    }
-    const { inSyncAt: oldVersion, committedSequence } = rejoins;
-    const prepared = await this.#prepare(handle, chunk, member, { oldVersion, removed: false, committedSequence });
-    if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;
-    const { stagedSequence, committedLength } = prepared.reply;
-    const message = `chunk ${handle}: a copy that ends at sequence ${stagedSequence} and ${committedLength} bytes is not what the log knows`;
-    return { member, error: new FsError('STALE_VERSION', message, { details: { handle } }) };
-  }
-
-  async #prepare(
-    handle: string,
-    chunk: Chunk,
-    member: number,
-    {
-      oldVersion,
-      removed,
-      committedSequence = 0,
-    }: { oldVersion: number; removed: boolean; committedSequence?: number },
-  ): Promise<Prepared> {
-    const { pool } = this.#context;
-    const request = {
-      handle,
-      oldVersion,
-      newVersion: chunk.pendingVersion,
-      removed,
-      masterSession: this.#context.incarnation,
-      serverId: member,
-      committedSequence,
-      disk: diskOf(chunk, member),
-    };
-    try {
-      const channel = pool.channel(this.#servers.get(member)?.address ?? '');
-      const reply = await channel.call(ChunkserverControlMethods.prepareView, request, {
-        timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS,
-      });
-      return { member, reply: reply.message };
-    } catch (error) {
-      const cause = isFsError(error) ? error : new FsError('INTERNAL', String(error), { cause: error });
-      return { member, error: cause };
-    }
-  }
-
-  /**
-   * A member that leaves must know it, or be unable to serve. One that is heard and cannot be told gets no answers to its
-   * heartbeats meanwhile: otherwise its lease would never end, nor this wait.
-   */
-  async #removeMember(handle: string, chunk: Chunk, member: number): Promise<Leave> {
-    let isWithheld = false;
-    try {
-      while (!this.#servers.hasRunOut(member)) {
-        const session = this.#servers.get(member)?.session;
-        const prepared = await this.#prepare(handle, chunk, member, { oldVersion: chunk.version, removed: true });
-        if ('reply' in prepared) return { kind: 'promised', reply: prepared.reply };
-        const { error } = prepared;
-        if (error.kind === 'CHUNK_NOT_FOUND') return { kind: 'absent', error, session }; // and it will make none
-        if (error.kind === 'STALE_VERSION') return { kind: 'behind' }; // it refuses all below
-        if (!isWithheld) this.#servers.withhold(member);
-        isWithheld = true;
-        const waitMs = Math.min(REMOVE_RETRY_MS, this.#servers.untilRunOutMs(member));
-        await this.#context.seams.clock.sleep(waitMs);
-      }
-      const departure = { oldVersion: chunk.version, newVersion: chunk.pendingVersion };
-      this.#departures.add(member, handle, departure);
-      return { kind: 'runOut', departure };
-    } finally {
-      if (isWithheld) this.#servers.release(member);
-    }
-  }
-
   #chunk(handle: string): Chunk {
     const chunk = this.#context.decisions.read().chunk(handle);
     if (chunk === undefined) throw gone(handle);
@@ -405,8 +285,6 @@ function isPending({ pendingVersion, pendingMembers }: Chunk, members: readonly 
 }
 
 export const copiesInReach = (count: number): string => `${count} sound ${count === 1 ? 'copy' : 'copies'} in reach`;
-
-const REMOVE_RETRY_MS = 1000;
 
 function gone(handle: string): FsError {
   return new FsError('CHUNK_NOT_FOUND', `chunk ${handle} is gone`, { details: { handle } });

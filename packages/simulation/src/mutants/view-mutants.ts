@@ -21,10 +21,10 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     defect: 'a view changes without waiting for the lease of a member that cannot be told',
     profile: 'kept',
     edits: [
-      { file: `${MASTER}/views/view-change.ts`, from: 'await this.#context.seams.clock.sleep(waitMs);', to: 'break;' },
+      { file: `${MASTER}/views/member-calls.ts`, from: 'await this.#context.seams.clock.sleep(waitMs);', to: 'break;' },
       // With the usual patience the lease has run out by then.
       {
-        file: `${MASTER}/views/view-change.ts`,
+        file: `${MASTER}/views/member-calls.ts`,
         from: 'timeoutMs: CHUNKSERVER_CALL_TIMEOUT_MS,',
         to: 'timeoutMs: 300,',
       },
@@ -72,14 +72,14 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       },
       // Each of these would find it.
       {
-        file: `${MASTER}/views/view-change.ts`,
+        file: `${MASTER}/views/member-calls.ts`,
         from: "if (!('reply' in prepared) || endsAs(chunk, prepared.reply)) return prepared;",
         to: 'if (true as boolean) return prepared;\n    if (!("reply" in prepared)) return prepared;',
       },
       {
-        file: `${MASTER}/views/view-change.ts`,
+        file: `${MASTER}/views/answers.ts`,
         from: 'staying.map((prepared) => checkHoldings(handle, known, prepared))',
-        to: 'staying.map((prepared) => (prepared.member === wish.joining ? prepared : checkHoldings(handle, known, prepared)))',
+        to: 'staying.map((prepared) => (prepared.member === rejoining ? prepared : checkHoldings(handle, known, prepared)))',
       },
     ],
   },
@@ -197,9 +197,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     name: 'empty-without-proof',
     defect: 'members without a replica count as empty, though those that are not heard may hold everything',
     profile: 'outages',
-    edits: [
-      { file: `${MASTER}/views/view-change.ts`, from: 'isProven && untouched && error', to: 'untouched && error' },
-    ],
+    edits: [{ file: `${MASTER}/views/answers.ts`, from: 'isProven && untouched && error', to: 'untouched && error' }],
   },
   {
     name: 'loss-leaves-no-mark',

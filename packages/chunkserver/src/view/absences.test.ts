@@ -53,3 +53,12 @@ test('absences: none makes room for another before its time', () => {
   absences.note('d', 5);
   throws(() => absences.check('d', 4), stale);
 });
+
+test('absences: of what went with its disk more than can be remembered is taken for all that may be', () => {
+  const { absences } = new TestAbsences();
+  absences.note('a', 5);
+  for (const handle of ['b', 'c', 'b']) absences.lost(handle, 5);
+  equal(absences.wasAsked('a', 5), true);
+  absences.lost('d', 5);
+  equal(absences.wasAsked('a', 5), false);
+});

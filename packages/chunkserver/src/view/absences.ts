@@ -20,8 +20,10 @@ export class Absences {
   readonly #max: number;
   /** Asked for least recently first. */
   readonly #absences = new Map<string, Absence>();
-  /** What replicas had promised that went with their disks. */
+  /** What replicas had promised that went with their disks; of `max` of them. */
   readonly #lost = new Map<string, number>();
+  /** There were more: any chunk may have been one of them. */
+  #hasLostMore = false;
 
   constructor(clock: Clock, max: number = ABSENCES_MAX) {
     this.#clock = clock;
@@ -47,7 +49,8 @@ export class Absences {
    * promised anything lately: what asks for a version that others promised comes no more.
    */
   lost(handle: string, promisedVersion: number): void {
-    this.#lost.set(handle, promisedVersion);
+    if (this.#lost.size < this.#max || this.#lost.has(handle)) this.#lost.set(handle, promisedVersion);
+    else this.#hasLostMore = true;
   }
 
   /** The replica is about to be made here. */
@@ -61,6 +64,7 @@ export class Absences {
    * it before it went with its disk, that it was asked for once more, late, says nothing.
    */
   wasAsked(handle: string, version: number): boolean {
+    if (this.#hasLostMore) return false;
     const known = this.#absences.get(handle);
     return known?.version === version && !known.isMade && (this.#lost.get(handle) ?? 0) < version;
   }

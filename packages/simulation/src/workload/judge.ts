@@ -10,10 +10,9 @@ import type { AuditedChunk, AuditedReplica } from '../cluster/replica-audit.ts';
 import type { FileOperation } from '../history/file-calls.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import { CHUNK_BYTES } from '../schedule/schedule.ts';
+import { LAST_READER } from './last-reading.ts';
 
 const GOAL = 3; // copies, the master's default
-/** Who reads everything once more when all has healed. */
-export const LAST_READER = 'admin';
 
 export interface Verdict {
   readonly violations: readonly Violation[];
@@ -50,6 +49,11 @@ export function judgeReplicas(audit: readonly AuditedChunk[], { servers }: { ser
     }
   }
   return violations;
+}
+
+/** It lacks a copy, or one could not be read for the moment: its view may just be changing. */
+export function isChanging({ replicas }: AuditedChunk, servers: number): boolean {
+  return replicas.length < Math.min(GOAL, servers) || replicas.some(({ isUnread }) => isUnread === true);
 }
 
 /** As the last reader saw it, who asked for more than there is; undefined when the run did not come to that. */

@@ -21,7 +21,6 @@ import { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { ServerFailure } from '../cluster/simulated-server.ts';
 import { Coverage } from '../coverage/coverage.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
-import type { NamespaceCall } from '../history/namespace-calls.ts';
 import {
   CHUNK_BYTES,
   type FaultKind,
@@ -36,7 +35,8 @@ import { WireTap } from '../wire/wire-tap.ts';
 import { AcknowledgedWatch } from './acknowledged-watch.ts';
 import { HangWatch } from './hang-watch.ts';
 import { JournalWatch } from './journal-watch.ts';
-import { judgeHistories, judgeReplicas, LAST_READER } from './judge.ts';
+import { isChanging, judgeHistories, judgeReplicas } from './judge.ts';
+import { FINAL_PATIENCE_MS, LAST_READER, readAll } from './last-reading.ts';
 import { judgeError, judgeHang } from './liveness.ts';
 import { OldReader } from './old-reader.ts';
 import { OperationRunner } from './operation-runner.ts';
@@ -49,7 +49,6 @@ import { WorkloadClient } from './workload-client.ts';
 const HEAL_LIMIT_MS = 240_000;
 /** Of one server as many lost copies are known as there is room for; for the next it is asked so much later, when these are replaced. */
 const NEXT_LOSSES_MS = 10_000;
-const FINAL_PATIENCE_MS = 60_000;
 const POLL_MS = 250;
 /** What kept files begin with; above the number of any planned operation. */
 const KEPT_WRITE_ID = 1_000_000;
@@ -311,14 +310,25 @@ class Run {
       wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     }
     this.#judgeHealing(wrong, 'after the last fault');
-    await this.#readAll(admin);
-    this.#audit = await auditReplicas(admin, paths);
+    await readAll(admin, this.#runner, this.#schedule.shape);
+    this.#audit = await this.#auditWhole(admin, paths);
     // What is asked only to see whether it is known is no part of the run.
     simulation.network.tap = new WireTap(() => simulation.nowMs, this.#told);
     const retried = await auditRetries(simulation.host(AUDITOR), this.#audit, (handle) =>
       this.#acknowledged.of(handle),
     );
     this.#violations.push(...checkRetries(retried));
+  }
+
+  /**
+   * A view may change at any time, as when a primary that was idle finds its connection to a member reset: then the chunk is below
+   * its goal for a moment, and looked at once more when it is whole again.
+   */
+  async #auditWhole(admin: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
+    const audit = await auditReplicas(admin, paths);
+    if (!audit.some((chunk) => isChanging(chunk, this.#schedule.shape.chunkservers))) return audit;
+    this.#judgeHealing(await heal(this.#cluster, admin, { limitMs: this.#healLimitMs }), 'after a view changed');
+    return auditReplicas(admin, paths);
   }
 
   /** Of a server that is just getting its lease, when that has come: until then it does not look at its copies. */
@@ -349,32 +359,6 @@ class Run {
 
   #note(violation: Violation | undefined): void {
     if (violation !== undefined) this.#violations.push(violation);
-  }
-
-  /** Final contents, as reads and listings of one more client. */
-  async #readAll(admin: CairnClient): Promise<void> {
-    const { shape } = this.#schedule;
-    const { subtrees } = shape;
-    const patience = { timeoutMs: FINAL_PATIENCE_MS };
-    for (let file = 0; file < fileCount(shape); file++) {
-      const { size } = await admin.stat(filePath(file), patience);
-      const read = { kind: 'read', offset: 0, length: size + 1 } as const;
-      await this.#runner.file(admin, file, { client: LAST_READER, call: read, ...patience });
-      await this.#runner.file(admin, file, { client: LAST_READER, call: { kind: 'size' }, ...patience });
-    }
-    for (let subtree = 0; subtree < subtrees; subtree++) await this.#listAll(admin, subtree, '');
-  }
-
-  async #listAll(admin: CairnClient, subtree: number, path: string): Promise<void> {
-    const ask = (call: NamespaceCall) =>
-      this.#runner.names(admin, subtree, { client: LAST_READER, call, timeoutMs: FINAL_PATIENCE_MS });
-    const listed = await ask({ kind: 'list', path });
-    for (const name of listed?.names ?? []) {
-      const entry = `${path}/${name}`;
-      const stat = await ask({ kind: 'stat', path: entry });
-      if (stat?.type === 'directory') await this.#listAll(admin, subtree, entry);
-      else await ask({ kind: 'read', path: entry });
-    }
   }
 
   /** A server may end itself because of its disk, when a fault broke that; for no other reason. */

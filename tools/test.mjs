@@ -80,6 +80,11 @@ const FOUND_SCHEDULES = [
     was: 'one copy of an open chunk that nobody leads could not be read by itself',
   },
   {
+    profile: 'load',
+    seed: 103013162,
+    was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',
+  },
+  {
     profile: 'default/short',
     seed: 103009337,
     was: 'a view that changed while all copies were read at the end passed for a copy that is missing: a false alarm',

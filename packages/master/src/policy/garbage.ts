@@ -98,7 +98,8 @@ export class GarbageCollection {
         const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
         const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
-          this.#await(handle, gone, left);
+          // What its servers say would be forgotten: an order now brings it no nearer, and is not given again for a while.
+          if (!this.#await(handle, gone, left)) continue;
           // A master that ended before this was durable may have told one that was away that it is no member any more (below).
           const versionAtMost = chunk!.highestVersion + 1;
           const order = { handle, versionAtMost, reason: 'deleted' };
@@ -127,7 +128,7 @@ export class GarbageCollection {
    * Who says that the chunk is gone is remembered until all have; not while one cannot be told, nor where nobody has said so between
    * two looks at it and there is no room for others: what a server, or a disk of it, holds up for long takes nobody's room.
    */
-  #await(handle: string, gone: Set<number>, left: readonly number[]): void {
+  #await(handle: string, gone: Set<number>, left: readonly number[]): boolean {
     const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
     const before = this.#gone.get(handle);
     const isStuck = before?.countBefore === gone.size;
@@ -135,7 +136,11 @@ export class GarbageCollection {
     else if (before !== undefined) before.countBefore = gone.size;
     else if (this.#gone.size < this.#context.config.bounds.garbageAwaitedMax) {
       this.#gone.set(handle, { gone, countBefore: gone.size });
-    } else this.#hadNoRoom = true;
+    } else {
+      this.#hadNoRoom = true;
+      return false;
+    }
+    return true;
   }
 
   /** What is due later than anything can be was deleted before the calendar was set back: the grace begins anew. */

@@ -10,7 +10,7 @@ export interface AuditedReplica {
   readonly error?: string;
   /** It has no replica. */
   readonly isMissing?: boolean;
-  /** Its server has no lease for the moment, or the view of the chunk was just changing: the copy may be good or bad. */
+  /** Its server has no lease for the moment or was not reached, or the view of the chunk was just changing: the copy may be good or bad. */
   readonly isUnread?: boolean;
 }
 
@@ -54,11 +54,12 @@ async function readOne(
     return { address, bytes: pieces.length === 1 ? pieces[0]! : concatBytes(pieces) };
   } catch (error) {
     const { kind, message } = toFsError(error);
-    return { address, isMissing: kind === 'CHUNK_NOT_FOUND', isUnread: isPassing(kind), error: message };
+    return { address, isMissing: kind === 'CHUNK_NOT_FOUND', isUnread: PASSING.has(kind), error: message };
   }
 }
 
-const isPassing = (kind: string) => kind === 'LEASE_EXPIRED' || kind === 'STALE_VERSION';
+/** A connection that is from before its server was started anew is found lost when it is used. */
+const PASSING = new Set<string>(['LEASE_EXPIRED', 'STALE_VERSION', 'CONNECTION_LOST', 'UNAVAILABLE']);
 
 /** Where nobody holds a byte of an open chunk, a missing replica is as good as an empty one (docs/spec/views.md). */
 function orEmpty(replicas: readonly AuditedReplica[]): readonly AuditedReplica[] {

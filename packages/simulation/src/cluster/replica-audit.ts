@@ -25,7 +25,8 @@ export interface AuditedChunk {
   readonly replicas: readonly AuditedReplica[];
 }
 
-const CALL_TIMEOUT_MS = 10_000;
+/** As long as for the last reading: a primary whose disk was slow a moment ago answers when that sync is over, or a view without it comes about. */
+const LOCATE_TIMEOUT_MS = 60_000;
 
 /** What is asked of the SDK here. */
 type AuditClient = Pick<CairnClient, 'locate' | 'readReplica'>;
@@ -33,7 +34,7 @@ type AuditClient = Pick<CairnClient, 'locate' | 'readReplica'>;
 export async function auditReplicas(client: AuditClient, paths: readonly string[]): Promise<AuditedChunk[]> {
   const audited: AuditedChunk[] = [];
   for (const path of paths) {
-    const { chunks } = await client.locate(path, { timeoutMs: CALL_TIMEOUT_MS });
+    const { chunks } = await client.locate(path, { timeoutMs: LOCATE_TIMEOUT_MS });
     for (const chunk of chunks) {
       const { offset, length, handle, version, open: isOpen } = chunk;
       const replicas = await Promise.all(chunk.replicas.map(({ address }) => readOne(client, chunk, address)));

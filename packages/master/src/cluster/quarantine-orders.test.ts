@@ -30,6 +30,25 @@ test('quarantine orders: what is put off goes behind the rest', () => {
   }
 });
 
+test('quarantine orders: what is ordered again for the same reason keeps its turn', () => {
+  const orders = ordersOf(3, 'deleted');
+  const orderAll = () => {
+    for (const index of [0, 1, 2]) orders.add(SERVER, { handle: handleOf(index), versionAtMost: 2, reason: 'deleted' });
+  };
+  for (const index of [0, 1]) orders.putOff(SERVER, handleOf(index));
+  orderAll();
+  assert.deepEqual(next(orders, 3), [2, 0, 1].map(handleOf));
+  assert.equal(orders.get(SERVER, handleOf(0))?.order.versionAtMost, 2);
+});
+
+test('quarantine orders: a surplus copy that is ordered away for another reason is none any more', () => {
+  const orders = ordersOf(1, 'surplus');
+  orders.makeWay(SERVER, handleOf(0));
+  orders.add(SERVER, { handle: handleOf(0), versionAtMost: 2, reason: 'deleted' });
+  assert.deepEqual(orders.holdersOf(handleOf(0)), []);
+  assert.deepEqual(next(orders, 1), [handleOf(0)]);
+});
+
 test('quarantine orders: surplus copies neither hold up others nor take their room, until they are in the way', () => {
   const orders = ordersOf(QUARANTINE_QUEUE_MAX, 'surplus');
   const orphan = handleOf(QUARANTINE_QUEUE_MAX);

@@ -41,8 +41,9 @@ export class QuarantineOrders {
   }
 
   /**
-   * In place of an earlier one about the same replica; what was found out about a surplus copy holds as long as it is one, for
-   * each attempt to take it back changes what it reports. Past the limit nothing is added, and the earlier one stays.
+   * In place of an earlier one about the same replica: given again for the same reason it keeps its turn. What was found out about a
+   * surplus copy holds as long as it is one, for each attempt to take it back changes what it reports. Past the limit nothing is
+   * added, and the earlier one stays.
    */
   add(server: number, order: QuarantineOrder): void {
     let queues = this.#byServer.get(server);
@@ -59,7 +60,7 @@ export class QuarantineOrders {
       queues.overfull.add(queue);
       return;
     }
-    this.delete(server, handle);
+    if (known === undefined || !queue.has(handle)) this.delete(server, handle);
     queue.set(handle, { order, isRefused, isInTheWay });
     if (reason === 'surplus') this.#surplus.set(handle, (this.#surplus.get(handle) ?? new Set()).add(server));
   }

@@ -308,3 +308,25 @@ test('readmission: what a server does not find while it shows its inventory it i
   assert.equal(replica.isRemoved, true);
   assert.equal(await isLeased(cluster, server), true);
 });
+
+test('readmission: what a server does not find it is told again later, also when it does not answer about another chunk', async () => {
+  const { cluster, server } = await leftOut();
+  await cluster.putChunk(OTHER, { length: 20, version: 3, highestVersion: 3 });
+  server.replicas.set(OTHER, newReplica({ version: 2, length: 20 }));
+  const replica = server.replicas.get(HANDLE)!;
+  await cluster.run(server.register());
+  const inventory = server.sendInventory();
+  // The disk with one of the two fails when both have been shown; heartbeats that say so come later than the answers.
+  server.replicas.delete(HANDLE);
+  server.absence = { hidden: 1 };
+  server.failureOf.set(OTHER, new FsError('OVERLOADED', 'too much to do'));
+  await cluster.run(inventory);
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  server.failureOf.clear();
+  await cluster.run(server.heartbeat());
+  await cluster.simulation.runFor(UNTIL_SETTLED_MS);
+  assert.equal(server.replicas.get(OTHER)!.isRemoved, true);
+  server.replicas.set(HANDLE, replica);
+  await cluster.run(server.register());
+  assert.equal(await isLeased(cluster, server), false, 'it would serve the version that it left');
+});

@@ -60,9 +60,10 @@ export class Readmission {
   }
 
   async #readmit(server: ServerEntry, session: number): Promise<void> {
-    const isWhole = await this.#departures.settle(server.id, server.address);
-    // What it has not found then it is not told again before it registers with the disk that holds it.
-    if (!isWhole && server.session === session) server.mayHideReplicas = true;
+    await this.#departures.settle(server.id, server.address, () => {
+      // It is not told again before it registers with the disk that holds it.
+      if (server.session === session) server.mayHideReplicas = true;
+    });
     const isReady = await this.#context.decisions.perform('serverReadmitted', (transaction) => {
       // A server that was silent for so long begins anew: views may just be changing without it.
       const isSame = server.session === session && !this.#servers.hasRunOut(server.id);

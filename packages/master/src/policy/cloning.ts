@@ -138,6 +138,7 @@ export class Cloning {
       if (chunk.state !== ChunkState.CHUNK_STATE_CLOSED || chunk.members.includes(target)) return;
     }
     const { version, length, sequence } = chunk;
+    conditions.clear(target, handle); // what is told from here on counts
     if (length > 0 || sequence > 0) {
       const request = {
         handle,
@@ -158,7 +159,6 @@ export class Cloning {
         throw new FsError('UNAVAILABLE', `chunk ${handle} was written to while it was copied`, { details: { handle } });
       }
     }
-    conditions.clear(target, handle);
     await changes.change(handle, { joining: target, without: this.lost(handle, chunk) });
     failing.worked(target);
     failingSources.worked(source);

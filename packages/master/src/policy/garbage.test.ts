@@ -101,6 +101,28 @@ test('garbage: chunks that a disk keeps take no room for ever from those of othe
   );
 });
 
+test('garbage: servers have a while to say that a chunk is gone, however many others wait', async () => {
+  const cluster = await TestCluster.start(1, { bounds: { ...MASTER_BOUNDS, garbageAwaitedMax: 1 } });
+  cluster.parts.start();
+  const handles = [1, 2, 3, 4, 5, 6].map(handleOf);
+  for (const handle of handles) {
+    await cluster.putChunk(handle, { length: 10, goal: 1, members: [1] });
+    await cluster.run(cluster.discard(handle));
+  }
+  const server = cluster.server(1);
+  server.isBeating = false;
+  let leftCount = handles.length;
+  for (let beat = 0; beat < 2 * handles.length + 2; beat += 1) {
+    const { quarantine } = await cluster.run(server.heartbeat());
+    for (const { handle } of quarantine) server.replicas.delete(handle);
+    await cluster.simulation.runFor(2500); // the chunk is looked at twice meanwhile
+    const changes = quarantine.map(({ handle }) => server.report(handle, ReplicaCondition.REPLICA_CONDITION_GONE));
+    await cluster.run(server.heartbeat({ changes }));
+    leftCount = handles.filter((handle) => cluster.chunk(handle) !== undefined).length;
+  }
+  equal(leftCount, 0);
+});
+
 test('garbage: a chunk is forgotten when every server has said that it is gone', async () => {
   const cluster = await TestCluster.start(3);
   cluster.parts.start();

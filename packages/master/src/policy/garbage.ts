@@ -15,8 +15,9 @@ import type { Departures } from '../views/departures.ts';
 
 interface Heard {
   readonly gone: Set<number>;
-  /** How many they were when the chunk was last looked at. */
+  /** How many they were when the chunk was last looked at, and since when. */
   countBefore: number;
+  sinceMs: number;
 }
 
 export class GarbageCollection {
@@ -98,7 +99,7 @@ export class GarbageCollection {
         const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
         const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
         if (left.length > 0) {
-          // What its servers say would be forgotten: an order now brings it no nearer, and is not given again for a while.
+          // What its servers say would be forgotten: an order now brings it no nearer.
           if (!this.#await(handle, gone, left)) continue;
           // A master that ended before this was durable may have told one that was away that it is no member any more (below).
           const versionAtMost = chunk!.highestVersion + 1;
@@ -125,20 +126,31 @@ export class GarbageCollection {
   }
 
   /**
-   * Who says that the chunk is gone is remembered until all have; not while one cannot be told, nor where nobody has said so between
-   * two looks at it and there is no room for others: what a server, or a disk of it, holds up for long takes nobody's room.
+   * Who says that the chunk is gone is remembered until all have; not while one cannot be told, nor where nobody has said so for
+   * long and there is no room for others: what a server, or a disk of it, holds up for long takes nobody's room.
+   *
+   * @returns whether it is to be ordered away.
    */
   #await(handle: string, gone: Set<number>, left: readonly number[]): boolean {
     const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
+    if (!left.every(canBeTold)) {
+      this.#gone.delete(handle);
+      return true;
+    }
+    const nowMs = this.#context.seams.clock.nowMs();
     const before = this.#gone.get(handle);
-    const isStuck = before?.countBefore === gone.size;
-    if (!left.every(canBeTold) || (isStuck && this.#isCrowded)) this.#gone.delete(handle);
-    else if (before !== undefined) before.countBefore = gone.size;
-    else if (this.#gone.size < this.#context.config.bounds.garbageAwaitedMax) {
-      this.#gone.set(handle, { gone, countBefore: gone.size });
-    } else {
-      this.#hadNoRoom = true;
-      return false;
+    if (before === undefined) {
+      if (this.#gone.size >= this.#context.config.bounds.garbageAwaitedMax) {
+        this.#hadNoRoom = true;
+        return false;
+      }
+      this.#gone.set(handle, { gone, countBefore: gone.size, sinceMs: nowMs });
+    } else if (before.countBefore !== gone.size) {
+      before.countBefore = gone.size;
+      before.sinceMs = nowMs;
+    } else if (this.#isCrowded && nowMs - before.sinceMs >= ORDERS_CHECKED_EVERY_MS) {
+      this.#gone.delete(handle);
+      return false; // the orders still wait
     }
     return true;
   }

@@ -50,6 +50,23 @@ test('repair: a copy that was reported while it was made and did not join is put
   );
 });
 
+test('repair: rot in a copy that is told before the answer that it is whole stays known', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
+  const target = cluster.server(3);
+  target.cloneMs = 5000;
+  cluster.parts.start();
+  await cluster.simulation.runFor(2000);
+  target.replicas.set(HANDLE, newReplica({ version: 1, length: 10, sequence: 1 }));
+  const rotten = target.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
+  await cluster.run(target.heartbeat({ changes: [rotten] }));
+  await cluster.simulation.runFor(target.cloneMs);
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2], 'it does not join');
+  await cluster.simulation.runFor(120_000);
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2, 3], 'the next one does');
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
+});
+
 test('repair: a chunk that is opened again all the time stays closed for longer until a copy of it is whole', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });

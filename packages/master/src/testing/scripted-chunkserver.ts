@@ -45,6 +45,8 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** Thrown by PrepareView alone while set. */
   promiseFailure: FsError | undefined;
+  /** Thrown by PrepareView of these chunks. */
+  readonly failureOf = new Map<string, FsError>();
   /** What it says beside it when it has no replica to promise with. */
   absence: Record<string, number> = {};
   /** How long a promise takes to become durable, whoever waits for it. */
@@ -95,7 +97,8 @@ export class ScriptedChunkserver {
     rpc.handle(ChunkserverControlMethods.prepareView, async (request) => {
       this.prepared.push(request);
       this.#checkAddressee(request.serverId);
-      if (this.promiseFailure !== undefined) throw this.promiseFailure;
+      const failure = this.failureOf.get(request.handle) ?? this.promiseFailure;
+      if (failure !== undefined) throw failure;
       const message = this.#promise(request);
       const promise = `${request.handle} ${request.newVersion} ${request.removed}`;
       const atMs = durableAtMs.get(promise) ?? clock.nowMs() + this.promiseMs;

@@ -104,26 +104,26 @@ export class Departures {
   /**
    * Tells the server all that is listed.
    *
-   * @returns whether it could look for every replica: one on a disk that has failed it did not find, and has promised nothing
-   * with it. It counts as one that missed more than is listed then.
+   * @param onHidden  runs at once when it could not look for a replica: one on a disk that has failed it did not find, and has
+   * promised nothing with it. It counts as one that missed more than is listed then, whatever comes of the others.
    * @throws FsError UNAVAILABLE  it did not answer; it stays without a lease.
    */
-  async settle(server: number, address: string): Promise<boolean> {
+  async settle(server: number, address: string, onHidden: () => void = () => {}): Promise<void> {
     const missed = this.#byServer.get(server);
-    if (missed === undefined) return true;
-    let isWhole = true;
+    if (missed === undefined) return;
     const queue = [...missed];
     const worker = async () => {
       for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
         const [handle, departure] = next;
         const isFound = await this.#tell(server, address, handle, departure);
-        if (!isFound) this.#unlisted.add(server);
-        isWhole &&= isFound;
+        if (!isFound) {
+          this.#unlisted.add(server);
+          onHidden();
+        }
         if (missed.get(handle) === departure) missed.delete(handle);
       }
     };
     await Promise.all(Array.from({ length: this.#context.config.bounds.departuresAtOnce }, worker));
-    return isWhole;
   }
 
   /** @throws FsError UNAVAILABLE  a view changed without the server since `settle`. */

@@ -45,6 +45,7 @@ const FRESH_PROFILES = [
   'words',
   'stragglers',
   'outages',
+  'newcomers',
 ];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
@@ -66,6 +67,7 @@ const FIXED_SCHEDULES = {
   words: 2,
   stragglers: 2,
   outages: 2,
+  newcomers: 2,
 };
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [

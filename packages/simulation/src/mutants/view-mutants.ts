@@ -175,8 +175,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
   {
     name: 'number-never-told',
     defect: 'a server that was never told its number has to answer for it',
-    profile: 'storm',
-    seed: 10_100_053,
+    profile: 'newcomers',
     edits: [
       {
         file: `${MASTER}/cluster/registration.ts`,

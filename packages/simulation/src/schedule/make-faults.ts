@@ -60,6 +60,8 @@ export const LATE_MESSAGES: readonly MessageKind[] = [
   answered('MasterControl.AcquireLeases'),
   answered('MasterControl.AcquireLeases'),
 ];
+/** Those by which a server is told who it is. */
+export const REGISTRATION_ANSWERS: readonly MessageKind[] = [answered('MasterControl.Register')];
 /** Answers that others count on from then on. */
 export const LAST_WORDS: readonly MessageKind[] = [
   'ChunkserverControl.PrepareView',
@@ -200,7 +202,7 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
     case 'lateMessage': {
       const [low, high] = random.chance(0.5) ? WAITED_FOR_MS : LATE_MS;
       const extraMs = Math.min(leftMs, random.between(low, high));
-      const message = random.pick(LATE_MESSAGES);
+      const message = random.pick(profile.delaysRegistration ? REGISTRATION_ANSWERS : LATE_MESSAGES);
       const down = random.chance(SENDER_ENDS) ? { downMs: random.between(...SENDER_DOWN_MS) } : {};
       return { kind, message, pass: random.between(1, MESSAGES_PASSED_MAX), extraMs, ...down };
     }

@@ -31,6 +31,8 @@ export interface Profile {
   readonly onFiles: number;
   /** Disks take so many times their usual time: those of all chunkservers the same, the master's apart from them. */
   readonly diskSlowness?: { readonly chunkservers: Range; readonly master: Range };
+  /** Of messages that come late, only answers to registrations do. */
+  readonly delaysRegistration: boolean;
   /** Somebody goes on asking under old versions. */
   readonly hasOldReader: boolean;
   /** The share of schedules in which chunkservers have two disks. */
@@ -80,6 +82,7 @@ const DEFAULT: Profile = {
   truncates: 0,
   bursts: 3,
   salvos: 0,
+  delaysRegistration: false,
   hasOldReader: false,
   twoDisks: 0.3,
   hasSmallJournals: false,
@@ -190,6 +193,20 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     salvos: 0.5,
     hasOldReader: true,
     twoDisks: 1,
+  },
+  /** A server comes back with nothing, and is given chunks before it knows its number. */
+  newcomers: {
+    ...DEFAULT,
+    chunkservers: [3, 4],
+    files: [4, 6],
+    faults: [10, 20],
+    weights: { lostDisk: 6, lateMessage: 10, crash: 3, resetConnections: 2, partition: 1 },
+    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
+    struck: { master: 50, chunkserver: 50, client: 0 },
+    onFiles: 0.95,
+    salvos: 0.5,
+    delaysRegistration: true,
+    twoDisks: 0,
   },
   /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
   cut: {

@@ -10,6 +10,7 @@ import {
 } from '@cairnfs/base';
 import { POOL_CHANNELS_MAX } from '../limits.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { refusedChannel } from './refused-channel.ts';
 import { Channel } from './rpc-channel.ts';
 import type { RpcChannel, RpcPool } from './types.ts';
 
@@ -31,9 +32,8 @@ export interface RpcPoolOptions {
 /**
  * A channel holds a connection only while it is used: it closes an idle one and connects again when called. Closing a
  * channel takes it out of the pool; the next `channel` of its address makes a new one. So do those that nobody uses when there are
- * too many: clients name addresses too, as the route of an upload.
- *
- * @throws FsError OVERLOADED  by `channel`: all there may be are in use.
+ * too many: clients name addresses too, as the route of an upload. While all there may be are in use, any other address gets a
+ * channel that refuses every call, and is not kept.
  */
 export function createRpcPool(options: RpcPoolOptions): RpcPool {
   const { clock, random, network, log, channelsMax = POOL_CHANNELS_MAX } = options;
@@ -47,7 +47,8 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
       const closed = (): void => {
         channels.delete(address);
       };
-      if (channels.size >= channelsMax) makeRoom(channels, address);
+      if (channels.size >= channelsMax) closeUnused(channels);
+      if (channels.size >= channelsMax) return refusedChannel(address, noRoom(channels.size, address));
       const channel = new Channel({ address, clock, random, network, log, buffers, isServer, closed });
       channels.set(address, channel);
       return channel;
@@ -58,9 +59,13 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
   };
 }
 
-function makeRoom(channels: Map<Address, Channel>, wanted: Address): void {
-  const { size } = channels;
+function closeUnused(channels: Map<Address, Channel>): void {
   for (const channel of [...channels.values()]) if (channel.isUnused) channel.close();
-  if (channels.size < size) return;
-  throw new FsError('OVERLOADED', `${size} servers are being called, no other can be meanwhile: ${wanted} has to wait`);
+}
+
+function noRoom(channelCount: number, wanted: Address): FsError {
+  return new FsError(
+    'OVERLOADED',
+    `${channelCount} servers are being called, no other can be meanwhile: ${wanted} has to wait`,
+  );
 }

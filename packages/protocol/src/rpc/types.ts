@@ -107,6 +107,7 @@ export interface RpcChannel {
 
 /** Channels by address, shared by everyone in the process who talks to it; idle ones are closed. */
 export interface RpcPool {
+  /** Never throws: where there is no room for another address, calls of the channel fail with `OVERLOADED`. */
   channel(address: Address): RpcChannel;
   close(): void;
 }

@@ -169,7 +169,7 @@ export class PrimaryLease {
       const isCurrent = () => this.#round === round && this.#context.mayServe();
       const result = await runViewRound(this.#context, view, isCurrent, installing.signal);
       if (this.#round !== round) return;
-      if (result.kind === 'superseded') this.end('expired', outcomeUnknown(this.#handle, 'the server lease ended'));
+      if (result.kind === 'superseded') this.end('expired', outcomeUnknown(this.#handle, 'the server lease ran short'));
       else if (result.kind === 'membersFailed') this.membersFailed(result.failed);
       else this.#serve({ ...result, view });
     } catch (error) {

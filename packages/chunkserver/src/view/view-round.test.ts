@@ -104,6 +104,59 @@ test('view round: what waits for a connection is given up when the server lease 
   deepEqual(timeouts, [700, 700]);
 });
 
+/** Server 1 has 60 ms of its lease left, and more once a member was asked: a call under way by then keeps the time it has. */
+function renewLeaseLate(cluster: MutationCluster): void {
+  let leftMs = 60;
+  Object.assign(cluster.server(1).context, { serverLeaseLeftMs: () => leftMs });
+  for (const id of [2, 3]) {
+    const { secondaries } = cluster.server(id).mutations;
+    const installView = secondaries.installView.bind(secondaries);
+    secondaries.installView = async (request) => {
+      cluster.time.after(20, () => {
+        leftMs = 9_000;
+      });
+      await cluster.time.sleep(70); // its disk is slow
+      return installView(request);
+    };
+  }
+}
+
+function restart(server: TestServer): void {
+  server.crash();
+  server.start();
+}
+
+test('view round: members that are asked for replicas while the server lease is renewed have not failed', async () => {
+  const cluster = new MutationCluster({ seed: 12, serverCount: 3 });
+  renewLeaseLate(cluster);
+  equal(await append(cluster, 'first;'), 'NOT_PRIMARY');
+  equal(await append(cluster, 'again;'), 0);
+  deepEqual([cluster.master.view.version, cluster.master.view.members], [VERSION, [1, 2, 3]]);
+});
+
+test('view round: members that take a view while the server lease is renewed have not failed', async () => {
+  const cluster = new MutationCluster({ seed: 12, serverCount: 3 });
+  equal(await append(cluster, 'before;'), 0);
+  restart(cluster.server(1));
+  renewLeaseLate(cluster);
+  equal(await append(cluster, 'first;'), 'NOT_PRIMARY');
+  equal(await append(cluster, 'again;'), 7);
+  deepEqual([cluster.master.view.version, cluster.master.view.members], [VERSION, [1, 2, 3]]);
+});
+
+test('view round: a member that is gone is found so by the next one, when the server lease left no time to', async () => {
+  const cluster = new MutationCluster({ seed: 13, serverCount: 3 });
+  equal(await append(cluster, 'before;'), 0);
+  restart(cluster.server(1));
+  renewLeaseLate(cluster);
+  cluster.server(3).crash();
+  equal(await append(cluster, 'first;'), 'NOT_PRIMARY');
+  equal(cluster.master.view.version, VERSION);
+  beginAppend(cluster, 'again;'); // it may give up before the lease of the one that is gone has
+  await cluster.time.run(() => cluster.master.view.version > VERSION, cluster.time.nowMs + 30_000);
+  deepEqual(cluster.master.view.members, [1, 2]);
+});
+
 /** It restarts with an empty disk. */
 function loseDisk(server: TestServer): void {
   server.crash();

@@ -6,24 +6,19 @@
  * therefore was never acknowledged, is dropped under one more term (docs/spec/mutations.md, "Taking a lease again").
  */
 import { FsError, isFsError, toFsError } from '@cairnfs/base';
-import { ChunkserverPeerMethods, type ChunkView, type InstallViewReply } from '@cairnfs/protocol';
-import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
+import type { ChunkView, InstallViewReply } from '@cairnfs/protocol';
 import type { MutationContext } from '../mutation/mutation-context.ts';
 import type { MutableReplica } from '../mutation/replica-port.ts';
 import { isUnmade } from '../mutation/secondary.ts';
 import { hidden, makeReplica, mayHideOf, notMade, withoutRoom } from './not-made.ts';
 import { takeView } from './take-view.ts';
-
-export interface Member {
-  readonly id: number;
-  readonly address: string;
-}
+import { type Member, ViewCalls } from './view-calls.ts';
 
 export type ViewRoundResult =
   /** Every member has staged exactly up to `sequence`, in `term`. */
   | { readonly kind: 'installed'; readonly replica: MutableReplica; readonly term: number; readonly sequence: number }
   | { readonly kind: 'membersFailed'; readonly failed: ReadonlyMap<number, FsError> }
-  /** The state moved on while members were asked. */
+  /** The state moved on while members were asked, or the server lease left them too little time: none is known to have failed. */
   | { readonly kind: 'superseded' };
 
 /**
@@ -38,6 +33,8 @@ export async function runViewRound(
   isCurrent: () => boolean,
   signal: AbortSignal,
 ): Promise<ViewRoundResult> {
+  const calls = new ViewCalls(context, signal);
+  const isOver = (): boolean => calls.wereCutShort || !isCurrent();
   const found = context.replicas.find(view.handle);
   const create = view.baseSequence === 0 && (view.baseLength ?? 0) === 0 && isEmpty(found, view);
   if (found === undefined || isUnmade(found)) {
@@ -46,8 +43,8 @@ export async function runViewRound(
     context.absences.check(view.handle, view.version);
     // Before an empty replica is made anywhere: afterwards nothing tells a member that lost its replica from one that
     // never had any.
-    const others = await askOthers(context, view, signal);
-    if (!isCurrent()) return { kind: 'superseded' };
+    const others = await askOthers(context, calls, view);
+    if (isOver()) return { kind: 'superseded' };
     if (others.failed.size > 0) return { kind: 'membersFailed', failed: others.failed };
     if (others.haveData) return failedHere(context, lostReplica(view));
     if (mayHideOf(context, view)) {
@@ -65,15 +62,15 @@ export async function runViewRound(
   // other members may not have heard of.
   const isNew = view.version !== replica.log.version || replica.log.term === 0;
   let firstTerm = isNew ? 1 : replica.log.term + 1;
-  let first = await installEverywhere(context, { replica, view, term: firstTerm, fence: !isNew, create, signal });
-  if (!isCurrent()) return { kind: 'superseded' };
+  let first = await installEverywhere(context, calls, { replica, view, term: firstTerm, fence: !isNew, create });
+  if (isOver()) return { kind: 'superseded' };
   // The replica here is a copy, made since the version was taken that often: nobody has staged anything since either.
   const laterTerm = latestTerm(view, first.failed);
   const isCopy = laterTerm >= firstTerm;
   if (isCopy) {
     firstTerm = laterTerm + 1;
-    first = await installEverywhere(context, { replica, view, term: firstTerm, fence: true, create: false, signal });
-    if (!isCurrent()) return { kind: 'superseded' };
+    first = await installEverywhere(context, calls, { replica, view, term: firstTerm, fence: true, create: false });
+    if (isOver()) return { kind: 'superseded' };
   }
   const endsAtBase = isNew || isCopy;
   if (first.failed.size > 0) {
@@ -95,8 +92,8 @@ export async function runViewRound(
 
   const term = firstTerm + 1;
   const base = { ...view, baseSequence: sequence };
-  const second = await installEverywhere(context, { replica, view: base, term, fence: false, create: false, signal });
-  if (!isCurrent()) return { kind: 'superseded' };
+  const second = await installEverywhere(context, calls, { replica, view: base, term, fence: false, create: false });
+  if (isOver()) return { kind: 'superseded' };
   if (second.failed.size > 0) return { kind: 'membersFailed', failed: second.failed };
   return { kind: 'installed', replica, term, sequence };
 }
@@ -113,7 +110,6 @@ interface Installation {
   readonly term: number;
   readonly fence: boolean;
   readonly create: boolean;
-  readonly signal: AbortSignal;
 }
 
 interface Holdings {
@@ -121,13 +117,16 @@ interface Holdings {
   readonly failed: ReadonlyMap<number, FsError>;
 }
 
-async function installEverywhere(context: MutationContext, installation: Installation): Promise<Holdings> {
-  const { replica, view, term, fence, create, signal } = installation;
+async function installEverywhere(
+  context: MutationContext,
+  calls: ViewCalls,
+  { replica, view, term, fence, create }: Installation,
+): Promise<Holdings> {
   const holdings = new Map<number, InstallViewReply>();
   const failed = new Map<number, FsError>();
   const installThere = async (member: Member): Promise<void> => {
     try {
-      holdings.set(member.id, await installAt(context, member, { view, term, fence, create, signal }));
+      holdings.set(member.id, await calls.install(member, { view, term, fence, create }));
     } catch (error) {
       failed.set(member.id, toFsError(error));
     }
@@ -147,8 +146,8 @@ async function installEverywhere(context: MutationContext, installation: Install
 /** What the others hold of a chunk that this server has no replica of, by a view that makes none. */
 async function askOthers(
   context: MutationContext,
+  calls: ViewCalls,
   view: ChunkView,
-  signal: AbortSignal,
 ): Promise<{
   readonly haveData: boolean;
   readonly failed: ReadonlyMap<number, FsError>;
@@ -157,7 +156,7 @@ async function askOthers(
   let haveData = false;
   const ask = async (member: Member): Promise<void> => {
     try {
-      const reply = await installAt(context, member, { view, term: 1, fence: false, create: false, signal });
+      const reply = await calls.install(member, { view, term: 1, fence: false, create: false });
       if (reply.stagedSequence > 0 || reply.committedLength > 0) haveData = true;
     } catch (error) {
       const cause = toFsError(error);
@@ -169,17 +168,6 @@ async function askOthers(
   };
   await Promise.all(otherMembers(context, view).map(ask));
   return { haveData, failed };
-}
-
-async function installAt(
-  context: MutationContext,
-  { address }: Member,
-  { signal, ...installation }: Omit<Installation, 'replica'>,
-): Promise<InstallViewReply> {
-  // What waited for a connection for longer might make a replica after the master has taken this server's silence for its end.
-  const options = { timeoutMs: Math.min(PEER_CALL_TIMEOUT_MS, context.serverLeaseLeftMs()), signal };
-  const channel = context.peers.channel(address);
-  return (await channel.call(ChunkserverPeerMethods.installView, installation, options)).message;
 }
 
 /** This server cannot lead: the view changes without it. */

@@ -2,7 +2,7 @@
  * The streaming calls of other languages over gRPC (docs/protocol.md): the server that is called acts as the first member
  * and feeds the same uploads and reads as the framed protocol. Messages of any size are gathered into frames.
  */
-import { concatBytes, crc32c, FsError } from '@cairnfs/base';
+import { concatBytes, crc32c, FsError, KiB } from '@cairnfs/base';
 import {
   type CallContext,
   type ChunkLocation,
@@ -105,6 +105,8 @@ export class GrpcStreams implements ChunkStreams {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Memory that the first small piece takes: many small chunks are stored at once. It doubles as pieces come. */
+const GATHERED_BYTES_MIN = 64 * KiB;
 
 type SendFrame = (offset: number, bytes: Uint8Array, sync: boolean) => Promise<UploadFrameReply>;
 
@@ -112,7 +114,7 @@ type SendFrame = (offset: number, bytes: Uint8Array, sync: boolean) => Promise<U
 class FrameGatherer {
   readonly #send: SendFrame;
   #offset: number;
-  /** All so far; a piece that is a whole frame as it came. Kept one by one, messages of a byte would take a hundred times that. */
+  /** Begins with all so far; a piece that is a whole frame as it came. Kept one by one, messages of a byte would take a hundred times that. */
   #frame: Uint8Array = NOTHING;
   #bytes = 0;
 
@@ -140,23 +142,39 @@ class FrameGatherer {
   }
 
   #add(part: Uint8Array): void {
-    if (part.length === FRAME_DATA_BYTES_MAX) {
+    const bytes = this.#bytes + part.length;
+    if (part.length === FRAME_DATA_BYTES_MAX && isMostOfItsMemory(part)) {
       this.#frame = part;
     } else {
-      if (this.#bytes === 0) this.#frame = new Uint8Array(FRAME_DATA_BYTES_MAX);
+      if (bytes > this.#frame.length) this.#grow(bytes);
       this.#frame.set(part, this.#bytes);
     }
-    this.#bytes += part.length;
+    this.#bytes = bytes;
+  }
+
+  #grow(bytes: number): void {
+    let length = Math.max(this.#frame.length, GATHERED_BYTES_MIN);
+    while (length < bytes) length *= 2;
+    const grown = new Uint8Array(Math.min(length, FRAME_DATA_BYTES_MAX));
+    grown.set(this.#frame.subarray(0, this.#bytes));
+    this.#frame = grown;
   }
 
   async #flush(sync: boolean): Promise<UploadFrameReply> {
-    const bytes = this.#frame.subarray(0, this.#bytes);
+    const gathered = this.#frame.subarray(0, this.#bytes);
+    // Its memory is held until it is on the disk.
+    const bytes = isMostOfItsMemory(gathered) ? gathered : new Uint8Array(gathered);
     const offset = this.#offset;
     this.#frame = NOTHING;
     this.#bytes = 0;
     this.#offset += bytes.length;
     return this.#send(offset, bytes, sync);
   }
+}
+
+/** Half of it at least: little else is held with it. */
+function isMostOfItsMemory({ length, buffer }: Uint8Array): boolean {
+  return 2 * length >= buffer.byteLength;
 }
 
 function checkSum(data: Uint8Array, checksum: number | undefined): void {

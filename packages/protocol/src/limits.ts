@@ -83,6 +83,8 @@ export const SERVER_ANSWER_SHARE_BYTES_MAX = 16 * 1024 * 1024;
  * most, so at 70 KB/s a peer keeps it.
  */
 export const ANSWERS_UNTAKEN_MS_MAX = 30_000;
+/** So much a peer over gRPC, where every byte is seen, has to take in that time while an answer is not taken as a whole. */
+export const ANSWERS_TAKEN_BYTES_MIN = 2 * 1024 * 1024;
 /** Between two looks at it, and as many are waited for while others wait for the memory that its answers hold. */
 export const ANSWERS_LOOKED_AT_MS = 3_000;
 export const ANSWERS_UNTAKEN_LOOKS_SHORT = 2;

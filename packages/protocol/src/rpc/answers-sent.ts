@@ -3,7 +3,7 @@
  * peer takes them. Answers that took no room are counted when they are sent, those that leave together as one.
  */
 import type { Clock } from '@cairnfs/base';
-import { ANSWERS_LOOKED_AT_MS, ANSWERS_UNTAKEN_LOOKS_SHORT, ANSWERS_UNTAKEN_MS_MAX } from '../limits.ts';
+import { ANSWERS_LOOKED_AT_MS } from '../limits.ts';
 import type { AnswerRoom, AnswerShare } from './answer-room.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
@@ -11,7 +11,6 @@ export class AnswersSent {
   readonly share: AnswerShare;
   readonly #clock: Clock;
   readonly #writer: FrameWriter;
-  readonly #room: AnswerRoom;
   /** Of the frames of this tick that took no room. */
   #loose = { bytes: 0, flush: -1 };
   /** Set while something is unsent: how much the peer had taken, how often it was no more since, when to look again. */
@@ -19,7 +18,6 @@ export class AnswersSent {
 
   constructor(clock: Clock, writer: FrameWriter, room: AnswerRoom) {
     this.#clock = clock;
-    this.#room = room;
     this.#writer = writer;
     this.share = room.share();
   }
@@ -59,9 +57,7 @@ export class AnswersSent {
     this.#looking = undefined;
     if (unsentBytes === 0) return undefined;
     const looks = takenBytes === looked.takenBytes ? looked.looks + 1 : 0;
-    // Others wait for the memory that they hold: then the peer is not waited for as long.
-    const looksMax = this.#room.isShort ? ANSWERS_UNTAKEN_LOOKS_SHORT : ANSWERS_UNTAKEN_MS_MAX / ANSWERS_LOOKED_AT_MS;
-    if (looks >= looksMax) {
+    if (looks >= this.share.untakenLooksMax) {
       return `the peer took none of ${unsentBytes} bytes of answers for ${(looks * ANSWERS_LOOKED_AT_MS) / 1000} s`;
     }
     this.#looking = { takenBytes, looks, atMs: nowMs + ANSWERS_LOOKED_AT_MS };

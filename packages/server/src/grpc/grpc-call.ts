@@ -1,13 +1,7 @@
 /** One gRPC call as our handlers see it. */
 import { type Address, type Clock, FsError, type Timer } from '@cairnfs/base';
-import {
-  ANSWERS_UNTAKEN_MS_MAX,
-  type AnswerShare,
-  CALL_DEADLINE_MS_MAX,
-  type CallContext,
-  CallRoom,
-  type ReceivedData,
-} from '@cairnfs/protocol';
+import { CALL_DEADLINE_MS_MAX, type CallContext, CallRoom, type ReceivedData } from '@cairnfs/protocol';
+import { AnswerPatience, type AnswerPatienceOptions } from './answer-patience.ts';
 
 /** What all four sorts of calls have in common. */
 export interface SurfaceCall {
@@ -17,17 +11,9 @@ export interface SurfaceCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
-/** More than pings, and answers to them, are while it is waited. */
-const SENT_BY_PINGS_BYTES = 4096;
-
-export interface GrpcCallOptions {
-  readonly clock: Clock;
-  /** Of the call's connection, in the room for answers. */
-  readonly share: AnswerShare;
-  /** That the connection has sent: whether its peer takes anything shows by it. */
-  readonly sentBytes: () => number;
-  /** Ends the connection. */
-  readonly drop: (reason: string) => void;
+export interface GrpcCallOptions extends AnswerPatienceOptions {
+  /** Ends the call, whose time is over; `isUntaken` while an answer is with the transport. */
+  readonly endLate: (reason: FsError, isUntaken: boolean) => void;
 }
 
 export class GrpcCall implements CallContext {
@@ -37,25 +23,29 @@ export class GrpcCall implements CallContext {
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
   #wake: (() => void) | undefined;
-  readonly #clock: Clock;
   readonly #room: CallRoom;
-  readonly #sentBytes: () => number;
-  readonly #drop: (reason: string) => void;
-  #patience: Timer | undefined;
+  readonly #patience: AnswerPatience;
+  readonly #endLate: (reason: FsError, isUntaken: boolean) => void;
+  #deadline: Timer | undefined;
 
   constructor(call: SurfaceCall, options: GrpcCallOptions, data?: ReceivedData) {
-    const { clock, share, sentBytes, drop } = options;
-    this.#clock = clock;
+    const { clock, share } = options;
     this.#room = new CallRoom(share);
-    this.#sentBytes = sentBytes;
-    this.#drop = drop;
-    const nowMs = clock.nowMs();
-    this.deadlineMs = nowMs + Math.min(timeLeftMs(call, clock), CALL_DEADLINE_MS_MAX);
+    this.#patience = new AnswerPatience(options);
+    this.#endLate = options.endLate;
+    const leftMs = Math.min(timeLeftMs(call, clock), CALL_DEADLINE_MS_MAX);
+    this.deadlineMs = clock.nowMs() + leftMs;
     this.peer = call.getPeer();
     this.data = data;
-    const cancelled = (): void => this.#abort(clock.nowMs() >= this.deadlineMs);
-    if (call.cancelled) cancelled();
-    else call.on('cancelled', cancelled);
+    const ended = (): void => this.#end(clock.nowMs() >= this.deadlineMs);
+    if (call.cancelled) {
+      ended();
+      return;
+    }
+    call.on('cancelled', ended);
+    // gRPC may have told of its end already, before there was anybody to be told.
+    if (leftMs <= 0) this.#expire();
+    else this.#deadline = clock.after(leftMs, () => this.#expire());
   }
 
   get signal(): AbortSignal {
@@ -76,18 +66,12 @@ export class GrpcCall implements CallContext {
       this.answered();
       return;
     }
-    const before = this.#sentBytes();
-    this.#patience = this.#clock.after(ANSWERS_UNTAKEN_MS_MAX, () => {
-      // The answers of other calls may come first.
-      if (this.#sentBytes() - before > SENT_BY_PINGS_BYTES) this.answering();
-      else this.#drop(`the peer took nothing of its answers for ${ANSWERS_UNTAKEN_MS_MAX / 1000} s`);
-    });
+    this.#patience.begin();
   }
 
   /** What was handed to the transport has left, or the call is over. */
   answered(): void {
-    this.#patience?.cancel();
-    this.#patience = undefined;
+    this.#patience.end();
     this.#room.release();
   }
 
@@ -96,22 +80,35 @@ export class GrpcCall implements CallContext {
     return this.#reason;
   }
 
-  /** Runs `wake` when the call is aborted, or at once when it already is; only the last one given is kept. */
-  onAbort(wake: () => void): void {
+  /** Runs `wake` when the call has ended, or at once when it was aborted already; only the last one given is kept. */
+  onEnd(wake: () => void): void {
     if (this.#reason === undefined) this.#wake = wake;
     else wake();
   }
 
-  /** gRPC tells of the end of every call so, and does not tell a cancelled call from a lost connection. */
-  #abort(isLate: boolean): void {
+  /** Its time is over, and gRPC has not ended it. What is with the transport holds its room until it has. */
+  #expire(): void {
     if (this.#reason !== undefined) return;
-    this.#reason = isLate
+    const isUntaken = this.#patience.isWaiting;
+    this.#endLate(this.#abort(true), isUntaken);
+  }
+
+  /** gRPC tells of the end of every call so, and does not tell a cancelled call from a lost connection. */
+  #end(isLate: boolean): void {
+    this.#deadline?.cancel();
+    if (this.#reason === undefined) this.#abort(isLate);
+    if (this.#patience.isWaiting) this.answered();
+    this.#wake?.();
+  }
+
+  #abort(isLate: boolean): FsError {
+    const reason = isLate
       ? new FsError('DEADLINE_EXCEEDED', 'the time the caller gave this call is over')
       : new FsError('CANCELLED', 'the caller cancelled the call, or its connection was lost');
-    this.#controller?.abort(this.#reason);
-    this.#room.abort(this.#reason);
-    if (this.#patience !== undefined) this.answered();
-    this.#wake?.();
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#room.abort(reason);
+    return reason;
   }
 }
 

@@ -32,6 +32,7 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { endLateCall } from './end-late-call.ts';
 import { GrpcCall, type SurfaceCall } from './grpc-call.ts';
 import { GrpcPeer } from './grpc-peer.ts';
 import { CLOSE_GRACE_MS, GRPC_CONNECTIONS_MAX, SERVER_OPTIONS } from './limits.ts';
@@ -169,10 +170,14 @@ class Adapter {
     const peer = this.#peers.get(call.getPeer());
     const share = peer?.share ?? handlers.answerShare();
     const drop = (reason: string): void => {
+      if (peer === undefined || peer.socket.destroyed) return;
       log.info('connection closed', { peer: call.getPeer(), reason });
-      peer?.socket.destroy();
+      peer.socket.destroy();
     };
-    return new GrpcCall(call, { clock, share, sentBytes: () => peer?.sentBytes ?? 0, drop }, data);
+    const endLate = (reason: FsError, isUntaken: boolean): void => {
+      if (!endLateCall(call, reason, isUntaken)) drop('a call of it ended late');
+    };
+    return new GrpcCall(call, { clock, share, sentBytes: () => peer?.sentBytes ?? 0, drop, endLate }, data);
   }
 
   unary<Q, S>(
@@ -228,7 +233,7 @@ class Adapter {
       for await (const item of run()) {
         if (context.abortReason !== undefined) return;
         await new Promise<void>((resolve) => {
-          context.onAbort(resolve);
+          context.onEnd(resolve);
           context.answering();
           call.write(item, () => resolve());
         });

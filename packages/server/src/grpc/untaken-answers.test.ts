@@ -1,11 +1,13 @@
 /** Callers over gRPC that do not take their answers: what they make a server hold is bounded, and they lose their connection. */
 import assert from 'node:assert/strict';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type Clock, crc32c, type Log } from '@cairnfs/base';
 import {
+  ANSWERS_LOOKED_AT_MS,
   ANSWERS_UNTAKEN_MS_MAX,
+  CALL_DEADLINE_MS_MAX,
   type CallContext,
   type ChunkStreams,
   ChunkserverDataMethods,
@@ -22,7 +24,10 @@ const MIB = 1024 * 1024;
 const ROOM_BYTES = 8 * MIB;
 /** The patience of the server passes so many times faster, while it is looked at. */
 const FASTER = 20;
-let patienceMs = ANSWERS_UNTAKEN_MS_MAX / FASTER;
+let faster = FASTER;
+const PATIENCE_MS = ANSWERS_UNTAKEN_MS_MAX / FASTER;
+/** Of calls whose caller named none, where it is looked at. */
+let deadlineMs = CALL_DEADLINE_MS_MAX;
 const STREAMS = 40;
 const REQUEST_BYTES = 600_000;
 
@@ -30,7 +35,9 @@ const clock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs === ANSWERS_UNTAKEN_MS_MAX ? patienceMs : delayMs);
+    let ms = delayMs === ANSWERS_LOOKED_AT_MS ? delayMs / faster : delayMs;
+    if (delayMs === CALL_DEADLINE_MS_MAX) ms = deadlineMs;
+    const timer = setTimeout(callback, ms);
     return { cancel: () => clearTimeout(timer) };
   },
   soon: (callback) => void setImmediate(callback),
@@ -39,18 +46,23 @@ const clock: Clock = {
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 let made = 0;
 
-const unused = () => Promise.reject(new Error('not called'));
+/** Asks for as much to get one item, and no other before the call is over. */
+const SILENT = 5;
 const chunkStreams = {
-  storeChunk: unused,
+  async storeChunk(requests: AsyncIterable<unknown>) {
+    for await (const _ of requests);
+    return { length: 0 };
+  },
   async *retrieveChunk(request: { length: number }, context: CallContext) {
     for (let offset = 0; offset < request.length; offset += MIB) {
       await context.room(MIB);
       made += 1;
       const data = Buffer.alloc(MIB);
       yield { offset, data, checksum: crc32c(data) };
+      if (request.length === SILENT) await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
     }
   },
-  replicateChunk: unused,
+  replicateChunk: () => Promise.reject(new Error('not called')),
 } as unknown as ChunkStreams;
 
 const handlers = createRpcServer({
@@ -96,6 +108,7 @@ function newClient(at: Server = listener): Client {
 
 const Retrieve = methodDefinition(ChunkserverDefinition.fullName, ChunkserverDefinition.methods.retrieveChunk);
 const Mutate = methodDefinition(ChunkserverDefinition.fullName, ChunkserverDefinition.methods.mutate);
+const Store = methodDefinition(ChunkserverDefinition.fullName, ChunkserverDefinition.methods.storeChunk);
 const List = methodDefinition(MasterDefinition.fullName, MasterDefinition.methods.list);
 
 function retrieve(client: Client, length: number): ClientReadableStream<unknown> {
@@ -140,6 +153,15 @@ function mutate(client: Client): Promise<unknown> {
   });
 }
 
+function storeNothing(client: Client): Promise<unknown> {
+  const { path, requestSerialize, responseDeserialize } = Store;
+  return new Promise((resolve, reject) => {
+    client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, (error, reply) =>
+      error === null ? resolve(reply) : reject(error),
+    );
+  });
+}
+
 async function drain(call: ClientReadableStream<unknown>): Promise<number> {
   let bytes = 0;
   for await (const item of call) bytes += (item as { data: Uint8Array }).data.length;
@@ -159,23 +181,60 @@ test('grpc: streams that are not read are bounded, others are served beside them
   assert.equal(sockets[0]!.destroyed, true);
 });
 
-test('grpc: a connection that takes something keeps it, however long one answer takes', async () => {
+test('grpc: a connection that takes enough keeps it, though one of its answers is not taken', async () => {
   const slow = connect(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`);
   retrieveAndTakeNothing(slow);
   const call = retrieveAndTakeNothing(slow);
   while (handlers.answerBytes < 2 * MIB) await clock.sleep(5);
-  // Of one answer a little now and then, of the other nothing.
-  for (let passedMs = 0; passedMs < 3 * patienceMs; passedMs += 50) {
-    call.read(32 * 1024);
-    await clock.sleep(50);
+  // 64 KiB at a time, far more than 2 MiB while the server is patient.
+  for (const sinceMs = clock.nowMs(); clock.nowMs() < sinceMs + 3 * PATIENCE_MS; ) {
+    while (call.read() !== null);
+    await clock.sleep(5);
   }
   assert.equal(slow.destroyed, false);
   slow.destroy();
   while (handlers.answerBytes > 0) await clock.sleep(5);
 });
 
+test('grpc: a connection that takes a little of an answer now and then loses it', { timeout: 20_000 }, async () => {
+  const miser = connect(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`);
+  miser.on('error', () => {});
+  const call = retrieveAndTakeNothing(miser);
+  while (handlers.answerBytes === 0) await clock.sleep(5);
+  const socket = sockets.at(-1)!;
+  let takenBytes = 0;
+  const startedMs = clock.nowMs();
+  while (!socket.destroyed && clock.nowMs() < startedMs + 4 * PATIENCE_MS) {
+    takenBytes += (call.read() as Buffer | null)?.length ?? 0;
+    await clock.sleep(PATIENCE_MS / 4);
+  }
+  assert.equal(socket.destroyed, true);
+  assert.ok(takenBytes > 64 * 1024, `${takenBytes} bytes were taken`);
+  while (handlers.answerBytes > 0) await clock.sleep(5);
+});
+
+test('grpc: a call ends with its time, whether it is taken, waited for or worked on', { timeout: 20_000 }, async () => {
+  deadlineMs = 300;
+  try {
+    const session = connect(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`);
+    const call = retrieveAndTakeNothing(session);
+    await new Promise((resolve) => call.once('close', resolve));
+    assert.equal(call.rstCode, constants.NGHTTP2_CANCEL);
+    while (handlers.answerBytes > 0) await clock.sleep(5);
+    assert.equal(session.destroyed, false);
+    session.destroy();
+    // Its answers were all taken, and the next one is long in coming; no request came.
+    const silent = retrieve(newClient(), SILENT);
+    await assert.rejects(drain(silent), { code: status.DEADLINE_EXCEEDED });
+    await assert.rejects(storeNothing(newClient()), { code: status.DEADLINE_EXCEEDED });
+    while (handlers.callCount > 0) await clock.sleep(5);
+  } finally {
+    deadlineMs = CALL_DEADLINE_MS_MAX;
+  }
+});
+
 test('grpc: answers of unary calls hold their room until they have left, and all come in their turn', async () => {
-  patienceMs = ANSWERS_UNTAKEN_MS_MAX;
+  faster = 1;
   const client = newClient();
   await Promise.all(Array.from({ length: 3 * STREAMS }, () => list(client)));
   while (handlers.answerBytes > 0) await clock.sleep(5);

@@ -101,6 +101,28 @@ test('garbage: chunks that a disk keeps take no room for ever from those of othe
   );
 });
 
+test('garbage: where all is said there is room for others at once, not when all have been looked at', async () => {
+  const bounds = { ...MASTER_BOUNDS, garbageStep: 2, garbageAwaitedMax: 2 };
+  const cluster = await TestCluster.start(1, { bounds });
+  cluster.parts.start();
+  const handles = Array.from({ length: 20 }, (_, index) => handleOf(index + 1));
+  for (const handle of handles) {
+    await cluster.putChunk(handle, { length: 10, goal: 1, members: [1] });
+    await cluster.run(cluster.discard(handle));
+  }
+  const server = cluster.server(1);
+  server.isBeating = false;
+  let seconds = 0;
+  for (; handles.some((handle) => cluster.chunk(handle) !== undefined); seconds += 1) {
+    const { quarantine } = await cluster.run(server.heartbeat());
+    const changes = quarantine.map(({ handle }) => server.report(handle, ReplicaCondition.REPLICA_CONDITION_GONE));
+    for (const { handle } of quarantine) server.replicas.delete(handle);
+    await cluster.run(server.heartbeat({ changes }));
+    await cluster.simulation.runFor(1000);
+  }
+  ok(seconds < 2 * handles.length, `${seconds} s`);
+});
+
 test('garbage: servers have a while to say that a chunk is gone, however many others wait', async () => {
   const cluster = await TestCluster.start(1, { bounds: { ...MASTER_BOUNDS, garbageAwaitedMax: 1 } });
   cluster.parts.start();

@@ -14,6 +14,8 @@ import type { Transaction } from '../state/transaction.ts';
 import type { Departures } from '../views/departures.ts';
 
 interface Heard {
+  /** Where the chunk stands among what is due. */
+  readonly key: Key;
   readonly gone: Set<number>;
   /** How many they were when the chunk was last looked at, and since when. */
   countBefore: number;
@@ -28,6 +30,8 @@ export class GarbageCollection {
   readonly #safeMode: SafeMode;
   /** Members that have said a garbage chunk is gone, of those that are awaited. In memory: a restarted master asks again. */
   readonly #gone = new Map<string, Heard>();
+  /** Those of them of which a member said so since they were looked at. */
+  readonly #news = new Set<string>();
   /** In the round before, and in this one, there was no room for all. */
   #isCrowded = false;
   #hadNoRoom = false;
@@ -46,7 +50,12 @@ export class GarbageCollection {
     this.#servers = parts.servers;
     this.#reports = parts.reports;
     this.#safeMode = parts.safeMode;
-    parts.reports.onGone = (server, handle) => this.#gone.get(handle)?.gone.add(server);
+    parts.reports.onGone = (server, handle) => {
+      const heard = this.#gone.get(handle);
+      if (heard === undefined) return;
+      heard.gone.add(server);
+      this.#news.add(handle);
+    };
   }
 
   start(): void {
@@ -90,39 +99,55 @@ export class GarbageCollection {
     const { garbageStep } = config.bounds;
     this.#from = await decisions.perform('garbageCollected', (transaction) => {
       this.#bringForward(transaction);
+      // Where all is said there is room again for others, before their turn comes.
+      for (const key of this.#takeNews(garbageStep)) this.#look(transaction, key);
       const { end } = garbageRange(calendar.nowMs());
       const entries = transaction.range({ start: this.#from, end }, garbageStep);
-      for (const { key } of entries) {
-        const handle = handleOfGarbageKey(key);
-        const chunk = transaction.chunk(handle);
-        const gone = this.#gone.get(handle)?.gone ?? new Set();
-        const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
-        const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
-        if (left.length > 0) {
-          // What its servers say would be forgotten: an order now brings it no nearer.
-          if (!this.#await(handle, gone, left)) continue;
-          // A master that ended before this was durable may have told one that was away that it is no member any more (below).
-          const versionAtMost = chunk!.highestVersion + 1;
-          const order = { handle, versionAtMost, reason: 'deleted' };
-          for (const holder of left) this.#reports.order(holder, order);
-          continue;
-        }
-        for (const member of chunk?.members ?? []) {
-          if (gone.has(member)) continue;
-          const departure = { oldVersion: chunk!.version, newVersion: chunk!.highestVersion + 1 };
-          this.#departures.add(member, handle, departure);
-          this.#departures.confirm(transaction, member, handle, departure);
-        }
-        this.#gone.delete(handle);
-        transaction.remove(key);
-        transaction.removeChunk(handle);
-        transaction.add(META.garbageCount, -1);
-      }
+      for (const { key } of entries) this.#look(transaction, key);
       return entries.length < garbageStep ? GARBAGE_START : `${entries.at(-1)!.key}\0`;
     });
     if (this.#from !== GARBAGE_START) return;
     this.#isCrowded = this.#hadNoRoom;
     this.#hadNoRoom = false;
+  }
+
+  #takeNews(count: number): Key[] {
+    const keys: Key[] = [];
+    for (const handle of this.#news) {
+      if (keys.length === count) break;
+      this.#news.delete(handle);
+      keys.push(this.#gone.get(handle)!.key);
+    }
+    return keys;
+  }
+
+  /** Has the chunk put away, or forgets it when nobody is left who has it. */
+  #look(transaction: Transaction, key: Key): void {
+    if (transaction.get(key) === undefined) return; // forgotten already in this step
+    const handle = handleOfGarbageKey(key);
+    const chunk = transaction.chunk(handle);
+    const gone = this.#gone.get(handle)?.gone ?? new Set();
+    const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
+    const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
+    if (left.length > 0) {
+      // What its servers say would be forgotten: an order now brings it no nearer.
+      if (!this.#await(key, gone, left)) return;
+      // A master that ended before this was durable may have told one that was away that it is no member any more (below).
+      const versionAtMost = chunk!.highestVersion + 1;
+      const order = { handle, versionAtMost, reason: 'deleted' };
+      for (const holder of left) this.#reports.order(holder, order);
+      return;
+    }
+    for (const member of chunk?.members ?? []) {
+      if (gone.has(member)) continue;
+      const departure = { oldVersion: chunk!.version, newVersion: chunk!.highestVersion + 1 };
+      this.#departures.add(member, handle, departure);
+      this.#departures.confirm(transaction, member, handle, departure);
+    }
+    this.#forget(handle);
+    transaction.remove(key);
+    transaction.removeChunk(handle);
+    transaction.add(META.garbageCount, -1);
   }
 
   /**
@@ -131,10 +156,11 @@ export class GarbageCollection {
    *
    * @returns whether it is to be ordered away.
    */
-  #await(handle: string, gone: Set<number>, left: readonly number[]): boolean {
+  #await(key: Key, gone: Set<number>, left: readonly number[]): boolean {
+    const handle = handleOfGarbageKey(key);
     const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
     if (!left.every(canBeTold)) {
-      this.#gone.delete(handle);
+      this.#forget(handle);
       return true;
     }
     const nowMs = this.#context.seams.clock.nowMs();
@@ -144,15 +170,21 @@ export class GarbageCollection {
         this.#hadNoRoom = true;
         return false;
       }
-      this.#gone.set(handle, { gone, countBefore: gone.size, sinceMs: nowMs });
+      this.#gone.set(handle, { key, gone, countBefore: gone.size, sinceMs: nowMs });
     } else if (before.countBefore !== gone.size) {
       before.countBefore = gone.size;
       before.sinceMs = nowMs;
     } else if (this.#isCrowded && nowMs - before.sinceMs >= ORDERS_CHECKED_EVERY_MS) {
-      this.#gone.delete(handle);
+      this.#forget(handle);
       return false; // the orders still wait
     }
     return true;
+  }
+
+  /** What its servers have said. */
+  #forget(handle: string): void {
+    this.#gone.delete(handle);
+    this.#news.delete(handle);
   }
 
   /** What is due later than anything can be was deleted before the calendar was set back: the grace begins anew. */

@@ -1,7 +1,8 @@
-/** `npm run chaos`. Exit 0: no violation. 1: some. 2: wrong usage. */
+/** `npm run chaos`. Exit 0: no violation. 1: some, or the run broke off. 2: wrong usage. 130: ended by a signal. */
 import { mkdtempSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toError } from '@cairnfs/base';
 import { type RunResult, runChaos } from './chaos-run.ts';
 import { findLeftovers, removeLeftovers } from './leftovers.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
@@ -10,17 +11,16 @@ import { formatSummary, formatViolation } from './summary.ts';
 import { VirtualNetwork } from './virtual-network.ts';
 
 async function main(): Promise<number> {
-  const args = process.argv.slice(2);
-  if (args.includes('--help')) {
+  let options: Options | 'help';
+  try {
+    options = parseOptions(process.argv.slice(2), { nowMs: Date.now() });
+  } catch (error) {
+    console.error(`chaos: ${toError(error).message}\nsee "npm run chaos -- --help"`);
+    return 2;
+  }
+  if (options === 'help') {
     console.log(USAGE);
     return 0;
-  }
-  let options: Options;
-  try {
-    options = parseOptions(args, { nowMs: Date.now() });
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    return 2;
   }
   sweep();
   return options.isSweep ? 0 : run(options);

@@ -11,6 +11,8 @@ export interface Options {
   readonly isSweep: boolean;
 }
 
+const MINUTES = 3;
+
 export const USAGE = `usage: npm run chaos -- [--minutes M] [--seed S] [--no-network]
        npm run chaos -- --sweep
 
@@ -18,31 +20,42 @@ Starts a cluster of real processes with clients, kills and stops them and cuts t
 cluster has healed, and checks what the clients saw. The seed decides which faults strike when and what clients ask;
 how the processes run beside each other, it does not.
 
-  --minutes M    how long faults strike (3)
+  --minutes M    how long faults strike (${MINUTES})
   --seed S       by default drawn from the clock
   --no-network   no partitions, also as root
-  --sweep        only remove what runs that were killed left behind (every run does that first)`;
+  --sweep        only remove what runs that were killed left behind (every run does that first)
+  -h, --help     print this
+
+Exit code 0: no violation. 1: some, or the run broke off. 2: wrong usage. 130: ended by Ctrl-C or SIGTERM.
+docs/chaos.md explains faults and checks.`;
 
 const SEED_MAX = 2 ** 48;
 
-/** @throws Error  with a message for the one who typed it. */
-export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Options {
+/**
+ * @returns `help` when the usage is asked for.
+ * @throws Error  with a message for the one who typed it.
+ */
+export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Options | 'help' {
   const { values } = parseArgs({
     args: [...args],
     options: {
       seed: { type: 'string' },
-      minutes: { type: 'string', default: '3' },
-      'no-network': { type: 'boolean', default: false },
-      sweep: { type: 'boolean', default: false },
+      minutes: { type: 'string' },
+      'no-network': { type: 'boolean' },
+      sweep: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
     },
   });
-  const minutes = Number(values.minutes);
+  if (values.help) return 'help';
+  const { sweep: isSweep = false, 'no-network': isWithoutNetwork = false } = values;
+  if (isSweep && Object.keys(values).length > 1) throw new Error('--sweep runs nothing: no other option goes with it');
+  const minutes = Number(values.minutes ?? MINUTES);
   if (!(minutes > 0 && minutes < Number.POSITIVE_INFINITY)) {
     throw new Error(`--minutes ${values.minutes}: a number above 0 is wanted`);
   }
   const seed = values.seed === undefined ? nowMs % SEED_MAX : Number(values.seed);
   if (values.seed?.trim() === '' || !Number.isSafeInteger(seed) || seed < 0 || seed > SEED_MAX) {
-    throw new Error(`--seed ${values.seed}: a whole number from 0 is wanted`);
+    throw new Error(`--seed ${values.seed}: a whole number from 0 to 2^48 is wanted`);
   }
-  return { seed, minutes, wantsNetwork: !values['no-network'], isSweep: values.sweep };
+  return { seed, minutes, wantsNetwork: !isWithoutNetwork, isSweep };
 }

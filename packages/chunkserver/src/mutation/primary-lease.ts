@@ -301,7 +301,7 @@ export class PrimaryLease {
     const isLast = this.#state === 'releasing' || this.#state === 'revoking';
     if (serving === undefined || !isLast) return;
     const round = this.#round;
-    const failed = await serving.commitEverywhere();
+    const failed = await serving.commitEverywhere({ isLast: true });
     if (this.#round !== round) return;
     if (failed.size > 0) {
       this.membersFailed(failed);

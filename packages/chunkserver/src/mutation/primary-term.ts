@@ -20,6 +20,7 @@ import type { StagedMutation } from './mutation-log.ts';
 import { writeOperation } from './operation-id.ts';
 import { RefusedMutations } from './refused-mutations.ts';
 import type { MutableReplica } from './replica-port.ts';
+import { whileOverloaded } from './while-overloaded.ts';
 
 export interface PrimaryTermOptions {
   readonly context: MutationContext;
@@ -120,8 +121,13 @@ export class PrimaryTerm {
     return false;
   }
 
-  /** Makes the commit point durable at every member. @returns the members that did not take it, this server among them. */
-  async commitEverywhere(): Promise<Map<number, FsError>> {
+  /**
+   * Makes the commit point durable at every member.
+   *
+   * @param isLast no other follows: a member that has too much to do for the moment is asked again.
+   * @returns the members that did not take it, this server among them.
+   */
+  async commitEverywhere({ isLast = false } = {}): Promise<Map<number, FsError>> {
     const { view, replica } = this;
     const { context, term } = this.#options;
     const { handle, version } = view;
@@ -130,9 +136,11 @@ export class PrimaryTerm {
     const failed = new Map<number, FsError>();
     const request = { handle, version, committedSequence, term };
     const commitAt = async ({ id, address }: ReadyMember): Promise<void> => {
+      const commit = (timeoutMs: number) =>
+        context.peers.channel(address).call(ChunkserverPeerMethods.commit, request, { timeoutMs });
       try {
-        const channel = context.peers.channel(address);
-        await channel.call(ChunkserverPeerMethods.commit, request, { timeoutMs: PEER_CALL_TIMEOUT_MS });
+        if (isLast) await whileOverloaded(context.clock, PEER_CALL_TIMEOUT_MS, commit);
+        else await commit(PEER_CALL_TIMEOUT_MS);
       } catch (error) {
         failed.set(id, toFsError(error));
       }

@@ -7,6 +7,7 @@ import { isFsError, UNREACHABLE } from '@cairnfs/base';
 import { ChunkserverPeerMethods, type InstallViewReply, type InstallViewRequest } from '@cairnfs/protocol';
 import { PEER_CALL_TIMEOUT_MS } from '../mutation/limits.ts';
 import type { MutationContext } from '../mutation/mutation-context.ts';
+import { whileOverloaded } from '../mutation/while-overloaded.ts';
 
 export interface Member {
   readonly id: number;
@@ -25,7 +26,7 @@ export class ViewCalls {
   }
 
   /**
-   * A member was not reached, or did not answer, in what was left of the server lease. It may be renewed by now; then it is
+   * A member was not reached, did not answer or had too much to do, in what was left of the server lease. It may be renewed by now; then it is
    * longer than a call, so that the next round gives members all of their time.
    */
   get wereCutShort(): boolean {
@@ -34,13 +35,18 @@ export class ViewCalls {
 
   /** @throws FsError as the member refuses, or is not reached: see `wereCutShort`. */
   async install({ address }: Member, installation: InstallViewRequest): Promise<InstallViewReply> {
+    const { clock, peers } = this.#context;
     const leaseMs = this.#context.serverLeaseLeftMs();
-    const options = { timeoutMs: Math.min(PEER_CALL_TIMEOUT_MS, leaseMs), signal: this.#signal };
+    const ask = async (leftMs: number): Promise<InstallViewReply> => {
+      const timeoutMs = Math.min(leftMs, this.#context.serverLeaseLeftMs());
+      const options = { timeoutMs, signal: this.#signal };
+      return (await peers.channel(address).call(ChunkserverPeerMethods.installView, installation, options)).message;
+    };
     try {
-      const channel = this.#context.peers.channel(address);
-      return (await channel.call(ChunkserverPeerMethods.installView, installation, options)).message;
+      return await whileOverloaded(clock, Math.min(PEER_CALL_TIMEOUT_MS, leaseMs), ask);
     } catch (error) {
-      if (leaseMs < PEER_CALL_TIMEOUT_MS && isFsError(error, ...UNREACHABLE)) this.#wereCutShort = true;
+      const isUnheard = isFsError(error, 'OVERLOADED', ...UNREACHABLE);
+      if (leaseMs < PEER_CALL_TIMEOUT_MS && isUnheard) this.#wereCutShort = true;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 /** Numbers that never go back: what was durable once is there after every restart, and nobody is told less than before. */
-import type { Violation } from './violation.ts';
+import { secondsOf, type Violation } from './violation.ts';
 
 /** A number as somebody held it, in the order in which a run came by. */
 export interface Observed {
@@ -40,5 +40,5 @@ function whatFell(before: Observed, now: Observed): string | undefined {
 }
 
 function lineOf({ atMs, version, term, sequence }: Observed): string {
-  return `${atMs} ms: version ${version}, term ${term ?? '?'}, committed ${sequence ?? '?'}`;
+  return `${secondsOf(atMs)}: version ${version}, term ${term ?? '?'}, committed ${sequence ?? '?'}`;
 }

@@ -1,5 +1,5 @@
 /** Two primaries never serve at the same time, whatever their clocks say: leases, views and terms keep them apart. */
-import type { Violation } from './violation.ts';
+import { secondsOf, type Violation } from './violation.ts';
 
 /** From the first to the last answer that a server gave as primary of a chunk under one view and term; virtual time. */
 export interface Served {
@@ -44,5 +44,5 @@ function isOlder(a: Served, b: Served): boolean {
 }
 
 function lineOf({ server, version, term, fromMs, toMs }: Served): string {
-  return `${server}: version ${version}, term ${term}, ${fromMs} to ${toMs} ms`;
+  return `${server}: version ${version}, term ${term}, ${secondsOf(fromMs)} to ${secondsOf(toMs)}`;
 }

@@ -29,6 +29,28 @@ test('story: of a text, only what has it, answers to it, and what broke', async 
   ok(story.lines.some((line) => line.includes('Master.Create ok')));
 });
 
+test('story: calls are numbered through to the end, and a number asked for is the whole one', async () => {
+  const story = new Story({ of: '#13' });
+  await runSchedule(SCHEDULE, { story });
+  const told = story.lines.filter((line) => !/!! | start | crash /.test(line));
+  ok(told.some((line) => / → .* #13 /.test(line)));
+  deepEqual(
+    told.filter((line) => !/#13\b/.test(line)),
+    [],
+  );
+  const whole = new Story();
+  await runSchedule(SCHEDULE, { story: whole });
+  const requests = whole.lines.filter(
+    (line) => line.includes(' → ') && !/ (ok|end|item|REFUSED|cancelled) /.test(line),
+  );
+  const numbers = requests.map((line) => Number(/#(\d+)/.exec(line)![1]));
+  ok(requests.some((line) => / auditor +→/.test(line)));
+  deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  );
+});
+
 test('story: the latest lines are kept, and how many are not is said', () => {
   const story = new Story({ linesMax: 2 });
   for (let atMs = 0; atMs < 9; atMs++)

@@ -23,7 +23,7 @@ export interface StoryOptions {
 }
 
 export class Story implements WireListener {
-  readonly #of: string;
+  readonly #isWanted: (line: string) => boolean;
   readonly #linesMax: number;
   #lines: string[] = [];
   #droppedCount = 0;
@@ -32,7 +32,7 @@ export class Story implements WireListener {
   readonly #dull = new Set<WireCall>();
 
   constructor({ of = '', linesMax = LINES_MAX }: StoryOptions = {}) {
-    this.#of = shortened(of).toLowerCase();
+    this.#isWanted = wanted(of);
     this.#linesMax = linesMax;
   }
 
@@ -68,7 +68,7 @@ export class Story implements WireListener {
   /** @returns whether it is told. */
   #tell(atMs: number, host: string, text: string, isAlwaysTold: boolean): boolean {
     const line = `${(atMs / 1000).toFixed(4).padStart(10)}  ${host.padEnd(HOST_WIDTH)} ${text}`;
-    if (!isAlwaysTold && this.#of !== '' && !line.toLowerCase().includes(this.#of)) return false;
+    if (!isAlwaysTold && !this.#isWanted(line)) return false;
     this.#lines.push(line);
     // Cut in halves, so that dropping the oldest does not cost a move of all for every line.
     if (this.#lines.length > 2 * this.#linesMax) {
@@ -77,6 +77,19 @@ export class Story implements WireListener {
     }
     return true;
   }
+}
+
+/** `#13` is the whole number: what has `#139` is another call. */
+function wanted(of: string): (line: string) => boolean {
+  const text = shortened(of).toLowerCase();
+  const endsInNumber = /#\d+$/.test(text);
+  return (line) => {
+    const told = line.toLowerCase();
+    for (let at = told.indexOf(text); at >= 0; at = told.indexOf(text, at + 1)) {
+      if (!endsInNumber || !/\d/.test(told.charAt(at + text.length))) return true;
+    }
+    return false;
+  };
 }
 
 function what(frame: WireFrame): string {

@@ -90,7 +90,7 @@ interface Link {
 
 export class WireTap implements NetworkTap {
   readonly #nowMs: () => number;
-  readonly #listeners: readonly WireListener[];
+  #listeners: readonly WireListener[];
   readonly #links = new Map<number, Link>();
   readonly #followsArrivals: boolean;
   readonly #copies = new Copies();
@@ -100,6 +100,11 @@ export class WireTap implements NetworkTap {
     this.#nowMs = nowMs;
     this.#listeners = listeners;
     this.#followsArrivals = listeners.some((listener) => listener.arrived !== undefined);
+  }
+
+  /** From now on nobody else is told; calls keep their numbers, and the next ones go on from there. */
+  tellOnly(listeners: readonly WireListener[]): void {
+    this.#listeners = listeners;
   }
 
   wrote({ number, hostName, peerHostName }: TappedEnd, buffers: readonly Uint8Array[]): void {

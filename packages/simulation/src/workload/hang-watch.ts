@@ -4,7 +4,7 @@
  * a disk answers again when its fault is over, and its process is then started anew.
  */
 import type { TraceEntry } from '@cairnfs/sim';
-import type { Violation } from '../checks/violation.ts';
+import { secondsOf, type Violation } from '../checks/violation.ts';
 
 const FAULT = 'fault';
 const FAULT_ENDS = 'end';
@@ -69,6 +69,7 @@ export class HangWatch {
     const { host, directory, sinceMs } = hang;
     const waitedS = Math.round((atMs - sinceMs) / 1000);
     const summary = `${host} has waited ${waitedS} s for disk '${directory}', which did not answer, and goes on with it`;
-    this.#note({ check: 'given-up', summary, details: `since ${sinceMs} ms, fault ${fault} ended at ${atMs} ms` });
+    const details = `since ${secondsOf(sinceMs)}; fault ${fault} ended at ${secondsOf(atMs)}`;
+    this.#note({ check: 'given-up', summary, details });
   }
 }

@@ -5,7 +5,7 @@
  * power fails once more while the segment is being removed: hardly any schedule comes by that.
  */
 import type { SimDisk, SimFile, TraceEntry } from '@cairnfs/sim';
-import type { Violation } from '../checks/violation.ts';
+import { secondsOf, type Violation } from '../checks/violation.ts';
 
 const SETTLED = 'debug journal segment settled';
 
@@ -28,7 +28,7 @@ export class JournalWatch {
     const found =
       file === undefined ? 'it is gone' : `${left} bytes lie behind them, ${file.unsyncedCount} changes are not synced`;
     const summary = `${host} goes on with ${path}, whose records end at ${end}, but ${found}`;
-    this.#note({ check: 'journal', summary, details: `${atMs} ms: ${summary}` });
+    this.#note({ check: 'journal', summary, details: `at ${secondsOf(atMs)}` });
   }
 }
 

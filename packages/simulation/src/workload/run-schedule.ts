@@ -10,7 +10,7 @@ import { Memory } from '@cairnfs/sim';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
 import { checkRetries } from '../checks/retries.ts';
-import type { Violation } from '../checks/violation.ts';
+import { secondsOf, type Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
 import { LastCopies } from '../cluster/last-copies.ts';
@@ -132,6 +132,7 @@ class Run {
   readonly #faultsEndMs: number;
   readonly #healLimitMs: number;
   readonly #told: readonly Story[];
+  readonly #tap: WireTap;
   #undecidedCount = 0;
   #audit: AuditedChunk[] = [];
 
@@ -181,10 +182,11 @@ class Run {
       for (const listener of logged) listener.logged(entry);
     };
     const wired = this.#sparesLast ? [this.#lastCopies, ...asking] : asking;
-    simulation.network.tap = new WireTap(
+    this.#tap = new WireTap(
       () => simulation.nowMs,
       [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, this.#traps, ...wired, ...told],
     );
+    simulation.network.tap = this.#tap;
     observe?.(this.#cluster);
   }
 
@@ -313,7 +315,7 @@ class Run {
     await readAll(admin, this.#runner, this.#schedule.shape);
     this.#audit = await this.#auditWhole(admin, paths);
     // What is asked only to see whether it is known is no part of the run.
-    simulation.network.tap = new WireTap(() => simulation.nowMs, this.#told);
+    this.#tap.tellOnly(this.#told);
     const retried = await auditRetries(simulation.host(AUDITOR), this.#audit, (handle) =>
       this.#acknowledged.of(handle),
     );
@@ -365,7 +367,7 @@ class Run {
   #judgeFailures(failures: readonly ServerFailure[], injector: FaultInjector): void {
     for (const { host, atMs, during, error } of failures) {
       if (injector.brokenDisks.has(host)) continue;
-      const summary = `${host} ended itself (${during}) at ${Math.round(atMs)} ms: ${error.message}`;
+      const summary = `${host} ended itself (${during}) at ${secondsOf(atMs)}: ${error.message}`;
       this.#violations.push({ check: 'server', summary, details: error.stack ?? summary });
     }
   }

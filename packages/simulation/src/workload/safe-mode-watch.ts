@@ -5,7 +5,7 @@
  */
 import { ChunkserverControlMethods, MasterControlMethods } from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
-import type { Violation } from '../checks/violation.ts';
+import { secondsOf, type Violation } from '../checks/violation.ts';
 import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
 
 const MASTER = 'master';
@@ -59,7 +59,8 @@ export class SafeModeWatch implements WireListener {
     if (sentMs - this.#startedAtMs >= this.#waitMs) return;
     this.#isOver = true; // told once
     const summary = `the master ${what} when ${this.#shown.size} of ${this.#known.size} chunkservers had shown what they hold`;
-    this.#note({ check: 'safe-mode', summary, details: `${sentMs} ms, to ${to}, started at ${this.#startedAtMs} ms` });
+    const details = `at ${secondsOf(sentMs)}, to ${to}; it had started at ${secondsOf(this.#startedAtMs)}`;
+    this.#note({ check: 'safe-mode', summary, details });
   }
 }
 

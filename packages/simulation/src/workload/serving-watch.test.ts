@@ -68,7 +68,7 @@ test('serving watch: once a view is confirmed nothing is answered under an earli
     violations.map(({ check }) => check),
     ['views'],
   );
-  match(violations[0]!.summary, /under version 2, after version 3 was confirmed at 2000 ms/);
+  match(violations[0]!.summary, /under version 2, after version 3 was confirmed at 2\.0000 s/);
 });
 
 test('serving watch: a secondary that finds itself different from its primary is a violation', () => {

@@ -14,7 +14,7 @@ import {
   MasterControlMethods,
 } from '@cairnfs/protocol';
 import type { TraceEntry } from '@cairnfs/sim';
-import type { Violation } from '../checks/violation.ts';
+import { secondsOf, type Violation } from '../checks/violation.ts';
 import { answers, requestOf, responseOf, type WireFrame, type WireListener } from '../wire/wire-tap.ts';
 
 const { readChunk, mutateChunk } = ChunkserverDataMethods;
@@ -75,14 +75,14 @@ export class ServingWatch implements WireListener {
     this.#judgeLease(frame);
     const confirmed = this.#confirmed.get(handle);
     if (confirmed === undefined || version >= confirmed.version) return;
-    const what = `under version ${version}, after version ${confirmed.version} was confirmed at ${confirmed.atMs} ms`;
+    const what = `under version ${version}, after version ${confirmed.version} was confirmed at ${secondsOf(confirmed.atMs)}`;
     this.#report('views', frame, `chunk ${handle}: ${frame.from} answered ${frame.call.method.name} ${what}`);
   }
 
   #judgeLease(frame: WireFrame): void {
     const untilMs = this.#untilMs.get(frame.from) ?? Number.NEGATIVE_INFINITY;
     if (frame.sentMs <= untilMs) return;
-    const since = untilMs < 0 ? 'before it had one' : `which ended at ${untilMs} ms`;
+    const since = untilMs < 0 ? 'before it had one' : `which ended at ${secondsOf(untilMs)}`;
     this.#report(
       'leases',
       frame,
@@ -94,6 +94,6 @@ export class ServingWatch implements WireListener {
     const key = `${check} ${from}`;
     if (this.#told.has(key)) return;
     this.#told.add(key);
-    this.#note({ check, summary, details: `${sentMs} ms: ${summary}; call #${call.number}, by ${to}` });
+    this.#note({ check, summary, details: `at ${secondsOf(sentMs)}, call #${call.number} of ${to}` });
   }
 }

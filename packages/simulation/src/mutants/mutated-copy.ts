@@ -1,10 +1,11 @@
 /** A copy of the repository's sources and builds in a temporary folder, that one mutant at a time is put into. */
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as allOf } from 'node:stream/consumers';
 import { edited } from './edits.ts';
 import type { Mutant } from './mutant.ts';
+import { startGroup } from './process-groups.ts';
 
 const OWN_SCOPE = '@cairnfs';
 const COPIED = ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'packages'];
@@ -15,6 +16,15 @@ export class MutatedCopy {
   /** @param repository built */
   constructor(repository: string) {
     this.root = mkdtempSync(join(tmpdir(), 'cairn-mutants-'));
+    try {
+      this.#fill(repository);
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
+  }
+
+  #fill(repository: string): void {
     for (const name of COPIED) {
       const filter = (path: string) => !path.endsWith('node_modules');
       cpSync(join(repository, name), join(this.root, name), { recursive: true, filter, preserveTimestamps: true });
@@ -40,7 +50,7 @@ export class MutatedCopy {
         if (!texts.has(path)) texts.set(path, text);
         writeFileSync(path, edited(text, edit));
       }
-      this.#build();
+      await this.#build();
       return await work();
     } finally {
       for (const [path, text] of texts) writeFileSync(path, text);
@@ -48,16 +58,16 @@ export class MutatedCopy {
   }
 
   remove(): void {
-    rmSync(this.root, { recursive: true, force: true });
+    // A compiler that was killed just now may have written one more file.
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  #build(): void {
+  /** In a process of its own, beside which this one hears of signals. */
+  async #build(): Promise<void> {
     const compiler = join(this.root, 'node_modules', '.bin', 'tsc');
-    try {
-      execFileSync(compiler, ['-b', join(this.root, 'packages', 'simulation')], { stdio: 'pipe', encoding: 'utf8' });
-    } catch (error) {
-      throw new Error(`the mutant does not compile: ${(error as { stdout?: string }).stdout ?? error}`);
-    }
+    const { leader, exited } = startGroup(compiler, ['-b', join(this.root, 'packages', 'simulation')]);
+    const [output, errors, code] = await Promise.all([allOf(leader.stdout), allOf(leader.stderr), exited]);
+    if (code !== 0) throw new Error(`the mutant does not compile: ${output}${errors}`);
   }
 
   /** What a mutant takes out often leaves a name that nobody uses. */

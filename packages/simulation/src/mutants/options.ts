@@ -1,6 +1,7 @@
 /** What `npm run simulate:mutants` was told. */
 import { parseArgs } from 'node:util';
-import { parseOptions as parseSimulatorOptions, SCALE_PROFILE } from '../runner/options.ts';
+import { parseOptions as parseSimulatorOptions } from '../runner/options.ts';
+import { profileNamed } from '../schedule/profiles.ts';
 import type { Mutant } from './mutant.ts';
 import { MUTANTS } from './mutants.ts';
 
@@ -58,12 +59,14 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   const { only, profile, seed, schedules, minutes, workers } = values;
   const mutants = MUTANTS.filter(({ name }) => name.includes(only));
   if (mutants.length === 0) throw new Error(`--only ${only}: no mutant has this in its name; --list prints them`);
-  if (profile === SCALE_PROFILE) throw new Error(`--profile ${SCALE_PROFILE}: it runs no schedules`);
   const passedOn = ['--schedules', schedules, '--workers', workers];
   if (minutes !== undefined) passedOn.push('--minutes', minutes);
   const options = { mutants, profile, seed, passedOn, isList: values.list };
   // The simulator's rules, and its words.
   for (const mutant of mutants) parseSimulatorOptions(simulatorArguments(options, mutant), { nowMs: 0 });
+  // It knows one that is no profile of schedules.
+  const other = profile?.split(',').find((name) => profileNamed(name) === undefined);
+  if (other !== undefined) throw new Error(`--profile ${other}: it runs no schedules`);
   return options;
 }
 

@@ -83,7 +83,10 @@ export const SERVER_ANSWER_SHARE_BYTES_MAX = 16 * 1024 * 1024;
  * most, so at 70 KB/s a peer keeps it.
  */
 export const ANSWERS_UNTAKEN_MS_MAX = 30_000;
-/** So much a peer over gRPC, where every byte is seen, has to take in that time while an answer is not taken as a whole. */
+/**
+ * So much a peer over gRPC has to take in that time while an answer is not taken as a whole. What is seen there is what the
+ * kernel took, and it takes the next when a third to half of its buffer is free again: steps of up to 2 MiB too.
+ */
 export const ANSWERS_TAKEN_BYTES_MIN = 2 * 1024 * 1024;
 /** Between two looks at it, and as many are waited for while others wait for the memory that its answers hold. */
 export const ANSWERS_LOOKED_AT_MS = 3_000;

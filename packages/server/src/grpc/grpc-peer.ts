@@ -3,14 +3,21 @@ import type { Socket } from 'node:net';
 import type { AnswerShare } from '@cairnfs/protocol';
 
 /** The libuv handle under a socket, which HTTP/2 writes to past the socket itself; no part of Node's documentation. */
+interface HandleInternals {
+  /** Handed to libuv: an HTTP/2 session hands it in one write all that the windows of its peer allow. */
+  readonly bytesWritten?: number;
+  /** Of that what the kernel has not taken yet; less with each part of a write that it takes. */
+  readonly writeQueueSize?: number;
+}
+
 interface SocketInternals {
-  readonly _handle?: { readonly bytesWritten?: number } | null;
+  readonly _handle?: HandleInternals | null;
 }
 
 export class GrpcPeer {
   readonly socket: Socket;
   readonly share: AnswerShare;
-  readonly #handle: { readonly bytesWritten?: number } | undefined;
+  readonly #handle: HandleInternals | undefined;
 
   constructor(socket: Socket, share: AnswerShare) {
     this.socket = socket;
@@ -19,8 +26,8 @@ export class GrpcPeer {
     this.#handle = (socket as unknown as SocketInternals)._handle ?? undefined;
   }
 
-  /** The next is handed to the kernel when it has taken the one before. */
+  /** Taken by the kernel. A handle that does not know what it still has shows a write as soon as it was given it. */
   get sentBytes(): number {
-    return this.#handle?.bytesWritten ?? 0;
+    return (this.#handle?.bytesWritten ?? 0) - (this.#handle?.writeQueueSize ?? 0);
   }
 }

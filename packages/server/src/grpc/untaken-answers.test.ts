@@ -19,6 +19,7 @@ import {
 } from '@cairnfs/protocol';
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { createGrpcServer, methodDefinition } from './grpc-server.ts';
+import { rawCall } from './testing/raw-call.ts';
 
 const MIB = 1024 * 1024;
 const ROOM_BYTES = 8 * MIB;
@@ -132,13 +133,8 @@ function list(client: Client): Promise<unknown> {
 
 /** Asks as a client of gRPC does, and never reads the answer: HTTP/2 lets 64 KiB of it come. */
 function retrieveAndTakeNothing(session: ClientHttp2Session): ClientHttp2Stream {
-  const headers = { 'content-type': 'application/grpc', te: 'trailers' };
-  const call = session.request({ ':method': 'POST', ':path': Retrieve.path, ...headers });
-  call.on('error', () => {});
-  const message = Retrieve.requestSerialize({ handle: 'h', version: 1, offset: 0, length: 64 * MIB, knownLength: 0 });
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(message.length, 1);
-  call.end(Buffer.concat([prefix, message]));
+  const call = rawCall(session, Retrieve, { handle: 'h', version: 1, offset: 0, length: 64 * MIB, knownLength: 0 });
+  call.end();
   return call;
 }
 

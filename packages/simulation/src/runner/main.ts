@@ -1,14 +1,15 @@
-/** `npm run simulate`. Exit 0: no violation. 1: some. 2: wrong usage. */
+/** `npm run simulate`. Exit 0: no violation. 1: some, or a process died. 2: wrong usage. 128 and its number: a signal. */
+import { constants } from 'node:os';
 import { toError } from '@cairnfs/base';
 import type { Violation } from '../checks/violation.ts';
 import { runScaleProfile } from '../scale/main.ts';
 import { Story } from '../story/story.ts';
 import { runSchedule } from '../workload/run-schedule.ts';
-import { type Options, parseOptions, SCALE_PROFILE, USAGE } from './options.ts';
-import { runMany } from './run-many.ts';
+import { type Command, parseOptions, type RunsCommand, type StoryCommand, USAGE } from './options.ts';
+import { ManyRuns } from './run-many.ts';
 import { reportOf, type SeedReport, scheduleOf } from './run-seed.ts';
 import { type ScheduleName, scheduleNames } from './schedule-names.ts';
-import { replayCommand, Summary } from './summary.ts';
+import { counted, replayCommand, Summary, shownViolations } from './summary.ts';
 
 const PROGRESS_INTERVAL_MS = 2000;
 /** Of one run: what follows the first ones mostly follows from them. */
@@ -16,36 +17,34 @@ const VIOLATIONS_PRINTED_MAX = 5;
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  if (args.includes('--help')) {
+  if (args.includes('--help') || args.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
-  let options: Options;
+  let command: Command;
   try {
-    options = parseOptions(args, { nowMs: Date.now() });
+    command = parseOptions(args, { nowMs: Date.now() });
   } catch (error) {
-    console.error(`${toError(error).message}\n\n${USAGE}`);
+    console.error(`${toError(error).message}\nnpm run simulate -- --help shows the options`);
     return 2;
   }
-  if (options.profiles[0] === SCALE_PROFILE) return runScaleProfile(options.seed);
-  return options.isTraced ? tellOne(options) : runAll(options);
+  if (command.kind === 'scale') return runScaleProfile(command.seed);
+  return command.kind === 'story' ? tellOne(command) : runAll(command);
 }
 
-async function tellOne(options: Options): Promise<number> {
-  const { seed, traceOf, only } = options;
-  const profile = options.profiles[0]!;
-  const schedule = scheduleOf(seed, { profile, only });
-  const story = new Story({ of: traceOf });
+async function tellOne({ name, only, of }: StoryCommand): Promise<number> {
+  const schedule = scheduleOf(name.seed, { profile: name.profile, only });
+  const story = new Story({ of });
   const result = await runSchedule(schedule, { story });
   console.log(story.lines.join('\n'));
-  const { traceHash, violations, doneCount, errors } = reportOf({ seed, profile }, result);
-  console.log(`\ntrace ${traceHash}, ${doneCount} operations answered, errors ${JSON.stringify(errors)}`);
-  printViolations({ seed, profile }, violations);
+  const { traceHash, violations, doneCount, errors } = reportOf(name, result);
+  const operations = counted(doneCount, 'operation');
+  console.log(`\ntrace ${traceHash}, ${operations} answered, errors ${JSON.stringify(errors)}`);
+  printViolations(name, violations);
   return violations.length === 0 ? 0 : 1;
 }
 
-async function runAll(options: Options): Promise<number> {
-  const { seed, profiles, named, minutes, workers, only, shrinkMs } = options;
+async function runAll({ range, minutes, workers, only, shrinkMs }: RunsCommand): Promise<number> {
   const startMs = performance.now();
   const elapsedMs = () => performance.now() - startMs;
   const summary = new Summary();
@@ -58,30 +57,49 @@ async function runAll(options: Options): Promise<number> {
     shownMs = elapsedMs();
     process.stderr.write(isTerminal ? `\r${summary.progress(shownMs)} ` : `${summary.progress(shownMs)}\n`);
   };
+  const names = scheduleNames(range);
+  let hasBegun = false;
+  const next = () => {
+    // However few the minutes are: a run of nothing says nothing.
+    if (hasBegun && elapsedMs() > minutes * 60_000) return undefined;
+    hasBegun = true;
+    return names.next().value;
+  };
+  const runs = new ManyRuns({ next, run: { only, shrinkMs }, workers, report });
+  let stoppedBy: 'SIGINT' | 'SIGTERM' | undefined;
+  // Whoever waits no longer may wait for a run that has no end. At the second one this process ends at once.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stoppedBy = signal;
+      runs.stop();
+    });
+  }
+  const { named, seed, profiles } = range;
   const what = named.length > 0 ? `${named.length} by name` : `from seed ${seed}, profile ${profiles.join(', ')}`;
   console.log(`schedules ${what}; ${workers} ${workers === 1 ? 'process' : 'processes'}`);
-  const names = scheduleNames(options);
-  const next = () => (elapsedMs() > minutes * 60_000 ? undefined : names.next().value);
-  const { running, ended } = runMany({ next, run: { only, shrinkMs }, workers, report });
-  // Whoever waits no longer may wait for a run that has no end.
-  process.once('SIGTERM', () => {
-    for (const { seed, profile } of running) {
-      console.log(`not ended: seed ${seed}, ${profile}\n  npm run simulate -- --schedule ${profile}:${seed}`);
-    }
-    process.exit(1);
-  });
-  await ended;
+  await runs.ended;
   if (isTerminal) process.stderr.write('\n');
+  printUnended(runs);
   console.log(summary.format(elapsedMs()));
-  return summary.failed.length === 0 ? 0 : 1;
+  const by = stoppedBy ?? (runs.death === undefined ? undefined : 'the death of a process');
+  if (by !== undefined) console.log(`ended by ${by}: this is what had run by then`);
+  if (stoppedBy !== undefined) return 128 + constants.signals[stoppedBy];
+  return summary.failed.length === 0 && runs.death === undefined ? 0 : 1;
 }
 
-/** As the smallest failing run shows it. */
+function printUnended({ running, death }: ManyRuns): void {
+  for (const name of running) {
+    const died = name === death?.name ? `, its process died (${death.by})` : '';
+    console.log(`not ended: seed ${name.seed}, ${name.profile}${died}`);
+    console.log(`  npm run simulate -- --schedule ${name.profile}:${name.seed}`);
+  }
+}
+
 function printFailure(report: SeedReport): void {
   const { shrunk } = report;
-  printViolations(report, shrunk?.violations ?? report.violations);
+  printViolations(report, shownViolations(report));
   if (shrunk === undefined) return;
-  console.log(`shrunk to ${shrunk.operationCount} operations and ${shrunk.faultCount} faults:`);
+  console.log(`shrunk to ${counted(shrunk.operationCount, 'operation')} and ${counted(shrunk.faultCount, 'fault')}:`);
   console.log(`  ${replayCommand(report)}\n`);
 }
 

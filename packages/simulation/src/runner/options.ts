@@ -1,141 +1,163 @@
 /** What `npm run simulate` was told. */
-import { parseArgs } from 'node:util';
-import { PROFILES, profileNamed } from '../schedule/profiles.ts';
-import { parseIds, type Selection } from '../schedule/selection.ts';
-import type { ScheduleName } from './schedule-names.ts';
+import type { Selection } from '../schedule/selection.ts';
+import {
+  minutesOf,
+  PROFILE_NAMES,
+  profilesOf,
+  SCALE_PROFILE,
+  SEED_MAX,
+  scheduleNamed,
+  seedOf,
+  selectionOf,
+  wholeOf,
+} from './option-values.ts';
+import { type Given, readArguments } from './read-arguments.ts';
+import type { ScheduleName, ScheduleRange } from './schedule-names.ts';
 
-export interface Options {
-  /** Of the first schedule; the others follow it. */
+export type Command = ScaleCommand | StoryCommand | RunsCommand;
+
+/** What many chunkservers cost the master. */
+export interface ScaleCommand {
+  readonly kind: 'scale';
   readonly seed: number;
-  readonly schedules: number;
-  /** No schedule begins after so many minutes of real time. */
+}
+
+/** One schedule is run, and told line by line. */
+export interface StoryCommand {
+  readonly kind: 'story';
+  readonly name: ScheduleName;
+  readonly only: Selection;
+  /** Only what has this text. */
+  readonly of: string | undefined;
+}
+
+export interface RunsCommand {
+  readonly kind: 'runs';
+  readonly range: ScheduleRange;
+  /** No schedule but the first begins after so many minutes of real time. */
   readonly minutes: number;
-  /** In turn, from one schedule to the next. */
-  readonly profiles: readonly string[];
-  /** When there are any, these are run and none else. */
-  readonly named: readonly ScheduleName[];
   readonly workers: number;
-  /** What is left of the schedule of one seed. */
+  /** What is left of the schedule, where there is one. */
   readonly only: Selection;
   /** Real time for making each failing schedule smaller. */
   readonly shrinkMs: number;
-  readonly isTraced: boolean;
-  /** Only what has this text. */
-  readonly traceOf: string | undefined;
 }
 
-/** No schedule of faults: what many chunkservers cost the master (scale/). */
-export const SCALE_PROFILE = 'scale';
-
-const PROFILE_NAMES = [...Object.keys(PROFILES), SCALE_PROFILE];
-
+const SCHEDULES = 100;
 const SHRINK_SECONDS = 60;
+const SHRINK_SECONDS_MAX = 86_400;
+/** Each is a process with half a gigabyte of heap. */
+const WORKERS_MAX = 256;
+
+const OPTIONS = {
+  schedules: { type: 'string' },
+  seed: { type: 'string' },
+  minutes: { type: 'string' },
+  profile: { type: 'string' },
+  schedule: { type: 'string', multiple: true },
+  workers: { type: 'string' },
+  trace: { type: 'boolean' },
+  'trace-of': { type: 'string' },
+  'shrink-seconds': { type: 'string' },
+  operations: { type: 'string' },
+  faults: { type: 'string' },
+} as const;
+
+type Option = keyof typeof OPTIONS;
 
 export const USAGE = `usage: npm run simulate -- [--schedules N] [--seed S] [--minutes M] [--profile NAME,...] [--workers N]
        npm run simulate -- --schedule PROFILE:SEED ... [--workers N]
-       npm run simulate -- --seed S [--operations IDS] [--faults IDS] [--trace] [--trace-of TEXT] [--profile NAME]
+       npm run simulate -- --schedule PROFILE:SEED [--operations IDS] [--faults IDS] [--trace] [--trace-of TEXT]
+       npm run simulate -- --profile scale [--seed S]
 
 Runs whole clusters on virtual time under random faults and checks what clients saw. The same seed gives the same run.
 
-  --schedules N   how many to run (100; without a limit when --minutes is given)
+  --schedules N   how many to run (${SCHEDULES}; without a limit when --minutes is given)
   --seed S        of the first one; by default drawn from the clock
-  --minutes M     stop beginning new ones after so long
+  --minutes M     stop beginning new ones after so long; one is always run
   --profile NAME  ${PROFILE_NAMES.join(', ')};
-                  several with commas between them: in turn; NAME/short: a sixth as long
+                  several with commas between them: in turn; NAME/short: a sixth as long. scale is something else: it measures
+                  what many servers cost the master, and takes no option but --seed
   --schedule PROFILE:SEED
                   run this one; may be repeated
-  --workers N     processes (1)
+  --workers N     processes (1; at most ${WORKERS_MAX})
   --shrink-seconds N
                   so long a failing schedule is made smaller before it is printed (${SHRINK_SECONDS}; 0: not at all)
-  --operations IDS, --faults IDS
-                  run only these of the schedule of the one seed: 3,17,20-25 or none
-  --trace         run the one seed and print its story
-  --trace-of TEXT the same, only what has the text (a host, a path, a chunk's handle, a method), and what broke`;
 
-const SEED_MAX = 2 ** 48; // leaves room to count on from
+Of one schedule, named by --schedule or by --seed and --profile:
+
+  --operations IDS, --faults IDS
+                  run only these of it: 3,17,20-25 or none
+  --trace         print its story
+  --trace-of TEXT the same, only what has the text (a host, a path, a chunk's handle, a method, '#178'), and what broke
+
+Exit code 0: no violation. 1: some, or a process that ran a schedule died. 2: wrong usage. 130, 143: ended by SIGINT, SIGTERM.
+More in docs/simulation.md.`;
 
 /** @throws Error  with a message for the one who typed it. */
-export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      schedules: { type: 'string' },
-      seed: { type: 'string' },
-      minutes: { type: 'string' },
-      profile: { type: 'string', default: 'default' },
-      schedule: { type: 'string', multiple: true, default: [] },
-      workers: { type: 'string', default: '1' },
-      trace: { type: 'boolean', default: false },
-      'trace-of': { type: 'string' },
-      'shrink-seconds': { type: 'string', default: String(SHRINK_SECONDS) },
-      operations: { type: 'string' },
-      faults: { type: 'string' },
-    },
-  });
-  const profiles = profilesIn(values.profile);
-  const named = values.schedule.map(scheduleName);
-  const traceOf = values['trace-of'];
-  const isTraced = values.trace || traceOf !== undefined;
-  if (isTraced && values.seed === undefined) throw new Error('--trace needs the --seed of the run to print');
-  const only = { operations: ids('operations', values.operations), faults: ids('faults', values.faults) };
-  const isOne = only.operations !== undefined || only.faults !== undefined;
-  if (isOne && values.seed === undefined) throw new Error('--operations and --faults need the --seed they are of');
-  if (profiles.length > 1 && (isTraced || isOne))
-    throw new Error(`--profile ${values.profile}: one run has one profile`);
-  if (named.length > 0 && (values.seed ?? values.schedules ?? values.minutes) !== undefined) {
-    throw new Error('--schedule names what is run: --seed, --schedules and --minutes do not go with it');
+export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Command {
+  const given = readArguments(args, OPTIONS);
+  const text = (option: Option) => given.get(option)?.[0];
+  const profiles = profilesOf(text('profile') ?? 'default');
+  const seedText = text('seed');
+  const seed = seedText === undefined ? nowMs % SEED_MAX : seedOf(seedText);
+  if (profiles.includes(SCALE_PROFILE)) {
+    const others = (Object.keys(OPTIONS) as Option[]).filter((option) => option !== 'profile' && option !== 'seed');
+    refuse(given, others, '--profile scale, which takes --seed only');
+    return { kind: 'scale', seed };
   }
-  const minutes = positive('minutes', values.minutes ?? 'Infinity');
+  const named = (given.get('schedule') ?? []).map(scheduleNamed);
+  if (named.length > 0)
+    refuse(given, ['seed', 'schedules', 'minutes', 'profile'], '--schedule, which names what is run');
+
+  const ofOne = (['trace', 'trace-of', 'operations', 'faults'] as const).find((option) => given.has(option));
+  const one = ofOne === undefined ? undefined : oneSchedule(ofOne, given, { named, seed, profiles });
+  const only = one === undefined ? {} : selectionOf({ operations: text('operations'), faults: text('faults') }, one);
+  if (one !== undefined && (given.has('trace') || given.has('trace-of'))) {
+    refuse(given, ['workers', 'shrink-seconds'], `--${ofOne}: the story is that of one run`);
+    const of = text('trace-of');
+    if (of === '') throw new Error("--trace-of '': the text to look for is missing");
+    return { kind: 'story', name: one, only, of };
+  }
+  const minutes = given.has('minutes') ? minutesOf(text('minutes')!) : Number.POSITIVE_INFINITY;
+  const schedules = given.has('schedules')
+    ? wholeOf('schedules', text('schedules')!, { least: 1, most: SEED_MAX })
+    : given.has('minutes')
+      ? Number.POSITIVE_INFINITY
+      : SCHEDULES;
+  const shrinkSeconds = text('shrink-seconds') ?? String(SHRINK_SECONDS);
   return {
-    seed: values.seed === undefined ? nowMs % SEED_MAX : whole('seed', values.seed, 0),
-    schedules:
-      values.schedules === undefined && minutes < Number.POSITIVE_INFINITY
-        ? Number.POSITIVE_INFINITY
-        : whole('schedules', values.schedules ?? (isOne ? '1' : '100'), 1),
+    kind: 'runs',
+    range:
+      one === undefined
+        ? { named, seed, schedules, profiles }
+        : { named: [], seed: one.seed, schedules: 1, profiles: [one.profile] },
     minutes,
+    workers: wholeOf('workers', text('workers') ?? '1', { least: 1, most: WORKERS_MAX }),
     only,
-    shrinkMs: whole('shrink-seconds', values['shrink-seconds'], 0) * 1000,
-    profiles,
-    named,
-    workers: whole('workers', values.workers, 1),
-    isTraced,
-    traceOf,
+    shrinkMs: wholeOf('shrink-seconds', shrinkSeconds, { least: 0, most: SHRINK_SECONDS_MAX }) * 1000,
   };
 }
 
-function profilesIn(text: string): string[] {
-  const names = text.split(',');
-  const wrong = names.find((name) => name !== SCALE_PROFILE && profileNamed(name) === undefined);
-  if (wrong !== undefined) throw new Error(`--profile ${wrong}: there are ${PROFILE_NAMES.join(', ')}`);
-  if (names.length > 1 && names.includes(SCALE_PROFILE)) throw new Error(`--profile ${text}: scale is run alone`);
-  return names;
-}
-
-function scheduleName(text: string): ScheduleName {
-  const [profile = '', seed = '', ...more] = text.split(':');
-  if (profileNamed(profile) === undefined || more.length > 0) {
-    throw new Error(`--schedule ${text}: a profile and a seed are wanted, as storm:7`);
+/** The one that an option is of which has a meaning for one only. */
+function oneSchedule(
+  option: Option,
+  given: Given<Option>,
+  { named, seed, profiles }: Pick<ScheduleRange, 'named' | 'seed' | 'profiles'>,
+): ScheduleName {
+  refuse(given, ['schedules', 'minutes'], `--${option}, which is of one schedule`);
+  if (named.length > 1)
+    throw new Error(`--${option} is of one schedule, and --schedule is given ${named.length} times`);
+  if (named.length === 1) return named[0]!;
+  if (!given.has('seed')) {
+    throw new Error(`--${option} needs the schedule it is of: --schedule PROFILE:SEED, or --seed with one --profile`);
   }
-  return { profile, seed: whole('schedule', seed, 0) };
+  if (profiles.length > 1) throw new Error(`--profile ${profiles.join(',')}: --${option} is of one schedule`);
+  return { profile: profiles[0]!, seed };
 }
 
-function whole(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > SEED_MAX) {
-    throw new Error(`--${name} ${text}: a whole number from ${least} is wanted`);
-  }
-  return value;
-}
-
-function ids(name: string, text: string | undefined): number[] | undefined {
-  if (text === undefined) return undefined;
-  const parsed = parseIds(text);
-  if (parsed === undefined) throw new Error(`--${name} ${text}: numbers and ranges are wanted, as 3,17,20-25, or none`);
-  return parsed;
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} ${text}: a number above 0 is wanted`);
-  return value;
+/** What would do nothing is not taken without a word. */
+function refuse(given: Given<Option>, options: readonly Option[], besides: string): void {
+  const wrong = options.find((option) => given.has(option));
+  if (wrong !== undefined) throw new Error(`--${wrong} does not go with ${besides}`);
 }

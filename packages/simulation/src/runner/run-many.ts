@@ -28,59 +28,87 @@ export interface ManyOptions {
   readonly report: (report: SeedReport) => void;
 }
 
-/** What is being run: those that never end are found here. */
-export type Running = ReadonlySet<ScheduleName>;
-
-export function runMany(options: ManyOptions): { readonly running: Running; readonly ended: Promise<void> } {
-  const running = new Set<ScheduleName>();
-  const workers = new Set<ChildProcess>();
-  // One that runs without end would go on after this process.
-  const killAll = (): void => {
-    for (const worker of workers) worker.kill('SIGKILL');
-  };
-  process.once('exit', killAll);
-  const ended = Promise.all(Array.from({ length: options.workers }, () => work(options, running, workers)));
-  return { running, ended: ended.then(() => void process.off('exit', killAll)) };
+/** A process that ended in the middle of a schedule. */
+export interface Death {
+  readonly name: ScheduleName;
+  /** The signal, or the exit code. */
+  readonly by: string;
 }
 
-function work(
-  { next, run, report }: ManyOptions,
-  running: Set<ScheduleName>,
-  workers: Set<ChildProcess>,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
+export class ManyRuns {
+  readonly #options: ManyOptions;
+  readonly #running = new Set<ScheduleName>();
+  readonly #workers = new Set<ChildProcess>();
+  #death: Death | undefined;
+  #isStopped = false;
+  /** When no process is left: there is no schedule left to run, `stop` was called, or one of them died. */
+  readonly ended: Promise<void>;
+
+  constructor(options: ManyOptions) {
+    this.#options = options;
+    // One that runs without end would go on after this process.
+    const killAll = () => this.#killAll();
+    process.once('exit', killAll);
+    const all = Promise.all(Array.from({ length: options.workers }, () => this.#work()));
+    this.ended = all.then(() => void process.off('exit', killAll));
+  }
+
+  /** What has begun and has no report: those that never end are found here. */
+  get running(): readonly ScheduleName[] {
+    return [...this.#running];
+  }
+
+  /** The first one; the others were stopped because of it. */
+  get death(): Death | undefined {
+    return this.#death;
+  }
+
+  /** What runs has no report any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#killAll();
+  }
+
+  #killAll(): void {
+    for (const worker of this.#workers) worker.kill('SIGKILL');
+  }
+
+  /** One process, until there is nothing left for it. */
+  #work(): Promise<void> {
+    const { next, run, report } = this.#options;
     let current = next();
-    if (current === undefined) {
-      resolve();
-      return;
-    }
+    if (current === undefined) return Promise.resolve();
     const execArgv = [...process.execArgv, ...V8_FLAGS];
     const worker = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [JSON.stringify(run)], { execArgv });
-    workers.add(worker);
+    this.#workers.add(worker);
     const begin = (name: ScheduleName) => {
       current = name;
-      running.add(name);
+      this.#running.add(name);
       worker.send(name);
     };
     worker.on('message', (done: SeedReport) => {
-      running.delete(current!);
+      if (this.#isStopped) return;
+      this.#running.delete(current!);
       report(done);
       current = next();
       if (current === undefined) worker.disconnect();
       else begin(current);
     });
-    worker.on('exit', (code, signal) => {
-      workers.delete(worker);
-      if (current === undefined) {
+    return new Promise((resolve) => {
+      const end = (by: string) => {
+        this.#workers.delete(worker);
+        if (current !== undefined && !this.#isStopped) {
+          this.#death = { name: current, by };
+          this.stop();
+        }
         resolve();
-        return;
-      }
-      const { profile, seed } = current;
-      const again = `npm run simulate -- --schedule ${profile}:${seed}`;
-      reject(
-        new Error(`seed ${seed}, ${profile}: the process that ran it ended (${signal ?? `code ${code}`}): ${again}`),
-      );
+      };
+      worker.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
+      worker.on('error', ({ message }) => {
+        // One that began and has died cannot be sent anything either: its exit tells.
+        if (worker.pid === undefined) end(message);
+      });
+      begin(current!);
     });
-    begin(current);
-  });
+  }
 }

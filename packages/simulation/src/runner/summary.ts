@@ -1,4 +1,5 @@
 /** What many runs came to. */
+import type { Violation } from '../checks/violation.ts';
 import { COVERED_STATES } from '../coverage/coverage.ts';
 import type { SeedReport } from './run-seed.ts';
 
@@ -26,7 +27,7 @@ export class Summary {
   /** One line. */
   progress(elapsedMs: number): string {
     const rate = (this.schedules / elapsedMs) * 1000;
-    return `${this.schedules} schedules, ${rate.toFixed(1)}/s, ${this.failed.length} with violations`;
+    return `${counted(this.schedules, 'schedule')}, ${rate.toFixed(1)}/s, ${this.failed.length} with violations`;
   }
 
   format(elapsedMs: number): string {
@@ -35,23 +36,34 @@ export class Summary {
       `operations  ${this.#doneCount} answered; errors: ${list(this.#errors)}`,
       `faults      ${list(this.#faults)}`,
       `seen        ${list(this.#coverage)}`,
-      `undecided   ${this.#undecidedCount} histories`,
-      `violations  ${this.failed.length === 0 ? 'none' : `in ${this.failed.length} schedules`}`,
+      `undecided   ${this.#undecidedCount} ${this.#undecidedCount === 1 ? 'history' : 'histories'}`,
+      `violations  ${this.failed.length === 0 ? 'none' : `in ${counted(this.failed.length, 'schedule')}`}`,
     ];
     for (const report of this.failed) {
-      const { seed, profile, violations } = report;
+      const { seed, profile, shrunk } = report;
+      const violations = shownViolations(report);
       const { check, summary } = violations[0]!;
       const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
-      lines.push(`  seed ${seed}, ${profile}  ${check}: ${summary}${more}`, `    ${replayCommand(report)}`);
+      const head = `  seed ${seed}, ${profile}${shrunk === undefined ? '' : ', shrunk'}`;
+      lines.push(`${head}  ${check}: ${summary}${more}`, `    ${replayCommand(report)}`);
     }
     return lines.join('\n');
   }
+}
+
+/** As the smallest failing run shows it: what `replayCommand` runs. */
+export function shownViolations({ shrunk, violations }: SeedReport): readonly Violation[] {
+  return shrunk?.violations ?? violations;
 }
 
 /** Tells the story of the smallest failing run. */
 export function replayCommand({ seed, profile, shrunk }: SeedReport): string {
   const only = shrunk === undefined ? '' : ` --operations ${shrunk.operations} --faults ${shrunk.faults}`;
   return `npm run simulate -- --seed ${seed} --profile ${profile}${only} --trace`;
+}
+
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function increase(counts: Map<string, number>, name: string, by: number): void {

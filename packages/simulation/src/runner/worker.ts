@@ -17,7 +17,14 @@ process.on('message', async ({ profile, seed }: ScheduleName) => {
     return;
   }
   Error.stackTraceLimit = STACK_FRAMES;
-  process.send!(await runSeed(seed, options));
+  try {
+    process.send!(await runSeed(seed, options));
+  } catch (error) {
+    console.error(error);
+    process.exit(1);
+  }
 });
+// Ctrl-C is for all processes of a terminal: the parent ends this one, and says what it was doing.
+process.on('SIGINT', () => undefined);
 // Also in the middle of a run: nobody waits for its end.
 process.once('disconnect', () => process.exit());

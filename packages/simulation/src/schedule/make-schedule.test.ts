@@ -70,4 +70,5 @@ test('schedule: the short form of a profile has a sixth of what it has', () => {
   equal(short.durationMs * 4, long.durationMs);
   ok(short.faults.length >= 3 && short.faults.length <= 5, `${short.faults.length} faults`);
   equal(profileNamed('none/short'), undefined);
+  equal(profileNamed('short/short'), undefined);
 });

@@ -283,14 +283,16 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   short: { ...DEFAULT, operations: 40, durationMs: 15_000, chunkservers: [3, 4], clients: [2, 3], faults: [1, 4] },
 };
 
-const SHORT = '/short';
+/** Behind the name of a profile. */
+export const SHORT = '/short';
 
 /** A profile by its name; `NAME/short` is one of the others with schedules a sixth as long, as dense in faults. */
 export function profileNamed(name: string): Profile | undefined {
   const isShort = name.endsWith(SHORT);
   const of = isShort ? name.slice(0, -SHORT.length) : name;
   const profile = Object.hasOwn(PROFILES, of) ? PROFILES[of]! : undefined;
-  return isShort && profile !== undefined ? shortened(profile) : profile;
+  if (!isShort || profile === undefined) return profile;
+  return profile === PROFILES.short ? undefined : shortened(profile);
 }
 
 /** Many rather than long: what takes more than a few leases to come about does not show. */

@@ -43,6 +43,7 @@ export function parseIds(text: string): number[] | undefined {
     if (range === null) return undefined;
     const first = Number(range[1]);
     const last = Number(range[2] ?? range[1]);
+    if (last < first) return undefined;
     for (let id = first; id <= last; id++) ids.push(id);
   }
   return ids;

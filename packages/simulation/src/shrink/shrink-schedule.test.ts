@@ -61,5 +61,5 @@ test('selection: numbers as text and back', () => {
   equal(formatIds([3, 17, 20, 21, 22]), '3,17,20-22');
   deepEqual(parseIds('3,17,20-22'), [3, 17, 20, 21, 22]);
   deepEqual([formatIds([]), parseIds('none')], ['none', []]);
-  for (const wrong of ['', 'a', '1,', '1-', '-2', '1;2', '12345678']) equal(parseIds(wrong), undefined, wrong);
+  for (const wrong of ['', 'a', '1,', '1-', '-2', '5-3', '1;2', '12345678']) equal(parseIds(wrong), undefined, wrong);
 });

@@ -1,0 +1,56 @@
+import { equal, match, ok } from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const ENDLESS = ['--profile', 'short', '--seed', '1', '--minutes', '60', '--workers', '2'];
+const TIMEOUT_MS = 60_000;
+
+/** @param begun is called at the first thing that is printed. */
+async function simulate(args: readonly string[], begun: (child: ReturnType<typeof spawn>) => void = () => undefined) {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
+  let printed = '';
+  let errors = '';
+  child.stdout.on('data', (data) => {
+    if (printed === '') begun(child);
+    printed += data;
+  });
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  const [code] = await once(child, 'close');
+  return { code, printed, errors };
+}
+
+test('simulate: a signal ends it with the summary of what has run', async () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const done = await simulate(ENDLESS, (child) => void child.kill(signal));
+    equal(done.code, code, done.errors);
+    match(done.printed, /not ended: seed 1, short\n {2}npm run simulate -- --schedule short:1\n/);
+    match(done.printed, /^schedules +\d+ in (.*\n)*violations +none\nended by /m);
+  }
+});
+
+test('simulate: what is typed wrong is answered with two lines and exit code 2', async () => {
+  const { code, printed, errors } = await simulate(['--profile', 'storm', '--seed', '-1']);
+  equal(code, 2);
+  equal(printed, '');
+  match(errors, /^--seed -1: a whole number from 0 to \d+ is wanted\nnpm run simulate -- --help shows the options\n$/);
+});
+
+test('simulate: help is asked for with -h as well', async () => {
+  const { code, printed } = await simulate(['-h']);
+  equal(code, 0);
+  match(printed, /^usage: /);
+});
+
+test('simulate: however few the minutes are, something is run', async () => {
+  const { code, printed } = await simulate(['--minutes', '0.0000001', '--profile', 'calm/short', '--seed', '1']);
+  equal(code, 0);
+  ok(/^schedules +1 in /m.test(printed), printed);
+});

@@ -1,0 +1,37 @@
+/**
+ * The words of a command line, as options and their texts. The next word after an option that has a value is its value
+ * whatever it looks like, so that `-1` is refused as a number and not as an option.
+ */
+import { parseArgs } from 'node:util';
+
+export type OptionKinds = Readonly<Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: true }>>;
+
+/** By name, without its dashes: the texts it was given, in order; `''` for one that has no value. */
+export type Given<Name extends string> = ReadonlyMap<Name, readonly string[]>;
+
+/** @throws Error  with a message for the one who typed it. */
+export function readArguments<Kinds extends OptionKinds>(
+  args: readonly string[],
+  kinds: Kinds,
+): Given<keyof Kinds & string> {
+  const given = new Map<keyof Kinds & string, string[]>();
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(Object.entries(kinds).map(([name, { type }]) => [name, { type }])),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind !== 'option') throw new Error(`'${token.kind === 'positional' ? token.value : '--'}' is no option`);
+    const { name, rawName, value } = token;
+    const kind = Object.hasOwn(kinds, name) ? kinds[name]! : undefined;
+    if (kind === undefined) throw new Error(`there is no option ${rawName}`);
+    if (kind.type === 'boolean' && value !== undefined) throw new Error(`${rawName} takes no value`);
+    if (kind.type === 'string' && value === undefined) throw new Error(`${rawName}: its value is missing`);
+    const before = given.get(name) ?? [];
+    if (before.length > 0 && kind.multiple !== true) throw new Error(`${rawName} is given more than once`);
+    given.set(name, [...before, value ?? '']);
+  }
+  return given;
+}

@@ -39,5 +39,6 @@ export {
   type RpcStatistics,
 } from './rpc/rpc-server.ts';
 export * from './rpc/types.ts';
+export { UntakenLooks } from './rpc/untaken-looks.ts';
 export { decodeMessage, encodeMessage } from './rpc/wire.ts';
 export { closedUnheard, isClosedUnheard, otherKindOfServer } from './rpc/wrong-peer.ts';

@@ -88,8 +88,9 @@ export const ANSWERS_UNTAKEN_MS_MAX = 30_000;
  * kernel took, and it takes the next when a third to half of its buffer is free again: steps of up to 2 MiB too.
  */
 export const ANSWERS_TAKEN_BYTES_MIN = 2 * 1024 * 1024;
-/** Between two looks at it, and as many are waited for while others wait for the memory that its answers hold. */
+/** Between two looks at it. */
 export const ANSWERS_LOOKED_AT_MS = 3_000;
+/** So many of them are enough once others wait for the memory that its answers hold, and still wait. */
 export const ANSWERS_UNTAKEN_LOOKS_SHORT = 2;
 
 /** Calls under way on one channel: a client with 64 chunks of 64 frames in flight, to one server. */

@@ -11,7 +11,6 @@
  * that takes none is cut off (`ServerConnection`).
  */
 import { assert } from '@cairnfs/base';
-import { ANSWERS_LOOKED_AT_MS, ANSWERS_UNTAKEN_LOOKS_SHORT, ANSWERS_UNTAKEN_MS_MAX } from '../limits.ts';
 
 interface Waiting {
   readonly bytes: number;
@@ -53,14 +52,6 @@ export class AnswerRoom {
   /** All is taken, by answers that asked or by those that need not. */
   get isFull(): boolean {
     return this.#isShort || this.#heldBytes >= this.limits.bytesMax;
-  }
-
-  /**
-   * As often, `ANSWERS_LOOKED_AT_MS` apart, a peer may be seen to have taken none of its answers, or too little of them. While
-   * others wait for the memory that they hold, it is not waited for as long.
-   */
-  get untakenLooksMax(): number {
-    return this.#isShort ? ANSWERS_UNTAKEN_LOOKS_SHORT : ANSWERS_UNTAKEN_MS_MAX / ANSWERS_LOOKED_AT_MS;
   }
 
   // ---- For shares ----
@@ -121,9 +112,9 @@ export class AnswerShare {
     return this.#heldBytes;
   }
 
-  /** As `AnswerRoom.untakenLooksMax`. */
-  get untakenLooksMax(): number {
-    return this.#room.untakenLooksMax;
+  /** Somebody waits for what this share or others hold. */
+  get isRoomShort(): boolean {
+    return this.#room.isShort;
   }
 
   /** Nobody waits in it. */

@@ -6,6 +6,7 @@ import type { Clock } from '@cairnfs/base';
 import { ANSWERS_LOOKED_AT_MS } from '../limits.ts';
 import type { AnswerRoom, AnswerShare } from './answer-room.ts';
 import type { FrameWriter } from './frame-writer.ts';
+import { UntakenLooks } from './untaken-looks.ts';
 
 export class AnswersSent {
   readonly share: AnswerShare;
@@ -13,8 +14,9 @@ export class AnswersSent {
   readonly #writer: FrameWriter;
   /** Of the frames of this tick that took no room. */
   #loose = { bytes: 0, flush: -1 };
-  /** Set while something is unsent: how much the peer had taken, how often it was no more since, when to look again. */
-  #looking: { readonly takenBytes: number; readonly looks: number; readonly atMs: number } | undefined;
+  /** Set while something is unsent: how much the peer had taken when it was last looked, and when to look again. */
+  #looking: { readonly takenBytes: number; readonly atMs: number } | undefined;
+  readonly #looks = new UntakenLooks();
 
   constructor(clock: Clock, writer: FrameWriter, room: AnswerRoom) {
     this.#clock = clock;
@@ -37,7 +39,8 @@ export class AnswersSent {
     else this.#countLoose(bytes);
     if (this.#looking !== undefined) return false;
     const atMs = this.#clock.nowMs() + ANSWERS_LOOKED_AT_MS;
-    this.#looking = { takenBytes: this.#writer.takenBytes, looks: 0, atMs };
+    this.#looking = { takenBytes: this.#writer.takenBytes, atMs };
+    this.#looks.begin(this.share.isRoomShort);
     return true;
   }
 
@@ -46,21 +49,17 @@ export class AnswersSent {
     return this.#looking === undefined ? Number.POSITIVE_INFINITY : this.#looking.atMs;
   }
 
-  /**
-   * Looks whether the peer takes what is unsent; says so when it has not for too long. Looks count, not the time: a halt of
-   * this process is no fault of the peer's.
-   */
+  /** Looks whether the peer takes what is unsent; says so when it has not for too long. */
   faultOfPeer(nowMs: number): string | undefined {
     if (nowMs < this.lookAtMs) return undefined;
     const { takenBytes, unsentBytes } = this.#writer;
     const looked = this.#looking!;
     this.#looking = undefined;
     if (unsentBytes === 0) return undefined;
-    const looks = takenBytes === looked.takenBytes ? looked.looks + 1 : 0;
-    if (looks >= this.share.untakenLooksMax) {
-      return `the peer took none of ${unsentBytes} bytes of answers for ${(looks * ANSWERS_LOOKED_AT_MS) / 1000} s`;
+    if (this.#looks.look(takenBytes !== looked.takenBytes, this.share.isRoomShort)) {
+      return `the peer took none of ${unsentBytes} bytes of answers for ${this.#looks.untakenMs / 1000} s`;
     }
-    this.#looking = { takenBytes, looks, atMs: nowMs + ANSWERS_LOOKED_AT_MS };
+    this.#looking = { takenBytes, atMs: nowMs + ANSWERS_LOOKED_AT_MS };
     return undefined;
   }
 

@@ -9,7 +9,7 @@ import {
   ReadChunkRequest,
   StatRequest,
 } from '../index.ts';
-import { ANSWERS_LOOKED_AT_MS, ANSWERS_UNTAKEN_MS_MAX } from '../limits.ts';
+import { ANSWERS_LOOKED_AT_MS, ANSWERS_UNTAKEN_LOOKS_SHORT, ANSWERS_UNTAKEN_MS_MAX } from '../limits.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { type Fixture, makeFixture, RecordingLog, seededRandom } from '../testing/fixtures.ts';
 import { type LoopbackConnection, LoopbackNetwork } from '../testing/loopback-network.ts';
@@ -145,6 +145,27 @@ test('untaken answers: while others wait for their memory, a peer that takes non
   healthy.peer.send(read(1, 60_000));
   await fixture.clock.advance(4 * ANSWERS_LOOKED_AT_MS);
   assert.ok(healthy.peer.frames.includes('2:1'));
+});
+
+test('untaken answers: a peer that took none for a while does not end the moment that others wait', async () => {
+  const { fixture } = await readServer({ answerBytesMax: 3 * BYTES });
+  const readers = Array.from({ length: 3 }, () => connect(fixture));
+  await fixture.clock.settle();
+  for (const { connection, peer } of readers) {
+    connection.pause();
+    peer.send(read(1));
+  }
+  await fixture.clock.advance(4.5 * ANSWERS_LOOKED_AT_MS);
+  const others = connect(fixture);
+  others.peer.send(read(1, 60_000));
+  await fixture.clock.advance(ANSWERS_LOOKED_AT_MS * ANSWERS_UNTAKEN_LOOKS_SHORT);
+  assert.ok(readers.every(({ connection }) => !connection.isClosed));
+  for (const { connection } of readers) connection.resume();
+  await fixture.clock.advance(ANSWERS_LOOKED_AT_MS);
+  assert.deepEqual(
+    [...readers, others].map(({ peer }) => peer.frames.includes('2:1')),
+    [true, true, true, true],
+  );
 });
 
 test('untaken answers: a call that waits for room ends with its time, its cancellation or its connection', async () => {

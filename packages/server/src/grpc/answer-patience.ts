@@ -3,7 +3,7 @@
  * framed protocol, where what is taken shows in steps of 2 MiB (`AnswersSent`).
  */
 import type { Clock, Timer } from '@cairnfs/base';
-import { ANSWERS_LOOKED_AT_MS, ANSWERS_TAKEN_BYTES_MIN, type AnswerShare } from '@cairnfs/protocol';
+import { ANSWERS_LOOKED_AT_MS, ANSWERS_TAKEN_BYTES_MIN, type AnswerShare, UntakenLooks } from '@cairnfs/protocol';
 
 export interface AnswerPatienceOptions {
   readonly clock: Clock;
@@ -20,8 +20,8 @@ export class AnswerPatience {
   #timer: Timer | undefined;
   /** That the connection had sent when it was last seen to have sent enough. */
   #seenBytes = 0;
-  /** Since then. Looks count, not the time: a halt of this process is no fault of the peer's. */
-  #looks = 0;
+  /** Since then. */
+  readonly #looks = new UntakenLooks();
 
   constructor(options: AnswerPatienceOptions) {
     this.#options = options;
@@ -35,7 +35,7 @@ export class AnswerPatience {
   begin(): void {
     this.end();
     this.#seenBytes = this.#options.sentBytes();
-    this.#looks = 0;
+    this.#looks.begin(this.#options.share.isRoomShort);
     this.#lookLater();
   }
 
@@ -51,15 +51,11 @@ export class AnswerPatience {
   readonly #look = (): void => {
     const { share, sentBytes, drop } = this.#options;
     const sent = sentBytes() - this.#seenBytes;
-    if (sent >= ANSWERS_TAKEN_BYTES_MIN) {
-      this.#seenBytes += sent;
-      this.#looks = 0;
-    } else {
-      this.#looks += 1;
-    }
+    const hasTaken = sent >= ANSWERS_TAKEN_BYTES_MIN;
+    if (hasTaken) this.#seenBytes += sent;
     // Looked at again even then: until the end of the connection is known, its answers hold their memory.
     this.#lookLater();
-    if (this.#looks < share.untakenLooksMax) return;
-    drop(`the peer took ${sent} bytes of its answers in ${(this.#looks * ANSWERS_LOOKED_AT_MS) / 1000} s`);
+    if (!this.#looks.look(hasTaken, share.isRoomShort)) return;
+    drop(`the peer took ${sent} bytes of its answers in ${this.#looks.untakenMs / 1000} s`);
   };
 }

@@ -35,7 +35,7 @@ found one is run without it as well: where that fails too, nothing was shown.
   -h, --help      print this
 
 Exit code 0: every mutant was caught. 1: some were not, or could not be run. 2: wrong usage. 130: ended by Ctrl-C.
-docs/simulation.md tells what the mutants are for.`;
+docs/mutants.md tells more.`;
 
 /**
  * @returns `help` when the usage is asked for.

@@ -85,9 +85,10 @@ export const SERVER_ANSWER_SHARE_BYTES_MAX = 16 * 1024 * 1024;
 export const ANSWERS_UNTAKEN_MS_MAX = 30_000;
 /**
  * So much a peer over gRPC has to take in that time while an answer is not taken as a whole. What is seen there is what the
- * kernel took, and it takes the next when a third to half of its buffer is free again: steps of up to 2 MiB too.
+ * kernel took, and it takes the next when a third to half of its buffer is free again: in steps of 2 MiB at most too, one
+ * of which has to be enough.
  */
-export const ANSWERS_TAKEN_BYTES_MIN = 2 * 1024 * 1024;
+export const ANSWERS_TAKEN_BYTES_MIN = 1024 * 1024;
 /** Between two looks at it. */
 export const ANSWERS_LOOKED_AT_MS = 3_000;
 /** So many of them are enough once others wait for the memory that its answers hold, and still wait. */

@@ -1,6 +1,6 @@
 /**
  * Whether the peer takes the answer, or the item of one, that a call handed to the transport: the measure is that of the
- * framed protocol, where what is taken shows in steps of 2 MiB (`AnswersSent`).
+ * framed protocol, where what is taken shows in steps of one to two MiB (`AnswersSent`).
  */
 import type { Clock, Timer } from '@cairnfs/base';
 import { ANSWERS_LOOKED_AT_MS, ANSWERS_TAKEN_BYTES_MIN, type AnswerShare, UntakenLooks } from '@cairnfs/protocol';

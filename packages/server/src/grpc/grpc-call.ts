@@ -2,6 +2,7 @@
 import { type Address, type Clock, FsError, type Timer } from '@cairnfs/base';
 import { CALL_DEADLINE_MS_MAX, type CallContext, CallRoom, type ReceivedData } from '@cairnfs/protocol';
 import { AnswerPatience, type AnswerPatienceOptions } from './answer-patience.ts';
+import { isCallOver } from './underlying-call.ts';
 
 /** What all four sorts of calls have in common. */
 export interface SurfaceCall {
@@ -26,6 +27,7 @@ export class GrpcCall implements CallContext {
   readonly #room: CallRoom;
   readonly #patience: AnswerPatience;
   readonly #endLate: (reason: FsError, isUntaken: boolean) => void;
+  readonly #isOver: () => boolean;
   #deadline: Timer | undefined;
 
   constructor(call: SurfaceCall, options: GrpcCallOptions, data?: ReceivedData) {
@@ -33,17 +35,17 @@ export class GrpcCall implements CallContext {
     this.#room = new CallRoom(share);
     this.#patience = new AnswerPatience(options);
     this.#endLate = options.endLate;
+    this.#isOver = () => call.cancelled || isCallOver(call);
     const leftMs = Math.min(timeLeftMs(call, clock), CALL_DEADLINE_MS_MAX);
     this.deadlineMs = clock.nowMs() + leftMs;
     this.peer = call.getPeer();
     this.data = data;
     const ended = (): void => this.#end(clock.nowMs() >= this.deadlineMs);
-    if (call.cancelled) {
+    if (this.#isOver()) {
       ended();
       return;
     }
     call.on('cancelled', ended);
-    // gRPC may have told of its end already, before there was anybody to be told.
     if (leftMs <= 0) this.#expire();
     else this.#deadline = clock.after(leftMs, () => this.#expire());
   }
@@ -86,9 +88,13 @@ export class GrpcCall implements CallContext {
     else wake();
   }
 
-  /** Its time is over, and gRPC has not ended it. What is with the transport holds its room until it has. */
+  /** Its time is over. What is with the transport holds its room until gRPC tells of the end, unless that has come already. */
   #expire(): void {
     if (this.#reason !== undefined) return;
+    if (this.#isOver()) {
+      this.#end(true);
+      return;
+    }
     const isUntaken = this.#patience.isWaiting;
     this.#endLate(this.#abort(true), isUntaken);
   }

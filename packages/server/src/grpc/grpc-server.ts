@@ -32,11 +32,11 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { endLateCall } from './end-late-call.ts';
 import { GrpcCall, type SurfaceCall } from './grpc-call.ts';
 import { GrpcPeer } from './grpc-peer.ts';
 import { CLOSE_GRACE_MS, GRPC_CONNECTIONS_MAX, SERVER_OPTIONS } from './limits.ts';
 import { toGrpcStatus } from './status.ts';
+import { endLateCall } from './underlying-call.ts';
 
 /** Where handlers are registered: `RpcServer` is one. Asked at each call, so the order of construction does not matter. */
 export interface UnaryHandlers {

@@ -1,42 +1,64 @@
 /** `npm run simulate -- --profile scale`: the real machine's counters and a real state store under the simulated master. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { toError } from '@cairnfs/base';
 import { openLmdbStateStore } from '@cairnfs/server';
 import type { Interval } from './cost-meter.ts';
 import { formatReport } from './format-report.ts';
 import { runScale, type ScaleMeasures } from './run-scale.ts';
 
-/** Smaller runs, for profiling. */
-const SERVERS = Number(process.env.SCALE_SERVERS ?? 1000);
-const CHUNKS = Number(process.env.SCALE_CHUNKS ?? 1_000_000);
+/** One server is lost and then two, and three have to be left for all copies. */
+const SERVERS = { variable: 'SCALE_SERVERS', usual: 1000, least: 6 };
+const CHUNKS = { variable: 'SCALE_CHUNKS', usual: 1_000_000, least: 1 };
 /** One gigabit a second. */
 const COPY_BYTES_PER_SECOND = 125e6;
 const INVENTORY_PART_MAX = 10_000;
 /** Shorter ones do not block anything, and there are tens of thousands. */
 const COLLECTION_MS_MIN = 5;
 
-/** @returns the exit code: 0 when everything was repaired. */
+/** @returns the exit code: 0 when everything was repaired, 1 when not, 2 when a size makes no sense. */
 export async function runScaleProfile(seed: number): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'cairn-scale-'));
+  let sizes: { readonly servers: number; readonly chunks: number };
   try {
-    const options = {
-      seed,
-      servers: SERVERS,
-      chunks: CHUNKS,
-      copyBytesPerSecond: COPY_BYTES_PER_SECOND,
-      inventoryPartMax: INVENTORY_PART_MAX,
-      openStateStore: (directory: string) => openLmdbStateStore(join(folder, directory)),
-    };
-    const report = await runScale(options, { measures: realMeasures(), log: (line) => console.error(line) });
-    console.log(formatReport(report));
-    return report.repairs.every(({ incomplete }) => incomplete === 0) ? 0 : 1;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    sizes = { servers: sizeOf(SERVERS), chunks: sizeOf(CHUNKS) };
+  } catch (error) {
+    console.error(toError(error).message);
+    return 2;
   }
+  const folder = temporaryFolder();
+  const options = {
+    ...sizes,
+    seed,
+    copyBytesPerSecond: COPY_BYTES_PER_SECOND,
+    inventoryPartMax: INVENTORY_PART_MAX,
+    openStateStore: (directory: string) => openLmdbStateStore(join(folder, directory)),
+  };
+  const report = await runScale(options, { measures: realMeasures(), log: (line) => console.error(line) });
+  console.log(formatReport(report));
+  return report.repairs.every(({ incomplete }) => incomplete === 0) ? 0 : 1;
+}
+
+function sizeOf({ variable, usual, least }: { variable: string; usual: number; least: number }): number {
+  const text = process.env[variable] ?? String(usual);
+  const size = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(size) || size < least) {
+    throw new Error(`${variable}=${text}: a whole number from ${least} is wanted`);
+  }
+  return size;
+}
+
+/** Removed however this process ends, short of being killed. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cairn-scale-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+  return folder;
 }
 
 function realMeasures(): ScaleMeasures {

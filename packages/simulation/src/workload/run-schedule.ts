@@ -307,7 +307,7 @@ class Run {
     let wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
-      await this.#readAllCopies(admin, paths);
+      await this.#auditSettled(admin, paths);
       await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
       wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     }
@@ -327,22 +327,28 @@ class Run {
    * its goal for a moment, and looked at once more when it is whole again.
    */
   async #auditWhole(admin: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
-    const audit = await auditReplicas(admin, paths);
-    if (!audit.some((chunk) => isChanging(chunk, this.#schedule.shape.chunkservers))) return audit;
+    const audit = await this.#auditSettled(admin, paths);
+    if (!this.#isAnyChanging(audit)) return audit;
     this.#judgeHealing(await heal(this.#cluster, admin, { limitMs: this.#healLimitMs }), 'after a view changed');
-    return auditReplicas(admin, paths);
+    return this.#auditSettled(admin, paths);
   }
 
-  /** Of a server that is just getting its lease, when that has come: until then it does not look at its copies. */
-  async #readAllCopies(admin: CairnClient, paths: readonly string[]): Promise<void> {
+  /**
+   * Every copy is read when it can be: not while its server is just getting its lease, nor while a view is changing, from which
+   * it may come back with rot that nobody has read. What is still so after a while is returned as it is.
+   */
+  async #auditSettled(admin: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
     const { simulation } = this.#cluster;
     const endMs = simulation.nowMs + FINAL_PATIENCE_MS;
     for (;;) {
       const audit = await auditReplicas(admin, paths);
-      const isUnread = audit.some(({ replicas }) => replicas.some((replica) => replica.isUnread === true));
-      if (!isUnread || simulation.nowMs >= endMs) return;
+      if (!this.#isAnyChanging(audit) || simulation.nowMs >= endMs) return audit;
       await simulation.clock.sleep(POLL_MS);
     }
+  }
+
+  #isAnyChanging(audit: readonly AuditedChunk[]): boolean {
+    return audit.some((chunk) => isChanging(chunk, this.#schedule.shape.chunkservers));
   }
 
   #judgeHealing(wrong: string | undefined, when: string): void {

@@ -26,8 +26,8 @@ export class ViewCalls {
   }
 
   /**
-   * A member was not reached, did not answer or had too much to do, in what was left of the server lease. It may be renewed by now; then it is
-   * longer than a call, so that the next round gives members all of their time.
+   * A member was not reached, did not answer or had too much to do, in what was left of the server lease. That may be renewed
+   * by now; then it is longer than a call, so that the next round gives members all of their time.
    */
   get wereCutShort(): boolean {
     return this.#wereCutShort;

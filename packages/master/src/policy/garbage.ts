@@ -130,7 +130,6 @@ export class GarbageCollection {
     const holders = new Set([...(chunk?.members ?? []), ...(chunk?.pendingMembers ?? [])]);
     const left = [...holders].filter((holder) => !gone.has(holder) && !this.#servers.isDead(holder));
     if (left.length > 0) {
-      // What its servers say would be forgotten: an order now brings it no nearer.
       if (!this.#await(key, gone, left)) return;
       // A master that ended before this was durable may have told one that was away that it is no member any more (below).
       const versionAtMost = chunk!.highestVersion + 1;
@@ -161,7 +160,7 @@ export class GarbageCollection {
     const canBeTold = (id: number) => this.#servers.isInTouch(id) && this.#servers.get(id)!.inventoryComplete;
     if (!left.every(canBeTold)) {
       this.#forget(handle);
-      return true;
+      return true; // those who can be told free their disks meanwhile, and say so again when all can
     }
     const nowMs = this.#context.seams.clock.nowMs();
     const before = this.#gone.get(handle);

@@ -12,6 +12,17 @@ const WRITTEN = { version: 1, length: 7, sequence: 1 };
 const OPEN = ChunkState.CHUNK_STATE_OPEN;
 const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
 
+/** A chunk of two members is being copied to the third server, which takes some seconds more. */
+async function whileCopied(): Promise<{ cluster: TestCluster; target: ScriptedChunkserver }> {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
+  const target = cluster.server(3);
+  target.cloneMs = 5000;
+  cluster.parts.start();
+  await cluster.simulation.runFor(2000);
+  return { cluster, target };
+}
+
 test('repair: the copies of a dead server are replaced on another one', async () => {
   const cluster = await TestCluster.start(4);
   cluster.parts.start();
@@ -23,12 +34,7 @@ test('repair: the copies of a dead server are replaced on another one', async ()
 });
 
 test('repair: a copy that was reported while it was made and did not join is put away', async () => {
-  const cluster = await TestCluster.start(3);
-  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
-  const target = cluster.server(3);
-  target.cloneMs = 5000;
-  cluster.parts.start();
-  await cluster.simulation.runFor(2000);
+  const { cluster, target } = await whileCopied();
   // It is whole, and its server told of it before it answered; the chunk was written to since.
   target.replicas.set(HANDLE, newReplica({ version: 1, length: 10, sequence: 1 }));
   await cluster.run(target.heartbeat({ changes: [target.report(HANDLE)] }));
@@ -51,12 +57,7 @@ test('repair: a copy that was reported while it was made and did not join is put
 });
 
 test('repair: rot in a copy that is told before the answer that it is whole stays known', async () => {
-  const cluster = await TestCluster.start(3);
-  await cluster.putChunk(HANDLE, { length: 10, sequence: 1, members: [1, 2] });
-  const target = cluster.server(3);
-  target.cloneMs = 5000;
-  cluster.parts.start();
-  await cluster.simulation.runFor(2000);
+  const { cluster, target } = await whileCopied();
   target.replicas.set(HANDLE, newReplica({ version: 1, length: 10, sequence: 1 }));
   const rotten = target.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
   await cluster.run(target.heartbeat({ changes: [rotten] }));

@@ -10,7 +10,7 @@ export interface AuditedReplica {
   readonly error?: string;
   /** It has no replica. */
   readonly isMissing?: boolean;
-  /** Its server has no lease for the moment or was not reached, or the view of the chunk was just changing: the copy may be good or bad. */
+  /** Its server has no lease or was not reached, or the view of the chunk was just changing: the copy may be good or bad. */
   readonly isUnread?: boolean;
 }
 

@@ -1,4 +1,5 @@
 /** What became of each mutant, for people. */
+import { counted } from '../runner/summary.ts';
 import type { Outcome } from './until-caught.ts';
 
 const NAME_WIDTH = 34;
@@ -23,7 +24,7 @@ export class Tally {
 
   /** @param isNew the last schedule passes without the mutant. */
   judge(name: string, { schedules, seconds, by }: Outcome, isNew: boolean): string {
-    const cost = `${schedules} ${schedules === 1 ? 'schedule' : 'schedules'} in ${seconds} s`;
+    const cost = `${counted(schedules, 'schedule')} in ${seconds} s`;
     if (by === undefined) {
       this.#verdicts.set(name, 'not caught');
       return `NOT CAUGHT by ${cost}`;

@@ -285,6 +285,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
 
 /** Behind the name of a profile. */
 export const SHORT = '/short';
+const SHORT_WORK_DIVISOR = 6;
+const SHORT_TIME_DIVISOR = 4;
 
 /** A profile by its name; `NAME/short` is one of the others with schedules a sixth as long, as dense in faults. */
 export function profileNamed(name: string): Profile | undefined {
@@ -297,16 +299,14 @@ export function profileNamed(name: string): Profile | undefined {
 
 /** Many rather than long: what takes more than a few leases to come about does not show. */
 function shortened(profile: Profile): Profile {
-  const part = (count: number) => Math.ceil(count / SHORT_DIVISOR);
+  const part = (count: number) => Math.ceil(count / SHORT_WORK_DIVISOR);
   const parts = ([low, high]: readonly [number, number]) => [part(low), part(high)] as const;
   const { operations, durationMs, faults, load } = profile;
   return {
     ...profile,
     operations: part(operations),
-    durationMs: durationMs / 4,
+    durationMs: durationMs / SHORT_TIME_DIVISOR,
     faults: parts(faults),
     ...(load === undefined ? {} : { load: { ...load, standingFiles: parts(load.standingFiles) } }),
   };
 }
-
-const SHORT_DIVISOR = 6;

@@ -82,6 +82,11 @@ const FOUND_SCHEDULES = [
     was: 'one copy of an open chunk that nobody leads could not be read by itself',
   },
   {
+    profile: 'newcomers',
+    seed: 1795348257019,
+    was: 'after a start, a machine whose disk had been lost four times counted as most of the servers: safe mode never ended',
+  },
+  {
     profile: 'load',
     seed: 103013162,
     was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',

@@ -223,6 +223,24 @@ test('safe mode: a minority that never comes back is given up after a while', as
   assert.equal(cluster.parts.safeMode.isActive, false);
 });
 
+test('safe mode: what one machine was before its disks were lost does not count as most of the servers', async () => {
+  const cluster = await TestCluster.start(7);
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2, 3] });
+  await cluster.putChunk(OTHER, { length: 10, members: [4, 5, 6] });
+  const { address } = cluster.server(7);
+  for (const id of [3, 4, 5, 6]) {
+    const server = cluster.server(id);
+    Object.assign(server, { address });
+    await cluster.run(server.register());
+    cluster.cutOff(id);
+  }
+  await cluster.restartMaster();
+  await cluster.simulation.runFor(40_000);
+  assert.equal(cluster.parts.safeMode.reason, '3 of 7 known chunkservers have reported what they hold');
+  await cluster.simulation.runFor(25_000);
+  assert.equal(cluster.parts.safeMode.isActive, false);
+});
+
 test('safe mode: servers that were replaced long ago are not waited for', async () => {
   const cluster = await TestCluster.start(5);
   await cluster.putChunk(HANDLE, { length: 10, members: [4, 5] });

@@ -2,7 +2,7 @@
  * Safe mode after a start: until the chunkservers known before have shown what they hold, nothing is declared lost or
  * garbage, nothing is repaired and no upload is given up. Once left it does not come back in this run.
  */
-import type { ServerTable } from '../cluster/server-table.ts';
+import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
 import { MAJORITY, SAFE_MODE_PATIENCE } from '../limits.ts';
 import { memberRange } from '../state/keys.ts';
@@ -52,15 +52,20 @@ export class StartSafeMode implements SafeMode {
     return this.#elapsedMs >= SAFE_MODE_PATIENCE * this.#waitMs;
   }
 
-  /** A server that was replaced, and is a member of no chunk any more, is not waited for for ever. */
+  /**
+   * Who is not waited for for ever: a server that is a member of no chunk any more, and one in whose place another has
+   * registered. A machine whose disk was lost several times would otherwise make a majority of those it once was.
+   */
   #counts(): { known: number; complete: number } {
     const transaction = this.#context.decisions.read();
-    const isAwaited = (id: number) => !this.#isLate || transaction.range(memberRange(id), 1).length > 0;
+    const isLate = this.#isLate;
+    const isAwaited = ({ id, isReplaced }: ServerEntry) =>
+      !isLate || (!isReplaced && transaction.range(memberRange(id), 1).length > 0);
     let known = 0;
     let complete = 0;
-    for (const { id, inventoryComplete } of this.#servers.all) {
-      if (inventoryComplete) complete += 1;
-      if (inventoryComplete || isAwaited(id)) known += 1;
+    for (const server of this.#servers.all) {
+      if (server.inventoryComplete) complete += 1;
+      if (server.inventoryComplete || isAwaited(server)) known += 1;
     }
     return { known, complete };
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { GiB } from '@cairnfs/base';
 import { CHUNKSERVER_DEFAULTS } from '@cairnfs/chunkserver';
 import type { CairnClient } from '@cairnfs/client';
-import { MASTER_DEFAULTS } from '@cairnfs/master';
+import { MASTER_BOUNDS, MASTER_DEFAULTS } from '@cairnfs/master';
 import { heal } from './heal.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
@@ -74,7 +74,8 @@ test("hanging disk: a server's only one is given up, and the others make its cop
   const { servers } = await cluster.run(() => client.clusterStatus());
   const [disk] = servers.find(({ address }) => address === 'chunkserver-2:8080')!.disks;
   match(disk!.failure, /disk does not answer since 60 s/);
-  const without = { host: 'chunkserver-2', lastCopies: { of: () => new Set<string>() } };
+  const lastCopies = { of: () => new Set<string>() };
+  const without = { host: 'chunkserver-2', lastCopies, lossesKnownMax: MASTER_BOUNDS.exceptionsMax };
   equal(await cluster.run(() => heal(cluster, client, { limitMs: HEAL_LIMIT_MS, without })), undefined);
   equal(simulation.host('chunkserver-2').fatalError, undefined);
 });

@@ -24,13 +24,14 @@ test('heal: of the others are asked all chunks but those that only the one they 
   cluster.crash(AWAY, { unsynced: 'keep' });
   await cluster.simulation.runFor(DECLARED_DEAD_MS);
   const [unexcused] = lastOnes;
-  const healed = (excused: ReadonlySet<string>) =>
-    cluster.simulation.run(
-      heal(cluster, client, { limitMs: LIMIT_MS, without: { host: AWAY, lastCopies: { of: () => excused } } }),
-      2 * LIMIT_MS,
-    );
+  const healed = (excused: ReadonlySet<string>, lossesKnownMax = 2 * FILES) => {
+    const without = { host: AWAY, lastCopies: { of: () => excused }, lossesKnownMax };
+    return cluster.simulation.run(heal(cluster, client, { limitMs: LIMIT_MS, without }), 2 * LIMIT_MS);
+  };
   deepEqual(await healed(lastOnes), undefined);
-  match(String(await healed(new Set([...lastOnes].filter((handle) => handle !== unexcused)))), /unavailable/);
+  const allButOne = new Set([...lastOnes].filter((handle) => handle !== unexcused));
+  match(String(await healed(allButOne)), /unavailable/);
+  deepEqual(await healed(allButOne, 1), undefined, 'they may take all the room that there is for losses');
   match(String(await healed(new Set())), /unavailable/);
   await cluster.launch(AWAY);
   deepEqual(await cluster.simulation.run(heal(cluster, client, { limitMs: LIMIT_MS }), LIMIT_MS), undefined);

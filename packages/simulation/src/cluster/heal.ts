@@ -12,6 +12,8 @@ export interface Absent {
   readonly host: string;
   /** Chunks that they cannot have without it. */
   readonly lastCopies: Pick<LastCopies, 'of'>;
+  /** Copies that one server has lost, of which the master has room to know. */
+  readonly lossesKnownMax: number;
 }
 
 const POLL_MS = 1000;
@@ -58,6 +60,8 @@ async function whatIsWrong(
   const { underReplicatedCount, unavailableCount, copyingCount, garbageCount } = status.repair;
   // Those unavailable and being copied are below their goal as well.
   const excused = without?.lastCopies.of(without.host) ?? new Set();
+  // A master asks for what else a server has lost when half of the room is free, and nothing can be done for these.
+  if (without !== undefined && excused.size > without.lossesKnownMax / 2) return undefined;
   if (underReplicatedCount > excused.size) {
     return `${underReplicatedCount} chunks below their goal, ${unavailableCount} unavailable, ${copyingCount} being copied`;
   }

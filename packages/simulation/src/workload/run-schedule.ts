@@ -131,6 +131,8 @@ class Run {
   /** Virtual; before the run when no fault of it is a reason for an error. */
   readonly #faultsEndMs: number;
   readonly #healLimitMs: number;
+  /** Of one server. */
+  readonly #lossesKnownMax: number;
   readonly #told: readonly Story[];
   readonly #tap: WireTap;
   #undecidedCount = 0;
@@ -153,9 +155,9 @@ class Run {
       traceEntriesMax: TRACE_ENTRIES_MAX,
       ...(shape.hasSmallJournals === true ? { journal: SMALL_JOURNAL } : {}),
     });
+    this.#lossesKnownMax = shape.load?.bounds.master.exceptionsMax ?? MASTER_BOUNDS.exceptionsMax;
+    this.#healLimitMs = HEAL_LIMIT_MS + Math.floor(fileCount(shape) / this.#lossesKnownMax) * NEXT_LOSSES_MS;
     // A server that is sick is a fault that goes on.
-    const knownLosses = shape.load?.bounds.master.exceptionsMax ?? MASTER_BOUNDS.exceptionsMax;
-    this.#healLimitMs = HEAL_LIMIT_MS + Math.floor(fileCount(shape) / knownLosses) * NEXT_LOSSES_MS;
     this.#faultsEndMs = isUndisturbed(schedule)
       ? Number.NEGATIVE_INFINITY
       : schedule.durationMs + (shape.load?.sick === undefined ? 0 : this.#healLimitMs);
@@ -300,7 +302,7 @@ class Run {
     const paths = Array.from({ length: fileCount(this.#schedule.shape) }, (_, file) => filePath(file));
     const { load } = this.#schedule.shape;
     if (load?.sick !== undefined) {
-      const without = { host: load.sick, lastCopies: this.#lastCopies };
+      const without = { host: load.sick, lastCopies: this.#lastCopies, lossesKnownMax: this.#lossesKnownMax };
       this.#judgeHealing(await heal(cluster, admin, { limitMs: this.#healLimitMs, without }), `without ${load.sick}`);
       injector.cure();
     }

@@ -92,6 +92,11 @@ const FOUND_SCHEDULES = [
     was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',
   },
   {
+    profile: 'cut',
+    seed: 1795353834590,
+    was: 'a clone that did not join answered at the address of a member that was gone, under a version that was over',
+  },
+  {
     profile: 'load',
     seed: 170003193,
     was: 'lost copies that only the server to do without could replace took all the room for such: a false alarm',

@@ -160,7 +160,9 @@ test('clone: a copy is checked block by block and durable when it is answered; s
     servers.simulation.host('two').crash({ unsynced: 'lose' });
     await servers.launch('two');
     await servers.sleep(500);
-    const range = { handle, offset: Math.max(0, size - MiB), length: MiB, knownLength: size };
+    const range = { handle, offset: Math.max(0, size - MiB), length: MiB, knownLength: size, version: 2 };
+    await rejects(servers.read('two', { ...range, version: 1 }), kind('STALE_VERSION'), 'it has not joined');
+    await servers.promise('two', { handle, oldVersion: 1 });
     deepEqual(await servers.read('two', range), Buffer.from(bytes.subarray(Math.max(0, size - MiB))));
   }
 });

@@ -81,7 +81,12 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     await replicas.takeStock();
     const leaving = (handle: string): Promise<void> | undefined =>
       quarantine.leaving(handle) ?? clones.arriving(handle);
-    const uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: bounds.uploadsMax });
+    const ownId = (): number => session?.serverId ?? serverId;
+    const uploads = new Uploads({
+      ...{ clock, lease, replicas, peers, leaving },
+      serverId: ownId,
+      uploadsMax: bounds.uploadsMax,
+    });
     uploading = uploads;
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
@@ -89,7 +94,6 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const quarantine: Quarantine = new Quarantine({
       ...{ clock, log, replicas, graceMs, report, isActive, isReceiving, moved },
     });
-    const ownId = (): number => session?.serverId ?? serverId;
     const mutations = new Mutations({
       ...{ clock, log, replicas, absences, peers, master, chunkBytes },
       serverId: ownId,

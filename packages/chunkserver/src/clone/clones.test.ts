@@ -6,6 +6,7 @@ import { COPIES_SENT_MAX, DISK_READS_MAX } from '../limits.ts';
 import { replicaKey } from '../store/keys.ts';
 import { commitDurable, stage } from '../testing/test-disk.ts';
 import { TestParts } from '../testing/test-parts.ts';
+import { installByProof } from '../view/view-control.ts';
 
 const HANDLE = '0a1b2c3d-0000-4000-8000-000000000001';
 const KiB = 1024;
@@ -56,6 +57,30 @@ test('clone: a source that only promised the version installs it, because the ma
   await driveBoth(from, to, to.clone(HANDLE, 2, 100));
   equal(to.disk.replicas.find(HANDLE)!.log.version, 2);
   equal(from.disk.replicas.find(HANDLE)!.log.version, 2);
+});
+
+test('clone: nothing is answered from it before it joins, nor after a restart', async () => {
+  const from = await source(100);
+  const to = await TestParts.start(9, from);
+  await clone(from, to, 100);
+  const check = () => {
+    const replica = to.disk.replicas.find(HANDLE)!;
+    equal(installByProof(replica, { version: 1, knownLength: 100 }), false);
+    throws(
+      () => replica.log.checkVersion(1),
+      (error) => isFsError(error, 'STALE_VERSION'),
+    );
+    return replica;
+  };
+  check();
+  await to.disk.crash('lose');
+  const joining = check();
+  joining.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+  await to.disk.run(() => new Promise<void>((durable, failed) => joining.journalPromise(durable, failed)));
+  await to.disk.crash('lose');
+  const replica = to.disk.replicas.find(HANDLE)!;
+  equal(installByProof(replica, { version: 2, knownLength: 100 }), true);
+  replica.log.checkVersion(2);
 });
 
 test('clone: a copy of before an overwrite is copied anew, though it is as long', async () => {

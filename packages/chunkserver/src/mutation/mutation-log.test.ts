@@ -7,8 +7,8 @@ const stale = (error: unknown) => isFsError(error, 'STALE_VERSION');
 
 function logWith(staged: number, version = 3): MutationLog {
   const log = new MutationLog('chunk', {
-    ...{ version, term: 1, promisedVersion: version, isRemoved: false, keptVersion: 0, isSealed: false },
-    ...{ committedSequence: 0, committedLength: 0, staged: [] },
+    ...{ version, term: 1, promisedVersion: version, isRemoved: false, keptVersion: 0, isLearner: false },
+    ...{ isSealed: false, committedSequence: 0, committedLength: 0, staged: [] },
   });
   for (let sequence = 1; sequence <= staged; sequence += 1) log.markDurable(stage(log));
   return log;
@@ -151,4 +151,25 @@ test('mutation log: a replica that is to leave need not be in sync, one that is 
   assert.ok(log.promise({ oldVersion: 5, newVersion: 6, removed: true }));
   assert.throws(() => log.checkVersion(3), stale);
   assert.equal(log.keptVersion, 3);
+});
+
+test('mutation log: a copy answers nothing before it has promised a version that it belongs to', () => {
+  const learner = () =>
+    new MutationLog('chunk', {
+      ...{ version: 3, term: 0, promisedVersion: 3, isRemoved: false, keptVersion: 0, isLearner: true },
+      ...{ isSealed: false, committedSequence: 0, committedLength: 10, staged: [] },
+    });
+  const log = learner();
+  assert.throws(() => log.checkVersion(3), stale);
+  assert.throws(() => log.fence(3, 1), stale);
+  assert.throws(() => log.install({ version: 3, term: 1, base: 0 }), stale);
+  assert.equal(log.isLearner, true);
+  assert.throws(() => log.promise({ oldVersion: 4, newVersion: 5, removed: false }), stale);
+  log.promise({ oldVersion: 3, newVersion: 4, removed: false });
+  assert.throws(() => log.checkVersion(3), stale);
+  log.install({ version: 4, term: 1, base: 0 });
+  log.checkVersion(4);
+  const left = learner();
+  left.promise({ oldVersion: 3, newVersion: 4, removed: true });
+  assert.equal(left.keptVersion, 3, 'it may be taken back');
 });

@@ -10,7 +10,8 @@
  * | staging, staged | a view whose base lies below it | dropped (leaves this log) |
  *
  * Invariants: committed <= durable <= staged; sequence numbers are consecutive; version and promise never fall, nor does
- * the term within a version; a promise above the version refuses every message of the version.
+ * the term within a version; a promise above the version refuses every message of the version, and so does a learner: nobody
+ * asks it when the version ends, so it must not be able to answer under it.
  */
 import { assert, FsError } from '@cairnfs/base';
 import type { PooledBytes } from '@cairnfs/protocol';
@@ -48,6 +49,8 @@ export interface MutationLogState {
   readonly isRemoved: boolean;
   /** Of a removed one, what it was in sync at before; 0 when that is not known to be above `version`. */
   readonly keptVersion: number;
+  /** A copy of `version` on a server that is no member of its view. */
+  readonly isLearner: boolean;
   readonly isSealed: boolean;
   readonly committedSequence: number;
   readonly committedLength: number;
@@ -67,6 +70,7 @@ export class MutationLog {
   #promisedVersion: number;
   #isRemoved: boolean;
   #keptVersion: number;
+  #isLearner: boolean;
   /** What the log begins with was read from a disk. */
   #isPromiseDurable = true;
   #isSealed: boolean;
@@ -84,6 +88,7 @@ export class MutationLog {
     this.#promisedVersion = Math.max(state.promisedVersion, state.version);
     this.#isRemoved = state.isRemoved;
     this.#keptVersion = Math.max(state.keptVersion, state.version);
+    this.#isLearner = state.isLearner;
     this.#isSealed = state.isSealed;
     this.#committedSequence = state.committedSequence;
     this.#committedLength = state.committedLength;
@@ -108,7 +113,11 @@ export class MutationLog {
   get isRemoved(): boolean {
     return this.#isRemoved;
   }
-  /** The last version that this replica was in sync at: installed, or promised as one that stays. */
+  /** It joins with its first promise; until then it is a copy and nothing more. */
+  get isLearner(): boolean {
+    return this.#isLearner;
+  }
+  /** The last version that this replica was in sync at: installed, copied, or promised as one that stays. */
   get keptVersion(): number {
     return this.#isRemoved ? this.#keptVersion : this.#promisedVersion;
   }
@@ -150,7 +159,7 @@ export class MutationLog {
 
   /** @throws FsError STALE_VERSION unless messages of `version` count here. */
   checkVersion(version: number): void {
-    if (version === this.#version && this.#promisedVersion === version) return;
+    if (version === this.#version && this.#promisedVersion === version && !this.#isLearner) return;
     throw this.#staleVersion(version);
   }
 
@@ -228,6 +237,7 @@ export class MutationLog {
     this.#keptVersion = this.keptVersion;
     this.#promisedVersion = newVersion;
     this.#isRemoved = removed;
+    this.#isLearner = false;
     this.#isPromiseDurable = false;
     return true;
   }
@@ -326,19 +336,21 @@ export class MutationLog {
     this.#term = term;
     this.#promisedVersion = version;
     this.#isRemoved = false;
+    this.#isLearner = false;
   }
 
   /** @returns true when exactly this was taken before. */
   #checkTake(version: number, term: number): boolean {
     const isOld = version < this.#promisedVersion || (version === this.#version && term < this.#term);
     const isGone = this.#isRemoved && version === this.#promisedVersion;
-    if (isOld || isGone) throw this.#staleVersion(version);
+    const isOfOthers = this.#isLearner && version === this.#version;
+    if (isOld || isGone || isOfOthers) throw this.#staleVersion(version);
     return version === this.#version && term === this.#term;
   }
 
   #staleVersion(version: number): FsError {
     const promise = this.#promisedVersion > this.#version ? `, promised ${this.#promisedVersion}` : '';
-    const leaving = this.#isRemoved ? ', removed from the view' : '';
+    const leaving = this.#isRemoved ? ', removed from the view' : this.#isLearner ? ', a copy that has not joined' : '';
     const term = version === this.#version ? `, in term ${this.#term}` : '';
     const details = { version: this.#version, promisedVersion: this.#promisedVersion, keptVersion: this.keptVersion };
     return new FsError(

@@ -140,7 +140,7 @@ function change(target: Target, changes: Partial<ReplicaState>): void {
 function promised(target: Target, { promisedVersion, isRemoved }: Value<'promised'>): void {
   const before = existing(target);
   const keptVersion = before.isRemoved ? before.keptVersion : Math.max(before.promisedVersion, before.version);
-  change(target, { promisedVersion, isRemoved, keptVersion: isRemoved ? keptVersion : 0 });
+  change(target, { promisedVersion, isRemoved, keptVersion: isRemoved ? keptVersion : 0, isLearner: false });
 }
 
 function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8Array | undefined): void {
@@ -189,7 +189,8 @@ function commit({ transaction, handle }: Target, sequence: number): void {
 function viewTaken(target: Target, value: Value<'viewTaken'>): void {
   const { version, term, view, committedSequence, isSealed, keepsStaged } = value;
   commit(target, committedSequence);
-  change(target, { version, term, view, isSealed, promisedVersion: version, isRemoved: false, keptVersion: 0 });
+  const taken = { promisedVersion: version, isRemoved: false, keptVersion: 0, isLearner: false };
+  change(target, { version, term, view, isSealed, ...taken });
   if (keepsStaged) return;
   const { transaction, handle } = target;
   const dropped = [...readMutations(transaction, handle, committedSequence)].map(({ mutation }) => mutation);
@@ -286,7 +287,7 @@ function cloned(target: Target, value: Value<'cloned'>, data: Uint8Array | undef
   const { version, length, sequence, blockChecksums, isInFile, operations, clients } = value;
   removeReplica(target);
   const places = { summedSequence: sequence, settledSequence: sequence, summedLength: length };
-  const replica = ReplicaState.fromPartial({ version, promisedVersion: version, isInFile, ...places });
+  const replica = ReplicaState.fromPartial({ version, promisedVersion: version, isLearner: true, isInFile, ...places });
   writeReplica(transaction, handle, replica);
   writeCommitPoint(transaction, handle, { sequence, length });
   writeChecksums(transaction, handle, blockChecksums);

@@ -112,13 +112,14 @@ export class Replica implements MutableReplica {
       else staged.push(loadStaged(mutation, bytes));
     }
     this.#visibleLength = point.length;
-    const { version, term, promisedVersion, isRemoved, keptVersion, isSealed } = state;
+    const { version, term, promisedVersion, isRemoved, keptVersion, isLearner, isSealed } = state;
     this.log = new MutationLog(handle, {
       version,
       term,
       promisedVersion,
       isRemoved,
       keptVersion,
+      isLearner,
       isSealed,
       staged,
       committedSequence: point.sequence,

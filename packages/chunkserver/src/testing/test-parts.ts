@@ -16,6 +16,8 @@ export interface Frame {
   readonly offset: number;
   readonly bytes: Uint8Array;
   readonly sync?: boolean;
+  /** Server ids. */
+  readonly members?: number[];
 }
 
 export class TestParts {
@@ -33,7 +35,9 @@ export class TestParts {
     const report = () => {};
     const peers: RpcPool = peersOf(source);
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
-    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, uploadsMax: CHUNKSERVER_BOUNDS.uploadsMax });
+    const serverId = () => SERVER_ID;
+    const { uploadsMax, clonesMax } = CHUNKSERVER_BOUNDS;
+    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, serverId, uploadsMax });
     this.quarantine = new Quarantine({
       ...{ clock, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),
@@ -43,8 +47,8 @@ export class TestParts {
     const { uploads, quarantine } = this;
     this.clones = new Clones({
       ...{ lease, peers, pool, quarantine, replicas, report, uploads },
-      serverId: () => SERVER_ID,
-      clonesMax: CHUNKSERVER_BOUNDS.clonesMax,
+      serverId,
+      clonesMax,
     });
   }
 
@@ -58,9 +62,9 @@ export class TestParts {
     return new TestParts(disk, source);
   }
 
-  frame({ handle, offset, bytes, sync = false }: Frame): Promise<UploadFrameReply> {
+  frame({ handle, offset, bytes, sync = false, members = [SERVER_ID] }: Frame): Promise<UploadFrameReply> {
     const request = {
-      ...{ handle, version: 1, offset, route: [], fanOut: false, sync, members: [1], uploadId: 'upload' },
+      ...{ handle, version: 1, offset, route: [], fanOut: false, sync, members, uploadId: 'upload' },
     };
     const data = { bytes, checksum: crc32c(bytes), memory: new PooledBytes(bytes) };
     const { signal } = new AbortController();

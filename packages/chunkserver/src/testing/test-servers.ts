@@ -80,7 +80,7 @@ export class TestServers {
 
   read(
     name: string,
-    request: { handle: string; offset: number; length: number; knownLength: number },
+    request: { handle: string; offset: number; length: number; knownLength: number; version?: number },
   ): Promise<Buffer> {
     return this.run(async () => {
       const channel = this.peers!.channel(`${name}:8080`);
@@ -107,6 +107,17 @@ export class TestServers {
       const order = { ...rest, sourceAddress: `${from}:8080`, serverId, sequence: 0 };
       const options = { timeoutMs: TIMEOUT_MS };
       return (await channel.call(ChunkserverControlMethods.cloneReplica, order, options)).message.length;
+    });
+  }
+
+  /** The replica is to stay in the next view. */
+  promise(name: string, { handle, oldVersion }: { handle: string; oldVersion: number }): Promise<unknown> {
+    return this.run(() => {
+      const channel = this.peers!.channel(`${name}:8080`);
+      const { serverId } = this.servers.get(name)!.health();
+      const versions = { oldVersion, newVersion: oldVersion + 1, removed: false, committedSequence: 0 };
+      const request = { handle, ...versions, masterSession: 1, serverId };
+      return channel.call(ChunkserverControlMethods.prepareView, request, { timeoutMs: TIMEOUT_MS });
     });
   }
 

@@ -229,3 +229,13 @@ test('quarantine: so many replicas are on their way at a time, and an order repe
   await disk.run(() => quarantine.idle());
   equal(quarantine.counts.movedAside, handles.length);
 });
+
+test('uploads: a frame for a server that had this address before is refused, and nothing is kept of it', async () => {
+  const parts = await TestParts.start(1);
+  const frame = { handle: HANDLE, offset: 0, bytes: new Uint8Array(10), sync: true, members: [2, 3, 4] };
+  await rejects(
+    parts.disk.run(() => parts.frame(frame)),
+    { kind: 'STALE_VERSION' },
+  );
+  equal(parts.disk.replicas.find(HANDLE), undefined);
+});

@@ -29,6 +29,7 @@ export interface UploadsOptions {
   readonly peers: RpcPool;
   /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
+  readonly serverId: () => number;
   /** Under way at once. */
   readonly uploadsMax: number;
 }
@@ -55,9 +56,10 @@ export class Uploads {
    * @throws FsError with `server` in its details when a member of the route failed.
    */
   async frame(request: UploadFrameRequest, data: ReceivedData, context: FrameContext): Promise<UploadFrameReply> {
-    const { lease, clock } = this.#options;
+    const { lease, clock, serverId } = this.#options;
     lease.check();
     checkRequest(request, data, this.#options.replicas.chunkBytes);
+    checkMember(request, serverId());
     const forwarded = this.#forward(request, data, context.deadlineMs - clock.nowMs());
     const [here, ...others] = await Promise.allSettled([this.#take(request, data, context), ...forwarded]);
     const replies = [here, ...others].map((outcome) => {
@@ -265,6 +267,17 @@ function checkRequest(
   }
   if (members.length === 0)
     throw new FsError('INVALID_ARGUMENT', `an upload frame of chunk ${handle} names no members`);
+}
+
+/**
+ * What is stored here is read under this version, and nobody but its members is asked when that ends.
+ *
+ * @throws FsError STALE_VERSION  it was meant for a server that had this address before.
+ */
+function checkMember({ handle, members }: UploadFrameRequest, own: number): void {
+  if (members.includes(own)) return;
+  const message = `a frame of chunk ${handle}, which goes to servers ${members.join(', ')}, reached server ${own}`;
+  throw new FsError('STALE_VERSION', `${message}: one of them had its address before`, { details: { handle } });
 }
 
 /** @throws FsError STALE_VERSION  the chunk is past its upload. */

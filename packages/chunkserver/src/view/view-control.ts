@@ -89,7 +89,7 @@ type Proof = { readonly version: number } & ({ readonly knownLength: number } | 
 export function installByProof(replica: MutableReplica, proof: Proof): boolean {
   const { log, view } = replica;
   const { version } = proof;
-  if (version === log.version && log.promisedVersion === version) return true;
+  if (version === log.version && log.promisedVersion === version) return !log.isLearner;
   if (version !== log.promisedVersion || log.isRemoved) return false;
   const base = 'sequence' in proof ? baseOfSequence(replica, proof.sequence) : baseOfLength(replica, proof.knownLength);
   if (base === undefined) return false;

@@ -110,8 +110,8 @@ export class MemoryReplica implements MutableReplica {
     this.#journal = journal;
     this.#time = time;
     this.log = new MutationLog(handle, {
-      ...{ version: 0, term: 0, promisedVersion: 0, isRemoved: false, keptVersion: 0, isSealed: false },
-      ...{ committedSequence: 0, committedLength: 0, staged: [] },
+      ...{ version: 0, term: 0, promisedVersion: 0, isRemoved: false, keptVersion: 0, isLearner: false },
+      ...{ isSealed: false, committedSequence: 0, committedLength: 0, staged: [] },
     });
   }
 
@@ -219,9 +219,9 @@ export class MemoryReplica implements MutableReplica {
   }
 
   #restore(changes: Partial<MutationLog>): void {
-    const { version, term, promisedVersion, isRemoved, keptVersion, isSealed } = this.log;
+    const { version, term, promisedVersion, isRemoved, keptVersion, isLearner, isSealed } = this.log;
     const { committedSequence, committedLength, staged } = this.log;
-    const versions = { version, term, promisedVersion, isRemoved, keptVersion, isSealed };
+    const versions = { version, term, promisedVersion, isRemoved, keptVersion, isLearner, isSealed };
     const state = { ...versions, committedSequence, committedLength, staged };
     this.log = new MutationLog(this.handle, { ...state, ...changes });
   }

@@ -57,6 +57,8 @@ export interface ReplicaState {
   corruptBlocks: number[];
   /** With `is_removed`: the last version it was in sync at before, installed or promised; 0 in entries of before: `version`. */
   keptVersion: number;
+  /** A copy of `version` on a server that is no member of its view: it answers nothing before it has promised a later one. */
+  isLearner: boolean;
 }
 
 /** One mutation, staged or committed, that the chunk's bytes do not hold yet. Its data follows it. */
@@ -459,6 +461,7 @@ function createBaseReplicaState(): ReplicaState {
     settledSequence: 0,
     corruptBlocks: [],
     keptVersion: 0,
+    isLearner: false,
   };
 }
 
@@ -513,6 +516,9 @@ export const ReplicaState: MessageFns<ReplicaState> = {
     }
     if (message.keptVersion !== 0) {
       writer.uint32(112).uint64(message.keptVersion);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(120).bool(message.isLearner);
     }
     return writer;
   },
@@ -662,6 +668,14 @@ export const ReplicaState: MessageFns<ReplicaState> = {
             message.keptVersion = longToNumber(reader.uint64());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -693,6 +707,7 @@ export const ReplicaState: MessageFns<ReplicaState> = {
     message.settledSequence = object.settledSequence ?? 0;
     message.corruptBlocks = object.corruptBlocks?.map((e) => e) || [];
     message.keptVersion = object.keptVersion ?? 0;
+    message.isLearner = object.isLearner ?? false;
     return message;
   },
 };

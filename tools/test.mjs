@@ -46,6 +46,7 @@ const FRESH_PROFILES = [
   'stragglers',
   'outages',
   'newcomers',
+  'copies',
 ];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
@@ -68,6 +69,7 @@ const FIXED_SCHEDULES = {
   stragglers: 2,
   outages: 2,
   newcomers: 2,
+  copies: 5,
 };
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [

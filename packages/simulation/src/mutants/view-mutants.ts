@@ -185,6 +185,12 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'learner-answers',
+    defect: 'a clone answers under the version it was made at before it has joined',
+    profile: 'copies',
+    edits: [{ file: `${CHUNKSERVER}/store/apply.ts`, from: 'isLearner: true,', to: 'isLearner: false,' }],
+  },
+  {
     name: 'absence-forgotten',
     defect: 'a server without a replica does not remember for which version it was asked',
     profile: 'stragglers',

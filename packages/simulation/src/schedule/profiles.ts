@@ -208,6 +208,22 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     delaysRegistration: true,
     twoDisks: 0,
   },
+  /** Servers come back with nothing, at the addresses they had, and chunks change while slow disks take copies of them. */
+  copies: {
+    ...DEFAULT,
+    chunkservers: [3, 4],
+    clients: [4, 6],
+    files: [3, 5],
+    isKept: true,
+    faults: [6, 14],
+    weights: { lostDisk: 8, slowDisk: 3, crash: 3, partition: 2, resetConnections: 1 },
+    diskSlowness: { chunkservers: [1, 60], master: [1, 5] },
+    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
+    struck: { master: 5, chunkserver: 95, client: 0 },
+    onFiles: 0.95,
+    truncates: 0.15,
+    hasOldReader: true,
+  },
   /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
   cut: {
     ...DEFAULT,

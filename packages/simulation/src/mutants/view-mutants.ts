@@ -90,8 +90,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/mutation/mutation-log.ts`,
-        from: 'if (version === this.#version && this.#promisedVersion === version) return;',
-        to: 'if (version === this.#version) return;',
+        from: 'if (version === this.#version && this.#promisedVersion === version && !this.#isLearner) return;',
+        to: 'if (version === this.#version && !this.#isLearner) return;',
       },
     ],
   },

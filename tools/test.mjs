@@ -94,6 +94,11 @@ const FOUND_SCHEDULES = [
     was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',
   },
   {
+    profile: 'storm',
+    seed: 171002051,
+    was: 'the only copy of a view below the minimum was destroyed, while another server was just back: a false alarm',
+  },
+  {
     profile: 'cut',
     seed: 1795353834590,
     was: 'a clone that did not join answered at the address of a member that was gone, under a version that was over',

@@ -1,8 +1,9 @@
 /**
  * Which chunks have a single copy left, as far as the faults of the run go: members of the chunk are known from the master's
- * log of views and from what it answers when a chunk begins, destroyed copies from who destroys them. Where repair is slow,
- * the only copy that has all of a chunk may be the only one for long: that one is not to be destroyed, nor are the others to
- * have its chunk without its server, as no promise covers that (schedule/make-faults.ts).
+ * log of views and from what it answers when a chunk begins, destroyed copies from who destroys them. A view may have shrunk
+ * below the minimum because of faults that destroy nothing, and where repair is slow it may stay so for long: the only copy
+ * that has all of a chunk is not to be destroyed then, nor are the others to have its chunk without its server, as no promise
+ * covers that (schedule/make-faults.ts).
  *
  * In doubt a copy is taken for destroyed: a lost disk takes all of its server, also what lay on another disk.
  */

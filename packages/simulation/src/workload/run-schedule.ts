@@ -117,8 +117,6 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #coverage = new Coverage();
   readonly #lastCopies = new LastCopies();
-  /** Repair is slow, or nobody is there to take a copy from. */
-  readonly #sparesLast: boolean;
   readonly #hangs = new HangWatch(DISK_TIMEOUT_MS, (violation) => this.#note(violation));
   readonly #traps = new MessageTraps();
   readonly #oldReader: OldReader | undefined;
@@ -140,8 +138,7 @@ class Run {
 
   constructor(schedule: Schedule, { story, observe }: RunOptions) {
     this.#schedule = schedule;
-    const { seed, shape, faults } = schedule;
-    this.#sparesLast = shape.load !== undefined || faults.some(({ fault }) => fault.kind === 'outage');
+    const { seed, shape } = schedule;
     this.#cluster = new SimulatedCluster({
       seed,
       chunkservers: shape.chunkservers,
@@ -183,10 +180,10 @@ class Run {
     simulation.trace.listener = (entry) => {
       for (const listener of logged) listener.logged(entry);
     };
-    const wired = this.#sparesLast ? [this.#lastCopies, ...asking] : asking;
+    const watches = [this.#watch, this.#acknowledged, serving, safeMode];
     this.#tap = new WireTap(
       () => simulation.nowMs,
-      [this.#coverage, this.#watch, this.#acknowledged, serving, safeMode, this.#traps, ...wired, ...told],
+      [this.#coverage, ...watches, this.#lastCopies, this.#traps, ...asking, ...told],
     );
     simulation.network.tap = this.#tap;
     observe?.(this.#cluster);
@@ -205,7 +202,7 @@ class Run {
       injector = new FaultInjector(cluster, clients, {
         diskSlowness: shape.load?.diskSlowness ?? shape.diskSlowness?.chunkservers ?? 1,
         masterSlowness: shape.diskSlowness?.master ?? 1,
-        lastCopies: this.#sparesLast ? this.#lastCopies : undefined,
+        lastCopies: this.#lastCopies,
         traps: this.#traps,
         heldBack: (fault, at) => this.#hangs.heldBack(fault, at),
       });

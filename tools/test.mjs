@@ -94,6 +94,11 @@ const FOUND_SCHEDULES = [
     was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',
   },
   {
+    profile: 'copies',
+    seed: 173001885,
+    was: 'a clone that was lost after its promise, before the view with it was confirmed, was missed by nobody',
+  },
+  {
     profile: 'storm',
     seed: 171002051,
     was: 'the only copy of a view below the minimum was destroyed, while another server was just back: a false alarm',

@@ -33,6 +33,31 @@ test('repair: the copies of a dead server are replaced on another one', async ()
   assert.equal(cluster.server(4).replicas.get(HANDLE)?.length, 10);
 });
 
+for (const [how, isAnew] of [
+  ['and the server starts anew', true],
+  ['and the server goes on', false],
+] as const) {
+  test(`repair: a copy that is lost after its promise, before its view is confirmed, is made again (${how})`, async () => {
+    const cluster = await TestCluster.start(4);
+    cluster.parts.start();
+    await cluster.putChunk(HANDLE, { length: 10 });
+    cluster.cutOff(2);
+    const [other, target] = [cluster.server(3), cluster.server(4)];
+    other.promiseMs = 2000;
+    const hasPromised = () => (target.replicas.get(HANDLE)?.promisedVersion ?? 0) > 1;
+    for (let second = 0; !hasPromised() && second < 60; second += 1) await cluster.simulation.runFor(1000);
+    assert.deepEqual([hasPromised(), cluster.chunk(HANDLE)!.version], [true, 1]);
+    // One of its disks is gone.
+    target.replicas.delete(HANDLE);
+    if (isAnew) await cluster.run(target.register());
+    await cluster.run(target.sendInventory());
+    assert.equal(cluster.chunk(HANDLE)!.version, 1, 'not confirmed yet');
+    await cluster.simulation.runFor(90_000);
+    assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 3, 4]);
+    assert.equal(target.replicas.get(HANDLE)?.length, 10);
+  });
+}
+
 test('repair: a copy that was reported while it was made and did not join is put away', async () => {
   const { cluster, target } = await whileCopied();
   // It is whole, and its server told of it before it answered; the chunk was written to since.

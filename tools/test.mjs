@@ -94,6 +94,11 @@ const FOUND_SCHEDULES = [
     was: 'servers said of deleted chunks that they are gone when there was no room to remember it, again and again',
   },
   {
+    profile: 'hang',
+    seed: 174004530,
+    was: 'a server that started told of a disk that does not answer only when another one had answered, which hung then',
+  },
+  {
     profile: 'copies',
     seed: 173001885,
     was: 'a clone that was lost after its promise, before the view with it was confirmed, was missed by nobody',

@@ -16,7 +16,6 @@ import {
   judgeFolders,
   listDisks,
   NEW_DISK_MARKER,
-  type Verdict,
 } from './known-disks.ts';
 
 /** A configured folder whose disk is not served: damaged, not mounted, or another one. */
@@ -116,23 +115,26 @@ async function openAll(
   { devices, folders, judgement, stores, lose, journal }: Opening,
 ): Promise<void> {
   const serverUuid = judgement.serverUuid ?? randomUuid(seams.random);
-  const open = async ({ directory }: FoundFolder, verdict: Verdict): Promise<DiskStore> => {
-    if (verdict.kind === 'refused') throw verdict.failure;
+  // Told at once: another disk may take as long again to answer.
+  const accepted = folders.filter(({ directory }, index) => {
+    const verdict = judgement.verdicts[index]!;
+    if (verdict.kind === 'refused') lose({ directory, diskId: verdict.diskId, failure: verdict.failure });
+    return verdict.kind !== 'refused';
+  });
+  const open = ({ directory }: FoundFolder): Promise<DiskStore> => {
     const options = { serverUuid, hasKeptAll: judgement.beginsWithAll, journal };
     return DiskStore.open(devices.get(directory)!, directory, options);
   };
-  const opened = await Promise.allSettled(folders.map((folder, index) => open(folder, judgement.verdicts[index]!)));
+  const opened = await Promise.allSettled(accepted.map(open));
   // All of them first: the caller closes those in `stores` when another error is thrown.
   for (const outcome of opened) if (outcome.status === 'fulfilled') stores.push(outcome.value);
   for (const [index, outcome] of opened.entries()) {
     if (outcome.status === 'fulfilled') continue;
-    const { directory, identity } = folders[index]!;
-    const verdict = judgement.verdicts[index]!;
+    const { directory, identity } = accepted[index]!;
     const error: unknown = outcome.reason;
     // Two processes on one folder are no fault of the disk.
     if (error instanceof DiskError && error.code === 'EBUSY') throw error;
-    const diskId = verdict.kind === 'refused' ? verdict.diskId : (identity?.diskId ?? '');
-    lose({ directory, diskId, failure: faultOf(directory, error) });
+    lose({ directory, diskId: identity?.diskId ?? '', failure: faultOf(directory, error) });
   }
 }
 

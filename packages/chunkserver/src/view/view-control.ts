@@ -84,7 +84,7 @@ type Proof = { readonly version: number } & ({ readonly knownLength: number } | 
  * sequence number the master confirmed; where only the length there is known, that says which of the staged mutations it
  * holds when each of them made the chunk longer.
  *
- * @returns false when that cannot be told here: only the view itself, brought by a primary, settles it.
+ * @returns false when that cannot be told here, and only the view itself, brought by a primary, settles it; also of a learner.
  */
 export function installByProof(replica: MutableReplica, proof: Proof): boolean {
   const { log, view } = replica;

@@ -197,7 +197,7 @@ export class ViewChanges {
       const current = transaction.chunk(handle);
       if (current === undefined) throw gone(handle);
       assert(current.pendingVersion === version, () => `${handle}: pending ${current.pendingVersion}, not ${version}`);
-      if (this.#hasShownSince(wish.joining, askedAtMs)) return undefined;
+      if (wish.joining !== undefined) this.#checkNotShownSince(handle, wish.joining, askedAtMs);
       // Who was started anew since may have the disk again that held it, and serves the old version since it is back.
       if (absent.some(({ member, session }) => this.#servers.get(member)?.session !== session)) return undefined;
       // Where nothing will be acknowledged any more, what nobody was told of is left out: a copy that returns has the rest.
@@ -223,10 +223,6 @@ export class ViewChanges {
       return transaction.chunk(handle)!;
     });
     if (chunk === undefined) {
-      if (this.#hasShownSince(wish.joining, askedAtMs)) {
-        const message = 'it has shown anew what it holds meanwhile, and may not have the copy any more';
-        throw new JoinFailure(wish.joining!, new FsError('UNAVAILABLE', message, { details: { handle } }));
-      }
       const reason = 'a server without a replica registered again meanwhile, and may have one now';
       return { kind: 'failed', reason, failed: [], joinFailure: undefined };
     }
@@ -241,11 +237,14 @@ export class ViewChanges {
   }
 
   /**
-   * An inventory of the server that joins, also one on its way in, was compared with the view before, which it is no member of: a
+   * An inventory of the server that joins, also one on its way in, is compared with the view before, which it is no member of: a
    * copy that went with a disk since it promised would be missed by nobody.
    */
-  #hasShownSince(joining: number | undefined, askedAtMs: number): boolean {
-    return joining !== undefined && (this.#servers.get(joining)?.inventoryBegunAtMs ?? askedAtMs) >= askedAtMs;
+  #checkNotShownSince(handle: string, joining: number, askedAtMs: number): void {
+    const shownAtMs = this.#servers.get(joining)?.inventoryBegunAtMs ?? askedAtMs; // one that was forgotten has no copy that counts
+    if (shownAtMs < askedAtMs) return;
+    const message = 'it has shown anew what it holds meanwhile, and may not have the copy any more';
+    throw new JoinFailure(joining, new FsError('UNAVAILABLE', message, { details: { handle } }));
   }
 
   /** A view below the minimum acknowledges nothing: the chunk ends at its base, and the log knows that from the start. */

@@ -68,7 +68,7 @@ export interface UploadFrameRequest {
    * the answer means received.
    */
   sync: boolean;
-  /** All members by server id, primary first; creates the replica when `offset` is 0. */
+  /** All members by server id, primary first: no other server takes the frame. Creates the replica when `offset` is 0. */
   members: number[];
   uploadId: string;
 }

@@ -116,8 +116,8 @@ async function untilReported(pattern: RegExp): Promise<void> {
   // fsck tells of it as long as it lasts; the cluster replaces the copy by itself, so that may be over already.
   await cluster.until('healthy again', async () => {
     const verdict = await cluster.cairn(['fsck', '/', '--json']);
-    // The damaged copy goes into quarantine first: from then on it is one that is missing.
-    if (verdict.exitCode !== 0) match(verdict.stdout.toString(), /corrupt|missing/);
+    // The damaged copy goes into quarantine first: from then on it is missing, and once its server left the view, one too few.
+    if (verdict.exitCode !== 0) match(verdict.stdout.toString(), /corrupt|missing|under-replicated/);
     return verdict.exitCode === 0;
   });
 }

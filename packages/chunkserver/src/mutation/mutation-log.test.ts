@@ -163,6 +163,7 @@ test('mutation log: a copy answers nothing before it has promised a version that
   assert.throws(() => log.checkVersion(3), stale);
   assert.throws(() => log.fence(3, 1), stale);
   assert.throws(() => log.install({ version: 3, term: 1, base: 0 }), stale);
+  assert.throws(() => log.install({ version: 4, term: 1, base: 0 }), stale);
   assert.equal(log.isLearner, true);
   assert.throws(() => log.promise({ oldVersion: 4, newVersion: 5, removed: false }), stale);
   log.promise({ oldVersion: 3, newVersion: 4, removed: false });

@@ -336,15 +336,13 @@ export class MutationLog {
     this.#term = term;
     this.#promisedVersion = version;
     this.#isRemoved = false;
-    this.#isLearner = false;
   }
 
   /** @returns true when exactly this was taken before. */
   #checkTake(version: number, term: number): boolean {
     const isOld = version < this.#promisedVersion || (version === this.#version && term < this.#term);
     const isGone = this.#isRemoved && version === this.#promisedVersion;
-    const isOfOthers = this.#isLearner && version === this.#version;
-    if (isOld || isGone || isOfOthers) throw this.#staleVersion(version);
+    if (isOld || isGone || this.#isLearner) throw this.#staleVersion(version);
     return version === this.#version && term === this.#term;
   }
 

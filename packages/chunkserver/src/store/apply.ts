@@ -189,8 +189,7 @@ function commit({ transaction, handle }: Target, sequence: number): void {
 function viewTaken(target: Target, value: Value<'viewTaken'>): void {
   const { version, term, view, committedSequence, isSealed, keepsStaged } = value;
   commit(target, committedSequence);
-  const taken = { promisedVersion: version, isRemoved: false, keptVersion: 0, isLearner: false };
-  change(target, { version, term, view, isSealed, ...taken });
+  change(target, { version, term, view, isSealed, promisedVersion: version, isRemoved: false, keptVersion: 0 });
   if (keepsStaged) return;
   const { transaction, handle } = target;
   const dropped = [...readMutations(transaction, handle, committedSequence)].map(({ mutation }) => mutation);

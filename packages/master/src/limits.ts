@@ -186,5 +186,9 @@ export const FENCES_WAITING_MAX = 100_000;
 /** After so many times its usual wait, safe mode takes a majority for enough: in a small cluster, one lost is over 10%. */
 export const SAFE_MODE_PATIENCE = 4;
 export const MAJORITY = 0.5;
+/** After so long a death a server is not waited for after a start: whoever wanted to look had the time. */
+export const SAFE_MODE_DEAD_MS_MAX = 60 * 60_000;
+/** Looking at every server costs a millisecond for a thousand of them, and every heartbeat asks. */
+export const SAFE_MODE_LOOK_MS = 100;
 /** Between two questions to a server whether it still has what it was told to put away. */
 export const ORDERS_CHECKED_EVERY_MS = 10_000;

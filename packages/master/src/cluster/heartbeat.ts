@@ -95,13 +95,17 @@ export function checkSession(
   { serverId, session }: { serverId: number; session: number },
 ): ServerEntry {
   const server = servers.get(serverId);
-  const isKnown = server !== undefined && server.session === session && session !== 0;
+  if (server === undefined || server.session !== session || session === 0) {
+    throw staleSession(`session ${session} of server ${serverId} is not known to this master`);
+  }
   // Once its lease has run out, views may have changed without it: it begins anew, and hears of them before it serves.
-  if (isKnown && !servers.hasRunOut(serverId)) return server;
-  throw new FsError(
-    'STALE_SESSION',
-    isKnown
-      ? `server ${serverId} was silent for longer than its lease: register again`
-      : `session ${session} of server ${serverId} is not known to this master: register again`,
-  );
+  if (servers.hasRunOut(serverId)) throw staleSession(`server ${serverId} was silent for longer than its lease`);
+  if (servers.isReplacementOver(server)) {
+    throw staleSession(`server ${serverId} counts as replaced, by one that is not at its address any more`);
+  }
+  return server;
+}
+
+function staleSession(reason: string): FsError {
+  return new FsError('STALE_SESSION', `${reason}: register again`);
 }

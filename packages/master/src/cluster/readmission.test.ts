@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { SAFE_MODE_LOOK_MS } from '../limits.ts';
 import { newReplica, type ScriptedChunkserver } from '../testing/scripted-chunkserver.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -138,6 +139,7 @@ test('readmission: safe mode ends though every server has yet to give its promis
     await cluster.run(each.sendInventory());
   }
   assert.equal(await isLeased(cluster, server), false);
+  await cluster.simulation.runFor(SAFE_MODE_LOOK_MS);
   assert.equal(cluster.parts.safeMode.isActive, false);
 });
 

@@ -73,8 +73,10 @@ export class Registration {
         return;
       }
       const id = number ?? transaction.counter(META.nextServer);
-      if (id > SERVERS_MAX)
-        throw new FsError('OVERLOADED', `the cluster has ${SERVERS_MAX} chunkservers, the most there may be`);
+      if (known === undefined && this.#servers.count >= SERVERS_MAX) {
+        const message = `the cluster has ${SERVERS_MAX} chunkservers, the most there may be: "cairn forget" takes dead ones off the list`;
+        throw new FsError('OVERLOADED', message);
+      }
       if (number === undefined) transaction.setCounter(META.nextServer, id + 1);
       transaction.putServer(id, next);
       // With the record, and not without it: a number that was not logged is given to another server. At once, so that a second

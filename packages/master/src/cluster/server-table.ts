@@ -47,8 +47,8 @@ export interface ServerEntry extends ServerIdentity {
   inventoryPartAtMs: number;
   /** Calendar; when it was last heard of, as the log has it. 0 unless it counted as dead. */
   deadSinceMs: number;
-  /** Another server has registered at its address since: whoever calls there reaches that one. */
-  isReplaced: boolean;
+  /** Who has registered at its address since: whoever calls there reaches that one. 0: nobody. */
+  replacedBy: number;
   /** Monotonic; until then its word that it has no room counts for more than what it last said of its disks. */
   fullUntilMs: number;
   /** By disk, monotonic; until then its word that a disk takes no replica counts for more than what it last said of it. */
@@ -117,13 +117,28 @@ export class ServerTable {
       mayServe,
       keptOutSinceMs: mayServe ? undefined : (server.keptOutSinceMs ?? this.#context.seams.clock.nowMs()),
       deadSinceMs: 0,
-      isReplaced: false,
+      replacedBy: 0,
     });
     server.pausedDisks.clear();
-    for (const other of this.#byId.values()) {
-      if (other !== server && other.address === server.address) other.isReplaced = true;
-    }
+    for (const other of this.#byId.values()) if (other.address === server.address) this.#replace(other, server);
     return server;
+  }
+
+  #replace(server: ServerEntry, by: ServerEntry): void {
+    if (server === by) return;
+    if (this.isInTouch(server.id)) {
+      const ids = { id: by.id, replaced: server.id, address: by.address };
+      this.#context.seams.log.warn('a chunkserver registered at the address of another that is in touch', ids);
+    }
+    server.replacedBy = by.id;
+  }
+
+  /**
+   * It was replaced, and who did that is not at its address any more: calls may reach it again, so it registers once more.
+   * While both say that they are there, it stays with the one that said so last: they would take turns.
+   */
+  isReplacementOver({ replacedBy, address }: ServerEntry): boolean {
+    return replacedBy > 0 && (this.hasRunOut(replacedBy) || this.#byId.get(replacedBy)?.address !== address);
   }
 
   /** It has shown all it holds, and serves nothing old. */
@@ -145,7 +160,7 @@ export class ServerTable {
   /** It says what it holds when it is asked, also without a lease. */
   isInTouch(id: number): boolean {
     const server = this.#byId.get(id);
-    if (server === undefined || server.session === 0 || server.isReplaced) return false;
+    if (server === undefined || server.session === 0 || server.replacedBy > 0) return false;
     return this.silentMs(server) <= this.#leaseMs;
   }
 
@@ -158,7 +173,7 @@ export class ServerTable {
 
   /** It does not come back as it was, as far as anyone knows: its copies are replaced. */
   isGone(id: number): boolean {
-    return (this.#byId.get(id)?.isReplaced ?? false) || this.isDead(id);
+    return (this.#byId.get(id)?.replacedBy ?? 0) > 0 || this.isDead(id);
   }
 
   /**
@@ -279,7 +294,7 @@ export class ServerTable {
       mayServe: false,
       keptOutSinceMs: undefined,
       deadSinceMs: 0,
-      isReplaced: false,
+      replacedBy: 0,
       fullUntilMs: Number.NEGATIVE_INFINITY,
       pausedDisks: new Map(),
     };

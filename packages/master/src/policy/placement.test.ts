@@ -126,7 +126,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   mayHideReplicas: false,
   keptOutSinceMs: undefined,
   deadSinceMs: 0,
-  isReplaced: false,
+  replacedBy: 0,
   fullUntilMs: 0,
   pausedDisks: new Map(),
 });

@@ -4,21 +4,29 @@
  */
 import type { ServerEntry, ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
-import { MAJORITY, SAFE_MODE_PATIENCE } from '../limits.ts';
+import { MAJORITY, SAFE_MODE_DEAD_MS_MAX, SAFE_MODE_LOOK_MS, SAFE_MODE_PATIENCE } from '../limits.ts';
 import { memberRange } from '../state/keys.ts';
 
 export class StartSafeMode implements SafeMode {
   readonly #context: MasterContext;
   readonly #servers: ServerTable;
+  /** The servers that the log knew at the start, with their addresses then. */
+  readonly #before: ReadonlyMap<number, string>;
   #isOver = false;
+  /** Monotonic; when the servers were last looked at, with at least one missing. */
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: MasterContext, servers: ServerTable) {
     this.#context = context;
     this.#servers = servers;
+    this.#before = new Map([...servers.all].map(({ id, address }) => [id, address]));
   }
 
   get isActive(): boolean {
     if (this.#isOver) return false;
+    const nowMs = this.#context.seams.clock.nowMs();
+    if (nowMs - this.#lookedAtMs < SAFE_MODE_LOOK_MS) return true;
+    this.#lookedAtMs = nowMs;
     const { safeModeRatio } = this.#context.config;
     const { known, complete } = this.#counts();
     const isAll = known > 0 && complete === known;
@@ -52,21 +60,39 @@ export class StartSafeMode implements SafeMode {
     return this.#elapsedMs >= SAFE_MODE_PATIENCE * this.#waitMs;
   }
 
-  /**
-   * Who is not waited for for ever: a server that is a member of no chunk any more, and one in whose place another has
-   * registered. A machine whose disk was lost several times would otherwise make a majority of those it once was.
-   */
   #counts(): { known: number; complete: number } {
-    const transaction = this.#context.decisions.read();
-    const isLate = this.#isLate;
-    const isAwaited = ({ id, isReplaced }: ServerEntry) =>
-      !isLate || (!isReplaced && transaction.range(memberRange(id), 1).length > 0);
+    const isAwaited = this.#isLate ? this.#lateAwaited() : () => true;
     let known = 0;
     let complete = 0;
     for (const server of this.#servers.all) {
+      // A newcomer shows nothing that was there before, unless nobody was.
+      if (this.#before.size > 0 && !this.#before.has(server.id)) continue;
       if (server.inventoryComplete) complete += 1;
       if (server.inventoryComplete || isAwaited(server)) known += 1;
     }
     return { known, complete };
+  }
+
+  /**
+   * Who is not waited for for ever: a server that is a member of no chunk any more, one that has long been dead, and one at whose
+   * address a later one was. A machine whose disk was lost several times would otherwise make a majority of those it once was.
+   * Where those known before are by now tells nothing: after a loss of power, one may be dealt the address of another that comes
+   * later.
+   */
+  #lateAwaited(): (server: ServerEntry) => boolean {
+    const transaction = this.#context.decisions.read();
+    const deadAfterMs = this.#context.seams.clock.wallMs() - SAFE_MODE_DEAD_MS_MAX;
+    const addressOf = ({ id, address }: ServerEntry) => this.#before.get(id) ?? address;
+    const latestAt = new Map<string, number>();
+    for (const server of this.#servers.all) {
+      const address = addressOf(server);
+      latestAt.set(address, Math.max(server.id, latestAt.get(address) ?? 0));
+    }
+    return (server) => {
+      const { id, deadSinceMs } = server;
+      const isLongDead = deadSinceMs > 0 && deadSinceMs < deadAfterMs;
+      if (isLongDead || latestAt.get(addressOf(server)) !== id) return false;
+      return transaction.range(memberRange(id), 1).length > 0;
+    };
   }
 }

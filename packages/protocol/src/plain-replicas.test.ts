@@ -9,7 +9,7 @@ const handle = (number: number) => `00000000-0000-4000-80ff-${String(number).pad
 function report(number: number, more: Partial<ReplicaReport> = {}): ReplicaReport {
   const condition = ReplicaCondition.REPLICA_CONDITION_PRESENT;
   const base = { handle: handle(number), version: number, length: 0, message: '', pendingVersion: 0 };
-  return { ...base, removed: false, keptVersion: 0, sequence: 0, condition, ...more };
+  return { ...base, removed: false, keptVersion: 0, sequence: 0, isLearner: false, condition, ...more };
 }
 
 test('plain replicas: what is present with nothing pending is packed, the others stay as they are', () => {

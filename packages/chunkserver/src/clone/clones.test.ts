@@ -59,11 +59,18 @@ test('clone: a source that only promised the version installs it, because the ma
   equal(from.disk.replicas.find(HANDLE)!.log.version, 2);
 });
 
+/** Whether it says that it has not joined, read from the disk for an inventory and when it is asked for. */
+function reports({ disk: { replicas } }: TestParts): boolean[] {
+  const inventory = replicas.stores.flatMap((store) => replicas.page(store, '', 10));
+  return [...inventory, replicas.describe(replicas.find(HANDLE)!)].map(({ isLearner }) => isLearner);
+}
+
 test('clone: nothing is answered from it before it joins, nor after a restart', async () => {
   const from = await source(100);
   const to = await TestParts.start(9, from);
   await clone(from, to, 100);
   const check = () => {
+    deepEqual(reports(to), [true, true]);
     const replica = to.disk.replicas.find(HANDLE)!;
     equal(installByProof(replica, { version: 1, knownLength: 100 }), false);
     throws(
@@ -78,6 +85,7 @@ test('clone: nothing is answered from it before it joins, nor after a restart', 
   joining.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
   await to.disk.run(() => new Promise<void>((durable, failed) => joining.journalPromise(durable, failed)));
   await to.disk.crash('lose');
+  deepEqual(reports(to), [false, false]);
   const replica = to.disk.replicas.find(HANDLE)!;
   equal(installByProof(replica, { version: 2, knownLength: 100 }), true);
   replica.log.checkVersion(2);

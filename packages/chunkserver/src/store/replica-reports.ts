@@ -8,22 +8,22 @@ const BLOCKS_NAMED_MAX = 8;
 export function describeReplica({ handle, log, corruptBlocks, view, members }: Replica): ReplicaReport {
   const { version, promisedVersion, committedLength: length, committedSequence: sequence } = log;
   const isUploading = view === undefined && version === 1 && members.length > 0;
-  const { isRemoved: removed, keptVersion } = log;
+  const { isRemoved: removed, keptVersion, isLearner } = log;
   const corrupt = [...corruptBlocks];
   return reportOf({
     ...{ handle, version, promisedVersion, length, sequence },
-    ...{ isUploading, removed, keptVersion, corruptBlocks: corrupt },
+    ...{ isUploading, removed, keptVersion, isLearner, corruptBlocks: corrupt },
   });
 }
 
 /** As `describeReplica` of the object that would be made of it. */
 export function describeStored({ handle, state, point }: SoundReplica): ReplicaReport {
-  const { version, corruptBlocks, members, view, isRemoved: removed, keptVersion } = state;
+  const { version, corruptBlocks, members, view, isRemoved: removed, keptVersion, isLearner } = state;
   const promisedVersion = Math.max(state.promisedVersion, version);
   const isUploading = view.length === 0 && version === 1 && members.length > 0;
   return reportOf({
     ...{ handle, version, promisedVersion, length: point.length, sequence: point.sequence },
-    ...{ isUploading, removed, keptVersion, corruptBlocks },
+    ...{ isUploading, removed, keptVersion, isLearner, corruptBlocks },
   });
 }
 
@@ -41,9 +41,10 @@ function reportOf(facts: {
   isUploading: boolean;
   removed: boolean;
   keptVersion: number;
+  isLearner: boolean;
   corruptBlocks: readonly number[];
 }): ReplicaReport {
-  const { handle, version, promisedVersion, length, sequence, isUploading, removed, corruptBlocks } = facts;
+  const { handle, version, promisedVersion, length, sequence, isUploading, removed, isLearner, corruptBlocks } = facts;
   const keptVersion = removed ? Math.max(facts.keptVersion, version) : 0;
   const isCorrupt = corruptBlocks.length > 0;
   const condition = isCorrupt
@@ -54,5 +55,5 @@ function reportOf(facts: {
   const named = corruptBlocks.slice(0, BLOCKS_NAMED_MAX).join(', ');
   const message = isCorrupt ? `blocks ${named} do not match their checksums` : '';
   const pendingVersion = promisedVersion > version ? promisedVersion : 0;
-  return { handle, version, length, condition, message, pendingVersion, removed, keptVersion, sequence };
+  return { handle, version, length, condition, message, pendingVersion, removed, keptVersion, sequence, isLearner };
 }

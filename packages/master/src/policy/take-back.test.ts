@@ -76,6 +76,16 @@ test('take back: not one of before the chunk was taken for empty', async () => {
   assert.deepEqual(members, [1]);
 });
 
+test('take back: a clone that never joined, unless the chunk has got more since, and then it is not even asked', async () => {
+  const clone = { version: 4, promisedVersion: 4, isRemoved: false, isLearner: true };
+  const { members } = await withRottenMember({ chunk: { settledVersion: 4 }, beside: clone });
+  assert.ok(members.includes(2), `members ${members}`);
+  const beside = { ...clone, sequence: 2, length: 20 };
+  const { cluster, members: without } = await withRottenMember({ chunk: { settledVersion: 4 }, beside });
+  assert.deepEqual([without, cluster.chunk(HANDLE)!.highestVersion], [[1], 4]);
+  assert.equal(cluster.server(2).replicas.get(HANDLE)!.promisedVersion, 4);
+});
+
 test('take back: of records of before, only a copy in sync at the version of the chunk', async () => {
   const old = { settledVersion: 0, beganVersion: 0 };
   assert.deepEqual((await withRottenMember({ chunk: old })).members, [1]);

@@ -24,6 +24,8 @@ export interface ScriptedReplica {
   isRemoved: boolean;
   /** In sync at this version before it promised to leave. */
   keptVersion: number;
+  /** A copy that has not joined. */
+  isLearner: boolean;
   isCorrupt: boolean;
   /** Committed length and sequence. */
   length: number;
@@ -203,7 +205,7 @@ export class ScriptedChunkserver {
 
   report(handle: string, condition = this.#condition(handle)): ReplicaReport {
     const replica = this.replicas.get(handle);
-    const { version, length, promisedVersion, isRemoved, keptVersion, sequence } =
+    const { version, length, promisedVersion, isRemoved, keptVersion, sequence, isLearner } =
       replica ?? newReplica({ version: 0, length: 0 });
     const pendingVersion = promisedVersion > version ? promisedVersion : 0;
     return {
@@ -216,6 +218,7 @@ export class ScriptedChunkserver {
       removed: isRemoved,
       keptVersion,
       sequence,
+      isLearner,
     };
   }
 
@@ -239,6 +242,7 @@ export class ScriptedChunkserver {
     const isBehind = oldVersion > inSyncAt;
     if (oldVersion < version || (isRemoved && oldVersion === promisedVersion) || (isBehind && !removed)) refuse();
     replica.promisedVersion = newVersion;
+    replica.isLearner = false;
     replica.isRemoved = removed;
     replica.keptVersion = removed ? inSyncAt : 0;
     if (isBehind) refuse(); // it has promised to leave all the same
@@ -281,6 +285,7 @@ export function newReplica(replica: Partial<ScriptedReplica> & { version: number
     promisedVersion: replica.version,
     isRemoved: false,
     keptVersion: 0,
+    isLearner: false,
     isCorrupt: false,
     sequence: 0,
     lengthsAfter: [],

@@ -19,7 +19,8 @@ export interface Rejoins {
 
 /**
  * Whether the copy holds all of the closed chunk, so that it may be taken back. Either it was in sync when the chunk got its
- * last mutation, or later; or it knows by itself that this mutation was committed: there is only one history.
+ * last mutation, or later; or it knows by itself that this mutation was committed: there is only one history. A clone that
+ * never joined was in sync at no version, and has nothing but what it knows to be committed.
  *
  * @returns undefined when that cannot be told.
  */
@@ -27,6 +28,7 @@ export function asSpare(chunk: Chunk, report: ReplicaReport): Rejoins | undefine
   const { sequence, length } = chunk;
   const isKnown = chunk.state === ChunkState.CHUNK_STATE_CLOSED && (sequence > 0 || length > 0);
   if (!isKnown || !isWhole(report)) return undefined;
+  if (report.isLearner && report.sequence !== sequence) return undefined; // what its chunk got since did not reach it
   const settledVersion = chunk.settledVersion || chunk.version;
   const beganVersion = chunk.beganVersion || settledVersion;
   const inSyncAt = inSyncVersion(report);

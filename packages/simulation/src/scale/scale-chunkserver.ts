@@ -275,5 +275,5 @@ function reportOf(handle: string, held: Held | undefined, length = 0): ReplicaRe
   const { version, promisedVersion, isRemoved: removed } = held;
   const pendingVersion = promisedVersion > version ? promisedVersion : 0;
   const condition = ReplicaCondition.REPLICA_CONDITION_PRESENT;
-  return { handle, version, length, condition, message: '', pendingVersion, removed, keptVersion: 0, sequence: 0 };
+  return ReplicaReport.fromPartial({ handle, version, length, condition, pendingVersion, removed });
 }

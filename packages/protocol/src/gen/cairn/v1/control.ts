@@ -72,6 +72,11 @@ export interface ReplicaReport {
   keptVersion: number;
   /** The last mutation that is known here to be committed; 0 also in an inventory's plain replicas. */
   sequence: number;
+  /**
+   * A copy that was never in sync with any version, as it has not joined. Not set by servers of before, nor in an
+   * inventory's plain replicas.
+   */
+  isLearner: boolean;
 }
 
 export interface HeartbeatRequest {
@@ -581,6 +586,7 @@ function createBaseReplicaReport(): ReplicaReport {
     removed: false,
     keptVersion: 0,
     sequence: 0,
+    isLearner: false,
   };
 }
 
@@ -612,6 +618,9 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     }
     if (message.sequence !== 0) {
       writer.uint32(72).uint64(message.sequence);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(80).bool(message.isLearner);
     }
     return writer;
   },
@@ -701,6 +710,14 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
             message.sequence = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -727,6 +744,7 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
     message.removed = object.removed ?? false;
     message.keptVersion = object.keptVersion ?? 0;
     message.sequence = object.sequence ?? 0;
+    message.isLearner = object.isLearner ?? false;
     return message;
   },
 };

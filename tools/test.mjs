@@ -234,6 +234,11 @@ const FOUND_SCHEDULES = [
     was: 'a deleted chunk waited for ever for a member told of an end that was not durable',
   },
   { profile: 'disks', seed: 1100078, was: 'a chunk never written waited for ever for a member whose disk was lost' },
+  {
+    profile: 'words',
+    seed: 170003562,
+    was: 'the check of files forgot where one of hundreds of appends may have ended, and took a cut write for a lost one',
+  },
 ];
 
 /** Each of them has work for two cores all the time; the others mostly wait, for leases to run out and servers to start. */

@@ -4,9 +4,6 @@
  */
 import { BLOCK_BYTES } from '@cairnfs/protocol';
 
-/** Ends that a file may have had: more than that many make the places unknown appends could lead to uncountable. */
-const ENDS_MAX = 400;
-
 /** @param ends  every size that the file may have had. */
 export function boundariesOf(ends: ReadonlySet<number>, chunkBytes: number): number[] {
   const last = Math.max(0, ...ends);
@@ -15,13 +12,6 @@ export function boundariesOf(ends: ReadonlySet<number>, chunkBytes: number): num
   // An upload that went on in another chunk did so at the end of a block.
   for (let at = 0; at <= last; at += BLOCK_BYTES) found.add(at);
   return [...found].sort((a, b) => a - b);
-}
-
-/** Adds where appends of those lengths, whose places are not known, may have ended. */
-export function addUnknownEnds(ends: Set<number>, lengths: readonly number[]): void {
-  for (const length of lengths) {
-    for (const end of [...ends]) if (ends.size < ENDS_MAX) ends.add(end + length);
-  }
 }
 
 /** Index of the first boundary above `offset`. */

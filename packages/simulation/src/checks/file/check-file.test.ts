@@ -128,6 +128,32 @@ test('write: across two chunks its parts may be seen one after the other, in ord
   );
 });
 
+test('write: one that failed may have been cut at any of hundreds of ends of appends that nobody saw', () => {
+  const cutAt = (end: number, others: number) => {
+    const cut = contentOf(3, 8000).subarray(0, end - 1000);
+    const seen = bytes(contentOf(1, 1000), cut, zeros(20_000 - end), contentOf(4, 100));
+    const appends = Array.from({ length: others }, (_, index): Line => {
+      return [10 + 2 * index, 11 + 2 * index, append(10 + index, 4 * 2 ** index)];
+    });
+    return checkFile(
+      '/f',
+      history(
+        [9, 42, put(1, 1001)],
+        ...appends, // each before the put or after it
+        [50, 51, append(2, 5000)],
+        [54, NEVER, write(3, 1000, 8000)], // over all that was appended
+        [56, 57, write(4, 20_000, 100)],
+        [58, 59, read(0, CHUNK), seen],
+      ),
+      RULES,
+    );
+  };
+  assert.deepEqual(cutAt(6001, 9), { violation: undefined, isUndecided: false });
+  assert.ok(cutAt(5999, 9).violation !== undefined);
+  // So many that not all are tried.
+  assert.deepEqual(cutAt(5999, 18), { violation: undefined, isUndecided: true });
+});
+
 test('write: in which order two came in another chunk may be told by the few bytes that a later one left there', () => {
   const lines: Line[] = [
     [1, 2, put(1, 2 * CHUNK)],

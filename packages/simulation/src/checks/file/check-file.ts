@@ -4,7 +4,7 @@ import { check, STEPS_MAX } from '../linearizability/checker.ts';
 import { shrinkHistory } from '../shrink-history.ts';
 import type { Violation } from '../violation.ts';
 import { Contents } from './contents.ts';
-import { type FileIntervals, type FileRules, prepareFile } from './file-intervals.ts';
+import { type FileIntervals, type FileRules, prepareFile, tellingEnds } from './file-intervals.ts';
 import { FileModel } from './file-model.ts';
 import { storyOf } from './file-story.ts';
 
@@ -19,10 +19,17 @@ export interface FileVerdict {
 
 export function checkFile(path: string, operations: readonly FileOperation[], rules: FileRules): FileVerdict {
   const contents = contentsOf(operations);
-  const kind = judge(operations, rules, contents);
+  let moreEnds: ReadonlySet<number> | undefined;
+  let kind = judge(operations, rules, contents);
+  if (kind === 'ends unknown') {
+    const { ends, areAll } = tellingEnds(operations, rules, contents);
+    moreEnds = ends;
+    kind = judge(operations, rules, contents, { moreEnds });
+    if (kind === 'violation' && !areAll) kind = 'undecided';
+  }
   if (kind !== 'violation') return { violation: undefined, isUndecided: kind === 'undecided' };
   const smallest = shrinkHistory(operations, isObservation, (some) => {
-    return judge(some, rules, contents, SHRINK_STEPS_MAX) === 'violation';
+    return judge(some, rules, contents, { moreEnds, stepsMax: SHRINK_STEPS_MAX }) === 'violation';
   });
   const violation = {
     check: 'file',
@@ -32,16 +39,18 @@ export function checkFile(path: string, operations: readonly FileOperation[], ru
   return { violation, isUndecided: false };
 }
 
+/** @returns  'ends unknown': a violation, unless a write was cut where it was not tried. */
 function judge(
   operations: readonly FileOperation[],
   rules: FileRules,
   contents: Contents,
-  stepsMax = STEPS_MAX,
-): 'ok' | 'violation' | 'undecided' {
-  const { likely, whole } = prepareFile(operations, rules, contents);
+  { moreEnds, stepsMax = STEPS_MAX }: { moreEnds?: ReadonlySet<number> | undefined; stepsMax?: number } = {},
+): 'ok' | 'violation' | 'ends unknown' | 'undecided' {
+  const { likely, whole, areEndsKnown } = prepareFile(operations, rules, contents, moreEnds);
   const decide = ({ intervals }: FileIntervals) => check(new FileModel(contents), intervals, { stepsMax }).kind;
-  const kind = decide(likely);
-  return kind === 'ok' || whole === undefined ? kind : decide(whole);
+  let kind = decide(likely);
+  if (kind !== 'ok' && whole !== undefined) kind = decide(whole);
+  return kind === 'violation' && !areEndsKnown && moreEnds === undefined ? 'ends unknown' : kind;
 }
 
 export function contentsOf(operations: readonly FileOperation[]): Contents {

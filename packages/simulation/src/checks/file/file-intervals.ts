@@ -5,7 +5,7 @@
  */
 import type { FileOperation } from '../../history/file-calls.ts';
 import type { Interval } from '../linearizability/model.ts';
-import { addUnknownEnds, boundariesOf, cutAt, firstAbove } from './boundaries.ts';
+import { boundariesOf, cutAt, firstAbove } from './boundaries.ts';
 import type { Contents } from './contents.ts';
 import {
   type Change,
@@ -17,6 +17,12 @@ import {
   type SeenBytes,
 } from './file-changes.ts';
 import type { FileStep } from './file-model.ts';
+import { type PossibleEnds, possibleEnds, seenEndsOf } from './possible-ends.ts';
+
+/** Ends that a file may have had, where the places of its appends are not known; each cuts writes into more parts. */
+const ENDS_MAX = 400;
+/** The same where only few of them cut anything. There are as many as sums of the lengths of appends. */
+const TELLING_ENDS_MAX = 300_000;
 
 export interface FileRules {
   readonly chunkBytes: number;
@@ -38,22 +44,25 @@ export interface PreparedFile {
   readonly likely: FileIntervals;
   /** With all; undefined when that is the same. */
   readonly whole: FileIntervals | undefined;
+  /** False where the file may have had more ends than were taken in: a write may have been cut at one of those. */
+  readonly areEndsKnown: boolean;
 }
 
-export function prepareFile(operations: readonly FileOperation[], rules: FileRules, contents: Contents): PreparedFile {
+/** @param moreEnds  that the file may have had (`tellingEnds`). */
+export function prepareFile(
+  operations: readonly FileOperation[],
+  rules: FileRules,
+  contents: Contents,
+  moreEnds: ReadonlySet<number> = new Set(),
+): PreparedFile {
   const reads = readsOf(operations);
-  const uncut = operations.flatMap((operation) => changesOf(operation, rules.recordBytesMax));
-  placeAppends(uncut, reads, contents);
-  const ends = endsOf(operations, uncut);
-  const unplaced = uncut.filter(({ kind, start }) => kind === 'append' && start === undefined);
-  addUnknownEnds(
-    ends,
-    unplaced.map(({ length }) => length),
-  );
-  const boundaries = boundariesOf(ends, rules.chunkBytes);
-  const seenEnds = seenEndsOf(operations, uncut);
+  const uncut = placedChanges(operations, reads, rules, contents);
+  const { ends, areAll } = possibleEnds(operations, uncut, ENDS_MAX);
+  const boundaries = boundariesOf(new Set([...ends, ...moreEnds]), rules.chunkBytes);
+  const seenEnds = new Set(seenEndsOf(operations, uncut).map(({ at }) => at));
+  const strays = uncut.filter(({ kind, start }) => kind === 'append' && start === undefined);
   const { chunkBytes } = rules;
-  const surroundings = { chunkBytes, operations, reads, boundaries, ends: seenEnds, strays: unplaced, contents };
+  const surroundings = { chunkBytes, operations, reads, boundaries, ends: seenEnds, strays, contents };
   const changes = uncut.flatMap((change) => {
     const parts = cutChange(change, surroundings);
     // One that failed may have got so far.
@@ -71,7 +80,41 @@ export function prepareFile(operations: readonly FileOperation[], rules: FileRul
   return {
     likely: toIntervals(operations, likely, boundaries),
     whole: likely.length === changes.length ? undefined : toIntervals(operations, changes, boundaries),
+    areEndsKnown: areAll,
   };
+}
+
+/**
+ * Of all ends that the file may have had, those where a chunk would have ended at a place at which the bytes of some write end in
+ * a read. They are few, and a write that was cut where nobody can see it may as well have been cut elsewhere.
+ */
+export function tellingEnds(operations: readonly FileOperation[], rules: FileRules, contents: Contents): PossibleEnds {
+  const reads = readsOf(operations);
+  const { ends, areAll } = possibleEnds(
+    operations,
+    placedChanges(operations, reads, rules, contents),
+    TELLING_ENDS_MAX,
+  );
+  const { chunkBytes } = rules;
+  const inChunk = new Set<number>();
+  for (const { offset, bytes } of reads) {
+    for (const { from, to } of contents.runsOf(bytes)) {
+      // A byte of another write may look like one of this.
+      for (const at of [from, from + 1, to - 1, to]) inChunk.add((offset + at) % chunkBytes);
+    }
+  }
+  return { ends: new Set([...ends].filter((end) => inChunk.has(end % chunkBytes))), areAll };
+}
+
+function placedChanges(
+  operations: readonly FileOperation[],
+  reads: readonly SeenBytes[],
+  { recordBytesMax }: FileRules,
+  contents: Contents,
+): Change[] {
+  const changes = operations.flatMap((operation) => changesOf(operation, recordBytesMax));
+  placeAppends(changes, reads, contents);
+  return changes;
 }
 
 interface Surroundings {
@@ -233,28 +276,6 @@ function readsOf(operations: readonly FileOperation[]): SeenBytes[] {
     reads.push({ source, offset: call.offset, bytes: outcome.result.bytes });
   }
   return reads.sort((a, b) => a.source.end - b.source.end);
-}
-
-/** Every size that the file may have had, as far as the history tells. */
-function endsOf(operations: readonly FileOperation[], changes: readonly Change[]): Set<number> {
-  const ends = seenEndsOf(operations, changes).add(0);
-  for (const { kind, start, length } of changes) {
-    if (kind === 'truncate') ends.add(length);
-    else if (start !== undefined) ends.add(start + length);
-  }
-  return ends;
-}
-
-function seenEndsOf(operations: readonly FileOperation[], changes: readonly Change[]): Set<number> {
-  const ends = new Set<number>();
-  for (const { kind, start } of changes) if (kind === 'append' && start !== undefined) ends.add(start);
-  for (const { call, outcome } of operations) {
-    if (outcome.kind !== 'ok') continue;
-    if (outcome.result.size !== undefined) ends.add(outcome.result.size);
-    const bytes = outcome.result.bytes?.length ?? 0;
-    if (call.kind === 'read' && bytes > 0 && bytes < call.length) ends.add(call.offset + bytes);
-  }
-  return ends;
 }
 
 function toIntervals(

@@ -225,6 +225,20 @@ test('disk: one that is dead at the start is left out alone, and the master hear
   equal((await servers.read('one', range)).length, 9);
 });
 
+test('disk: at the end all are closed, whether one that takes no changes has failed before or is in service', async () => {
+  for (const hasFailed of [true, false]) {
+    const servers = await TestServers.start(14, []);
+    await servers.launchWith('one', ['a', 'b']);
+    const { disk } = servers.simulation.host('one');
+    disk.break({ prefix: hasFailed ? 'a' : 'a/lock', code: 'EROFS' });
+    await servers.sleep(5_000); // heartbeats ask for the room that is left
+    const closing = servers.run(() => servers.servers.get('one')!.close());
+    if (hasFailed) await closing;
+    else await rejects(closing, { code: 'EROFS' });
+    deepEqual([disk.locks.get('a/lock')!.alive, disk.locks.get('b/lock')!.alive], [true, false]);
+  }
+});
+
 test('lease: a disk that keeps everyone waiting costs the server none', async () => {
   const servers = await TestServers.start(3, NAMES);
   const bytes = servers.simulation.random.bytes(5 * KiB);

@@ -1,5 +1,5 @@
 /** A chunkserver, put together: disks, replicas, the parts over them, and the port they are reached at. */
-import { type Address, type Seams, toFsError } from '@cairnfs/base';
+import type { Address, Seams } from '@cairnfs/base';
 import {
   BufferPool,
   CHUNK_BYTES_MAX,
@@ -22,7 +22,7 @@ import { type ChunkserverHealth, healthOf } from './serve/health.ts';
 import { registerCalls } from './serve/register-calls.ts';
 import { ServerLease } from './serve/server-lease.ts';
 import { type ChunkserverStatistics, readStatistics } from './serve/statistics.ts';
-import { openDisks } from './store/open-disks.ts';
+import { closeDisks, openDisks } from './store/open-disks.ts';
 import { Replicas } from './store/replicas.ts';
 import { GrpcStreams } from './streams/grpc-streams.ts';
 import { Uploads } from './upload/uploads.ts';
@@ -140,7 +140,8 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       mutations.close();
       await quarantine.idle();
       await replicas.close();
-      for (const store of stores) await store.close();
+      const fault = await closeDisks(stores, log);
+      if (fault !== undefined) throw fault;
     };
     return {
       address,
@@ -154,9 +155,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       },
     };
   } catch (error) {
-    for (const store of stores) {
-      await store.close().catch((fault: unknown) => log.warn('disk not closed', { error: toFsError(fault).message }));
-    }
+    await closeDisks(stores, log);
     throw error;
   }
 }

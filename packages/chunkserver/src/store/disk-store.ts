@@ -126,7 +126,9 @@ export class DiskStore {
       store.space = space;
       return store;
     } catch (error) {
-      await lock.release();
+      await lock.release().catch((fault: unknown) => {
+        seams.log.warn('disk not unlocked', { directory, error: toError(fault).message });
+      });
       throw error;
     }
   }
@@ -282,14 +284,33 @@ export class DiskStore {
     await disk.syncDirectory(this.directory);
   }
 
+  /**
+   * Of a disk that has failed all is closed that can be, and told of what cannot: a lock file that stays on it is that of a
+   * process that has ended, and the next one takes it over.
+   *
+   * @throws DiskError  a disk in service could not be left in order.
+   */
   async close(): Promise<void> {
     try {
       await this.#refreshing;
-      await this.files.closeAll();
+      await this.#closing('its chunk files', this.files.closeAll());
       await this.ledger.close();
-      await this.#lock.release();
+      await this.#closing('its lock', this.#lock.release());
     } finally {
       this.#watch.end();
+    }
+  }
+
+  async #closing(part: string, closing: Promise<void>): Promise<void> {
+    try {
+      await closing;
+    } catch (error) {
+      if (this.#failure === undefined) throw error;
+      this.#seams.log.warn('failed disk not closed', {
+        directory: this.directory,
+        part,
+        error: toError(error).message,
+      });
     }
   }
 }

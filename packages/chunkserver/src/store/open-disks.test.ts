@@ -286,6 +286,28 @@ test('disks: one on which the list cannot be written is left out', async () => {
   equal(lost[0]?.directory, 'a');
 });
 
+for (const path of ['a/state', 'a/identity.new']) {
+  test(`disks: one that fails at ${path} and takes no changes then, as its lock file's removal, is left out alone`, async () => {
+    const folders = new Folders(21);
+    await folders.start('a', 'b');
+    const { disk, simulation } = folders;
+    const host = simulation.host('one');
+    host.crash({ unsynced: 'lose' });
+    const seams = host.start();
+    disk.break({ prefix: path, code: 'EIO' });
+    const { stores, lost } = await simulation.run(async () => {
+      const opening = openDisks(seams, ['a', 'b', 'c']);
+      while (!disk.locks.get('a/lock')!.alive) await simulation.clock.sleep(0.1);
+      disk.break({ prefix: 'a/lock', code: 'EROFS' });
+      return opening;
+    });
+    const directories = [stores, lost].map((disks) => disks.map(({ directory }) => directory));
+    deepEqual(directories, [['b', 'c'], ['a']]);
+    match(lost[0]!.failure.message, /EIO/); // why it failed, and not what came of that
+    equal(disk.locks.get('a/lock')!.alive, true);
+  });
+}
+
 test('disks: the capacity is that of each, however many there are', async () => {
   const folders = new Folders(20);
   const { stores } = await folders.start('a', 'b');

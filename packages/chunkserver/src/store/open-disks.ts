@@ -4,7 +4,7 @@
  * start. When this is done, every disk's identity lists all of them durably, so that the next start knows an empty mount
  * point from a new disk.
  */
-import { DiskError, FsError, isFsError, randomUuid } from '@cairnfs/base';
+import { DiskError, FsError, isFsError, randomUuid, toError } from '@cairnfs/base';
 import { DISK_TIMEOUT_MS, DiskWatch, type JournalSizing, onDevice } from '@cairnfs/storage';
 import type { KnownDisk } from '../gen/cairn/chunkserver/v1/store.ts';
 import { DiskStore, type StoreSeams, type WatchedDevice } from './disk-store.ts';
@@ -42,7 +42,7 @@ export interface OpenedDisks {
 
 /**
  * @throws FsError INVALID_ARGUMENT. @throws FsError CLUSTER_MISMATCH  the folders belong to different servers.
- * @throws FsError DAMAGED, DISK_FAILED  no disk is left; the error is that of the first. @throws DiskError EBUSY
+ * @throws FsError DAMAGED, DISK_FAILED  no disk is left: the code is that of the one told of first. @throws DiskError EBUSY
  */
 export async function openDisks(
   seams: StoreSeams,
@@ -73,21 +73,40 @@ export async function openDisks(
     for (const store of stores.filter(isNew)) disks.set(store.directory, store.identity.diskId);
     const { hasKeptAll } = judgement;
     await tellAll(stores, { disks: listDisks(disks), hasKeptAll });
-    for (const store of stores.filter(({ failure }) => failure !== undefined)) {
+    const failed = stores.filter(({ failure }) => failure !== undefined);
+    for (const store of failed) {
       lose({ directory: store.directory, diskId: store.identity.diskId, failure: store.failure! });
       stores.splice(stores.indexOf(store), 1);
-      await store.close();
     }
+    for (const store of failed) await store.close();
     if (stores.length === 0) throw noneLeft(lost);
     for (const { directory } of lost) devices.get(directory)!.watch.end();
     const served = new Set(stores.map(({ identity }) => identity.diskId));
     const isWhole = hasKeptAll && lost.length === 0 && [...disks.values()].every((diskId) => served.has(diskId));
     return { stores, lost, isWhole };
   } catch (error) {
-    for (const store of stores) await store.close();
+    await closeDisks(stores, seams.log);
     for (const { watch } of devices.values()) watch.end();
     throw error;
   }
+}
+
+/**
+ * Closes all of them, whatever becomes of one.
+ *
+ * @returns the first error; each of them is logged.
+ */
+export async function closeDisks(stores: readonly DiskStore[], log: StoreSeams['log']): Promise<Error | undefined> {
+  let first: Error | undefined;
+  for (const store of stores) {
+    try {
+      await store.close();
+    } catch (error) {
+      log.error('disk not closed', { directory: store.directory, error: toError(error).message });
+      first ??= toError(error);
+    }
+  }
+  return first;
 }
 
 async function lookAt({ seams: { disk } }: WatchedDevice, directory: string): Promise<FoundFolder> {
@@ -116,11 +135,12 @@ async function openAll(
 ): Promise<void> {
   const serverUuid = judgement.serverUuid ?? randomUuid(seams.random);
   // Told at once: another disk may take as long again to answer.
-  const accepted = folders.filter(({ directory }, index) => {
+  const accepted: FoundFolder[] = [];
+  for (const [index, folder] of folders.entries()) {
     const verdict = judgement.verdicts[index]!;
-    if (verdict.kind === 'refused') lose({ directory, diskId: verdict.diskId, failure: verdict.failure });
-    return verdict.kind !== 'refused';
-  });
+    if (verdict.kind !== 'refused') accepted.push(folder);
+    else lose({ directory: folder.directory, diskId: verdict.diskId, failure: verdict.failure });
+  }
   const open = ({ directory }: FoundFolder): Promise<DiskStore> => {
     const options = { serverUuid, hasKeptAll: judgement.beginsWithAll, journal };
     return DiskStore.open(devices.get(directory)!, directory, options);

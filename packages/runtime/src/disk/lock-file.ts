@@ -44,7 +44,11 @@ export function takeLock(path: string): { release(): Promise<void> } {
   return {
     release: async () => {
       // Somebody may have removed the file by hand and started another server since.
-      if (readOwner(path)?.token === owner.token) unlinkSync(path);
+      try {
+        if (readOwner(path)?.token === owner.token) unlinkSync(path);
+      } catch (error) {
+        throw diskError('unlock', path, error);
+      }
     },
   };
 }

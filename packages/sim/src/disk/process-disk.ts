@@ -123,6 +123,8 @@ export class ProcessDisk implements Disks, DiskDevice {
       this.#disk.locks.set(path, holder);
       return {
         release: async () => {
+          // A file is removed, which a disk that takes no changes refuses.
+          if (this.#pending.failure === undefined) this.#disk.check('metadata', path);
           holder.released = true;
         },
       };

@@ -191,6 +191,19 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     edits: [{ file: `${CHUNKSERVER}/store/apply.ts`, from: 'isLearner: true,', to: 'isLearner: false,' }],
   },
   {
+    name: 'shown-before-it-joins',
+    defect: 'a server joins though it has shown anew what it holds since it promised, perhaps without the copy',
+    profile: 'copies',
+    seed: 173001885,
+    edits: [
+      {
+        file: `${MASTER}/views/view-change.ts`,
+        from: 'if (shownAtMs < askedAtMs) return;',
+        to: 'if (shownAtMs > 0) return;',
+      },
+    ],
+  },
+  {
     name: 'absence-forgotten',
     defect: 'a server without a replica does not remember for which version it was asked',
     profile: 'stragglers',

@@ -239,6 +239,11 @@ const FOUND_SCHEDULES = [
     seed: 170003562,
     was: 'the check of files forgot where one of hundreds of appends may have ended, and took a cut write for a lost one',
   },
+  {
+    profile: 'stragglers',
+    seed: 175004620,
+    was: 'a view that was late on its way made an empty replica of an old version where one that had promised to leave was gone',
+  },
 ];
 
 /** Each of them has work for two cores all the time; the others mostly wait, for leases to run out and servers to start. */

@@ -93,6 +93,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const moved = (handle: string): void => uploads.forget(handle);
     const quarantine: Quarantine = new Quarantine({
       ...{ clock, log, replicas, graceMs, report, isActive, isReceiving, moved },
+      leaves: ({ handle, log }) => absences.leaves(handle, log.promisedVersion),
     });
     const mutations = new Mutations({
       ...{ clock, log, replicas, absences, peers, master, chunkBytes },

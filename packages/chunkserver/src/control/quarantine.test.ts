@@ -1,5 +1,5 @@
 /** Orders to quarantine and what becomes of them, on several disks of which one does not answer. */
-import { equal } from 'node:assert/strict';
+import { equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB } from '@cairnfs/base';
 import { ReplicaCondition } from '@cairnfs/protocol';
@@ -77,4 +77,28 @@ test('quarantine: a replica at the version that the master takes it to be behind
   servers.quarantine = [{ ...stale, versionAtMost: 2 }];
   await servers.sleep(SOON_MS);
   equal(conditionOf(servers, handle), ReplicaCondition.REPLICA_CONDITION_GONE);
+});
+
+test('quarantine: what its promise refused is refused once the replica is gone', async () => {
+  const servers = await TestServers.start(3, ['one']);
+  const handle = handleOf(1);
+  await servers.upload('one', { handle, offset: 0, bytes: new Uint8Array(8), sync: true });
+  await servers.promise('one', { handle, oldVersion: 1 });
+  servers.quarantine = [{ ...orderOf(handle), versionAtMost: 2 }];
+  await servers.sleep(SOON_MS);
+  equal(conditionOf(servers, handle), ReplicaCondition.REPLICA_CONDITION_GONE);
+  await rejects(servers.installFirst('one', { handle, version: 1 }), { kind: 'STALE_VERSION' });
+  servers.quarantine = [];
+  await servers.installFirst('one', { handle, version: 2 });
+});
+
+test('disks: what its promise refused is refused once the replica went with its disk', async () => {
+  const servers = await twoDisks();
+  const handle = handleOf(1);
+  await store(servers, 'disk', [handle]);
+  await servers.promise('one', { handle, oldVersion: 1 });
+  const { disk } = servers.simulation.host('one');
+  disk.break({ prefix: 'disk/', code: 'EIO' });
+  await rejects(servers.promise('one', { handle, oldVersion: 2 }), { kind: 'DISK_FAILED' });
+  await rejects(servers.installFirst('one', { handle, version: 1 }), { kind: 'STALE_VERSION' });
 });

@@ -21,6 +21,8 @@ export interface QuarantineOptions {
   /** A copy of the chunk is on its way in. */
   readonly isReceiving: (handle: string) => boolean;
   readonly moved: (handle: string) => void;
+  /** The replica is about to be moved, and others may not know yet that its chunk went on. @throws FsError OVERLOADED */
+  readonly leaves: (replica: Replica) => void;
 }
 
 /** The reason that a master gives for a copy at an older version than its chunk. */
@@ -137,7 +139,8 @@ export class Quarantine {
   }
 
   async #setAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
-    const { clock, log, replicas, moved } = this.#options;
+    const { clock, log, replicas, moved, leaves } = this.#options;
+    if (replica?.isTouched(clock.nowMs())) leaves(replica);
     const atMs = Math.floor(clock.wallMs());
     try {
       const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });

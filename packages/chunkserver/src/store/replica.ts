@@ -168,10 +168,15 @@ export class Replica implements MutableReplica {
     return items.map((item) => ({ ...item, atMs: calendar.of(item.atMs) }));
   }
 
+  /** A view or a mutation of a while ago may still be on its way here. */
+  isTouched(nowMs: number): boolean {
+    return nowMs - this.#touchedAtMs < REPLICA_PINNED_MS;
+  }
+
   /** May not be forgotten: a second object of the same replica would decide on its own. */
   isPinned(nowMs: number): boolean {
     const isBusy = this.uses > 0 || this.#journalling > 0 || this.#refused.length > 0;
-    return isBusy || this.unsettled.length > 0 || this.log.staged.length > 0 || this.#isTouched(nowMs);
+    return isBusy || this.unsettled.length > 0 || this.log.staged.length > 0 || this.isTouched(nowMs);
   }
 
   /** The state of the index changed under it. */
@@ -318,10 +323,6 @@ export class Replica implements MutableReplica {
   #checkPresent(): void {
     if (!this.isGone) return;
     throw new FsError('DISK_FAILED', `the replica of chunk ${this.handle} is no longer here; look the chunk up again`);
-  }
-
-  #isTouched(nowMs: number): boolean {
-    return nowMs - this.#touchedAtMs < REPLICA_PINNED_MS;
   }
 }
 

@@ -43,6 +43,7 @@ export class TestParts {
       isActive: (handle) => this.uploads.isActive(handle),
       isReceiving: (handle) => this.clones.isReceiving(handle),
       moved: (handle) => this.uploads.forget(handle),
+      leaves: () => {},
     });
     const { uploads, quarantine } = this;
     this.clones = new Clones({

@@ -2,6 +2,8 @@
 import {
   ChunkserverControlMethods,
   ChunkserverDataMethods,
+  ChunkserverPeerMethods,
+  ChunkView,
   MasterControlMethods as Control,
   createRpcPool,
   createRpcServer,
@@ -118,6 +120,17 @@ export class TestServers {
       const versions = { oldVersion, newVersion: oldVersion + 1, removed: false, committedSequence: 0 };
       const request = { handle, ...versions, masterSession: 1, serverId };
       return channel.call(ChunkserverControlMethods.prepareView, request, { timeoutMs: TIMEOUT_MS });
+    });
+  }
+
+  /** An empty view of one member, whose replica is to be made where there is none. */
+  installFirst(name: string, { handle, version }: { handle: string; version: number }): Promise<unknown> {
+    return this.run(() => {
+      const address = `${name}:8080`;
+      const { serverId } = this.servers.get(name)!.health();
+      const view = ChunkView.fromPartial({ handle, version, members: [serverId], addresses: [address], minimum: 1 });
+      const request = { view, term: 1, fence: false, create: true };
+      return this.peers!.channel(address).call(ChunkserverPeerMethods.installView, request, { timeoutMs: TIMEOUT_MS });
     });
   }
 

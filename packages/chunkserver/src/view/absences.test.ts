@@ -62,3 +62,23 @@ test('absences: of what went with its disk more than can be remembered is taken 
   absences.lost('d', 5);
   equal(absences.wasAsked('a', 5), false);
 });
+
+test('absences: what left, or went with its disk, refuses what it had refused, and is no word that there never was one', () => {
+  const { absences } = new TestAbsences();
+  absences.leaves('a', 5);
+  throws(() => absences.check('a', 4), stale);
+  doesNotThrow(() => absences.check('a', 5));
+  equal(absences.wasAsked('a', 5), false);
+  absences.leaves('a', 3);
+  throws(() => absences.check('a', 4), stale);
+  absences.lost('b', 5);
+  throws(() => absences.check('b', 4), stale);
+  doesNotThrow(() => absences.check('b', 5));
+});
+
+test('absences: what leaves at the first version takes no room', () => {
+  const { absences } = new TestAbsences();
+  for (const handle of ['a', 'b', 'c']) absences.leaves(handle, 1);
+  for (const handle of ['d', 'e']) absences.leaves(handle, 2);
+  throws(() => absences.leaves('f', 2), { kind: 'OVERLOADED' });
+});

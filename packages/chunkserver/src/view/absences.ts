@@ -1,12 +1,14 @@
 /**
- * Versions that were asked to be promised here where no replica was there to promise with. The master then counts on it that the
- * server has nothing to serve older versions with (docs/spec/views.md, "Why it is safe"), so a view of one of them, sent before
- * and late on its way, must not make a replica any more. Nobody sends such a view afterwards: its primary has promised too, or
+ * Versions that were asked to be promised here where no replica was there to promise with, or where it is gone since. The master
+ * then counts on it that the server has nothing to serve older versions with (docs/spec/views.md, "Why it is safe"), so a view of
+ * one of them, sent before and late on its way, must not make a replica any more. Nobody sends such a view afterwards: its primary has promised too, or
  * has lost its lease. And what was on its way to a process does not reach the next one, for what waits for a connection is
  * withdrawn when its primary promises, and given up when that one's lease ends: so memory is enough.
  */
 import { type Clock, FsError } from '@cairnfs/base';
 import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';
+
+const FIRST_VERSION = 1;
 
 interface Absence {
   readonly version: number;
@@ -45,6 +47,17 @@ export class Absences {
   }
 
   /**
+   * A replica is about to be set aside: what its promise refuses is refused afterwards too.
+   *
+   * @throws FsError OVERLOADED  too many to remember: it has to stay.
+   */
+  leaves(handle: string, promisedVersion: number): void {
+    if (promisedVersion <= FIRST_VERSION) return; // refuses nothing
+    this.note(handle, promisedVersion);
+    this.made(handle);
+  }
+
+  /**
    * A replica went with its disk and may return with it. As many are remembered as replicas are in memory, which are all that
    * promised anything lately: what asks for a version that others promised comes no more.
    */
@@ -69,9 +82,9 @@ export class Absences {
     return known?.version === version && !known.isMade && (this.#lost.get(handle) ?? 0) < version;
   }
 
-  /** @throws FsError STALE_VERSION  a later version was asked to be promised. */
+  /** @throws FsError STALE_VERSION  a later version was asked to be promised, or promised by a replica that is gone. */
   check(handle: string, version: number): void {
-    const promisedVersion = this.#absences.get(handle)?.version ?? 0;
+    const promisedVersion = Math.max(this.#absences.get(handle)?.version ?? 0, this.#lost.get(handle) ?? 0);
     if (version >= promisedVersion) return;
     throw new FsError(
       'STALE_VERSION',

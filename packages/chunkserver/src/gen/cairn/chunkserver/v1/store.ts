@@ -57,7 +57,10 @@ export interface ReplicaState {
   corruptBlocks: number[];
   /** With `is_removed`: the last version it was in sync at before, installed or promised; 0 in entries of before: `version`. */
   keptVersion: number;
-  /** A copy of `version` on a server that is no member of its view: it answers nothing before it has promised a later one. */
+  /**
+   * A copy of `version` on a server that is no member of its view: it answers nothing before it has promised a later one.
+   * Not set in entries of before, whatever they are of.
+   */
   isLearner: boolean;
 }
 

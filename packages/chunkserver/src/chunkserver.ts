@@ -85,6 +85,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const uploads = new Uploads({
       ...{ clock, lease, replicas, peers, leaving },
       serverId: ownId,
+      checkAbsent: (handle, version) => absences.check(handle, version),
       uploadsMax: bounds.uploadsMax,
     });
     uploading = uploads;

@@ -88,6 +88,8 @@ test('quarantine: what its promise refused is refused once the replica is gone',
   await servers.sleep(SOON_MS);
   equal(conditionOf(servers, handle), ReplicaCondition.REPLICA_CONDITION_GONE);
   await rejects(servers.installFirst('one', { handle, version: 1 }), { kind: 'STALE_VERSION' });
+  const frame = { handle, offset: 0, bytes: new Uint8Array(8), sync: true };
+  await rejects(servers.upload('one', frame), { kind: 'STALE_VERSION' });
   servers.quarantine = [];
   await servers.installFirst('one', { handle, version: 2 });
 });

@@ -37,7 +37,8 @@ export class TestParts {
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
     const serverId = () => SERVER_ID;
     const { uploadsMax, clonesMax } = CHUNKSERVER_BOUNDS;
-    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, serverId, uploadsMax });
+    const checkAbsent = () => {};
+    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, serverId, checkAbsent, uploadsMax });
     this.quarantine = new Quarantine({
       ...{ clock, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),

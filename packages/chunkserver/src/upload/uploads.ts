@@ -30,6 +30,8 @@ export interface UploadsOptions {
   /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
   readonly serverId: () => number;
+  /** @throws FsError STALE_VERSION  the chunk's first view has ended, and none of its replicas is made here any more. */
+  readonly checkAbsent: (handle: string, version: number) => void;
   /** Under way at once. */
   readonly uploadsMax: number;
 }
@@ -122,7 +124,8 @@ export class Uploads {
     const atRest = this.#untilAtRest(handle);
     if (atRest !== undefined) await atRest;
     const replica = this.#options.replicas.find(handle);
-    if (replica !== undefined) checkReplica(replica, version);
+    if (replica === undefined) this.#options.checkAbsent(handle, version);
+    else checkReplica(replica, version);
     if (replica !== undefined && !replica.isInFile && !this.#uploads.has(handle)) {
       const { committedLength: length } = replica.log;
       if (end <= length) return { receivedLength: length, durableLength: length };

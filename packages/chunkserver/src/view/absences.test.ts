@@ -8,7 +8,11 @@ const stale = { kind: 'STALE_VERSION' };
 
 class TestAbsences {
   nowMs = 0;
-  readonly absences = new Absences({ nowMs: () => this.nowMs } as Clock, 2);
+  readonly absences: Absences;
+
+  constructor(max = 2) {
+    this.absences = new Absences({ nowMs: () => this.nowMs } as Clock, max);
+  }
 }
 
 test('absences: the latest version asked for counts, and that one and later ones are made', () => {
@@ -76,9 +80,22 @@ test('absences: what left, or went with its disk, refuses what it had refused, a
   doesNotThrow(() => absences.check('b', 5));
 });
 
-test('absences: what leaves at the first version takes no room', () => {
+test('absences: a replica that was lost twice refuses what either refused', () => {
   const { absences } = new TestAbsences();
-  for (const handle of ['a', 'b', 'c']) absences.leaves(handle, 1);
-  for (const handle of ['d', 'e']) absences.leaves(handle, 2);
-  throws(() => absences.leaves('f', 2), { kind: 'OVERLOADED' });
+  absences.lost('a', 5);
+  absences.lost('a', 3);
+  throws(() => absences.check('a', 4), stale);
+});
+
+test('absences: what leaves at the first version takes no room, and other replicas leave some to the master', () => {
+  const test = new TestAbsences(4);
+  const { absences } = test;
+  for (const handle of ['a', 'b', 'c', 'd']) absences.leaves(handle, 1);
+  for (const handle of ['e', 'f', 'g', 'g']) absences.leaves(handle, 2);
+  throws(() => absences.leaves('h', 2), { kind: 'OVERLOADED' });
+  absences.note('h', 2);
+  throws(() => absences.note('i', 2), { kind: 'OVERLOADED' });
+  test.nowMs = ABSENCE_KEPT_MS;
+  absences.leaves('i', 2);
+  throws(() => absences.check('i', 1), stale);
 });

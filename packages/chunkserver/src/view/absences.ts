@@ -9,6 +9,8 @@ import { type Clock, FsError } from '@cairnfs/base';
 import { ABSENCE_KEPT_MS, ABSENCES_MAX } from './limits.ts';
 
 const FIRST_VERSION = 1;
+/** Of what is remembered, at most so much is of replicas that were set aside. */
+const LEAVING_SHARE = 0.75;
 
 interface Absence {
   readonly version: number;
@@ -38,9 +40,13 @@ export class Absences {
    * @throws FsError OVERLOADED  too many to remember: the master must not be told that nothing is here.
    */
   note(handle: string, version: number): void {
+    this.#remember(handle, version, this.#max);
+  }
+
+  #remember(handle: string, version: number, max: number): void {
     const atMs = this.#clock.nowMs();
     const known = this.#absences.get(handle);
-    if (known === undefined) this.#makeRoom(handle, atMs);
+    if (known === undefined) this.#makeRoom(handle, atMs, max);
     else this.#absences.delete(handle);
     const isNew = known === undefined || version > known.version;
     this.#absences.set(handle, isNew ? { version, atMs, isMade: false } : { ...known, atMs });
@@ -53,7 +59,8 @@ export class Absences {
    */
   leaves(handle: string, promisedVersion: number): void {
     if (promisedVersion <= FIRST_VERSION) return; // refuses nothing
-    this.note(handle, promisedVersion);
+    // What the master asks has to find room still: it holds back the lease of a server that does not answer.
+    this.#remember(handle, promisedVersion, Math.floor(LEAVING_SHARE * this.#max));
     this.made(handle);
   }
 
@@ -62,8 +69,9 @@ export class Absences {
    * promised anything lately: what asks for a version that others promised comes no more.
    */
   lost(handle: string, promisedVersion: number): void {
-    if (this.#lost.size < this.#max || this.#lost.has(handle)) this.#lost.set(handle, promisedVersion);
-    else this.#hasLostMore = true;
+    const known = this.#lost.get(handle);
+    if (known === undefined && this.#lost.size >= this.#max) this.#hasLostMore = true;
+    else this.#lost.set(handle, Math.max(promisedVersion, known ?? 0));
   }
 
   /** The replica is about to be made here. */
@@ -94,8 +102,8 @@ export class Absences {
     );
   }
 
-  #makeRoom(handle: string, nowMs: number): void {
-    if (this.#absences.size < this.#max) return;
+  #makeRoom(handle: string, nowMs: number, max: number): void {
+    if (this.#absences.size < max) return;
     for (const [oldest, { atMs }] of this.#absences) {
       if (nowMs - atMs < ABSENCE_KEPT_MS) break;
       this.#absences.delete(oldest);
@@ -103,7 +111,7 @@ export class Absences {
     }
     throw new FsError(
       'OVERLOADED',
-      `chunk ${handle}: this server has no replica, and remembers that of ${this.#max} chunks already, the most it does; ` +
+      `chunk ${handle}: this server has no replica, and remembers that of ${max} chunks already, the most it does; ` +
         `try again within ${ABSENCE_KEPT_MS / 1000} s`,
     );
   }

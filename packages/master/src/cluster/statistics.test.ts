@@ -28,5 +28,5 @@ test('statistics: what is stored, who is in touch, what was called', async () =>
 
 test('statistics: a master without chunkservers is in safe mode and not writable', async () => {
   const { health } = (await TestMaster.start(0)).statistics();
-  deepEqual([health.writable, health.safeModeReason], [false, 'no chunkserver has registered yet']);
+  deepEqual([health.writable, health.safeModeReason], [false, 'no chunkserver has reported yet what it holds']);
 });

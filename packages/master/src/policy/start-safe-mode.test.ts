@@ -110,6 +110,18 @@ test('safe mode: a death that an earlier master wrote down counts from then', as
   assert.equal(cluster.parts.safeMode.isActive, false);
 });
 
+test('safe mode: one that was long dead is waited for once it is back', async () => {
+  const cluster = await TestCluster.start(3);
+  for (const id of [1, 2, 3]) await cluster.putChunk(handleOf(id), { length: 10, goal: 1, members: [id] });
+  cluster.parts.start();
+  for (const id of [2, 3]) cluster.server(id).isBeating = false;
+  await cluster.simulation.runFor(SAFE_MODE_DEAD_MS_MAX);
+  await cluster.restartMaster();
+  for (const id of [2, 3]) await cluster.run(cluster.server(id).register()); // shows nothing yet
+  await cluster.simulation.runFor(65_000);
+  assert.equal(cluster.parts.safeMode.reason, '1 of 3 known chunkservers have reported what they hold');
+});
+
 test('safe mode: at one address the one is awaited that was not dead, whichever came later', async () => {
   const cluster = await TestCluster.start(4);
   for (const id of [1, 2, 3]) await cluster.putChunk(handleOf(id), { length: 10, goal: 1, members: [id] });

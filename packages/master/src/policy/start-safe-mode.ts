@@ -102,7 +102,9 @@ export class StartSafeMode implements SafeMode {
     }
     for (const { id, address } of this.#servers.all) if (!this.#before.has(id)) lastAt.set(address, id);
     return ({ id, address, deadMs }) => {
-      const isLongDead = deadMs + this.#servers.silentMs(this.#servers.get(id)!) > SAFE_MODE_DEAD_MS_MAX;
+      const server = this.#servers.get(id)!;
+      const isBack = server.session > 0;
+      const isLongDead = (isBack ? 0 : deadMs) + this.#servers.silentMs(server) > SAFE_MODE_DEAD_MS_MAX;
       if (isLongDead || lastAt.get(address) !== id) return false;
       return transaction.range(memberRange(id), 1).length > 0;
     };

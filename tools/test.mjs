@@ -244,6 +244,11 @@ const FOUND_SCHEDULES = [
     seed: 175004620,
     was: 'a view that was late on its way made an empty replica of an old version where one that had promised to leave was gone',
   },
+  {
+    profile: 'newcomers/short',
+    seed: 182002559,
+    was: 'the check of files took a read for wrong that saw the last chunk before a truncation and the first after a later write',
+  },
 ];
 
 /** Each of them has work for two cores all the time; the others mostly wait, for leases to run out and servers to start. */

@@ -322,6 +322,22 @@ test('append: seen before it began, or at another place before, it is refused', 
   assert.ok(!isLegal(...base, early(3, contentOf(2, 500).subarray(200, 250)), last));
 });
 
+test('read: of several chunks it may have seen the last before it was cut off, and the first later', () => {
+  const old = contentOf(1, 2 * CHUNK);
+  const seen = Buffer.from(old);
+  seen.set(contentOf(2, 100), 0);
+  const cut = (length: number): Line[] => [
+    [1, 2, put(1, old.length)],
+    [3, 10, read(0, 2 * CHUNK), { bytes: seen }],
+    [4, 5, { kind: 'truncate', length }],
+    [6, 7, write(2, 0, 100)],
+  ];
+  assert.ok(isLegal(...cut(CHUNK)));
+  assert.ok(isLegal(...cut(CHUNK + 10)));
+  const [base, , ...changed] = cut(CHUNK);
+  assert.ok(!isLegal(base!, ...changed, [8, 9, read(0, 2 * CHUNK), { bytes: seen }]), 'it began later');
+});
+
 test('truncate: what was cut off is gone, what comes back is zeros', () => {
   const cut: Line[] = [
     [1, 2, put(1, 100)],

@@ -335,7 +335,7 @@ function observationsOf(source: FileOperation, changes: readonly Change[], bound
 /**
  * The ranges of a read that were each seen at one moment. Where only one place could change while it ran, one moment fits
  * everything. Otherwise what could not change is one, and each part between boundaries that could is another: only writes at an
- * offset change bytes that are there, for a read stays with one incarnation of a file that is replaced, and begins again when a chunk was cut.
+ * offset change bytes that are there, and truncations take them away; a read stays with one incarnation of a file that is replaced.
  */
 function momentsOf(
   source: FileOperation,
@@ -347,9 +347,10 @@ function momentsOf(
   if (offset === end) return [];
   const unstable = new Map<number, { readonly to: number; changes: string }>();
   for (const [index, { kind, source: writer, start, length, end: changeEnd }] of changes.entries()) {
-    if (kind !== 'write' || changeEnd < source.begin || writer.begin > source.end) continue;
-    const low = Math.max(offset, start!);
-    const high = Math.min(end, start! + length);
+    if (changeEnd < source.begin || writer.begin > source.end) continue;
+    if (kind !== 'write' && kind !== 'truncate') continue;
+    const low = Math.max(offset, kind === 'truncate' ? length : start!);
+    const high = kind === 'truncate' ? end : Math.min(end, start! + length);
     for (let at = low; at < high; ) {
       const above = firstAbove(boundaries, at);
       const from = Math.max(offset, boundaries[above - 1] ?? 0);

@@ -249,6 +249,11 @@ const FOUND_SCHEDULES = [
     seed: 182002559,
     was: 'the check of files took a read for wrong that saw the last chunk before a truncation and the first after a later write',
   },
+  {
+    profile: 'power/short',
+    seed: 182055304,
+    was: 'a chunk whose members all lost power between the beginning of their replicas and their view was stuck as one with old copies',
+  },
 ];
 
 /** Each of them has work for two cores all the time; the others mostly wait, for leases to run out and servers to start. */

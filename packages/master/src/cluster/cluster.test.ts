@@ -126,6 +126,20 @@ for (const isPacking of [true, false]) {
     assert.equal(cluster.parts.cluster.replica(1, HANDLE), 'live');
   });
 
+  test(`inventory: a replica that was begun and never made is none; one that cannot be read may be any (${way})`, async () => {
+    const cluster = await TestCluster.start(3);
+    await cluster.putChunk(HANDLE, { state: ChunkState.CHUNK_STATE_OPEN });
+    await cluster.putChunk(OTHER, { length: 10 });
+    await cluster.putChunk(THIRD, { length: 10 });
+    const server = cluster.server(1);
+    server.isPacking = isPacking;
+    for (const handle of [HANDLE, OTHER, THIRD]) server.replicas.set(handle, newReplica({ version: 0, length: 0 }));
+    server.replicas.get(THIRD)!.isCorrupt = true;
+    await cluster.run(server.sendInventory());
+    const conditions = [HANDLE, OTHER, THIRD].map((handle) => cluster.parts.cluster.replica(1, handle));
+    assert.deepEqual(conditions, ['unreachable', 'missing', 'corrupt']);
+  });
+
   test(`inventory: a replica nobody lists goes to quarantine, never while its chunk is uploaded or in a view change (${way})`, async () => {
     const cluster = await TestCluster.start(3);
     await cluster.putChunk(OTHER, { state: ChunkState.CHUNK_STATE_UPLOADING, members: [2] });

@@ -373,6 +373,8 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   // Kept until the view is decided.
   if (!chunk.members.includes(server)) return unneeded('surplus', highest);
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
+  // Begun, and never made: a crash took the record of the view that it was to be made with.
+  if (highest === 0) return { kind: 'gone' };
   // What it has promised of a view that is pending says nothing yet; whether it was in sync at the one before does.
   const isInSync = inSyncVersion(report) >= chunk.version;
   // A promise to leave the version is no promise to hold it.

@@ -105,10 +105,13 @@ export class Replicas implements MutableReplicas {
    */
   async takeStock(): Promise<void> {
     const { clock, log, stores } = this.#options;
-    await takeStock({ clock, log, stores, found: (store, stored) => this.#count(store, stored) });
+    const unsettled: Replica[] = [];
+    await takeStock({ clock, log, stores, found: (store, stored) => this.#count(store, stored, unsettled) });
+    // Not before: a chunk file that is just being written has no record yet, and would be moved aside.
+    for (const replica of unsettled) this.#settler.note(replica);
   }
 
-  #count(store: DiskStore, stored: StoredReplica): void {
+  #count(store: DiskStore, stored: StoredReplica, unsettled: Replica[]): void {
     if (stored.damage !== undefined) {
       this.#unreadable(stored.handle, stored.damage);
       return;
@@ -119,7 +122,7 @@ export class Replicas implements MutableReplicas {
       if (replica === undefined) return;
       if (replica.unsettled.length > 0) {
         this.#keep(replica);
-        this.#settler.note(replica);
+        unsettled.push(replica);
       }
     }
     const use = this.useOf(store);

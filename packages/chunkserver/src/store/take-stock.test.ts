@@ -87,6 +87,27 @@ test('stock: committed bytes that were not in place are put there; what is damag
   equal(disk.replicas.find(handleOf(1))!.settledSequence, 1);
 });
 
+test('stock: a chunk file that is made of what was not in place is not taken for one without a record', async () => {
+  const disk = await TestDisk.start(3);
+  const handle = handleOf(0xc8);
+  const replica = await disk.create(handle);
+  const bytes = new Uint8Array(100_000).fill(7); // more than the index takes
+  stage(replica, 0, bytes);
+  await disk.run(() => disk.simulation.clock.sleep(100));
+  commitDurable(replica);
+  const { committedSequence } = replica.log;
+  await disk.run(
+    () => new Promise<void>((durable, failed) => replica.journalCommitted(committedSequence, durable, failed)),
+  );
+  // Its folder is listed more than 500 ms after the replica was found, when its bytes would be on their way to the file.
+  disk.host.disk.timing.slowness = 50;
+  await disk.crash('keep');
+  await disk.run(() => disk.simulation.clock.sleep(10_000));
+  const again = disk.replicas.find(handle)!;
+  deepEqual([again.settledSequence, again.isInFile, again.corruptBlocks.size], [1, true, 0]);
+  equal(Buffer.compare(await disk.content(again), bytes), 0);
+});
+
 /**
  * A chunk has a replica of version 1 on each of two disks, 'a' and 'b'.
  *

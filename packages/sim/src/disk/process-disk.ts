@@ -61,10 +61,13 @@ export class ProcessDisk implements Disks, DiskDevice {
   }
 
   list(directory: string): Promise<string[]> {
-    return this.#performAtOnce(directory, () => {
+    const list = () => {
       this.#checkDirectory(directory);
       return this.#disk.list(directory);
-    });
+    };
+    // The start of a server lists hundreds: of a disk in order that is over in no time.
+    const isSlow = this.#disk.timing.slowness > 1;
+    return isSlow ? this.#perform('metadata', directory, list) : this.#performAtOnce(directory, list);
   }
 
   makeDirectory(path: string): Promise<void> {

@@ -131,6 +131,16 @@ test('mutation log: a replica that promised to leave a version is in sync with n
   assert.ok(log.promise({ oldVersion: 5, newVersion: 6, removed: false }));
 });
 
+test('mutation log: a replica that promised to stay in a version does not leave it, by a message that was late', () => {
+  const log = logWith(1);
+  log.promise({ oldVersion: 3, newVersion: 4, removed: false });
+  assert.throws(() => log.promise({ oldVersion: 3, newVersion: 4, removed: true }), stale);
+  assert.equal(log.isRemoved, false);
+  assert.ok(log.promise({ oldVersion: 4, newVersion: 5, removed: true }));
+  // A copy that nobody counted on yet left all versions known, and joins the last.
+  assert.ok(log.promise({ oldVersion: 4, newVersion: 5, removed: false }));
+});
+
 test('mutation log: a replica that left knows the last version it was in sync at', () => {
   const log = logWith(1);
   assert.equal(log.keptVersion, 3);

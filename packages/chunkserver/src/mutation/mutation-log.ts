@@ -225,10 +225,13 @@ export class MutationLog {
    * be taken back at a version it was in sync at before, when the chunk was closed since. One that is to leave need not be
    * in sync: it may be behind, and serve a version that is older still.
    * @returns false when the same was promised before.
-   * @throws FsError STALE_VERSION  a higher version was promised, or the replica is not in sync at the old one.
+   * @throws FsError STALE_VERSION  a higher version was promised, or to stay in this one, or the replica is not in sync at
+   * the old one.
    */
   promise({ oldVersion, newVersion, removed }: { oldVersion: number; newVersion: number; removed: boolean }): boolean {
     if (newVersion < this.#promisedVersion || newVersion <= this.#version) throw this.#staleVersion(newVersion);
+    // A version has one set of members. Who asks it to leave has not heard yet that it stays.
+    if (removed && !this.#isRemoved && newVersion === this.#promisedVersion) throw this.#staleVersion(newVersion);
     if (oldVersion < this.#version) throw this.#staleVersion(oldVersion);
     // The version it promised to leave was confirmed, and so without it.
     if (this.#isRemoved && oldVersion === this.#promisedVersion) throw this.#staleVersion(oldVersion);

@@ -14,9 +14,11 @@ const CORRUPT = ReplicaCondition.REPLICA_CONDITION_CORRUPT;
 async function withRottenMember({
   chunk = {},
   beside = {},
+  failure,
 }: {
   chunk?: Partial<Chunk>;
   beside?: Partial<ScriptedReplica>;
+  failure?: FsError;
 }) {
   const cluster = await TestCluster.start(4);
   const versions = { version: 4, highestVersion: 4, settledVersion: 2, beganVersion: 1 };
@@ -25,6 +27,7 @@ async function withRottenMember({
   const left = { version: 2, promisedVersion: 4, isRemoved: true, keptVersion: 3, length: 30, sequence: 3, ...beside };
   back.replicas.set(HANDLE, newReplica(left));
   rotten.replicas.get(HANDLE)!.isCorrupt = true;
+  back.promiseFailure = failure;
   await cluster.run(rotten.heartbeat({ changes: [rotten.report(HANDLE)] }));
   await cluster.run(back.sendInventory());
   cluster.parts.start();
@@ -215,6 +218,18 @@ async function withFailingSpare(serverCount: number, chunk: Partial<Chunk> = {})
   spare.promiseFailure = new FsError('DISK_FAILED', 'the disk does not answer');
   return { cluster, spare };
 }
+
+test('take back: the only copy went with its disk while it was asked to join, and is asked again when it is told of', async () => {
+  const failure = new FsError('CHUNK_NOT_FOUND', 'its disk is out of service', { details: { hidden: 1 } });
+  const { cluster, members } = await withRottenMember({ failure });
+  assert.deepEqual(members, [1]);
+  const back = cluster.server(2);
+  back.promiseFailure = undefined;
+  await cluster.run(back.sendInventory());
+  await cluster.simulation.runFor(20_000);
+  const { members: then } = cluster.chunk(HANDLE)!;
+  assert.ok(then.includes(2) && !then.includes(1), `members ${then}`);
+});
 
 test('take back: where a server fails to join, another one is given a copy', async () => {
   for (const isDeaf of [false, true]) {

@@ -93,7 +93,10 @@ export class TakeBack {
   }
 
   #learn(handle: string, server: number, failure: JoinFailure): void {
-    if (isFsError(failure, 'STALE_VERSION', 'CHUNK_NOT_FOUND')) this.#parts.reports.refuseSpare(server, handle);
+    const { reports } = this.#parts;
+    if (isFsError(failure, 'STALE_VERSION')) reports.refuseSpare(server, handle);
+    // With its disk, perhaps: what is told of it when it is back is looked at anew.
+    else if (isFsError(failure, 'CHUNK_NOT_FOUND')) reports.absent(server, handle);
     else this.#parts.failing.failed(server);
   }
 }

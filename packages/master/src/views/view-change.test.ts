@@ -418,6 +418,26 @@ test('view change: a member whose replica is back before the view is confirmed w
   );
 });
 
+test('view change: a member whose replica is back before its answer is looked at has it', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  const second = cluster.server(2);
+  const replica = second.replicas.get(HANDLE)!;
+  second.replicas.delete(HANDLE);
+  second.absence = { hidden: 1 };
+  cluster.server(1).promiseMs = 2000;
+  const change = cluster.parts.views.retire([HANDLE]);
+  const outcome = assert.rejects(change, { kind: 'VIEW_TOO_SMALL' });
+  await cluster.simulation.runFor(1000);
+  // Started anew, with the disk in order.
+  second.replicas.set(HANDLE, replica);
+  await cluster.run(second.register());
+  await cluster.run(second.sendInventory());
+  await cluster.run(outcome);
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2]);
+});
+
 test('view change: an empty replica on a disk out of service has left when that returns', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { state: OPEN });

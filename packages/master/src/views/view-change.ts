@@ -8,7 +8,7 @@
  * acknowledged later is acknowledged under the new view alone.
  */
 import { assert, FsError } from '@cairnfs/base';
-import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
+import type { Exception, ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import { minimumOf } from '../config.ts';
 import type { MasterContext, SafeMode } from '../context.ts';
@@ -45,10 +45,16 @@ type Outcome =
       readonly reason: string;
       readonly failed: readonly number[];
       /** They count as empty under another version than the one that went on. */
-      readonly withoutReplica?: readonly number[];
+      readonly withoutReplica?: readonly Absent[];
       /** What became of the one that was to join. */
       readonly joinFailure: JoinFailure | undefined;
     };
+
+/** Without a replica, by what it said in this session. */
+interface Absent {
+  readonly member: number;
+  readonly session: number | undefined;
+}
 
 export class ViewChanges {
   readonly #context: MasterContext;
@@ -110,7 +116,7 @@ export class ViewChanges {
   async #attempts(handle: string, wish: ViewWish): Promise<Chunk> {
     const failed = new Set(wish.without ?? []);
     let reason = 'no attempt was made';
-    let withoutReplica: readonly number[] = [];
+    let withoutReplica: readonly Absent[] = [];
     for (let attempt = 0; attempt < VIEW_ATTEMPTS_MAX; attempt += 1) {
       const outcome = await this.#attempt(handle, wish, { failed, isAnew: withoutReplica.length > 0 });
       if (outcome.kind === 'confirmed') return outcome.chunk;
@@ -118,8 +124,12 @@ export class ViewChanges {
       reason = outcome.reason;
       // Another one's slow disk is not in time for a version of its own: what goes on then has to do without them. Where all
       // are without a replica nobody is slow for having one, and there is nothing to go on with.
-      const isSlowToPromise = outcome.failed.some((member) => !withoutReplica.includes(member));
-      if (isSlowToPromise) for (const member of withoutReplica) this.#conditions.set(member, handle, 'missing');
+      const isSlowToPromise = outcome.failed.some(
+        (failing) => !withoutReplica.some(({ member }) => member === failing),
+      );
+      if (isSlowToPromise) {
+        for (const { member, session } of withoutReplica) this.#note(member, session, { handle, exception: 'missing' });
+      }
       withoutReplica = outcome.withoutReplica ?? [];
       for (const member of outcome.failed) failed.add(member);
     }
@@ -169,8 +179,9 @@ export class ViewChanges {
       // It may have promised this very version with a replica that it has lost since: should that turn up, it would pass for
       // in sync. Of another version it does not.
       if (goesOn) {
-        const withoutReplica = empty.map(({ member }) => member);
-        const reason = `without a replica are servers ${withoutReplica.join(', ')}, which may have had one when the attempt began`;
+        const withoutReplica = empty.map(({ member }) => ({ member, session: sessions.get(member) }));
+        const ids = empty.map(({ member }) => member).join(', ');
+        const reason = `without a replica are servers ${ids}, which may have had one when the attempt began`;
         const failed = others.map(({ member }) => member);
         return { kind: 'failed', reason, failed, joinFailure: undefined, withoutReplica };
       }
@@ -178,9 +189,10 @@ export class ViewChanges {
     }
     for (const { member, error } of silent) {
       if (!pending.members.includes(member)) continue;
+      const note = (exception: Exception) => this.#note(member, sessions.get(member), { handle, exception });
       // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
-      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) this.#conditions.set(member, handle, 'missing');
-      if (isLate(pending, error)) this.#conditions.set(member, handle, 'stale'); // it is replaced
+      if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) note('missing');
+      if (isLate(pending, error)) note('stale'); // it is replaced
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');
@@ -234,6 +246,18 @@ export class ViewChanges {
     }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };
+  }
+
+  /**
+   * What an answer says of a member's replica. A server that has registered since may have a disk back, and its inventory tells
+   * of it: nothing older counts.
+   */
+  #note(
+    member: number,
+    session: number | undefined,
+    { handle, exception }: { handle: string; exception: Exception },
+  ): void {
+    if (this.#servers.get(member)?.session === session) this.#conditions.set(member, handle, exception);
   }
 
   /**

@@ -254,6 +254,11 @@ const FOUND_SCHEDULES = [
     seed: 182055304,
     was: 'a chunk whose members all lost power between the beginning of their replicas and their view was stuck as one with old copies',
   },
+  {
+    profile: 'outages',
+    seed: 176006924,
+    was: 'the last copy of a chunk, on the disk that its server had kept, was taken for destroyed with the other, and so not spared',
+  },
 ];
 
 /** Each of them has work for two cores all the time; the others mostly wait, for leases to run out and servers to start. */

@@ -63,6 +63,15 @@ test('last copies: the one that is left when the others are destroyed, until ano
   deepEqual(seen(copies, 'one', 'two', 'three'), ['', 'a', '']);
 });
 
+test('last copies: who stays alone in a view had its copy on another disk than the one that was lost', () => {
+  const copies = registered('one', 'two');
+  change(copies, 'a', 1, 2);
+  copies.destroyed('one');
+  deepEqual(seen(copies, 'one', 'two'), ['', 'a']);
+  change(copies, 'a', 1);
+  deepEqual(seen(copies, 'one', 'two'), ['a', '']);
+});
+
 test('last copies: who leaves a view and joins again has a copy once more; who stays has none', () => {
   const copies = registered('one', 'two', 'three');
   change(copies, 'a', 1, 2, 3);

@@ -33,8 +33,9 @@ export class LastCopies implements WireListener {
     } else if (event === 'info view changed') {
       const handle = String(fields.handle);
       const members = fields.members as readonly number[];
-      // Who joins does so with a sound copy.
-      const destroyed = members.filter((server) => this.#views.get(handle)?.destroyed.has(server));
+      // Who joins does so with a sound copy. So does one that stays alone: it has promised, so it was not the disk with its copy.
+      const isDestroyed = (server: number) => members.length > 1 && this.#views.get(handle)?.destroyed.has(server);
+      const destroyed = members.filter(isDestroyed);
       this.#views.set(handle, { members, destroyed: new Set(destroyed) });
     }
   }

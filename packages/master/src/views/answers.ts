@@ -28,6 +28,8 @@ export interface Answers {
   readonly silent: readonly Silent[];
   /** Those of them who have no replica, and are as good as empty ones. */
   readonly empty: readonly Silent[];
+  /** Those whose replica is not what the chunk is, and has to be replaced: made late, or less than is committed. */
+  readonly outdated: readonly number[];
   /** No mutation that counts ever reached the chunk. */
   readonly untouched: boolean;
   /** Nor one that does not count: what a lost replica may hold, and would show. */
@@ -76,12 +78,15 @@ export function judgeAnswers(
     silent.filter(({ error }) => isAbsent(error)).length >= minimum;
   const untouched = isUntouched(pending, [...replies, ...held]);
   const empty = silent.filter(({ error }) => isProven && untouched && error.kind === 'CHUNK_NOT_FOUND');
+  const hasAnswered = new Set(staying.flatMap((one) => ('reply' in one ? [one.member] : [])));
+  const isOutdated = ({ member, error }: Silent) => hasAnswered.has(member) || isLate(pending, error);
+  const outdated = silent.filter(isOutdated).map(({ member }) => member);
   const isEmpty = untouched && [...stayed, ...left].every((one) => !('reply' in one) || one.reply.stagedSequence === 0);
-  return { known, said, replies, silent, empty, untouched, isEmpty };
+  return { known, said, replies, silent, empty, outdated, untouched, isEmpty };
 }
 
 /** The replica was made late, by a message of a view that ended before anything was acknowledged; also when it has promised to leave since. */
-export function isLate({ version }: Chunk, { kind, details }: FsError): boolean {
+function isLate({ version }: Chunk, { kind, details }: FsError): boolean {
   return kind === 'STALE_VERSION' && Number(details.keptVersion ?? details.promisedVersion) < version;
 }
 

@@ -260,6 +260,15 @@ test('view change: a member with less than another one has committed is left out
   assert.deepEqual([[...chunk.members].sort(), chunk.length, chunk.baseSequence], [[1, 2], 60, 6]);
 });
 
+test('view change: a member with less than was committed is not waited for, and the last one goes on alone', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, goal: 2, members: [1, 2] });
+  Object.assign(cluster.server(1).replicas.get(HANDLE)!, { sequence: 5, length: 50 });
+  await cluster.run(cluster.parts.views.retire([HANDLE]));
+  const { state, members, length, sequence } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members, length, sequence], [CLOSED, [1], 50, 5]);
+});
+
 test('view change: a member that leaves says what was committed, too', async () => {
   const cluster = await TestCluster.start(4);
   const members = [1, 2, 3, 4];

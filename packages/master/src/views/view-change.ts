@@ -16,7 +16,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { PATIENCE_WITH_SEVERAL, VIEW_ATTEMPTS_MAX } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
 import type { Transaction } from '../state/transaction.ts';
-import { isLate, judgeAnswers } from './answers.ts';
+import { judgeAnswers } from './answers.ts';
 import { chooseMembers } from './choose-members.ts';
 import type { Departures } from './departures.ts';
 import { baseOf, mayHide } from './holdings.ts';
@@ -172,7 +172,7 @@ export class ViewChanges {
     // One that is taken back tells nothing of the others.
     const rejoining = wish.rejoins === undefined ? undefined : wish.joining;
     const answers = judgeAnswers({ handle, pending, minimum, rejoining }, { stayed, left });
-    const { known, said, replies, empty, untouched, isEmpty } = answers;
+    const { known, said, replies, empty, outdated, untouched, isEmpty } = answers;
     let { silent } = answers;
     if (empty.length > 0) {
       const others = silent.filter((one) => !empty.includes(one));
@@ -192,7 +192,7 @@ export class ViewChanges {
       const note = (exception: Exception) => this.#note(member, sessions.get(member), { handle, exception });
       // It has lost its replica, or cannot reach it for as long as a disk is out of service; should that return, it is looked at.
       if (error.kind === 'CHUNK_NOT_FOUND' && !untouched) note('missing');
-      if (isLate(pending, error)) note('stale'); // it is replaced
+      if (outdated.includes(member)) note('stale'); // it is replaced
     }
     if (silent.length > 0) {
       const reason = silent.map(({ member, error }) => `server ${member}: ${error.message}`).join('; ');

@@ -297,6 +297,26 @@ test('view change: several silent members are waited for longer than one before 
   assert.deepEqual(cluster.chunk(other)!.members, [1]);
 });
 
+test('view change: a copy with rot does not go on alone, and the one that returns has lost nothing by that', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });
+  const [first, second] = [cluster.server(1), cluster.server(2)];
+  // Acknowledged up to 4: the last one only the secondary has staged when the primary crashes.
+  Object.assign(first.replicas.get(HANDLE)!, { sequence: 4, length: 40 });
+  Object.assign(second.replicas.get(HANDLE)!, { sequence: 4, length: 40, lengthsAfter: [50], isCorrupt: true });
+  await cluster.run(second.heartbeat({ changes: [second.report(HANDLE)] }));
+  first.isBeating = false;
+  cluster.cutOff(1);
+  cluster.parts.start();
+  await cluster.simulation.runFor(40_000);
+  assert.deepEqual([cluster.chunk(HANDLE)!.state, cluster.chunk(HANDLE)!.version], [OPEN, 1]);
+  cluster.simulation.network.heal();
+  first.isBeating = true;
+  await cluster.simulation.runFor(120_000);
+  const { state, members, length, sequence } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, [...members].sort(), length, sequence], [CLOSED, [1, 3], 40, 4]);
+});
+
 test('view change: what a master missed while it stood still is no silence of its servers', async () => {
   const cluster = await TestCluster.start(2);
   await cluster.putChunk(HANDLE, { state: OPEN, length: 10, sequence: 1, goal: 2, members: [1, 2] });

@@ -75,7 +75,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const replicas = new Replicas({
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
       lost: ({ handle, log }) => absences.lost(handle, log.promisedVersion),
-      isUploading: (handle) => uploading?.isActive(handle) ?? false,
+      isFileTaken: (handle) => uploading !== undefined && (uploading.isActive(handle) || leaving(handle) !== undefined),
       cachedMax: bounds.replicasCachedMax,
     });
     await replicas.takeStock();
@@ -84,6 +84,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const ownId = (): number => session?.serverId ?? serverId;
     const uploads = new Uploads({
       ...{ clock, lease, replicas, peers, leaving },
+      abandoned: (store, handle) => quarantine.strayed(store, handle),
       serverId: ownId,
       checkAbsent: (handle, version) => absences.check(handle, version),
       uploadsMax: bounds.uploadsMax,
@@ -94,6 +95,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     const moved = (handle: string): void => uploads.forget(handle);
     const quarantine: Quarantine = new Quarantine({
       ...{ clock, log, replicas, graceMs, report, isActive, isReceiving, moved },
+      isUploading: (handle) => uploads.has(handle),
       leaves: ({ handle, log }) => absences.leaves(handle, log.promisedVersion),
     });
     const mutations = new Mutations({
@@ -140,7 +142,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       rpc.close();
       peers.close();
       mutations.close();
-      await quarantine.idle();
+      await quarantine.close();
       await replicas.close();
       const fault = await closeDisks(stores, log);
       if (fault !== undefined) throw fault;

@@ -60,8 +60,10 @@ export const MASTER_TIMEOUT_MS = 3_000;
 /** Pause before the next master is tried: doubles from the first to the last. */
 export const MASTER_PAUSE_MS_MIN = 100;
 export const MASTER_PAUSE_MS_MAX = 2_000;
-/** Replicas being moved into the quarantine of one disk at a time: the orders of one heartbeat. */
+/** Replicas being moved into the quarantine of one disk at a time, and chunks looked for there: the orders of one heartbeat. */
 export const QUARANTINE_MOVES_MAX = 1_000;
+/** Chunks of one disk remembered to have a file without a record: as many as there may be uploads. Some 100 bytes each. */
+export const QUARANTINE_STRAYS_MAX = 4_096;
 /** Between two looks for quarantined replicas whose time is up, and how many are deleted in one. */
 export const QUARANTINE_SWEEP_MS = 60_000;
 export const QUARANTINE_DELETED_PER_SWEEP = 1_000;

@@ -1,10 +1,16 @@
 /**
  * Replicas nobody needs, as the master orders (GFS §4.4): journalled as set aside, their files renamed, deleted after the
- * grace period. Nothing is ever removed on this server's own judgement.
+ * grace period. Nothing is ever removed on this server's own judgement: what it sets aside unasked are chunk files that no
+ * record speaks of, left by uploads that ended before any of them was durable, and by a rename that failed.
  */
 import { type Clock, type Log, toFsError } from '@cairnfs/base';
 import { type QuarantineOrder, ReplicaCondition, ReplicaReport } from '@cairnfs/protocol';
-import { QUARANTINE_DELETED_PER_SWEEP, QUARANTINE_MOVES_MAX, QUARANTINE_SWEEP_MS } from '../limits.ts';
+import {
+  QUARANTINE_DELETED_PER_SWEEP,
+  QUARANTINE_MOVES_MAX,
+  QUARANTINE_STRAYS_MAX,
+  QUARANTINE_SWEEP_MS,
+} from '../limits.ts';
 import type { DiskStore } from '../store/disk-store.ts';
 import { atOfQuarantineKey, handleOfQuarantineKey, quarantineKey } from '../store/keys.ts';
 import type { Replica } from '../store/replica.ts';
@@ -18,6 +24,8 @@ export interface QuarantineOptions {
   readonly report: (report: ReplicaReport) => void;
   /** A frame of the chunk is being written. */
   readonly isActive: (handle: string) => boolean;
+  /** An upload of the chunk is under way, though none of its frames may be just now. */
+  readonly isUploading: (handle: string) => boolean;
   /** A copy of the chunk is on its way in. */
   readonly isReceiving: (handle: string) => boolean;
   readonly moved: (handle: string) => void;
@@ -43,6 +51,11 @@ export class Quarantine {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Those that were ordered, by disk: one that does not answer holds up no other. */
   readonly #moving = new Map<DiskStore, number>();
+  /** The same of those that no entry was found of: they hold up no replica. */
+  readonly #looking = new Map<DiskStore, number>();
+  /** Chunks of which a file without a record may lie on the disk. */
+  readonly #strays = new Map<DiskStore, Set<string>>();
+  #isClosed = false;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   readonly #sweeping = new Map<DiskStore, Promise<void>>();
 
@@ -64,13 +77,11 @@ export class Quarantine {
       if (replica !== undefined) report(replicas.describe(replica));
       return;
     }
-    if (store === undefined) {
-      this.#options.moved(handle);
-      report(gone(handle, reason));
-      return;
-    }
-    const moving = this.#moving.get(store) ?? 0;
-    if (moving >= QUARANTINE_MOVES_MAX) return; // the master repeats the order until the replica is gone
+    // Without an entry it may be the file of an upload of which nothing was durable, on any of the disks.
+    const stores = store === undefined ? replicas.stores.filter(({ failure }) => failure === undefined) : [store];
+    const counts = store === undefined ? this.#looking : this.#moving;
+    const isFull = stores.some((each) => (counts.get(each) ?? 0) >= QUARANTINE_MOVES_MAX);
+    if (isFull) return; // the master repeats the order until the replica is gone
     if (replica !== undefined) {
       const { log } = replica;
       const isNewer = log.version > versionAtMost || log.promisedVersion > versionAtMost;
@@ -82,12 +93,25 @@ export class Quarantine {
         return;
       }
     }
-    this.#moving.set(store, moving + 1);
-    const leaving = this.#moveAside({ store, handle, replica }, reason).finally(() => {
+    for (const each of stores) counts.set(each, (counts.get(each) ?? 0) + 1);
+    const move =
+      store === undefined
+        ? () => this.#setStraysAside(stores, handle)
+        : () => this.#setAside({ store, handle, replica }, reason);
+    const leaving = this.#moveAside(handle, reason, move).finally(() => {
       this.#leaving.delete(handle);
-      this.#moving.set(store, this.#moving.get(store)! - 1);
+      for (const each of stores) counts.set(each, counts.get(each)! - 1);
     });
     this.#leaving.set(handle, leaving);
+  }
+
+  /** The disk may hold a file of the chunk that no record speaks of: it is set aside with the next sweep. */
+  strayed(store: DiskStore, handle: string): void {
+    if (store.failure !== undefined) return;
+    const strays = this.#strays.get(store) ?? new Set();
+    this.#strays.set(store, strays);
+    if (strays.size < QUARANTINE_STRAYS_MAX) strays.add(handle);
+    else this.#options.log.warn('chunk file without a record left to the next start', { handle });
   }
 
   /**
@@ -108,31 +132,36 @@ export class Quarantine {
     await work;
   }
 
-  /** Looks now and then for what has been aside for long enough. */
+  /** Looks now and then for files without a record, and for what has been aside for long enough. */
   sweep(): void {
     const { clock, graceMs, replicas } = this.#options;
     const nowMs = clock.nowMs();
     if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS) return;
     this.#sweptAtMs = nowMs;
     const before = Math.floor(clock.wallMs() - graceMs);
-    if (before <= 0) return;
     for (const store of replicas.stores) {
       if (store.failure !== undefined || this.#sweeping.has(store)) continue;
-      const sweeping = this.#deleteOld(store, before).finally(() => this.#sweeping.delete(store));
+      const sweeping = this.#sweepDisk(store, before).finally(() => this.#sweeping.delete(store));
       this.#sweeping.set(store, sweeping);
     }
+  }
+
+  /** Begins nothing more, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.idle();
   }
 
   async idle(): Promise<void> {
     await Promise.all([...this.#leaving.values(), ...this.#sweeping.values()]);
   }
 
-  async #moveAside(leaving: Leaving, reason: string): Promise<void> {
-    const { log, report } = this.#options;
-    const { handle } = leaving;
+  async #moveAside(handle: string, reason: string, move: () => Promise<void>): Promise<void> {
+    const { log, replicas, report } = this.#options;
     try {
-      await this.#setAside(leaving, reason);
-      report(gone(handle, reason));
+      await move();
+      // A view may have made a replica meanwhile: it waits for no file.
+      if (replicas.holderOf(handle) === undefined) report(gone(handle, reason));
     } catch (error) {
       log.warn('replica not moved to quarantine', { handle, reason, error: toFsError(error).message });
     }
@@ -149,10 +178,60 @@ export class Quarantine {
       await store.durable(sequence);
       await store.setAside(handle, atMs);
     } catch (error) {
-      throw store.fault(error);
+      const fault = store.fault(error);
+      this.strayed(store, handle); // no entry leads to the file any more when it was the rename that failed
+      throw fault;
     }
     this.counts.movedAside += 1;
     log.info('replica moved to quarantine', { handle, reason, version: replica?.log.version });
+  }
+
+  /** Also of an upload that is in memory, of which nothing is durable. */
+  async #setStraysAside(stores: readonly DiskStore[], handle: string): Promise<void> {
+    this.#options.moved(handle);
+    const moves = stores.map((store) => this.#setStrayAside(store, handle));
+    for (const outcome of await Promise.allSettled(moves)) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  /** The caller has seen that nobody uses it, and lets nobody begin to. */
+  async #setStrayAside(store: DiskStore, handle: string): Promise<void> {
+    const { clock, log } = this.#options;
+    try {
+      const wasThere = await store.setAside(handle, Math.floor(clock.wallMs()));
+      this.#strays.get(store)?.delete(handle);
+      if (wasThere) log.info('chunk file without a record moved aside', { handle, directory: store.directory });
+    } catch (error) {
+      throw store.fault(error);
+    }
+  }
+
+  async #sweepDisk(store: DiskStore, before: number): Promise<void> {
+    await this.#clearStrays(store);
+    if (before > 0 && store.failure === undefined) await this.#deleteOld(store, before);
+  }
+
+  /** One by one; after one that cannot be moved, the others wait for the next sweep with it. */
+  async #clearStrays(store: DiskStore): Promise<void> {
+    const { isReceiving, isUploading, log } = this.#options;
+    for (const handle of [...(this.#strays.get(store) ?? [])]) {
+      if (this.#isClosed) return; // the next start finds them
+      if (this.#leaving.has(handle) || isReceiving(handle) || isUploading(handle)) continue; // looked at again
+      if (store.names(handle)) {
+        this.#strays.get(store)!.delete(handle); // the file is the replica's now
+        continue;
+      }
+      const moved = this.#setStrayAside(store, handle).finally(() => this.#leaving.delete(handle));
+      this.#leaving.set(
+        handle,
+        moved.catch(() => {}), // told here
+      );
+      try {
+        await moved;
+      } catch (error) {
+        log.warn('chunk file without a record not moved aside', { handle, error: toFsError(error).message });
+        return;
+      }
+    }
   }
 
   async #deleteOld(store: DiskStore, before: number): Promise<void> {

@@ -11,7 +11,7 @@ import { DISK_FRAMES_MAX, DISK_READ_BYTES_MAX, DISK_READS_MAX } from '../limits.
 import { transitions } from './apply.ts';
 import { DiskRoom } from './disk-room.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
-import { BULKY_PREFIXES } from './keys.ts';
+import { BULKY_PREFIXES, replicaKey } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
 import { ReadHistory } from './read-history.ts';
 
@@ -224,6 +224,11 @@ export class DiskStore {
     else this.ledger.onDurable(sequence, durable, (failure) => failed(this.fail(failure)));
   }
 
+  /** Whether the index names the chunk. */
+  names(handle: string): boolean {
+    return this.ledger.view().get(replicaKey(handle)) !== undefined;
+  }
+
   chunkPath(handle: string): string {
     return `${this.directory}/chunks/${folderOf(handle)}/${handle}`;
   }
@@ -237,15 +242,16 @@ export class DiskStore {
     return `${this.directory}/quarantine/${atMs}-${handle}`;
   }
 
-  /** Moves the chunk file aside, where there is one. */
-  async setAside(handle: string, atMs: number): Promise<void> {
+  /** Moves the chunk file aside. @returns whether there was one. */
+  async setAside(handle: string, atMs: number): Promise<boolean> {
     const { disk } = this.#seams;
     const path = this.chunkPath(handle);
     await this.files.drop(path);
-    if ((await disk.stat(path)) === undefined) return;
+    if ((await disk.stat(path)) === undefined) return false;
     await disk.rename(path, this.quarantinePath(atMs, handle));
     await disk.syncDirectory(`${this.directory}/quarantine`);
     await this.syncName(handle);
+    return true;
   }
 
   /** Names of all files below `chunks/`, folder by folder. */

@@ -7,7 +7,6 @@ import type { BufferPool, ChunkView, ReplicaReport } from '@cairnfs/protocol';
 import { UNSETTLED_BYTES_TOTAL_MAX } from '../limits.ts';
 import type { MutableReplicas } from '../mutation/replica-port.ts';
 import type { DiskStore } from './disk-store.ts';
-import { replicaKey } from './keys.ts';
 import { Replica, type ReplicaShell } from './replica.ts';
 import { CorruptBlockError } from './replica-bytes.ts';
 import { describeReplica, describeStored, unreadable } from './replica-reports.ts';
@@ -31,8 +30,8 @@ export interface ReplicasOptions {
   readonly unsettledBytesMax?: number;
   /** Replicas held in memory beside those at work. */
   readonly cachedMax: number;
-  /** A frame of the chunk is being written. */
-  readonly isUploading?: (handle: string) => boolean;
+  /** A frame of the chunk is being written, or its file on its way out or in. */
+  readonly isFileTaken?: (handle: string) => boolean;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** It went with its disk, or its entries are damaged; those in memory are told, which are all at work lately. */
@@ -65,8 +64,8 @@ export class Replicas implements MutableReplicas {
     this.#options = options;
     const { clock, log, pool, unsettledBytesMax: bytesMax = UNSETTLED_BYTES_TOTAL_MAX } = options;
     const corrupt = (replica: Replica, block: number): void => this.corrupt(replica, block);
-    const { isUploading = () => false } = options;
-    this.#settler = new Settler({ clock, log, pool, corrupt, isUploading, bytesMax });
+    const { isFileTaken = () => false } = options;
+    this.#settler = new Settler({ clock, log, pool, corrupt, isFileTaken, bytesMax });
     this.calendar = new ProcessCalendar(clock);
     this.#shell = {
       clock,
@@ -150,8 +149,7 @@ export class Replicas implements MutableReplicas {
 
   /** The disk whose index names the chunk, whether or not the entries can be read. */
   holderOf(handle: string): DiskStore | undefined {
-    const key = replicaKey(handle);
-    return this.stores.find(({ failure, ledger }) => failure === undefined && ledger.view().get(key) !== undefined);
+    return this.stores.find((store) => store.failure === undefined && store.names(handle));
   }
 
   /** There may be a replica of the chunk though none is found. */

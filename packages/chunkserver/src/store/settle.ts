@@ -32,8 +32,11 @@ export interface SettlerOptions {
   readonly log: Log;
   readonly pool: BufferPool;
   readonly corrupt: (replica: Replica, block: number) => void;
-  /** A frame of the chunk's upload is still being written: what is put in place before it could be overwritten by it. */
-  readonly isUploading: (handle: string) => boolean;
+  /**
+   * A frame of the chunk's upload is still being written: what is put in place before it could be overwritten by it. Or a file
+   * of that name is on its way out or in, while a view made a replica: what is put in place before would leave with it.
+   */
+  readonly isFileTaken: (handle: string) => boolean;
   /** Committed bytes that may wait, over all replicas. */
   readonly bytesMax: number;
 }
@@ -100,7 +103,7 @@ export class Settler {
     for (const replica of this.#waiting) {
       if (this.#settling.size >= SETTLING_MAX) return;
       if (this.#settling.has(replica)) continue;
-      if (this.#options.isUploading(replica.handle)) {
+      if (this.#options.isFileTaken(replica.handle)) {
         this.#arm(SETTLE_DELAY_MS);
         continue;
       }

@@ -1,6 +1,12 @@
 /** Uploads, quarantine and clones over one simulated disk, called directly: no master, no network. */
 import { crc32c } from '@cairnfs/base';
-import { type FetchReplicaRequest, PooledBytes, type RpcPool, type UploadFrameReply } from '@cairnfs/protocol';
+import {
+  type FetchReplicaRequest,
+  PooledBytes,
+  type ReplicaReport,
+  type RpcPool,
+  type UploadFrameReply,
+} from '@cairnfs/protocol';
 import { CHUNKSERVER_BOUNDS } from '../bounds.ts';
 import { Clones } from '../clone/clones.ts';
 import { Quarantine } from '../control/quarantine.ts';
@@ -25,6 +31,7 @@ export class TestParts {
   readonly uploads: Uploads;
   readonly quarantine: Quarantine;
   readonly clones: Clones;
+  readonly reports: ReplicaReport[] = [];
 
   private constructor(disk: TestDisk, source: TestParts | undefined) {
     this.disk = disk;
@@ -32,16 +39,20 @@ export class TestParts {
     const { clock, log } = seams;
     const lease = new ServerLease(clock);
     lease.renew(clock.nowMs(), LONG_MS);
-    const report = () => {};
+    const report = (change: ReplicaReport) => this.reports.push(change);
     const peers: RpcPool = peersOf(source);
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);
     const serverId = () => SERVER_ID;
     const { uploadsMax, clonesMax } = CHUNKSERVER_BOUNDS;
     const checkAbsent = () => {};
-    this.uploads = new Uploads({ clock, lease, replicas, peers, leaving, serverId, checkAbsent, uploadsMax });
+    this.uploads = new Uploads({
+      ...{ clock, lease, replicas, peers, leaving, serverId, checkAbsent, uploadsMax },
+      abandoned: (store, handle) => this.quarantine.strayed(store, handle),
+    });
     this.quarantine = new Quarantine({
       ...{ clock, log, replicas, report, graceMs: 1_000 },
       isActive: (handle) => this.uploads.isActive(handle),
+      isUploading: (handle) => this.uploads.has(handle),
       isReceiving: (handle) => this.clones.isReceiving(handle),
       moved: (handle) => this.uploads.forget(handle),
       leaves: () => {},

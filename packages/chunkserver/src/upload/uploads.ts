@@ -17,6 +17,7 @@ import {
 import { FORWARD_TIMEOUT_MS, UPLOAD_IDLE_MS } from '../limits.ts';
 import type { ServerLease } from '../serve/server-lease.ts';
 import type { WorkDone } from '../serve/work-done.ts';
+import type { DiskStore } from '../store/disk-store.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Replicas } from '../store/replicas.ts';
 import { sumBlocks } from './block-sums.ts';
@@ -29,6 +30,8 @@ export interface UploadsOptions {
   readonly peers: RpcPool;
   /** The chunk's file is on its way to quarantine, or a copy takes its place: a new one waits for that. */
   readonly leaving: (handle: string) => Promise<void> | undefined;
+  /** An upload was let go of before any of it was durable: no record will speak of its file, if it has one. */
+  readonly abandoned: (store: DiskStore, handle: string) => void;
   readonly serverId: () => number;
   /** @throws FsError STALE_VERSION  the chunk's first view has ended, and none of its replicas is made here any more. */
   readonly checkAbsent: (handle: string, version: number) => void;
@@ -82,16 +85,24 @@ export class Uploads {
     return this.#storing.has(handle) || (this.#uploads.get(handle)?.uses ?? 0) > 0;
   }
 
+  /** Whether it is under way: its file, also of one that has none yet, is not to be moved. */
+  has(handle: string): boolean {
+    return this.#storing.has(handle) || this.#uploads.has(handle);
+  }
+
   /** Forgets uploads that fell silent. */
   sweep(): void {
     const before = this.#options.clock.nowMs() - UPLOAD_IDLE_MS;
     for (const [handle, upload] of this.#uploads) {
-      if (upload.uses === 0 && upload.lastFrameMs < before) this.#uploads.delete(handle);
+      if (upload.uses === 0 && upload.lastFrameMs < before) this.forget(handle);
     }
   }
 
   forget(handle: string): void {
+    const upload = this.#uploads.get(handle);
+    if (upload === undefined) return;
     this.#uploads.delete(handle);
+    if (upload.durableLength === 0) this.#options.abandoned(upload.store, handle);
   }
 
   /** Before anything is done here: the bytes leave while they are summed and written. */
@@ -121,8 +132,7 @@ export class Uploads {
     const end = offset + data.bytes.length;
     const checksums = sumBlocks(data.bytes, data.checksum);
     // Not awaited when nothing is under way: two frames of one tick must not both find nothing.
-    const atRest = this.#untilAtRest(handle);
-    if (atRest !== undefined) await atRest;
+    for (let busy = this.#busy(handle); busy !== undefined; busy = this.#busy(handle)) await busy;
     const replica = this.#options.replicas.find(handle);
     if (replica === undefined) this.#options.checkAbsent(handle, version);
     else checkReplica(replica, version);
@@ -154,9 +164,8 @@ export class Uploads {
   }
 
   /** What is in the index is not durable yet while its record is on the way; and a file may be on its way out. */
-  #untilAtRest(handle: string): Promise<void> | undefined {
-    const busy = this.#storing.get(handle) ?? this.#options.leaving(handle);
-    return busy?.then(() => this.#untilAtRest(handle));
+  #busy(handle: string): Promise<void> | undefined {
+    return this.#storing.get(handle) ?? this.#options.leaving(handle);
   }
 
   /** One record of the journal holds a small chunk whole. */
@@ -190,8 +199,8 @@ export class Uploads {
     let known = this.#uploads.get(handle);
     if (known?.failure !== undefined) {
       if (known.uses > 0) throw known.failure;
-      // Begun anew at what is durable: all behind that has to come again.
-      this.#uploads.delete(handle);
+      // Begun anew at what is durable, maybe on another disk: all behind that has to come again.
+      this.forget(handle);
       known = undefined;
     }
     if (known !== undefined) {
@@ -226,7 +235,7 @@ export class Uploads {
   /** Lets go of the oldest upload that the index says all of. */
   #forgetFinished(): boolean {
     for (const [handle, { uses, receivedLength, durableLength }] of this.#uploads) {
-      if (uses > 0 || receivedLength > durableLength) continue;
+      if (uses > 0 || receivedLength > durableLength || durableLength === 0) continue;
       return this.#uploads.delete(handle);
     }
     return false;

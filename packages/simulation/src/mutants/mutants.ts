@@ -220,7 +220,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${MASTER}/policy/start-safe-mode.ts`,
-        from: 'if (!isAll && !isEnough) return true;',
+        from: 'if (!isAll && !isEnough && !isNobodyAwaited) return true;',
         to: '',
       },
     ],

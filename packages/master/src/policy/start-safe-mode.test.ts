@@ -81,9 +81,7 @@ test('safe mode: that some were dealt the addresses of others is no reason to do
 });
 
 test('safe mode: servers that join meanwhile do not count', async () => {
-  const cluster = await tenWithAChunkEach();
-  for (const id of [5, 6, 7, 8, 9, 10]) cluster.cutOff(id);
-  await cluster.restartMaster();
+  const cluster = await fourOfTenAreBack();
   await cluster.simulation.runFor(70_000);
   for (let count = 0; count < 3; count += 1) await cluster.addServer();
   await cluster.simulation.runFor(1000);
@@ -91,9 +89,7 @@ test('safe mode: servers that join meanwhile do not count', async () => {
 });
 
 test('safe mode: who has been silent for an hour is not waited for', async () => {
-  const cluster = await tenWithAChunkEach();
-  for (const id of [5, 6, 7, 8, 9, 10]) cluster.cutOff(id);
-  await cluster.restartMaster();
+  const cluster = await fourOfTenAreBack();
   await cluster.simulation.runFor(SAFE_MODE_DEAD_MS_MAX - 60_000);
   assert.equal(cluster.parts.safeMode.isActive, true);
   await cluster.simulation.runFor(61_000);
@@ -158,5 +154,13 @@ for (const isNeeded of [false, true]) {
 async function tenWithAChunkEach(): Promise<TestCluster> {
   const cluster = await TestCluster.start(10);
   for (let id = 1; id <= 10; id += 1) await cluster.putChunk(handleOf(id), { length: 10, goal: 1, members: [id] });
+  return cluster;
+}
+
+/** After a start of the master; the other six stay away. */
+async function fourOfTenAreBack(): Promise<TestCluster> {
+  const cluster = await tenWithAChunkEach();
+  for (const id of [5, 6, 7, 8, 9, 10]) cluster.cutOff(id);
+  await cluster.restartMaster();
   return cluster;
 }

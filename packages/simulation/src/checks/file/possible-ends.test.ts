@@ -42,10 +42,26 @@ test('possible ends: what was put or cut since leaves nothing of an append that 
 });
 
 test('possible ends: one under way when the file was put may have come after, one that was lost at any time', () => {
-  assert.deepEqual(endsOf([[1, 4, append(10)], [2, 3, put(100)]]).ends, [0, 10, 100, 110]); // biome-ignore format: one line each
-  assert.deepEqual(endsOf([[1, NEVER, append(10)], [2, 3, put(100)], [5, 6, put(200)]]).ends, [0, 10, 100, 110, 200, 210]); // biome-ignore format: one line each
-  // A put that was lost may have come at any time too, and what followed it goes behind it.
-  assert.deepEqual(endsOf([[1, NEVER, put(100)], [2, 3, put(50)], [5, 6, append(1)]]).ends, [0, 50, 51, 100, 101]); // biome-ignore format: one line each
+  const during: Line[] = [
+    [1, 4, append(10)],
+    [2, 3, put(100)],
+  ];
+  assert.deepEqual(endsOf(during).ends, [0, 10, 100, 110]);
+  const lost: Line[] = [
+    [1, NEVER, append(10)],
+    [2, 3, put(100)],
+    [5, 6, put(200)],
+  ];
+  assert.deepEqual(endsOf(lost).ends, [0, 10, 100, 110, 200, 210]);
+});
+
+test('possible ends: what follows a put that was lost may be behind it', () => {
+  const lines: Line[] = [
+    [1, NEVER, put(100)],
+    [2, 3, put(50)],
+    [5, 6, append(1)],
+  ];
+  assert.deepEqual(endsOf(lines).ends, [0, 50, 51, 100, 101]);
 });
 
 test('possible ends: two under way at once may have come in either order', () => {

@@ -6,7 +6,7 @@ import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX, SIZE_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
-import type { InodeGate } from './inode-gate.ts';
+import type { Gate } from './gate.ts';
 import { keptOf, openExtentOf, sizeWith } from './read-calls.ts';
 import { type Found, resolveFile } from './resolve.ts';
 
@@ -22,10 +22,10 @@ export class LocateCall {
   readonly #decisions: Decisions;
   readonly #views: Views;
   readonly #cluster: Cluster;
-  readonly #gate: InodeGate;
+  readonly #gate: Gate<number>;
   readonly #layout: FileLayout;
 
-  constructor({ decisions, layout }: MasterContext, { views, cluster }: MasterParts, gate: InodeGate) {
+  constructor({ decisions, layout }: MasterContext, { views, cluster }: MasterParts, gate: Gate<number>) {
     this.#decisions = decisions;
     this.#layout = layout;
     this.#views = views;

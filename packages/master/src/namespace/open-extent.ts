@@ -9,7 +9,7 @@ import { OPEN_EXTENT_ROUNDS_MAX } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { garbageDueMs } from './destroy.ts';
 import { checkFileOffset } from './file-layout.ts';
-import type { InodeGate } from './inode-gate.ts';
+import type { Gate } from './gate.ts';
 import { toExtent } from './locate.ts';
 import { type Found, resolveFile } from './resolve.ts';
 
@@ -23,9 +23,9 @@ type Round =
 export class OpenExtentCall {
   readonly #context: MasterContext;
   readonly #parts: MasterParts;
-  readonly #gate: InodeGate;
+  readonly #gate: Gate<number>;
 
-  constructor(context: MasterContext, parts: MasterParts, gate: InodeGate) {
+  constructor(context: MasterContext, parts: MasterParts, gate: Gate<number>) {
     this.#context = context;
     this.#parts = parts;
     this.#gate = gate;

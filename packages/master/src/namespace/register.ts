@@ -8,7 +8,7 @@ import type { UploadCalls } from '../upload/upload-calls.ts';
 import { type ChangeContext, create, makeDirectory, remove, rename, setAttributes } from './change-calls.ts';
 import { CheckCall } from './check.ts';
 import { garbageDueMs } from './destroy.ts';
-import { InodeGate } from './inode-gate.ts';
+import { Gate } from './gate.ts';
 import { LocateCall } from './locate.ts';
 import { OpenExtentCall } from './open-extent.ts';
 import { once } from './operations.ts';
@@ -23,7 +23,7 @@ export function registerNamespace(
 ): void {
   const { decisions } = context;
   const reads = new ReadCalls(context.seams.clock, decisions, parts.views);
-  const gate = new InodeGate();
+  const gate = new Gate<number>();
   const locate = new LocateCall(context, parts, gate);
   const extents = new OpenExtentCall(context, parts, gate);
   const truncate = new TruncateCall(context, parts.views, gate);

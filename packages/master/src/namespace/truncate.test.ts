@@ -1,4 +1,4 @@
-import { equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHUNK_BYTES_MAX, MasterMethods } from '@cairnfs/protocol';
 import { TestMaster } from '../testing/test-master.ts';
@@ -10,12 +10,13 @@ async function fileOnTwoServers() {
   const test = await TestMaster.start(2, { replication: 1 });
   const pieces = [0, CHUNK_BYTES_MAX].map((offset) => ({ offset, length: CHUNK_BYTES_MAX }));
   for (let count = 0; ; count += 1) {
-    const inode = await test.upload(`/file${count}`, pieces);
+    const path = `/file${count}`;
+    const inode = await test.upload(path, pieces);
     const { extents } = await test.locate(inode);
     const holders = extents.map(({ chunk }) => chunk!.replicas[0]!.serverId);
     if (holders.join() !== '1,2') continue;
     test.server(2).promiseMs = SLOW_MS;
-    return { test, inode, first: extents[0]!.chunk!.handle };
+    return { test, path, inode, first: extents[0]!.chunk!.handle };
   }
 }
 
@@ -40,4 +41,16 @@ test('truncate: of two that waited for a third one at a time is under way', asyn
     `told of ${size} bytes at version ${version}; served is ${promisedVersion}`,
   );
   equal(await test.size(inode), 10);
+});
+
+test('truncate: what is sent again is not refused while the first attempt goes on', async () => {
+  const { test, path } = await fileOnTwoServers();
+  const request = { file: { path, inode: 0 }, size: CHUNK_BYTES_MAX + 1, operation: test.operation() };
+  const attempt = test.send(MasterMethods.truncate, request);
+  await test.simulation.runFor(SLOW_MS / 3);
+  await test.call(MasterMethods.rename, { from: path, to: '/moved', noReplace: false, operation: undefined });
+  const again = test.send(MasterMethods.truncate, request);
+  const [answered, answeredAgain] = await test.simulation.run(Promise.all([attempt, again]));
+  equal(answered.attributes!.size, CHUNK_BYTES_MAX + 1);
+  deepEqual(answeredAgain, answered);
 });

@@ -8,12 +8,12 @@ import { MasterMethods, TruncateReply, type TruncateRequest } from '@cairnfs/pro
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { OPEN_EXTENT_ROUNDS_MAX, TRUNCATE_EXTENTS_MAX } from '../limits.ts';
-import { extentKey } from '../state/keys.ts';
+import { extentKey, operationKey } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import { attributesOf } from './attributes.ts';
 import { discardChunk, garbageDueMs } from './destroy.ts';
 import { checkFileOffset } from './file-layout.ts';
-import type { InodeGate } from './inode-gate.ts';
+import { Gate } from './gate.ts';
 import { raise } from './links.ts';
 import { type OnceOptions, recall, remember } from './operations.ts';
 import { type Found, resolveFile } from './resolve.ts';
@@ -21,16 +21,18 @@ import { type Found, resolveFile } from './resolve.ts';
 export class TruncateCall {
   readonly #context: MasterContext;
   readonly #views: Views;
-  readonly #gate: InodeGate;
+  readonly #gate: Gate<number>;
+  /** By the key of the operation: an attempt that goes on would otherwise be applied after another one was refused. */
+  readonly #attempts = new Gate<string>();
 
-  constructor(context: MasterContext, views: Views, gate: InodeGate) {
+  constructor(context: MasterContext, views: Views, gate: Gate<number>) {
     this.#context = context;
     this.#views = views;
     this.#gate = gate;
   }
 
   async truncate(request: TruncateRequest): Promise<{ message: TruncateReply }> {
-    const { calendar, decisions } = this.#context;
+    const { calendar } = this.#context;
     checkFileOffset(request.size);
     const once: OnceOptions<TruncateReply> = {
       operation: request.operation,
@@ -38,12 +40,20 @@ export class TruncateCall {
       reply: TruncateReply,
       atMs: calendar.nowMs(),
     };
+    const attempt = () => this.#attempt(request, once);
+    const { operation } = request;
+    if (operation === undefined || operation.number === 0) return { message: await attempt() };
+    return { message: await this.#attempts.hold(operationKey(operation.client, operation.number), attempt) };
+  }
+
+  async #attempt({ file, size }: TruncateRequest, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {
+    const { decisions } = this.#context;
     // A retry is answered with the first result, also when the file is gone since.
     const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
-    if (earlier !== undefined) return { message: earlier };
-    const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, request.file));
+    if (earlier !== undefined) return earlier;
+    const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, file));
     const { id } = found instanceof Promise ? await found : found;
-    return { message: await this.#gate.hold(id, () => this.#cut(id, request.size, once)) };
+    return this.#gate.hold(id, () => this.#cut(id, size, once));
   }
 
   async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {

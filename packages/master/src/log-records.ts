@@ -14,8 +14,8 @@ import { LogRecord } from './gen/cairn/master/v1/state.ts';
 const TAKEN_WHEN_FULL: ReadonlySet<string> = new Set([
   MasterMethods.delete.name,
   ...['expireTrash', 'reclaim', 'forgetOperations', 'garbageCollected', 'abortUpload', 'abandonUpload'],
-  ...['truncate', 'releaseLeases', 'chunkSealed', 'chunkClosed', 'viewPending', 'viewConfirmed'],
-  ...['beginIncarnation', 'serverRegistered', 'serverReadmitted', 'serverForgotten'],
+  ...['truncate', 'releaseLeases', 'chunkSealed', 'chunkClosed', 'viewPending', 'membersBehind'],
+  ...['viewConfirmed', 'beginIncarnation', 'serverRegistered', 'serverReadmitted', 'serverForgotten'],
 ]);
 
 type Changes = ReadonlyMap<Key, Uint8Array | undefined>;

@@ -375,6 +375,7 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
   if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
   // Begun, and never made: a crash took the record of the view that it was to be made with.
   if (highest === 0) return { kind: 'gone' };
+  if (chunk.behindMembers.includes(server)) return { kind: 'exception', exception: 'stale' };
   // What it has promised of a view that is pending says nothing yet; whether it was in sync at the one before does.
   const isInSync = inSyncVersion(report) >= chunk.version;
   // A promise to leave the version is no promise to hold it.

@@ -94,6 +94,7 @@ export class FileLayout {
       sealed: false,
       pendingVersion: 0,
       pendingMembers: [],
+      behindMembers: [],
       inode: id,
       fileOffset: offset,
       uploadId: '',

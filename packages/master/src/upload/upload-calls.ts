@@ -204,6 +204,7 @@ export class UploadCalls {
         sealed: false,
         pendingVersion: 0,
         pendingMembers: [],
+        behindMembers: [],
         inode: 0,
         fileOffset: 0,
         uploadId,

@@ -28,6 +28,8 @@ export interface Answers {
   readonly silent: readonly Silent[];
   /** Those of them who have no replica, and are as good as empty ones. */
   readonly empty: readonly Silent[];
+  /** Members that hold less than is committed. */
+  readonly behind: readonly number[];
   /** Those whose replica is not what the chunk is, and has to be replaced: made late, or less than is committed. */
   readonly outdated: readonly number[];
   /** No mutation that counts ever reached the chunk. */
@@ -78,11 +80,13 @@ export function judgeAnswers(
     silent.filter(({ error }) => isAbsent(error)).length >= minimum;
   const untouched = isUntouched(pending, [...replies, ...held]);
   const empty = silent.filter(({ error }) => isProven && untouched && error.kind === 'CHUNK_NOT_FOUND');
-  const hasAnswered = new Set(staying.flatMap((one) => ('reply' in one ? [one.member] : [])));
-  const isOutdated = ({ member, error }: Silent) => hasAnswered.has(member) || isLate(pending, error);
-  const outdated = silent.filter(isOutdated).map(({ member }) => member);
+  const answering = staying.flatMap((one) => ('reply' in one ? [one.member] : []));
+  const silentIds = new Set(silent.map(({ member }) => member));
+  const behind = answering.filter((member) => silentIds.has(member) && pending.members.includes(member));
+  const late = silent.filter(({ error }) => isLate(pending, error)).map(({ member }) => member);
+  const outdated = [...behind, ...late];
   const isEmpty = untouched && [...stayed, ...left].every((one) => !('reply' in one) || one.reply.stagedSequence === 0);
-  return { known, said, replies, silent, empty, outdated, untouched, isEmpty };
+  return { known, said, replies, silent, empty, behind, outdated, untouched, isEmpty };
 }
 
 /** The replica was made late, by a message of a view that ended before anything was acknowledged; also when it has promised to leave since. */

@@ -269,6 +269,45 @@ test('view change: a member with less than was committed is not waited for, and 
   assert.deepEqual([state, members, length, sequence], [CLOSED, [1], 50, 5]);
 });
 
+test('view change: a member with less than was committed is in no view that comes, whatever it reports', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, goal: 2, members: [1, 2] });
+  const [ahead, behind] = [cluster.server(1), cluster.server(2)];
+  Object.assign(ahead.replicas.get(HANDLE)!, { sequence: 5, length: 50 });
+  const isCutOff = () => ahead.prepared.at(-1)!.newVersion > 2; // it answers the first attempt
+  const cutOff = new FsError('CONNECTION_LOST', 'it is cut off');
+  Object.defineProperty(ahead, 'promiseFailure', { configurable: true, get: () => (isCutOff() ? cutOff : undefined) });
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  ahead.isBeating = false;
+  await cluster.run(behind.heartbeat({ changes: [behind.report(HANDLE)] }));
+  assert.equal(cluster.parts.cluster.replica(2, HANDLE), 'stale');
+  await cluster.restartMaster();
+  cluster.parts.start();
+  await cluster.simulation.runFor(120_000);
+  assert.equal(cluster.chunk(HANDLE)!.version, 1); // there is more at the other one, should it return
+  Object.defineProperty(ahead, 'promiseFailure', { value: undefined });
+  ahead.isBeating = true;
+  await cluster.simulation.runFor(30_000);
+  const { state, members, length, sequence, behindMembers } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members, length, sequence, behindMembers], [CLOSED, [1], 50, 5, []]);
+});
+
+test('view change: beside a member with less than was committed, a slow disk is in time at last', async () => {
+  const cluster = await TestCluster.start(2);
+  await cluster.putChunk(HANDLE, { state: OPEN, length: 40, sequence: 4, goal: 2, members: [1, 2] });
+  const [ahead, behind] = [cluster.server(1), cluster.server(2)];
+  Object.assign(ahead.replicas.get(HANDLE)!, { sequence: 5, length: 50 });
+  ahead.promiseMs = 6000;
+  await assert.rejects(cluster.run(cluster.parts.views.retire([HANDLE])), { kind: 'VIEW_TOO_SMALL' });
+  cluster.parts.start();
+  for (let second = 0; second < 60; second += 1) {
+    await cluster.run(behind.heartbeat({ changes: [behind.report(HANDLE)] }));
+    await cluster.simulation.runFor(1000);
+  }
+  const { state, members, length } = cluster.chunk(HANDLE)!;
+  assert.deepEqual([state, members, length], [CLOSED, [1], 50]);
+});
+
 test('view change: a member that leaves says what was committed, too', async () => {
   const cluster = await TestCluster.start(4);
   const members = [1, 2, 3, 4];

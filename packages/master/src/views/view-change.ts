@@ -172,7 +172,8 @@ export class ViewChanges {
     // One that is taken back tells nothing of the others.
     const rejoining = wish.rejoins === undefined ? undefined : wish.joining;
     const answers = judgeAnswers({ handle, pending, minimum, rejoining }, { stayed, left });
-    const { known, said, replies, empty, outdated, untouched, isEmpty } = answers;
+    const { known, said, replies, empty, behind, outdated, untouched, isEmpty } = answers;
+    if (behind.length > 0) await this.#logBehind(handle, behind);
     let { silent } = answers;
     if (empty.length > 0) {
       const others = silent.filter((one) => !empty.includes(one));
@@ -223,7 +224,7 @@ export class ViewChanges {
       const isTakenForEmpty = current.state === ChunkState.CHUNK_STATE_OPEN && replies.length === 0;
       const beganVersion = isTakenForEmpty ? version : current.beganVersion;
       const decided = { version, members, settledVersion, beganVersion, disks: [], ...base };
-      const confirmed = { ...current, ...decided, pendingVersion: 0, pendingMembers: [] };
+      const confirmed = { ...current, ...decided, pendingVersion: 0, pendingMembers: [], behindMembers: [] };
       transaction.putChunk(handle, confirmed);
       this.#closeIfOver(transaction, handle, confirmed, wish);
       for (const [index, member] of leaving.entries()) {
@@ -246,6 +247,18 @@ export class ViewChanges {
     }
     this.#context.seams.log.info('view changed', { handle, version, members, left: leaving });
     return { kind: 'confirmed', chunk };
+  }
+
+  /**
+   * Who holds more may be out of reach in the next attempt, and after a start: without it nothing else tells that what these
+   * hold is not all that was acknowledged.
+   */
+  #logBehind(handle: string, behind: readonly number[]): Promise<void> {
+    return this.#context.decisions.perform('membersBehind', (transaction) => {
+      const chunk = transaction.chunk(handle);
+      if (chunk === undefined) throw gone(handle);
+      transaction.putChunk(handle, { ...chunk, behindMembers: [...chunk.behindMembers, ...behind] });
+    });
   }
 
   /**
@@ -283,8 +296,9 @@ export class ViewChanges {
 
   /** Who is in the new view: all in reach and sound, the primary first. */
   #propose(handle: string, chunk: Chunk, { joining }: ViewWish, failed: ReadonlySet<number>): number[] {
-    const isSound = (member: number) =>
-      !failed.has(member) && this.#servers.isLive(member) && this.#conditions.get(member, handle) === undefined;
+    const isBad = (member: number) =>
+      chunk.behindMembers.includes(member) || this.#conditions.get(member, handle) !== undefined;
+    const isSound = (member: number) => !failed.has(member) && this.#servers.isLive(member) && !isBad(member);
     const counts = this.#leases.countByPrimary();
     const candidates = joining === undefined ? chunk.members : [...chunk.members, joining];
     const members = chooseMembers({ chunk, candidates: candidates.filter(isSound), primaryCounts: counts });
@@ -295,7 +309,6 @@ export class ViewChanges {
     const minimum = minimumOf(this.#context.config, chunk.goal);
     if (members.length >= minimum) return members;
     // A smaller view acknowledges nothing, but it can be read and repaired: better than waiting for servers that are lost.
-    const isBad = (member: number) => this.#conditions.get(member, handle) !== undefined;
     const silent = chunk.members.filter((member) => !members.includes(member) && !isBad(member));
     const patience = silent.length > 1 ? PATIENCE_WITH_SEVERAL : 1;
     const isLost = (member: number) => this.#servers.isDead(member, patience) || this.#servers.isKeptOut(member);

@@ -119,6 +119,11 @@ export interface Chunk {
    * long as the chunk is open at its first version. Empty otherwise, and in records of before.
    */
   disks: string[];
+  /**
+   * Members that hold less than another one had committed: what they report cannot show that, and they are in no view that
+   * comes. Empty once one is confirmed, and in records of before.
+   */
+  behindMembers: number[];
 }
 
 export interface Server {
@@ -813,6 +818,7 @@ function createBaseChunk(): Chunk {
     settledVersion: 0,
     beganVersion: 0,
     disks: [],
+    behindMembers: [],
   };
 }
 
@@ -876,6 +882,13 @@ export const Chunk: MessageFns<Chunk> = {
     }
     for (const v of message.disks) {
       writer.uint32(138).string(v!);
+    }
+    if (message.behindMembers.length !== 0) {
+      writer.uint32(146).fork();
+      for (const v of message.behindMembers) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1049,6 +1062,24 @@ export const Chunk: MessageFns<Chunk> = {
             message.disks.push(reader.string());
             continue;
           }
+          case 18: {
+            if (tag === 144) {
+              message.behindMembers.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 146) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.behindMembers.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1083,6 +1114,7 @@ export const Chunk: MessageFns<Chunk> = {
     message.settledVersion = object.settledVersion ?? 0;
     message.beganVersion = object.beganVersion ?? 0;
     message.disks = object.disks?.map((e) => e) || [];
+    message.behindMembers = object.behindMembers?.map((e) => e) || [];
     return message;
   },
 };

@@ -258,6 +258,20 @@ test('append: when the chunk of an open outcome gave way empty, it goes where th
   );
 });
 
+test('append: that the master has no room to open the chunk again does not settle an open outcome', async () => {
+  const { append, mutated } = run(({ method }, count) => {
+    if (method === 'Master.OpenExtent' && (count === 3 || count === 4)) throw new FsError('NO_SPACE', 'full');
+    if (method === 'Master.OpenExtent') return extent('A', 0);
+    if (count === 2) throw new FsError('CONNECTION_LOST', 'gone');
+    return done(30);
+  });
+  equal(await append(), 30);
+  deepEqual(
+    mutated().map(({ request }) => request.handle),
+    ['A', 'A'],
+  );
+});
+
 test('append: an open outcome on a file that is gone cannot be told; what was never sent is refused', async () => {
   for (const [isSent, kind] of [
     [true, 'OUTCOME_EXPIRED'],

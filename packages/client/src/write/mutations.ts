@@ -238,14 +238,20 @@ export class Mutations {
   ): Promise<Extent> {
     const at: At = offset === undefined ? { $case: 'append', value: true } : { $case: 'offset', value: offset };
     if (!isOpen) return this.#open(target, at, deadline, { suspected });
-    try {
-      return await this.#open(target, { $case: 'handle', value: handle }, deadline, { suspected });
-    } catch (error) {
-      // It is gone, and nothing was ever applied to it.
-      if (isFsError(error, 'CHUNK_SEALED')) return this.#open(target, at, deadline, { suspected });
-      if (!isFsError(error, 'CHUNK_NOT_FOUND', 'NOT_FOUND')) throw error;
-      const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
-      throw new FsError('OUTCOME_EXPIRED', message, { cause: error });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#open(target, { $case: 'handle', value: handle }, deadline, { suspected });
+      } catch (error) {
+        // It is gone, and nothing was ever applied to it.
+        if (isFsError(error, 'CHUNK_SEALED')) return this.#open(target, at, deadline, { suspected });
+        if (isFsError(error, 'CHUNK_NOT_FOUND', 'NOT_FOUND')) {
+          const message = `the chunk it was sent to is gone (the file was cut or replaced), so whether it was applied cannot be told`;
+          throw new FsError('OUTCOME_EXPIRED', message, { cause: error });
+        }
+        // The master has no room to note that the chunk is opened: that says nothing of what was sent to it before.
+        if (!isFsError(error, 'NO_SPACE')) throw error;
+        await deadline.pause(attempt, error);
+      }
     }
   }
 

@@ -54,3 +54,13 @@ test('truncate: what is sent again is not refused while the first attempt goes o
   equal(answered.attributes!.size, CHUNK_BYTES_MAX + 1);
   deepEqual(answeredAgain, answered);
 });
+
+test('truncate: of a file that is replaced meanwhile, the one that took its place is cut', async () => {
+  const { test, path } = await fileOnTwoServers();
+  const request = { file: { path, inode: 0 }, size: CHUNK_BYTES_MAX + 1, operation: test.operation() };
+  const cut = test.send(MasterMethods.truncate, request);
+  await test.simulation.runFor(SLOW_MS / 3);
+  const inode = await test.upload(path, [{ offset: 0, length: 20 }]);
+  const { attributes } = await test.simulation.run(cut);
+  deepEqual([attributes!.inode, attributes!.size], [inode, CHUNK_BYTES_MAX + 1]);
+});

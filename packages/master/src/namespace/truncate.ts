@@ -3,7 +3,7 @@
  * a new version before the cut is logged: from then on its replicas refuse the version that readers have cached. Until the
  * record is there nothing has happened: a restart on the way leaves the file as it was, with other versions.
  */
-import { FsError } from '@cairnfs/base';
+import { FsError, isFsError } from '@cairnfs/base';
 import { MasterMethods, TruncateReply, type TruncateRequest } from '@cairnfs/protocol';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -51,9 +51,17 @@ export class TruncateCall {
     // A retry is answered with the first result, also when the file is gone since.
     const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
     if (earlier !== undefined) return earlier;
-    const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, file));
-    const { id } = found instanceof Promise ? await found : found;
-    return this.#gate.hold(id, () => this.#cut(id, size, once));
+    for (let round = 1; ; round += 1) {
+      const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, file));
+      const { id } = found instanceof Promise ? await found : found;
+      try {
+        return await this.#gate.hold(id, () => this.#cut(id, size, once));
+      } catch (error) {
+        // Replaced while chunkservers were asked: the path leads to another file, or tells that there is none.
+        const mayLeadOn = file !== undefined && file.path !== '' && isFsError(error, 'NOT_FOUND');
+        if (!mayLeadOn || round === OPEN_EXTENT_ROUNDS_MAX) throw error;
+      }
+    }
   }
 
   async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {

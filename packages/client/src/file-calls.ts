@@ -86,8 +86,8 @@ export class FileCalls extends NamespaceCalls {
     return naming('open', path, async () => {
       const { append, exclusive } = parseFlags(options.flag ?? 'w');
       if (append) {
-        if (exclusive) await (await this.open(path, 'ax', options.mode, options)).close();
-        await this.appendFile(path, data, options);
+        const made = exclusive ? (await this.open(path, 'ax', options.mode, options)).ino : undefined;
+        await this.#append(path, data, options, made);
         return;
       }
       const source = contentSource(data, options.encoding);
@@ -118,11 +118,21 @@ export class FileCalls extends NamespaceCalls {
     optionsOrEncoding: (CallOptions & { encoding?: BufferEncoding }) | BufferEncoding = {},
   ): Promise<void> {
     const options = typeof optionsOrEncoding === 'string' ? { encoding: optionsOrEncoding } : optionsOrEncoding;
+    return this.#append(path, data, options, undefined);
+  }
+
+  /** @param made inode of the file, when no other is meant that the path leads to by now. */
+  #append(
+    path: string,
+    data: Content,
+    options: CallOptions & { encoding?: BufferEncoding | undefined },
+    made: number | undefined,
+  ): Promise<void> {
     return naming('append', path, async () => {
       const source = contentSource(data, options.encoding);
       try {
         if (endsInSlash(path)) await this.refuseAsFile(path, { ...options, isCreating: true });
-        await this.#appendFrom(path, source, options);
+        await this.#appendFrom(path, source, options, made);
       } catch (error) {
         source.abandon?.();
         throw error;
@@ -130,13 +140,13 @@ export class FileCalls extends NamespaceCalls {
     });
   }
 
-  async #appendFrom(path: string, source: UploadSource, options: CallOptions): Promise<void> {
+  async #appendFrom(path: string, source: UploadSource, options: CallOptions, made: number | undefined): Promise<void> {
     const { calls, mutations } = this.#parts;
     const next = () => unlessAborted(source.next(FRAME_BYTES), options.signal);
     const first = await next();
     const deadline = calls.deadline(options);
     if (first === undefined) {
-      await this.#openOrCreate(path, deadline);
+      if (made === undefined) await this.#openOrCreate(path, deadline);
       return;
     }
     const append = async (target: WriteTarget, bytes: Uint8Array) => {
@@ -144,7 +154,10 @@ export class FileCalls extends NamespaceCalls {
       return target;
     };
     const resolve = () => this.#openOrCreate(path, deadline);
-    const target = await this.#whileReplaced(deadline, resolve, (opened) => append(opened, first));
+    const begin = (opened: WriteTarget) => append(opened, first);
+    const target = await (made === undefined
+      ? this.#whileReplaced(deadline, resolve, begin)
+      : ofOpened(() => begin(this.#appendTarget(made))));
     // What is appended to stays the same file, whatever the path leads to by now.
     for (let bytes = await next(); bytes !== undefined; bytes = await next()) {
       const following = bytes;

@@ -71,25 +71,23 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
     let session: Session | undefined;
     const chunkBytes = (): number => session?.chunkBytes ?? CHUNK_BYTES_MAX;
     const absences = new Absences(clock);
-    let uploading: Uploads | undefined; // nothing is, before it serves
     const replicas = new Replicas({
       ...{ clock, log, pool: buffers, stores, chunkBytes, reserveBytes, capacityBytes, report, diskFailed },
       lost: ({ handle, log }) => absences.lost(handle, log.promisedVersion),
-      isFileTaken: (handle) => uploading !== undefined && (uploading.isActive(handle) || leaving(handle) !== undefined),
+      isFileTaken: (handle) => uploads.isActive(handle) || leaving(handle) !== undefined,
+      strayed: (store, name) => quarantine.strayed(store, name),
       cachedMax: bounds.replicasCachedMax,
     });
-    await replicas.takeStock();
     const leaving = (handle: string): Promise<void> | undefined =>
       quarantine.leaving(handle) ?? clones.arriving(handle);
     const ownId = (): number => session?.serverId ?? serverId;
-    const uploads = new Uploads({
+    const uploads: Uploads = new Uploads({
       ...{ clock, lease, replicas, peers, leaving },
       abandoned: (store, handle) => quarantine.strayed(store, handle),
       serverId: ownId,
       checkAbsent: (handle, version) => absences.check(handle, version),
       uploadsMax: bounds.uploadsMax,
     });
-    uploading = uploads;
     const isActive = (handle: string): boolean => uploads.isActive(handle);
     const isReceiving = (handle: string): boolean => clones.isReceiving(handle);
     const moved = (handle: string): void => uploads.forget(handle);
@@ -115,6 +113,7 @@ export async function startChunkserver(seams: Seams, config: ChunkserverConfig):
       serverId: ownId,
       clonesMax: bounds.clonesMax,
     });
+    await replicas.takeStock();
     registerCalls(rpc, { clones, mutations, reads, replicas, uploads, serverId: ownId });
     const listener = await network.listen(config.listen, (connection) => rpc.accept(connection));
     const address = config.advertise ?? listener.address;

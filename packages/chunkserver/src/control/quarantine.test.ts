@@ -1,5 +1,5 @@
 /** Orders to quarantine and what becomes of them, on several disks of which one does not answer. */
-import { equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB } from '@cairnfs/base';
 import { ReplicaCondition } from '@cairnfs/protocol';
@@ -64,6 +64,42 @@ test('quarantine: a disk that does not answer holds up no deletion on another', 
   await servers.sleep(GRACE_MS + 2 * QUARANTINE_SWEEP_MS);
   equal(files(), 0);
   equal(servers.disks.get(1)![0]!.failure, '');
+});
+
+test('quarantine: a file that a full disk does not let go of at the start is set aside when it does', async () => {
+  const servers = await TestServers.start(9, ['one']);
+  const host = servers.simulation.host('one');
+  const [whole, cut, again] = [handleOf(1), handleOf(2), handleOf(3)];
+  const bytes = servers.simulation.random.bytes(FILE_BYTES);
+  for (const handle of [whole, cut, again]) {
+    await servers.upload('one', { handle, offset: 0, bytes, sync: handle === whole });
+  }
+  host.crash({ unsynced: 'keep' });
+  const pathOf = (handle: string) => `disk/chunks/${handle.slice(-2)}/${handle}`;
+  const copy = `${pathOf(whole)}.copy`; // of a clone that was cut off
+  const { disk } = host.start();
+  await servers.run(async () => (await disk.open(copy, 'openOrCreate')).close());
+  host.crash({ unsynced: 'keep' });
+  const strays = [pathOf(cut), pathOf(again), copy];
+  for (const prefix of strays) host.disk.break({ prefix, operation: 'metadata', code: 'ENOSPC' });
+  await servers.launch('one');
+  await servers.sleep(SOON_MS);
+  deepEqual(
+    servers.inventories.get(1)?.map(({ handle }) => handle),
+    [whole],
+  );
+  ok(strays.every((path) => host.disk.files.has(path)));
+  host.disk.repair();
+  await servers.upload('one', { handle: again, offset: 0, bytes, sync: true });
+  await servers.sleep(2 * QUARANTINE_SWEEP_MS);
+  const paths = [...host.disk.files.keys()];
+  const within = (folder: string) => paths.filter((path) => path.startsWith(`disk/${folder}/`));
+  deepEqual(within('chunks').sort(), [pathOf(whole), pathOf(again)]);
+  equal(within('quarantine').length, 2);
+  for (const handle of [whole, again]) {
+    const read = { handle, offset: 0, length: FILE_BYTES, knownLength: FILE_BYTES };
+    deepEqual(await servers.read('one', read), Buffer.from(bytes));
+  }
 });
 
 test('quarantine: a replica at the version that the master takes it to be behind of stays', async () => {

@@ -1,9 +1,9 @@
 /**
  * Replicas nobody needs, as the master orders (GFS §4.4): journalled as set aside, their files renamed, deleted after the
  * grace period. Nothing is ever removed on this server's own judgement: what it sets aside unasked are chunk files that no
- * record speaks of, left by uploads that ended before any of them was durable, and by a rename that failed.
+ * record speaks of, left by uploads that ended before any of them was durable, and by a rename that failed, now or at the start.
  */
-import { type Clock, type Log, toFsError } from '@cairnfs/base';
+import { type Clock, isUuid, type Log, toFsError } from '@cairnfs/base';
 import { type QuarantineOrder, ReplicaCondition, ReplicaReport } from '@cairnfs/protocol';
 import {
   QUARANTINE_DELETED_PER_SWEEP,
@@ -11,7 +11,7 @@ import {
   QUARANTINE_STRAYS_MAX,
   QUARANTINE_SWEEP_MS,
 } from '../limits.ts';
-import type { DiskStore } from '../store/disk-store.ts';
+import { type DiskStore, handleOfFile } from '../store/disk-store.ts';
 import { atOfQuarantineKey, handleOfQuarantineKey, quarantineKey } from '../store/keys.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Replicas } from '../store/replicas.ts';
@@ -53,7 +53,7 @@ export class Quarantine {
   readonly #moving = new Map<DiskStore, number>();
   /** The same of those that no entry was found of: they hold up no replica. */
   readonly #looking = new Map<DiskStore, number>();
-  /** Chunks of which a file without a record may lie on the disk. */
+  /** Names of chunk files without a record that may lie on the disk; also of copies that did not come to their end. */
   readonly #strays = new Map<DiskStore, Set<string>>();
   #isClosed = false;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
@@ -105,13 +105,13 @@ export class Quarantine {
     this.#leaving.set(handle, leaving);
   }
 
-  /** The disk may hold a file of the chunk that no record speaks of: it is set aside with the next sweep. */
-  strayed(store: DiskStore, handle: string): void {
-    if (store.failure !== undefined) return;
+  /** The disk may hold a chunk file of this name that no record speaks of: it is set aside with the next sweep. */
+  strayed(store: DiskStore, name: string): void {
+    if (store.failure !== undefined || !isUuid(handleOfFile(name))) return;
     const strays = this.#strays.get(store) ?? new Set();
     this.#strays.set(store, strays);
-    if (strays.size < QUARANTINE_STRAYS_MAX) strays.add(handle);
-    else this.#options.log.warn('chunk file without a record left to the next start', { handle });
+    if (strays.size < QUARANTINE_STRAYS_MAX) strays.add(name);
+    else this.#options.log.warn('chunk file without a record left to the next start', { name });
   }
 
   /**
@@ -194,12 +194,12 @@ export class Quarantine {
   }
 
   /** The caller has seen that nobody uses it, and lets nobody begin to. */
-  async #setStrayAside(store: DiskStore, handle: string): Promise<void> {
+  async #setStrayAside(store: DiskStore, name: string): Promise<void> {
     const { clock, log } = this.#options;
     try {
-      const wasThere = await store.setAside(handle, Math.floor(clock.wallMs()));
-      this.#strays.get(store)?.delete(handle);
-      if (wasThere) log.info('chunk file without a record moved aside', { handle, directory: store.directory });
+      const wasThere = await store.setAside(name, Math.floor(clock.wallMs()));
+      this.#strays.get(store)?.delete(name);
+      if (wasThere) log.info('chunk file without a record moved aside', { name, directory: store.directory });
     } catch (error) {
       throw store.fault(error);
     }
@@ -213,14 +213,15 @@ export class Quarantine {
   /** One by one; after one that cannot be moved, the others wait for the next sweep with it. */
   async #clearStrays(store: DiskStore): Promise<void> {
     const { isReceiving, isUploading, log } = this.#options;
-    for (const handle of [...(this.#strays.get(store) ?? [])]) {
+    for (const name of [...(this.#strays.get(store) ?? [])]) {
       if (this.#isClosed) return; // the next start finds them
+      const handle = handleOfFile(name);
       if (this.#leaving.has(handle) || isReceiving(handle) || isUploading(handle)) continue; // looked at again
-      if (store.names(handle)) {
-        this.#strays.get(store)!.delete(handle); // the file is the replica's now
+      if (name === handle && store.names(handle)) {
+        this.#strays.get(store)!.delete(name); // the file is the replica's now
         continue;
       }
-      const moved = this.#setStrayAside(store, handle).finally(() => this.#leaving.delete(handle));
+      const moved = this.#setStrayAside(store, name).finally(() => this.#leaving.delete(handle));
       this.#leaving.set(
         handle,
         moved.catch(() => {}), // told here
@@ -228,7 +229,7 @@ export class Quarantine {
       try {
         await moved;
       } catch (error) {
-        log.warn('chunk file without a record not moved aside', { handle, error: toFsError(error).message });
+        log.warn('chunk file without a record not moved aside', { name, error: toFsError(error).message });
         return;
       }
     }

@@ -321,9 +321,14 @@ export class DiskStore {
   }
 }
 
+/** The chunk that a file below `chunks/` belongs to. */
+export function handleOfFile(name: string): string {
+  return name.slice(0, UUID_LENGTH); // `.copy` may follow
+}
+
 /** The folder of a chunk file: by the end of its handle, which is random, for the beginning tells the time. */
 function folderOf(name: string): string {
-  return name.slice(0, UUID_LENGTH).slice(-2); // `.copy` may follow
+  return handleOfFile(name).slice(-2);
 }
 
 function hex(value: number): string {

@@ -348,7 +348,7 @@ test('disks: all that hang at one step of the start delay it by the time of one,
     // A fourth folder, so that the lists are written too.
     const { stores } = await folders.start('a', 'b', 'c', 'd');
     const { clock, log } = folders.seams;
-    await simulation.run(() => takeStock({ clock, log, stores, found: () => {} }));
+    await simulation.run(() => takeStock({ clock, log, stores, found: () => {}, stayed: () => {} }));
     const working = stores.filter(({ failure }) => failure === undefined);
     deepEqual(
       working.map(({ directory }) => directory),

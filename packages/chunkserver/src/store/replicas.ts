@@ -32,6 +32,8 @@ export interface ReplicasOptions {
   readonly cachedMax: number;
   /** A frame of the chunk is being written, or its file on its way out or in. */
   readonly isFileTaken?: (handle: string) => boolean;
+  /** The disk holds a chunk file that no record speaks of, and was too full at the start to move it aside. */
+  readonly strayed?: (store: DiskStore, name: string) => void;
   /** What a master should learn. */
   readonly report: (report: ReplicaReport) => void;
   /** It went with its disk, or its entries are damaged; those in memory are told, which are all at work lately. */
@@ -103,9 +105,10 @@ export class Replicas implements MutableReplicas {
    * and what was on its way to quarantine. Before anything is served.
    */
   async takeStock(): Promise<void> {
-    const { clock, log, stores } = this.#options;
+    const { clock, log, stores, strayed: stayed = () => {} } = this.#options;
     const unsettled: Replica[] = [];
-    await takeStock({ clock, log, stores, found: (store, stored) => this.#count(store, stored, unsettled) });
+    const found = (store: DiskStore, stored: StoredReplica): void => this.#count(store, stored, unsettled);
+    await takeStock({ clock, log, stores, found, stayed });
     // Not before: a chunk file that is just being written has no record yet, and would be moved aside.
     for (const replica of unsettled) this.#settler.note(replica);
   }

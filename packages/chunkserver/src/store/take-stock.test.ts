@@ -12,6 +12,7 @@ import { Replicas } from './replicas.ts';
 import { takeStock } from './take-stock.ts';
 
 const handleOf = (index: number) => `0a1b2c3d-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+const stayed = () => {};
 const MANY = 2 * STOCK_PAGE_REPLICAS + 10;
 
 function upload(store: DiskStore, index: number, length: number, version = 1): number {
@@ -57,7 +58,7 @@ test('stock: small chunks are counted page by page, without a look-up for each',
     count += 1;
   };
   const stores = [counting as unknown as DiskStore];
-  await disk.run(() => takeStock({ clock, log, stores, found }));
+  await disk.run(() => takeStock({ clock, log, stores, found, stayed }));
   equal(count, MANY);
   deepEqual(asked, { gets: 0, ranges: 6, entriesMax: STOCK_PAGE_REPLICAS });
 });
@@ -138,7 +139,9 @@ async function keptOf(terms: readonly [number, number], more: (a: DiskStore, b: 
   const { clock, log, ...seams } = start();
   const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
   const found: string[] = [];
-  await simulation.run(() => takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory) }));
+  await simulation.run(() =>
+    takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory), stayed }),
+  );
   return found;
 }
 
@@ -210,8 +213,30 @@ test('stock: of two copies at one version that stays which has promised a later 
   const stores = await simulation.run(() => open(seams));
   const found: string[] = [];
   const note = (store: DiskStore, { handle }: { handle: string }) => found.push(`${handle} on ${store.directory}`);
-  await simulation.run(() => takeStock({ clock: seams.clock, log: seams.log, stores, found: note }));
+  await simulation.run(() => takeStock({ clock: seams.clock, log: seams.log, stores, found: note, stayed }));
   deepEqual(found, [`${handleOf(1)} on b`, `${handleOf(2)} on b`]);
+});
+
+test('stock: on a full disk what is not to stay keeps its file for now, and is a replica no more', async () => {
+  const simulation = new Simulation({ seed: 6 });
+  const { clock, log, ...seams } = simulation.host('one').start();
+  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+  const [a, b] = stores as [DiskStore, DiskStore];
+  const copy = `${handleOf(2)}.copy`;
+  const last = [upload(a, 1, 10), upload(b, 1, 20)];
+  await simulation.run(async () => {
+    await Promise.all([a.durable(last[0]!), b.durable(last[1]!)]);
+    for (const name of [handleOf(1), copy]) await (await seams.disk.open(a.chunkPath(name), 'openOrCreate')).close();
+  });
+  for (const name of [handleOf(1), copy]) {
+    simulation.host('one').disk.break({ prefix: a.chunkPath(name), operation: 'metadata', code: 'ENOSPC' });
+  }
+  const [found, left]: [string[], string[]] = [[], []];
+  const noteFound = ({ directory }: DiskStore) => found.push(directory);
+  const noteLeft = ({ directory }: DiskStore, name: string) => left.push(`${name} on ${directory}`);
+  await simulation.run(() => takeStock({ clock, log, stores, found: noteFound, stayed: noteLeft }));
+  deepEqual([found, left], [['b'], [`${handleOf(1)} on a`, `${copy} on a`]]);
+  deepEqual([a.names(handleOf(1)), a.failure], [false, undefined]);
 });
 
 test('inventory: what the index says of a replica is what its object says', async () => {

@@ -16,6 +16,8 @@ export interface StockOptions {
   readonly stores: readonly DiskStore[];
   /** Runs for each replica that stays, on the disk it stays on. */
   readonly found: (store: DiskStore, stored: StoredReplica) => void;
+  /** Runs for each chunk file without a record that stays where it is, because its disk is too full to move it aside. */
+  readonly stayed: (store: DiskStore, name: string) => void;
 }
 
 /** A disk that fails on the way is left out. @throws FsError DISK_FAILED  the last one. */
@@ -104,8 +106,8 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
     const atMs = Math.floor(options.clock.wallMs());
     const reason = `on ${best.store.directory} too`;
     await orFail(other.store, options, async () => {
+      // Its file leaves with the others that no record speaks of.
       await other.store.journal(handle, { $case: 'quarantined', value: { atMs, reason } });
-      await other.store.setAside(handle, atMs);
     });
   }
 }
@@ -151,13 +153,21 @@ function countStaged({ ledger }: DiskStore, stored: StoredReplica): number {
   }
 }
 
-async function clearFiles(store: DiskStore, { clock, log }: StockOptions): Promise<void> {
+async function clearFiles(store: DiskStore, { clock, log, stayed }: StockOptions): Promise<void> {
+  const { directory } = store;
   const atMs = Math.floor(clock.wallMs());
   for await (const names of store.chunkFiles()) {
     for (const name of names) {
       if (isUuid(name) && isInUse(store, name)) continue;
-      log.info('chunk file without a record moved aside', { name, directory: store.directory });
-      await store.setAside(name, atMs);
+      try {
+        await store.setAside(name, atMs);
+        log.info('chunk file without a record moved aside', { name, directory });
+      } catch (error) {
+        const fault = store.fault(error);
+        if (fault.kind !== 'NO_SPACE') throw fault;
+        log.warn('chunk file without a record not moved aside', { name, directory, error: fault.message });
+        stayed(store, name);
+      }
     }
   }
 }

@@ -182,6 +182,27 @@ test('clone: one whose version ends while it takes its place is not kept', async
   equal(await to.disk.run(() => to.disk.seams.disk.stat(path)), undefined);
 });
 
+test('clone: one that is not kept does not take the file of an upload that waited for it away', async () => {
+  const length = 200 * KiB;
+  const from = await source(length);
+  const to = await TestParts.start(10, from);
+  const { disk } = to;
+  const copying = to.clone(HANDLE, 1, length);
+  copying.catch(() => {});
+  await untilArriving(from, to);
+  to.clones.promised(HANDLE, 2);
+  const path = disk.replicas.stores[0]!.chunkPath(HANDLE);
+  const isLeft = to.clones.arriving(HANDLE)!.then(() => disk.host.disk.files.has(path));
+  const bytes = new Uint8Array(length).fill(0xee);
+  const uploading = to.frame({ handle: HANDLE, offset: 0, bytes, sync: true });
+  await rejects(driveBoth(from, to, copying), (error) => isFsError(error, 'STALE_VERSION'));
+  equal(await isLeft, false);
+  await driveBoth(from, to, uploading);
+  equal(disk.host.disk.files.has(path), true);
+  await disk.crash('lose');
+  deepEqual(Buffer.from(await disk.content(disk.replicas.find(HANDLE)!)), Buffer.from(bytes));
+});
+
 test('clone: committed bytes of the copy it replaces never reach its file', async () => {
   const length = 200 * KiB;
   const expected = Buffer.from(Uint8Array.from({ length }, (_, index) => index % 251));

@@ -304,6 +304,7 @@ export class Clones {
       await quarantine.makeRoom(handle, reason);
       return await this.#place(store, incoming, { handle, record, reception });
     } catch (error) {
+      await incoming.discard(); // while nobody else puts a file there
       if (replicas.holderOf(handle) === undefined) report(gone(handle, reason));
       throw error;
     }

@@ -23,6 +23,7 @@ export class IncomingCopy {
   #received = 0;
   /** A record speaks of it. */
   isKept = false;
+  #isDiscarded = false;
   /** The bytes of a chunk that will live in the index. */
   smallBytes: Uint8Array | undefined;
 
@@ -110,8 +111,10 @@ export class IncomingCopy {
     }
   }
 
+  /** Once: what lies at its place later is not of this copy. */
   async discard(): Promise<void> {
-    if (this.smallBytes !== undefined || this.isKept) return;
+    if (this.smallBytes !== undefined || this.isKept || this.#isDiscarded) return;
+    this.#isDiscarded = true;
     const { disk } = this.#store;
     try {
       await this.#store.files.drop(this.#path);

@@ -210,15 +210,16 @@ export class Quarantine {
     if (before > 0 && store.failure === undefined) await this.#deleteOld(store, before);
   }
 
-  /** One by one; after one that cannot be moved, the others wait for the next sweep with it. */
+  /** One by one; after one that cannot be moved, the others wait for the next sweep, which tries it last. */
   async #clearStrays(store: DiskStore): Promise<void> {
     const { isReceiving, isUploading, log } = this.#options;
-    for (const name of [...(this.#strays.get(store) ?? [])]) {
+    const strays = this.#strays.get(store) ?? new Set();
+    for (const name of [...strays]) {
       if (this.#isClosed) return; // the next start finds them
       const handle = handleOfFile(name);
       if (this.#leaving.has(handle) || isReceiving(handle) || isUploading(handle)) continue; // looked at again
       if (name === handle && store.names(handle)) {
-        this.#strays.get(store)!.delete(name); // the file is the replica's now
+        strays.delete(name); // the file is the replica's now
         continue;
       }
       const moved = this.#setStrayAside(store, name).finally(() => this.#leaving.delete(handle));
@@ -230,6 +231,8 @@ export class Quarantine {
         await moved;
       } catch (error) {
         log.warn('chunk file without a record not moved aside', { name, error: toFsError(error).message });
+        strays.delete(name);
+        strays.add(name);
         return;
       }
     }

@@ -189,6 +189,26 @@ test('quarantine: a file that a full disk did not let go of is not said to be go
   }
 });
 
+test('quarantine: a file that cannot be moved does not hold up the others', async () => {
+  const { parts, disk, sleep, sweep, files } = await abandoned(10);
+  const [store] = disk.replicas.stores;
+  const others = ['ab', 'ac'].map((end) => `${HANDLE.slice(0, -2)}${end}`);
+  for (const handle of others) {
+    await disk.run(() => parts.frame({ handle, offset: 0, bytes: new Uint8Array(128 * KiB) }));
+  }
+  disk.host.disk.break({ prefix: store!.chunkPath(HANDLE), operation: 'metadata', code: 'ENOSPC' });
+  await sleep(UPLOAD_IDLE_MS + 1);
+  await sweep();
+  deepEqual(files(), { chunks: 3, quarantine: 0 });
+  await sleep(QUARANTINE_SWEEP_MS);
+  await sweep();
+  deepEqual(files(), { chunks: 1, quarantine: 2 });
+  disk.host.disk.repair();
+  await sleep(QUARANTINE_SWEEP_MS);
+  await sweep();
+  equal(files().chunks, 0);
+});
+
 test('abandoned upload: what is put in place of a replica that a view made meanwhile does not leave with its file', async () => {
   const servers = await TestServers.start(8, ['one']);
   const { disk } = servers.simulation.host('one');

@@ -5,6 +5,7 @@ import type { FileOperation } from '../history/file-calls.ts';
 import { checkAppends, isOnlyAppendedTo } from './appends.ts';
 import { checkMonotonic } from './monotonic.ts';
 import { checkPrimaries, type Served } from './primaries.ts';
+import { checkRefusals } from './refusals.ts';
 import { type ChunkAtEnd, checkReplicas } from './replicas.ts';
 import { checkRetries, type RetriedMutation } from './retries.ts';
 import type { Violation } from './violation.ts';
@@ -31,6 +32,12 @@ test('appends: each acknowledged record once where it was told, unknown ones onc
   ];
   assert.deepEqual(judged(operations, file(1, 2, 3)), []);
   assert.deepEqual(judged([appended(1, 'a', 0), appended(2, 'a', 'failed')], file(1)), []);
+});
+
+test('refusals: a file that keeps its name is never refused; what is not known is no refusal', () => {
+  const operations = [appended(1, 'a', 0), appended(2, 'b', 'unknown'), appended(3, 'a', 'failed')];
+  const found = checkRefusals('/f', operations);
+  assert.deepEqual(summaries(found), ['/f: appendRecord was refused with ENOSPC, and the file was there all the time']);
 });
 
 test('appends: the first byte of a record is not taken for a whole one of a single byte', () => {

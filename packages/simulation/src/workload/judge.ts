@@ -4,6 +4,7 @@ import { recordBytesMax } from '@cairnfs/protocol';
 import { checkAppends, isOnlyAppendedTo } from '../checks/appends.ts';
 import { checkFile } from '../checks/file/check-file.ts';
 import { checkNamespace } from '../checks/namespace/check-namespace.ts';
+import { checkRefusals } from '../checks/refusals.ts';
 import { type ChunkAtEnd, checkReplicas, type ReplicaAtEnd } from '../checks/replicas.ts';
 import type { Violation } from '../checks/violation.ts';
 import type { AuditedChunk, AuditedReplica } from '../cluster/replica-audit.ts';
@@ -30,6 +31,7 @@ export function judgeHistories({ files, subtrees }: HistoryRecorder): Verdict {
   const rules = { chunkBytes: CHUNK_BYTES, recordBytesMax: recordBytesMax(CHUNK_BYTES) };
   for (const [path, operations] of files) {
     note(checkFile(path, operations, rules));
+    violations.push(...checkRefusals(path, operations));
     const content = finalContent(operations);
     if (content !== undefined && isOnlyAppendedTo(operations))
       violations.push(...checkAppends(path, operations, content));

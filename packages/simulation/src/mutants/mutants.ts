@@ -237,4 +237,16 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'truncation-of-one-inode',
+    defect: 'a truncation by path is refused when the file is replaced meanwhile',
+    profile: 'contended',
+    edits: [
+      {
+        file: `${MASTER}/namespace/truncate.ts`,
+        from: 'if (!mayLeadOn || round === OPEN_EXTENT_ROUNDS_MAX) throw error;',
+        to: 'throw error;',
+      },
+    ],
+  },
 ];

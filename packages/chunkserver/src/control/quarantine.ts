@@ -219,7 +219,8 @@ export class Quarantine {
       const handle = handleOfFile(name);
       if (this.#leaving.has(handle) || isReceiving(handle) || isUploading(handle)) continue; // looked at again
       if (name === handle && store.names(handle)) {
-        strays.delete(name); // the file is the replica's now
+        // Either the file is the replica's now, or it is in the way of nothing until the replica grows out of the index.
+        if (store.mayUseFile(handle)) strays.delete(name);
         continue;
       }
       const moved = this.#setStrayAside(store, name).finally(() => this.#leaving.delete(handle));

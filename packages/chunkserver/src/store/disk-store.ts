@@ -3,7 +3,16 @@
  * it is gone then, and the other disks go on.
  */
 
-import { type Disk, type DiskDevice, DiskError, FsError, randomUuid, type Seams, toError } from '@cairnfs/base';
+import {
+  type Disk,
+  type DiskDevice,
+  DiskError,
+  FsError,
+  isFsError,
+  randomUuid,
+  type Seams,
+  toError,
+} from '@cairnfs/base';
 import { encodeMessage } from '@cairnfs/protocol';
 import { type DiskWatch, type JournalSizing, type Ledger, type OnDevice, openLedger } from '@cairnfs/storage';
 import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -14,6 +23,7 @@ import { readIdentity, writeIdentity } from './identity.ts';
 import { BULKY_PREFIXES, replicaKey } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
 import { ReadHistory } from './read-history.ts';
+import { readReplica } from './stored-replica.ts';
 
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
@@ -227,6 +237,16 @@ export class DiskStore {
   /** Whether the index names the chunk. */
   names(handle: string): boolean {
     return this.ledger.view().get(replicaKey(handle)) !== undefined;
+  }
+
+  /** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
+  mayUseFile(handle: string): boolean {
+    try {
+      return readReplica(this.ledger.view(), handle)?.isInFile === true;
+    } catch (error) {
+      if (isFsError(error, 'DAMAGED')) return true;
+      throw error;
+    }
   }
 
   chunkPath(handle: string): string {

@@ -8,7 +8,7 @@ import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
 import type { DiskStore } from './disk-store.ts';
 import { type StoredReplica, storedPage } from './stored-pages.ts';
-import { readMutations, readReplica } from './stored-replica.ts';
+import { readMutations } from './stored-replica.ts';
 
 export interface StockOptions {
   readonly clock: Clock;
@@ -158,7 +158,7 @@ async function clearFiles(store: DiskStore, { clock, log, stayed }: StockOptions
   const atMs = Math.floor(clock.wallMs());
   for await (const names of store.chunkFiles()) {
     for (const name of names) {
-      if (isUuid(name) && isInUse(store, name)) continue;
+      if (isUuid(name) && store.mayUseFile(name)) continue;
       try {
         await store.setAside(name, atMs);
         log.info('chunk file without a record moved aside', { name, directory });
@@ -169,16 +169,6 @@ async function clearFiles(store: DiskStore, { clock, log, stayed }: StockOptions
         stayed(store, name);
       }
     }
-  }
-}
-
-/** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
-function isInUse({ ledger }: DiskStore, handle: string): boolean {
-  try {
-    return readReplica(ledger.view(), handle)?.isInFile === true;
-  } catch (error) {
-    if (isFsError(error, 'DAMAGED')) return true;
-    throw error;
   }
 }
 

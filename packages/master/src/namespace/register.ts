@@ -62,7 +62,7 @@ export function registerNamespace(
     withRoom(bytesOfCheck, (request) => check.check(request)),
   );
   rpc.handle(MasterMethods.openExtent, (request) => extents.openExtent(request));
-  rpc.handle(MasterMethods.truncate, (request) => truncate.truncate(request));
+  rpc.handle(MasterMethods.truncate, (request, call) => truncate.truncate(request, call));
   handleChange(MasterMethods.makeDirectory, makeDirectory);
   handleChange(MasterMethods.create, create);
   handleChange(MasterMethods.rename, rename);

@@ -64,3 +64,13 @@ test('truncate: of a file that is replaced meanwhile, the one that took its plac
   const { attributes } = await test.simulation.run(cut);
   deepEqual([attributes!.inode, attributes!.size], [inode, CHUNK_BYTES_MAX + 1]);
 });
+
+test('truncate: what nobody waits for any more cuts no file that was put since', async () => {
+  const { test, path } = await fileOnTwoServers();
+  const request = { file: { path, inode: 0 }, size: 10, operation: test.operation() };
+  const given = [1, 2].map(() => test.send(MasterMethods.truncate, request, SLOW_MS / 3));
+  await test.simulation.run(Promise.allSettled(given));
+  const inode = await test.upload(path, [{ offset: 0, length: 20 }]);
+  await test.simulation.runFor(3 * SLOW_MS);
+  equal(await test.size(inode), 20);
+});

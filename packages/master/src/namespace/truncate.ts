@@ -4,7 +4,7 @@
  * record is there nothing has happened: a restart on the way leaves the file as it was, with other versions.
  */
 import { FsError, isFsError } from '@cairnfs/base';
-import { MasterMethods, TruncateReply, type TruncateRequest } from '@cairnfs/protocol';
+import { type CallContext, MasterMethods, TruncateReply, type TruncateRequest } from '@cairnfs/protocol';
 import type { MasterContext, Views } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { OPEN_EXTENT_ROUNDS_MAX, TRUNCATE_EXTENTS_MAX } from '../limits.ts';
@@ -17,6 +17,8 @@ import { Gate } from './gate.ts';
 import { raise } from './links.ts';
 import { type OnceOptions, recall, remember } from './operations.ts';
 import { type Found, resolveFile } from './resolve.ts';
+
+type Caller = Pick<CallContext, 'signal'>;
 
 export class TruncateCall {
   readonly #context: MasterContext;
@@ -31,7 +33,7 @@ export class TruncateCall {
     this.#gate = gate;
   }
 
-  async truncate(request: TruncateRequest): Promise<{ message: TruncateReply }> {
+  async truncate(request: TruncateRequest, call: Caller): Promise<{ message: TruncateReply }> {
     const { calendar } = this.#context;
     checkFileOffset(request.size);
     const once: OnceOptions<TruncateReply> = {
@@ -40,18 +42,25 @@ export class TruncateCall {
       reply: TruncateReply,
       atMs: calendar.nowMs(),
     };
-    const attempt = () => this.#attempt(request, once);
+    const attempt = () => this.#attempt(request, once, call);
     const { operation } = request;
     if (operation === undefined || operation.number === 0) return { message: await attempt() };
     return { message: await this.#attempts.hold(operationKey(operation.client, operation.number), attempt) };
   }
 
-  async #attempt({ file, size }: TruncateRequest, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {
+  async #attempt(
+    { file, size }: TruncateRequest,
+    once: OnceOptions<TruncateReply>,
+    { signal }: Caller,
+  ): Promise<TruncateReply> {
     const { decisions } = this.#context;
     // A retry is answered with the first result, also when the file is gone since.
     const earlier = await decisions.perform('truncate', (transaction) => recall(transaction, once));
     if (earlier !== undefined) return earlier;
-    for (let round = 1; ; round += 1) {
+    for (let round = 0; round < OPEN_EXTENT_ROUNDS_MAX; round += 1) {
+      // What has begun goes on, for who asks again waits for it. Of one whose caller has gone, no file is looked up any more:
+      // the path may lead to what was put there since.
+      if (signal.aborted) throw new FsError('CANCELLED', 'nobody waits for this truncation any more');
       const found = decisions.find(decisions.read(), (transaction) => resolveFile(transaction, file));
       const { id } = found instanceof Promise ? await found : found;
       try {
@@ -59,9 +68,10 @@ export class TruncateCall {
       } catch (error) {
         // Replaced while chunkservers were asked: the path leads to another file, or tells that there is none.
         const mayLeadOn = file !== undefined && file.path !== '' && isFsError(error, 'NOT_FOUND');
-        if (!mayLeadOn || round === OPEN_EXTENT_ROUNDS_MAX) throw error;
+        if (!mayLeadOn) throw error;
       }
     }
+    throw new FsError('UNAVAILABLE', `'${file?.path}' is being replaced all the time: try again`);
   }
 
   async #cut(id: number, size: number, once: OnceOptions<TruncateReply>): Promise<TruncateReply> {

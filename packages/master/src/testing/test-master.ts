@@ -95,9 +95,9 @@ export class TestMaster {
   }
 
   /** Calls the master; does not let time pass by itself. */
-  send<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q): Promise<S> {
+  send<Q, S>(method: Method<Q, S> & { stream: 'none' }, request: Q, timeoutMs = CALL_TIMEOUT_MS): Promise<S> {
     const channel = this.#pool.channel(MASTER_ADDRESS);
-    return channel.call(method, request, { timeoutMs: CALL_TIMEOUT_MS }).then(({ message }) => message);
+    return channel.call(method, request, { timeoutMs }).then(({ message }) => message);
   }
 
   /** Calls the master and lets time pass until it has answered. */

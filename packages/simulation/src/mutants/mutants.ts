@@ -244,7 +244,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${MASTER}/namespace/truncate.ts`,
-        from: 'if (!mayLeadOn || round === OPEN_EXTENT_ROUNDS_MAX) throw error;',
+        from: 'if (!mayLeadOn) throw error;',
         to: 'throw error;',
       },
     ],

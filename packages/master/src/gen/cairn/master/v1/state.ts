@@ -120,7 +120,7 @@ export interface Chunk {
    */
   disks: string[];
   /**
-   * Members that hold less than another one had committed: what they report cannot show that, and they are in no view that
+   * Members that hold less than another one had committed, or than the log knows: what they report cannot show that, and they are in no view that
    * comes. Empty once one is confirmed, and in records of before.
    */
   behindMembers: number[];

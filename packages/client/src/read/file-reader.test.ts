@@ -184,6 +184,33 @@ test('read: a large range goes in frames, as many at once as the limit, each int
   ok(file.reads.slice(1).every(({ request }) => request.offset % MiB === 0));
 });
 
+test('read: up to 1 MiB of one chunk is asked for at once, so all of it is of one moment', async () => {
+  const chunks = [
+    { offset: 0, bytes: pattern(3 * MiB, 1) },
+    { offset: 3 * MiB, bytes: pattern(3 * MiB, 2) },
+  ];
+  const asked = async (offset: number, length: number) => {
+    const file = new ScriptedFile(chunks);
+    const bytes = await file.read(offset, length);
+    equal(
+      Buffer.compare(bytes, Buffer.concat(chunks.map((chunk) => chunk.bytes)).subarray(offset, offset + length)),
+      0,
+    );
+    return file.reads.map(({ request }) => [request.handle, request.offset, request.length]);
+  };
+  deepEqual(await asked(MiB - 50, 100), [[handleOf(0), MiB - 50, 100]]);
+  deepEqual(await asked(MiB + 5, MiB), [[handleOf(0), MiB + 5, MiB]]);
+  // Each chunk for itself.
+  deepEqual(await asked(3 * MiB - 7, 1000), [
+    [handleOf(0), 3 * MiB - 7, 7],
+    [handleOf(3 * MiB), 0, 993],
+  ]);
+  deepEqual(await asked(5, MiB + 1), [
+    [handleOf(0), 5, MiB - 5],
+    [handleOf(0), MiB, 6],
+  ]);
+});
+
 test('read: an abort in the middle ends it with its reason and asks nobody any more', async () => {
   const file = new ScriptedFile([{ offset: 0, bytes: pattern(20 * MiB) }]);
   const abort = new AbortController();

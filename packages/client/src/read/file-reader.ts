@@ -59,14 +59,18 @@ export class FileReader {
   }
 }
 
-/** At most a frame each, cut where frames of a whole chunk would be, so that blocks are read once. */
+/**
+ * At most a frame each. What a range has of one chunk is one piece when it fits, and so of one moment; more is cut where
+ * frames of a whole chunk would be, so that blocks are read once.
+ */
 function piecesOf(segments: readonly Segment[], offset: number, target: Uint8Array): Piece[] {
   const pieces: Piece[] = [];
   for (const segment of segments) {
-    const base = segment.extent?.offset ?? 0;
-    for (let at = segment.offset; at < segment.offset + segment.length; ) {
+    const segmentEnd = segment.offset + segment.length;
+    const base = segment.length <= FRAME_DATA_BYTES_MAX ? segment.offset : (segment.extent?.offset ?? 0);
+    for (let at = segment.offset; at < segmentEnd; ) {
       const frameEnd = base + (Math.floor((at - base) / FRAME_DATA_BYTES_MAX) + 1) * FRAME_DATA_BYTES_MAX;
-      const end = Math.min(frameEnd, segment.offset + segment.length);
+      const end = Math.min(frameEnd, segmentEnd);
       pieces.push({ segment, offset: at, target: target.subarray(at - offset, end - offset) });
       at = end;
     }

@@ -8,6 +8,8 @@
  * - a record is appended whole, at what is the end of the file at that moment;
  * - a put replaces the whole content at once; a truncation cuts or extends it at once;
  * - a read sees the size at one moment and the bytes of each chunk at one moment, all after it began and before it ended.
+ *
+ * Of more than 1 MiB each is promised only for pieces of at most that: the chunks of a run are no longer.
  */
 import type { Model } from '../linearizability/model.ts';
 import type { Contents } from './contents.ts';

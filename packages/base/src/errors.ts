@@ -128,4 +128,14 @@ export class DiskError extends Error {
     this.code = code;
     this.path = path;
   }
+
+  /** There is no room for what was asked for: it may be asked for again. */
+  get isFull(): boolean {
+    return this.code === 'ENOSPC' || this.code === 'EDQUOT';
+  }
+
+  /** The process or its machine is short of open files or memory, which says nothing of the disk: ask again shortly. */
+  get isShortage(): boolean {
+    return this.code === 'EMFILE' || this.code === 'ENFILE' || this.code === 'ENOMEM';
+  }
 }

@@ -41,7 +41,8 @@ export class Journal {
   #hasFailed = false;
   #isClosing = false;
   #preparing: Promise<void> | undefined;
-  #retryPrepareAtMs: number | undefined;
+  /** Why the next segment could not be prepared, and when it is tried again. */
+  #refusal: { readonly isFull: boolean; readonly retryAtMs: number } | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: JournalOptions) {
@@ -99,7 +100,7 @@ export class Journal {
     if (left >= kept) return;
     this.#prepareAhead({ isWanted: true });
     const { directory } = this.#options.files;
-    if (this.#preparing !== undefined && this.#retryPrepareAtMs === undefined) {
+    if (this.#refusal?.isFull !== true) {
       throw new FsError('OVERLOADED', `The journal in ${directory} is preparing its next segment: try again shortly.`);
     }
     const message = `The disk of ${directory} has no room for the next journal segment (${this.#options.sizing.segmentBytes} bytes): free some space; it is tried again by itself.`;
@@ -137,6 +138,7 @@ export class Journal {
       if (this.#current === undefined && this.#ready.length === 0 && this.#sealed.length === 1) return;
       const segment = this.#sealed[0]!;
       await segment.file?.close();
+      delete segment.file;
       await this.#options.files.remove(segment.number);
       this.#sealed.shift();
     }
@@ -215,7 +217,7 @@ export class Journal {
     const roomInCurrent = this.#current === undefined ? 0 : segmentBytes - this.#position;
     const roomAhead = roomInCurrent + (this.#ready.length - RESERVED_SEGMENTS) * segmentBytes;
     if (roomAhead >= roomAheadBytes && !isWanted) return;
-    if (this.#retryPrepareAtMs !== undefined && this.#options.clock.nowMs() < this.#retryPrepareAtMs) return;
+    if (this.#refusal !== undefined && this.#options.clock.nowMs() < this.#refusal.retryAtMs) return;
     this.#preparing = this.#prepare();
   }
 
@@ -224,15 +226,13 @@ export class Journal {
       const segment = await this.#options.files.prepare(this.#nextNumber);
       this.#nextNumber++;
       this.#ready.push(segment);
-      this.#retryPrepareAtMs = undefined;
+      this.#refusal = undefined;
     } catch (error) {
-      if (error instanceof DiskError && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-        this.#retryPrepareAtMs = this.#options.clock.nowMs() + PREPARE_RETRY_MS;
-        const { directory } = this.#options.files;
-        this.#options.log.warn('no room for the next journal segment', {
-          directory,
-          bytes: this.#options.sizing.segmentBytes,
-        });
+      if (error instanceof DiskError && (error.isFull || error.isShortage)) {
+        const { clock, files, log, sizing } = this.#options;
+        this.#refusal = { isFull: error.isFull, retryAtMs: clock.nowMs() + PREPARE_RETRY_MS };
+        const facts = { directory: files.directory, bytes: sizing.segmentBytes, error: error.message };
+        log.warn('the next journal segment could not be prepared yet', facts);
       } else {
         this.#fail(error);
       }

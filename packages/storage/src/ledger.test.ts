@@ -264,6 +264,29 @@ test('ledger: a full disk refuses records before they are applied, and takes the
   await ledger.close();
 });
 
+test('ledger: a server short of open files is told to ask again, and its ledger goes on', async () => {
+  const clock = new ManualClock();
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk, clock);
+  const append = async () => {
+    for (;;) await ledger.whenDurable(ledger.append(bytes('a record'), undefined, 'reserve'));
+  };
+  disk.fault = { operation: 'write', path: /preparing$/, code: 'EMFILE' };
+  await assert.rejects(append(), (error) => isFsError(error, 'OVERLOADED'));
+  // A segment is gone, and its folder could not be synced.
+  disk.fault = { operation: 'sync', path: /journal$/, code: 'EMFILE' };
+  const { segmentCount } = ledger.statistics();
+  await ledger.checkpoint();
+  disk.fault = undefined;
+  await ledger.checkpoint();
+  assert.ok(ledger.statistics().segmentCount < segmentCount);
+  clock.advance(1000);
+  await assert.rejects(append(), (error) => isFsError(error, 'OVERLOADED')); // the next segment is on its way
+  await turns();
+  ledger.append(bytes('a record'), undefined, 'reserve');
+  await ledger.close();
+});
+
 const FULL = { operation: 'write', path: /preparing$/, code: 'ENOSPC' } as const;
 
 /** The longest that `fill` appends. */

@@ -318,9 +318,10 @@ class JournaledLedger implements Ledger {
   /** Runs `work` after all such work before it; a failure of it fails the ledger. */
   #inBackground(work: () => Promise<void>): Promise<void> {
     this.#background = this.#background.then(work).catch((error: unknown) => {
-      // A full disk takes no transaction, but loses nothing either: appends are refused until the next try gets through.
-      if (error instanceof DiskError && error.code === 'ENOSPC') {
-        this.#seams.log.warn('no room to fold the journal into the state', { directory: this.#options.directory });
+      // Nothing is lost by either: appends are refused, at the latest when the overlay is full, until the next try gets through.
+      if (error instanceof DiskError && (error.isFull || error.isShortage)) {
+        const facts = { directory: this.#options.directory, error: error.message };
+        this.#seams.log.warn('the journal was not folded into the state yet', facts);
       } else {
         this.#fail(error);
       }

@@ -99,7 +99,9 @@ export class SegmentFiles {
 
   /** Durably, so that a crash never leaves a gap between segments that stay. */
   async remove(number: number): Promise<void> {
-    await this.#disk.remove(this.path(number));
+    const path = this.path(number);
+    // Tried again, it may be gone though the folder could not be synced.
+    if ((await this.#disk.stat(path)) !== undefined) await this.#disk.remove(path);
     await this.#disk.syncDirectory(this.directory);
   }
 }

@@ -1,5 +1,5 @@
 /** A disk fails while records wait for it: whoever waits is told at once, and finds no replica any more. */
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, DiskError, FsError } from '@cairnfs/base';
 import { DISK_TIMEOUT_MS } from '@cairnfs/storage';
@@ -121,4 +121,28 @@ test('disk failure: what had been made durable before is there when the disk com
   disk.host.disk.repair();
   await disk.crash('lose');
   equal(disk.replicas.find(HANDLE)?.log.durableSequence, 1);
+});
+
+test('disk failure: a server short of open files asks again, and keeps its disks', async () => {
+  const { disk, store, replica } = await begin(8);
+  const bytes = new Uint8Array(100_000).fill(7); // more than the index takes
+  const put = async (offset: number) => {
+    const mutation = stage(replica, offset, bytes);
+    while (!mutation.isDurable) await disk.run(() => disk.simulation.clock.sleep(1));
+    commitDurable(replica);
+    await disk.run(() => disk.simulation.clock.sleep(3_000));
+  };
+  await put(0);
+  ok(replica.isInFile);
+  await disk.run(() => store.files.closeAll());
+  for (const operation of ['metadata', 'sync'] as const) {
+    disk.host.disk.break({ prefix: 'disk/chunks', operation, code: 'EMFILE' });
+  }
+  await rejects(disk.content(replica), { kind: 'OVERLOADED', message: /short of open files or memory/ });
+  await put(bytes.length);
+  deepEqual([store.failure, replica.unsettled.length], [undefined, 1]);
+  disk.host.disk.repair();
+  await disk.run(() => disk.simulation.clock.sleep(3_000));
+  equal(replica.unsettled.length, 0);
+  deepEqual(await disk.content(replica), new Uint8Array(2 * bytes.length).fill(7));
 });

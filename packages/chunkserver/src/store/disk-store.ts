@@ -176,12 +176,17 @@ export class DiskStore {
     return this.#failure;
   }
 
-  /** The `FsError` for a failed file call; anything but a full disk takes the disk out of service. */
+  /** The `FsError` for a failed file call; anything but a full disk, or a shortage that is not its own, takes it out of service. */
   fault(error: unknown): FsError {
     if (error instanceof FsError) return error;
     if (!(error instanceof DiskError)) throw error;
-    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return this.fail(error);
-    return new FsError('NO_SPACE', `disk ${this.directory} is full: free some space, or add a disk`, { cause: error });
+    const { directory } = this;
+    if (error.isFull) {
+      return new FsError('NO_SPACE', `disk ${directory} is full: free some space, or add a disk`, { cause: error });
+    }
+    if (!error.isShortage) return this.fail(error);
+    const message = `disk ${directory} is not asked now, for this server is short of open files or memory (${error.message}): try again`;
+    return new FsError('OVERLOADED', message, { cause: error });
   }
 
   checkHealthy(): void {
@@ -293,7 +298,7 @@ export class DiskStore {
     try {
       this.space = await this.#seams.disk.space(this.directory);
     } catch (error) {
-      this.fail(error);
+      this.fault(error);
     }
   }
 

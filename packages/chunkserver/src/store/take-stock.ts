@@ -16,7 +16,7 @@ export interface StockOptions {
   readonly stores: readonly DiskStore[];
   /** Runs for each replica that stays, on the disk it stays on. */
   readonly found: (store: DiskStore, stored: StoredReplica) => void;
-  /** Runs for each chunk file without a record that stays where it is, because its disk is too full to move it aside. */
+  /** Runs for each chunk file without a record that stays where it is, because it cannot be moved aside just now. */
   readonly stayed: (store: DiskStore, name: string) => void;
 }
 
@@ -164,7 +164,7 @@ async function clearFiles(store: DiskStore, { clock, log, stayed }: StockOptions
         log.info('chunk file without a record moved aside', { name, directory });
       } catch (error) {
         const fault = store.fault(error);
-        if (fault.kind !== 'NO_SPACE') throw fault;
+        if (!isFsError(fault, 'NO_SPACE', 'OVERLOADED')) throw fault;
         log.warn('chunk file without a record not moved aside', { name, directory, error: fault.message });
         stayed(store, name);
       }

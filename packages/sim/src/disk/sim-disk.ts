@@ -16,7 +16,7 @@ export interface DiskFault {
   readonly prefix: string;
   /** Undefined: all of them. */
   readonly operation?: DiskOperation;
-  readonly code: 'EIO' | 'ENOSPC' | 'EROFS';
+  readonly code: 'EIO' | 'ENOSPC' | 'EROFS' | 'EMFILE';
 }
 
 export interface DiskTiming {

@@ -117,8 +117,8 @@ export class CrashDisk implements Disk {
     this.files.delete(path);
   }
 
-  async syncDirectory(): Promise<void> {
-    await this.operation();
+  async syncDirectory(directory: string): Promise<void> {
+    await this.operation('sync', directory);
     this.syncedFiles = new Map(this.files);
   }
 

@@ -135,6 +135,16 @@ test('read: a location is remembered until a replica says that it is old, then l
   );
 });
 
+test('read: of many pieces none fails because one replica has promised another version', async () => {
+  const bytes = pattern(16 * MiB);
+  const file = new ScriptedFile([{ offset: 0, bytes }]);
+  file.onRead = (_, address) => {
+    if (address === 's2:1') throw new FsError('STALE_VERSION', 'a later one was promised here');
+  };
+  for (let round = 0; round < 5; round += 1) equal(Buffer.compare(await file.read(0, bytes.length), bytes), 0);
+  ok(file.locateCount <= 10, `${file.locateCount} locations`);
+});
+
 test('read: a view that is too small, or a chunk that moved, is waited for', async () => {
   for (const kind of ['VIEW_TOO_SMALL', 'LEASE_EXPIRED', 'CHUNK_NOT_FOUND', 'UNAVAILABLE'] as const) {
     const file = new ScriptedFile([{ offset: 0, bytes: CONTENT }]);

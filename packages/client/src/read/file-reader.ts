@@ -35,25 +35,31 @@ export class FileReader {
     }
   }
 
-  async #readLayout({ segments }: Layout, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
+  async #readLayout(
+    { segments, size }: Layout,
+    offset: number,
+    target: Uint8Array,
+    deadline: Deadline,
+  ): Promise<number> {
     const pieces = piecesOf(segments, offset, target);
     // It ends when all its pieces have: one that came late must not fall into what a later attempt, or the caller, puts there.
     const flight = new Flight(READ_FRAMES_IN_FLIGHT);
+    const isFresh = size !== undefined;
     for (const piece of pieces) {
       if (flight.hasFailed) break;
-      await flight.add(this.#readPiece(piece, deadline));
+      await flight.add(this.#readPiece(piece, isFresh, deadline));
     }
     await flight.end();
     return segments.reduce((sum, { length }) => sum + length, 0);
   }
 
-  async #readPiece({ segment, offset, target }: Piece, deadline: Deadline): Promise<void> {
+  async #readPiece({ segment, offset, target }: Piece, isFresh: boolean, deadline: Deadline): Promise<void> {
     const { extent } = segment;
     if (extent === undefined) {
       target.fill(0);
       return;
     }
-    const length = await this.#replicas.read(extent, offset - extent.offset, target, deadline);
+    const length = await this.#replicas.read({ extent, isFresh }, offset - extent.offset, target, deadline);
     // An open chunk that ends before the extent's room does: the rest is a hole below the end of the file.
     if (length < target.length) target.fill(0, length);
   }

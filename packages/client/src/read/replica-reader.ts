@@ -27,14 +27,25 @@ export class ReplicaReader {
   /**
    * Fills `target` from `offset` of the chunk; answers the bytes there were: fewer only at the committed end.
    *
+   * @param location `isFresh`: the master told it for this read. A replica that refuses its version has then promised one that
+   *   may be long in coming, and until it is confirmed the others serve this one. Of a location that is old all say the same.
    * @throws FsError  UNAVAILABLE: no replica is in reach; otherwise as the last one said, and a reaction of `afterLookup`
    *   means that the location is old.
    */
-  async read(extent: Extent, offset: number, target: Uint8Array, deadline: Deadline): Promise<number> {
+  async read(
+    { extent, isFresh }: { extent: Extent; isFresh: boolean },
+    offset: number,
+    target: Uint8Array,
+    deadline: Deadline,
+  ): Promise<number> {
     const { chunk } = extent;
     if (chunk === undefined) throw new FsError('BAD_FRAME', 'the master located an extent without a chunk');
     let failure: FsError | undefined;
-    for (const { address } of this.#inOrder(chunk.replicas)) {
+    let isRefused = false;
+    for (const replica of this.#inOrder(chunk.replicas)) {
+      // The version may have ended after all: nobody is waited for who is hardly there.
+      if (isRefused && this.#rank(replica) > 0) break;
+      const { address } = replica;
       const options = { timeoutMs: deadline.attemptMs(DATA_ATTEMPT_MS), signal: deadline.signal };
       try {
         return await this.#readFrom(address, extent, offset, target, options);
@@ -42,9 +53,10 @@ export class ReplicaReader {
         deadline.signal?.throwIfAborted();
         if (!isFsError(error)) throw error;
         failure = preferred(failure, error);
-        if (error.reaction === 'afterLookup' && error.kind !== 'LEASE_EXPIRED' && error.kind !== 'CHUNK_NOT_FOUND')
-          break;
-        this.#shunnedUntilMs.set(address, this.#seams.clock.nowMs() + REPLICA_SHUNNED_MS);
+        if (error.reaction === 'afterLookup' && !isFsError(error, 'LEASE_EXPIRED', 'CHUNK_NOT_FOUND')) {
+          if (!isFresh) break;
+          isRefused = true;
+        } else this.#shunnedUntilMs.set(address, this.#seams.clock.nowMs() + REPLICA_SHUNNED_MS);
       }
     }
     throw failure === undefined || isUnreached(failure) ? noCopyInReach(chunk, failure) : failure;
@@ -82,14 +94,14 @@ export class ReplicaReader {
 
   /** Live ones first, at random, so that readers spread; those that failed lately last. */
   #inOrder(replicas: readonly ReplicaLocation[]): ReplicaLocation[] {
-    const now = this.#seams.clock.nowMs();
-    const rank = ({ address, state }: ReplicaLocation) => {
-      const isShunned = (this.#shunnedUntilMs.get(address) ?? 0) > now;
-      return (state === ReplicaState.REPLICA_STATE_LIVE ? 0 : 2) + (isShunned ? 1 : 0);
-    };
     const start = this.#seams.random.uint32() % Math.max(1, replicas.length);
     const turned = [...replicas.slice(start), ...replicas.slice(0, start)];
-    return turned.filter(({ address }) => address !== '').sort((a, b) => rank(a) - rank(b));
+    return turned.filter(({ address }) => address !== '').sort((a, b) => this.#rank(a) - this.#rank(b));
+  }
+
+  #rank({ address, state }: ReplicaLocation): number {
+    const isShunned = (this.#shunnedUntilMs.get(address) ?? 0) > this.#seams.clock.nowMs();
+    return (state === ReplicaState.REPLICA_STATE_LIVE ? 0 : 2) + (isShunned ? 1 : 0);
   }
 }
 

@@ -374,6 +374,64 @@ test('ledger: with room again, the reserve is filled up before anything else is 
   await ledger.close();
 });
 
+test('ledger: a disk too full to name or to remove a segment that was made refuses records, and takes them again later', async () => {
+  for (const operation of ['rename', ['rename', 'remove'], 'sync'] as const) {
+    const clock = new ManualClock();
+    const disk = new CrashDisk();
+    const ledger = await openOn(disk, clock);
+    disk.fault = { operation, path: /preparing$|\/journal$/, code: 'ENOSPC' };
+    const count = await fill(ledger, 'common');
+    for (let attempt = 0; attempt < 3; attempt++) {
+      clock.advance(1000);
+      assert.equal(await fill(ledger, 'common'), 0);
+      await turns();
+    }
+    disk.fault = undefined;
+    clock.advance(1000);
+    assert.equal(await fill(ledger, 'common'), 0); // tried again from now on
+    await turns();
+    await ledger.whenDurable(ledger.append(bytes('a')));
+    await ledger.close();
+    const again = await openOn(disk);
+    assert.equal(again.lastSequence, count + 1);
+    await again.close();
+  }
+});
+
+test('ledger: a disk too full to let go of a segment keeps it, and it goes when there is room', async () => {
+  for (const operation of ['remove', 'sync'] as const) {
+    const clock = new ManualClock();
+    const disk = new CrashDisk();
+    const ledger = await openOn(disk, clock);
+    for (let index = 0; index < 200; index++) await ledger.whenDurable(ledger.append(bytes(`name ${index} of a file`)));
+    await turns();
+    const before = ledger.statistics().segmentCount;
+    disk.fault = { operation, path: operation === 'sync' ? /\/journal$/ : /\.journal$/, code: 'ENOSPC' };
+    for (let second = 0; second < 3; second++) {
+      clock.advance(1000);
+      await turns();
+      assert.equal(ledger.statistics().segmentCount, before);
+    }
+    disk.fault = undefined;
+    clock.advance(1000);
+    await turns();
+    assert.ok(ledger.statistics().segmentCount <= 2);
+    await ledger.whenDurable(ledger.append(bytes('a')));
+    await ledger.close();
+  }
+});
+
+test('ledger: a full disk that keeps a segment half made does not keep a start', async () => {
+  const disk = new CrashDisk();
+  const ledger = await openOn(disk);
+  disk.fault = { operation: ['rename', 'remove'], path: /preparing$/, code: 'ENOSPC' };
+  const count = await fill(ledger, 'common');
+  assert.ok(disk.files.has('/l/journal/preparing'));
+  const after = disk.crash(() => 1);
+  after.fault = disk.fault;
+  assert.equal((await openOn(after)).lastSequence, count);
+});
+
 test('ledger: a start goes on where the journal ended, and writes no segment anew', async () => {
   const disk = new CrashDisk();
   const ledger = await openOn(disk);

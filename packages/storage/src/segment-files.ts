@@ -3,7 +3,7 @@
  * own: so a file named as a segment always has a whole header, and appending to it changes no file system metadata.
  * Numbers are consecutive and never used twice; files go oldest first, each durably before the next.
  */
-import { type Clock, type Disk, type DiskFile, FsError, type Log, type Random } from '@cairnfs/base';
+import { type Clock, type Disk, DiskError, type DiskFile, FsError, type Log, type Random } from '@cairnfs/base';
 import { PREPARE_STEP_BYTES } from './limits.ts';
 import { encodeSegmentHeader, SEGMENT_NONCE_BYTES, type SegmentSeal, sealOf, WHAT_TO_DO } from './record-format.ts';
 
@@ -51,7 +51,7 @@ export class SegmentFiles {
     for (const name of await this.#disk.list(this.directory)) {
       const match = NAME_PATTERN.exec(name);
       if (match !== null) numbers.push(Number(match[1]));
-      else if (name === PREPARING_NAME) await this.#disk.remove(`${this.directory}/${name}`);
+      else if (name === PREPARING_NAME) await this.#removePreparing();
       else this.#log.warn('a file in the journal directory is none of its own and is left alone', { name });
     }
     numbers.sort((a, b) => a - b);
@@ -65,7 +65,7 @@ export class SegmentFiles {
     return numbers;
   }
 
-  /** Throws the disk's error, `ENOSPC` for one; then nothing of it is left. */
+  /** Throws the disk's error, `ENOSPC` for one; then nothing of it is left, unless the disk refuses that as well. */
   async prepare(number: number): Promise<OpenSegment> {
     const preparingPath = `${this.directory}/${PREPARING_NAME}`;
     const header = encodeSegmentHeader({
@@ -73,20 +73,22 @@ export class SegmentFiles {
       createdWallMs: this.#clock.wallMs(),
       nonce: this.#random.bytes(SEGMENT_NONCE_BYTES),
     });
-    const preparing = await this.#disk.open(preparingPath, 'create');
+    const preparing = await this.#disk.open(preparingPath, 'openOrCreate'); // one that is left is written over
     try {
-      for (let offset = 0; offset < this.segmentBytes; offset += zeros.length) {
-        await preparing.write(offset, [zeros.subarray(0, this.segmentBytes - offset)]);
+      try {
+        for (let offset = 0; offset < this.segmentBytes; offset += zeros.length) {
+          await preparing.write(offset, [zeros.subarray(0, this.segmentBytes - offset)]);
+        }
+        await preparing.write(0, [header]);
+        await preparing.sync();
+      } finally {
+        await preparing.close();
       }
-      await preparing.write(0, [header]);
-      await preparing.sync();
+      await this.#disk.rename(preparingPath, this.path(number));
     } catch (error) {
-      await preparing.close();
-      await this.#disk.remove(preparingPath);
+      await this.#removePreparing();
       throw error;
     }
-    await preparing.close();
-    await this.#disk.rename(preparingPath, this.path(number));
     await this.#disk.syncDirectory(this.directory);
     return this.open(number, sealOf(header));
   }
@@ -103,5 +105,14 @@ export class SegmentFiles {
     // Tried again, it may be gone though the folder could not be synced.
     if ((await this.#disk.stat(path)) !== undefined) await this.#disk.remove(path);
     await this.#disk.syncDirectory(this.directory);
+  }
+
+  /** What a full disk does not let go of stays: zeros and a header, that the next one is written over. */
+  async #removePreparing(): Promise<void> {
+    try {
+      await this.#disk.remove(`${this.directory}/${PREPARING_NAME}`);
+    } catch (error) {
+      if (!(error instanceof DiskError && error.isFull)) throw error;
+    }
   }
 }

@@ -3,6 +3,7 @@
  * synced, any 64-byte piece may be lost or kept; of names not synced, all or none; of transactions not flushed, a prefix stays.
  */
 import {
+  assert,
   type Clock,
   type Disk,
   DiskError,
@@ -48,6 +49,8 @@ class Inode {
   pending: Pending[] = [];
 }
 
+type Faulty = 'write' | 'sync' | 'rename' | 'remove';
+
 /** Chooses 0 to `count` - 1. */
 export type Choose = (count: number) => number;
 
@@ -57,8 +60,8 @@ export class CrashDisk implements Disk {
   readonly stores = new Map<string, CrashStore>();
   /** Operations until the machine stops: then none ever settles. */
   operationsLeft = Number.POSITIVE_INFINITY;
-  /** Thrown by the next write or sync that matches. */
-  fault: { operation: 'write' | 'sync'; path: RegExp; code: string } | undefined;
+  /** Thrown by every operation that matches; nothing of it is done. */
+  fault: { operation: Faulty | readonly Faulty[]; path: RegExp; code: string } | undefined;
 
   get isStopped(): boolean {
     return this.operationsLeft <= 0;
@@ -106,13 +109,13 @@ export class CrashDisk implements Disk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.operation();
+    await this.operation('rename', from);
     this.files.set(to, this.#inode(from));
     this.files.delete(from);
   }
 
   async remove(path: string): Promise<void> {
-    await this.operation();
+    await this.operation('remove', path);
     this.#inode(path);
     this.files.delete(path);
   }
@@ -137,11 +140,12 @@ export class CrashDisk implements Disk {
   }
 
   /** Counts one operation; never settles once the machine stopped. */
-  async operation(operation?: 'write' | 'sync', path = ''): Promise<void> {
+  async operation(operation?: Faulty, path = ''): Promise<void> {
     await Promise.resolve();
     if (this.operationsLeft-- <= 0) await new Promise<never>(() => {});
     const { fault } = this;
-    if (fault === undefined || fault.operation !== operation || !fault.path.test(path)) return;
+    if (fault === undefined || operation === undefined || !fault.path.test(path)) return;
+    if (![fault.operation].flat().includes(operation)) return;
     throw new DiskError(fault.code, path, `${operation} of ${path} failed: ${fault.code}`);
   }
 
@@ -176,6 +180,7 @@ class CrashFile implements DiskFile {
   readonly #disk: CrashDisk;
   readonly #path: string;
   readonly #inode: Inode;
+  #isClosed = false;
 
   constructor(disk: CrashDisk, path: string, inode: Inode) {
     this.#disk = disk;
@@ -225,6 +230,8 @@ class CrashFile implements DiskFile {
   }
 
   async close(): Promise<void> {
+    assert(!this.#isClosed, () => `${this.#path} was closed twice`);
+    this.#isClosed = true;
     await this.#disk.operation();
   }
 }

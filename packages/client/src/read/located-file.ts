@@ -18,7 +18,7 @@ export interface Segment {
 export interface Layout {
   /** In order, without gaps, from the offset asked for; short when the file ends before. */
   readonly segments: readonly Segment[];
-  /** The file's size, when the layout is fresh. */
+  /** The file's size, when the layout is fresh; of a file being written it may be more when all of the range lies below it. */
   readonly size: number | undefined;
 }
 

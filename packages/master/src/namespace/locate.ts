@@ -63,7 +63,9 @@ export class LocateCall {
     const isMore = overlapping.length > limit;
     const extents = overlapping.slice(0, limit).map((extent) => toExtent(transaction, this.#cluster, extent));
     await this.#decisions.settled(transaction);
-    const size = open === undefined ? found.inode.size : await this.#fillTail(found.inode.size, open, extents);
+    // Of a range below the last chunk it does not matter where that ends: the file is at least as long as the log says.
+    const tail = open === undefined || end <= Math.min(found.inode.size, open.offset) ? undefined : open;
+    const size = tail === undefined ? found.inode.size : await this.#fillTail(found.inode.size, tail, extents);
     if (size === undefined) return undefined;
     return { inode: found.id, generation: found.inode.generation, size, extents, more: isMore };
   }

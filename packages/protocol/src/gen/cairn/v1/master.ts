@@ -177,7 +177,10 @@ export interface LocateRequest {
 export interface LocateReply {
   inode: number;
   generation: number;
-  /** Of the file; when the last extent is open, as far as its primary told the master now. */
+  /**
+   * Of the file; when the last extent is open, as far as its primary told the master now. Where the range ends below that
+   * extent nobody is asked, and the file may be longer: only `length` 0, or Stat, always tells.
+   */
   size: number;
   /** In order of offset, those that overlap the range. */
   extents: Extent[];

@@ -171,7 +171,7 @@ export const OPEN_TO_CLOSED = 9;
 /** Chunks of which that is kept in mind; another one begins anew. */
 export const OVERTAKEN_CHUNKS_MAX = 1000;
 export const REPAIR_PAUSE_AFTER_FAILURE_MS = 5000;
-/** A server that failed to join a view, or did not answer in time while it took a copy: for so long others are asked rather. */
+/** A server that failed to join a view, or was not reached or did not answer in time for a copy: for so long others are asked rather. */
 export const FAILING_SERVER_PAUSE_MS = 60_000;
 export const GARBAGE_INTERVAL_MS = 1000;
 export const GARBAGE_STEP = 1000;

@@ -2,7 +2,7 @@
  * How repair has one chunk cloned: to another server, or in the place of a member that has no good copy. The chunk is closed
  * before; the clone joins by a view change, and counts only from then on.
  */
-import { FsError, isFsError, LruMap } from '@cairnfs/base';
+import { FsError, isFsError, LruMap, UNREACHABLE } from '@cairnfs/base';
 import { ChunkserverControlMethods } from '@cairnfs/protocol';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
@@ -170,7 +170,7 @@ export class Cloning {
   /** The next copy goes elsewhere, and comes from elsewhere, if it can: who is at fault may be neither, but nothing is lost. */
   #learn({ source, target }: { source: number | undefined; target: number }, error: unknown): never {
     const { failing, failingSources, servers } = this.#parts;
-    if (error instanceof JoinFailure || isFsError(error, 'DEADLINE_EXCEEDED')) failing.failed(target);
+    if (error instanceof JoinFailure || isFsError(error, ...UNREACHABLE)) failing.failed(target);
     if (isFsError(error, 'NO_SPACE')) servers.noteFull(target);
     else if (source !== undefined && !(error instanceof JoinFailure)) failingSources.failed(source);
     throw error;

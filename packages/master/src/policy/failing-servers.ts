@@ -1,6 +1,6 @@
 /**
- * Servers that failed to take part in repair, whichever the chunk was: a disk that hangs, a journal that is full. They are
- * live, since heartbeats need no disk; others are asked first for a while.
+ * Servers that failed to take part in repair, whichever the chunk was: a disk that hangs, a journal that is full, a network
+ * that lets nobody call them. They are live, since heartbeats need none of these; others are asked first for a while.
  */
 import type { Clock } from '@cairnfs/base';
 import { FAILING_SERVER_PAUSE_MS } from '../limits.ts';

@@ -176,13 +176,15 @@ export class ReplicaReports {
   }
 
   /**
-   * No copy is too many while fewer of the members' are sound than there should be. One that another is to replace goes
-   * before that, but none while it may be the last that is.
+   * None goes while it may be the last that is: also no member's bad one, for which another was sound when that was ordered. Two with
+   * rot may hold between them what neither does. No copy is too many while fewer of the members' are sound than there should be,
+   * unless another is to replace it.
    */
   #isKept({ order: { handle, reason }, isInTheWay }: WaitingOrder, chunk: Chunk | undefined): boolean {
-    if (reason !== 'surplus' || chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
+    if (chunk === undefined || chunk.state === ChunkState.CHUNK_STATE_GARBAGE) return false;
     const count = this.soundCount(handle, chunk);
-    return chunk.pendingVersion !== 0 || count === 0 || (count < chunk.goal && !isInTheWay);
+    if (count === 0) return true;
+    return reason === 'surplus' && (chunk.pendingVersion !== 0 || (count < chunk.goal && !isInTheWay));
   }
 
   /** The world has moved on since the order was given: the server is a member again, with a good copy. */

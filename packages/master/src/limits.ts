@@ -162,7 +162,10 @@ export const CLONES_BEGUN_AT_ONCE = 8;
 export const CLONES_PER_SERVER = 4;
 /** A full chunk over a slow disk and network: 64 MiB at about 1 MiB/s. */
 export const CLONE_TIMEOUT_MS = 60_000;
-/** A chunk stays closed for so long while it is copied the first time: a full one over disks and a network of 32 MiB/s. */
+/**
+ * A chunk stays closed for so long while it is copied the first time, a full one over disks and a network of 32 MiB/s, or while a
+ * copy of it is taken back.
+ */
 export const COPIED_CLOSED_MS = 2000;
 /** Who wants to open it waits for so long, and asks again: within the time that a client gives one try. */
 export const KEPT_CLOSED_WAIT_MS = 3000;

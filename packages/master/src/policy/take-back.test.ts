@@ -153,6 +153,31 @@ test('take back: not while the chunk is written to, nor into one that was', asyn
   assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
 });
 
+for (const [what, beside, members] of [
+  ['is taken back', { length: 30, sequence: 3 }, [1, 2, 3]],
+  ['lacks its end keeps no clone from it', { length: 20, sequence: 2 }, [1, 2, 4]],
+] as const) {
+  test(`take back: of a chunk that is opened again at once, a copy that ${what}`, async () => {
+    const cluster = await TestCluster.start(4);
+    const versions = { version: 4, highestVersion: 4, settledVersion: 4, beganVersion: 1 };
+    await cluster.putChunk(HANDLE, { length: 30, sequence: 3, members: [1, 2], ...versions });
+    const left = { version: 3, promisedVersion: 4, isRemoved: true, keptVersion: 3, ...beside };
+    cluster.server(3).replicas.set(HANDLE, newReplica(left));
+    await cluster.run(cluster.server(3).sendInventory());
+    cluster.parts.start();
+    const { clock } = cluster.context.seams;
+    const write = async () => {
+      for (;;) {
+        await cluster.parts.views.open(HANDLE, []).catch(() => {});
+        await clock.sleep(1);
+      }
+    };
+    void write();
+    await cluster.simulation.runFor(30_000);
+    assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), members);
+  });
+}
+
 test('surplus: a copy beside the members goes when enough of theirs are sound', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });

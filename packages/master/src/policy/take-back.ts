@@ -10,6 +10,7 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
+import { COPIED_CLOSED_MS } from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
@@ -43,16 +44,20 @@ export class TakeBack {
   }
 
   /**
-   * The copy becomes a member's again if it holds all of the chunk.
+   * The copy becomes a member's again if it holds all of the chunk. That stays closed meanwhile, as for a clone, or of one that
+   * is written to all the time no copy could even be looked at.
    *
    * @throws FsError UNAVAILABLE  the chunk was opened again meanwhile; JoinFailure  the server's fault, or the copy's.
    */
   async run(handle: string, server: number): Promise<void> {
+    const kept = this.#parts.views.keepClosed(handle, COPIED_CLOSED_MS);
     try {
       await this.#rejoin(handle, server);
     } catch (error) {
       if (error instanceof JoinFailure) this.#learn(handle, server, error);
       throw error;
+    } finally {
+      kept.end();
     }
   }
 

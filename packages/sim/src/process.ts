@@ -34,6 +34,11 @@ export class SimProcess implements EventOwner {
     return this.#loop.nowMs;
   }
 
+  /** An invariant is broken, whatever the process makes of it: what simulations look for. */
+  fail(error: Error): void {
+    this.#loop.fail(error);
+  }
+
   end(): void {
     this.#alive = false;
     this.#ambush = undefined;

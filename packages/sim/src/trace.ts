@@ -2,7 +2,7 @@
  * What happened, in order, with virtual times. Two runs of one seed have the same hash; the first difference is the
  * bug.
  */
-import { crc32c, type Log, type LogFields, utf8Bytes } from '@cairnfs/base';
+import { AssertionError, crc32c, type Log, type LogFields, utf8Bytes } from '@cairnfs/base';
 import type { SimProcess } from './process.ts';
 
 export interface TraceEntry {
@@ -93,6 +93,8 @@ export class SimLog implements Log {
   }
 
   error(message: string, fields?: LogFields): void {
+    // Also of one that a part of the process lives on with.
+    if (fields?.error instanceof AssertionError) this.#process.fail(fields.error);
     this.#record('error', message, fields);
   }
 

@@ -7,7 +7,7 @@
  * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
  */
 
-import { afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
+import { AssertionError, afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
 import { QuarantinedReplica, Record, ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -43,7 +43,8 @@ type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['v
 
 /**
  * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect:
- * the replica stays unreadable, and the disk goes on.
+ * the replica stays unreadable, and the disk goes on. In a replay this goes for later records of the replica too that build
+ * on such a one: when they were made, the entries could still be read.
  *
  * @param options.damaged runs for such a record.
  * @param options.appending the record being appended, which need not be decoded again; undefined in a replay.
@@ -52,13 +53,18 @@ export function transitions(options: {
   damaged: (handle: string, error: FsError) => void;
   appending: () => Record | undefined;
 }): Apply {
+  /** Chunks of which a record of the replay had no effect. */
+  const behind = new Set<string>();
   return (transaction, bytes, _sequence, data) => {
-    const { handle, kind } = options.appending() ?? decodeMessage(Record, bytes);
+    const appending = options.appending();
+    const { handle, kind } = appending ?? decodeMessage(Record, bytes);
     assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
     try {
       applyKind({ transaction, handle }, kind, data);
     } catch (error) {
+      if (appending === undefined && error instanceof AssertionError && behind.has(handle)) return;
       if (!isFsError(error, 'DAMAGED')) throw error;
+      if (appending === undefined) behind.add(handle);
       options.damaged(handle, error);
     }
   };

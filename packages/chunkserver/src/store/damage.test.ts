@@ -119,6 +119,41 @@ test('index: a staged mutation with a flipped bit goes with its replica', async 
   ok(healthy(disk));
 });
 
+const REPLAYED: Record<string, { length: number; key: string }> = {
+  'checksums of a chunk file': { length: 128 * KiB, key: checksumsKey(HANDLE) },
+  'checksums of a chunk in the index': { length: 100, key: checksumsKey(HANDLE) },
+  'staged mutation': { length: 100, key: mutationKey(HANDLE, 2) },
+};
+
+for (const [name, { length, key }] of Object.entries(REPLAYED)) {
+  test(`index: a flipped bit in a ${name} that a replay meets costs that replica, whatever followed`, async () => {
+    const disk = await twoChunks(11, length);
+    const replica = disk.replicas.find(HANDLE)!;
+    const append = async () => {
+      stage(replica, replica.log.stagedLength, new Uint8Array(10));
+      await disk.run(() => disk.simulation.clock.sleep(100));
+    };
+    await append();
+    await disk.fold();
+    // What follows is in the journal alone.
+    disk.host.disk.break({ prefix: 'disk/state', operation: 'write', code: 'ENOSPC' });
+    for (let count = 0; count < 2; count += 1) {
+      commitDurable(replica);
+      await append();
+    }
+    commitDurable(replica);
+    await disk.run(() => disk.simulation.clock.sleep(3_000));
+    equal(replica.unsettled.length, 0);
+    disk.host.disk.repair();
+    await disk.damage(key);
+    await disk.crash('keep');
+    ok(healthy(disk));
+    equal(Buffer.compare(await disk.content(disk.replicas.find(OTHER)!), Buffer.alloc(length, 7)), 0);
+    const again = disk.replicas.find(HANDLE);
+    if (again !== undefined) await rejects(disk.content(again), isCorrupt);
+  });
+}
+
 test('index: a commit point that is missing is damage, not a chunk of no bytes', async () => {
   const disk = await twoChunks(4, 100);
   await disk.damage(commitPointKey(HANDLE), 'lose');

@@ -269,6 +269,31 @@ test('disks: one with a damaged journal, identity or index is left out alone; th
   }
 });
 
+test('disks: one that cannot be opened for no reason foreseen is left out alone, and the reason is told', async () => {
+  const folders = new Folders(22);
+  await folders.start('a', 'b');
+  const host = folders.simulation.host('one');
+  host.crash({ unsynced: 'lose' });
+  const seams = host.start();
+  const { openStateStore } = seams;
+  const broken: Seams = {
+    ...seams,
+    openStateStore: (directory, options) => {
+      if (directory === 'a/state') throw new RangeError('an offset beyond the end');
+      return openStateStore(directory, options);
+    },
+  };
+  const { stores, lost } = await folders.simulation.run(() => openDisks(broken, ['a', 'b']));
+  const directories = [stores, lost].map((disks) => disks.map(({ directory }) => directory));
+  deepEqual(directories, [['b'], ['a']]);
+  match(lost[0]!.failure.message, /disk a cannot be opened \(an offset beyond the end\)/);
+  await folders.simulation.run(() => stores[0]!.close());
+  await rejects(
+    folders.simulation.run(() => openDisks(broken, ['a'])),
+    { kind: 'DISK_FAILED' },
+  );
+});
+
 test('disks: a folder whose identity is gone beside its journal is not begun anew', async () => {
   const folders = new Folders(11);
   await folders.start('a');

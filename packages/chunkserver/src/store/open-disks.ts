@@ -109,14 +109,15 @@ export async function closeDisks(stores: readonly DiskStore[], log: StoreSeams['
   return first;
 }
 
-async function lookAt({ seams: { disk } }: WatchedDevice, directory: string): Promise<FoundFolder> {
+async function lookAt({ seams: { disk, log } }: WatchedDevice, directory: string): Promise<FoundFolder> {
   const has = async (name: string) => (await disk.stat(`${directory}/${name}`)) !== undefined;
   try {
     const identity = await readIdentity(disk, directory);
     const hasLedger = (await has('journal')) || (await has('state'));
     return { directory, identity, hasLedger, hasMarker: await has(NEW_DISK_MARKER), failure: undefined };
   } catch (error) {
-    return { directory, identity: undefined, hasLedger: false, hasMarker: false, failure: faultOf(directory, error) };
+    const failure = faultOf(log, directory, error);
+    return { directory, identity: undefined, hasLedger: false, hasMarker: false, failure };
   }
 }
 
@@ -154,7 +155,7 @@ async function openAll(
     const error: unknown = outcome.reason;
     // Two processes on one folder are no fault of the disk.
     if (error instanceof DiskError && error.code === 'EBUSY') throw error;
-    lose({ directory, diskId: identity?.diskId ?? '', failure: faultOf(directory, error) });
+    lose({ directory, diskId: identity?.diskId ?? '', failure: faultOf(seams.log, directory, error) });
   }
 }
 
@@ -181,10 +182,11 @@ async function orFail(store: DiskStore, work: () => Promise<void>): Promise<void
   }
 }
 
-function faultOf(directory: string, error: unknown): FsError {
+/** Whatever it is: what one disk holds must not keep the others from being served. */
+function faultOf(log: StoreSeams['log'], directory: string, error: unknown): FsError {
   if (isFsError(error)) return error;
-  if (!(error instanceof DiskError)) throw error;
-  const message = `disk ${directory} cannot be opened (${error.message}): repair or replace it; its copies are made again elsewhere`;
+  if (!(error instanceof DiskError)) log.error('disk not opened', { directory, error }); // a mistake of ours, with its stack
+  const message = `disk ${directory} cannot be opened (${toError(error).message}): repair or replace it; its copies are made again elsewhere`;
   return new FsError('DISK_FAILED', message, { cause: error, details: { path: directory } });
 }
 

@@ -97,6 +97,8 @@ export interface Views {
    * when its file was deleted or replaced, nobody asked.
    */
   end(handle: string): Promise<OpenEnd | undefined>;
+  /** Whether it is open, its view is confirmed, and its primary, which is live, does not lead it: others may only have promised that view. */
+  waitsForPrimary(handle: string): boolean;
   /** From when it resolves, no replica serves the chunk at any version given out before. */
   retire(handles: readonly string[]): Promise<void>;
 }

@@ -41,6 +41,10 @@ export const PROBLEM_BYTES = 512;
 export const SERVER_STATUS_BYTES = 512;
 /** Primaries asked at once for the lengths that one listing shows. */
 export const LENGTHS_ASKED_AT_ONCE = 32;
+/** Chunks of one location that are given a primary before it is told; those behind them wait for the next one. */
+export const PRIMARIES_WANTED_MAX = 32;
+/** How long a location waits for them: as long as one that is in reach takes to answer. */
+export const PRIMARIES_WAIT_MS = 2000;
 /** Chunks looked at in one page of Check: under 100 ms. A larger file goes on in the next page. */
 export const CHECK_CHUNKS_MAX = 4096;
 /** Problems in one page of Check: with the longest paths, half a frame. */

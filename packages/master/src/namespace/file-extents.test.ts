@@ -94,27 +94,6 @@ test('append: one whose chunk is sealed while it is opened goes to the next', as
   equal(other.extent!.chunk!.handle, next.extent!.chunk!.handle);
 });
 
-test('locate: pages cover all extents once, also where thousands of small ones lie in one chunk of file', async () => {
-  const master = await TestMaster.start(3);
-  const pieces = Array.from({ length: 900 }, (_, index) => ({ offset: index * 100, length: 60 }));
-  const inode = await master.upload('/many', pieces);
-  const seen: number[] = [];
-  for (let offset = 0, more = true; more; ) {
-    const page = await master.locate(inode, { offset, limit: 250 });
-    seen.push(...page.extents.map((extent) => extent.offset));
-    more = page.more;
-    offset = page.extents.at(-1)!.limit;
-  }
-  deepEqual(
-    seen,
-    pieces.map(({ offset }) => offset),
-  );
-  const inside = await master.locate(inode, { offset: 50_030, length: 100, limit: 10 });
-  deepEqual([inside.extents.map(({ offset }) => offset), inside.more], [[50_000, 50_100], false]);
-  const hole = await master.locate(inode, { offset: 50_070, length: 20 });
-  deepEqual([hole.extents, hole.more, hole.size], [[], false, 89_960]);
-});
-
 test('truncate: shorter takes away what lies behind, and every chunk that lost bytes has a new version everywhere', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.upload('/file', [
@@ -331,41 +310,6 @@ test('size: of a file being written is what its primary has committed; when that
   equal(await master.size(inode), 100);
   const { extents } = await master.locate(inode);
   equal(extents[0]!.chunk!.replicas.length, 2);
-});
-
-test('locate: what lies below the last chunk is told though nobody can tell how long that is', async () => {
-  const master = await TestMaster.start(3);
-  const inode = await master.upload('/log', [{ offset: 0, length: 1000 }]);
-  const first = (await master.locate(inode)).extents[0]!;
-  const tail = await master.openExtent(inode, APPEND, first.chunk!.handle);
-  master.grow(tail, 7);
-  for (const server of master.servers) server.failure = new FsError('UNAVAILABLE', 'away');
-  const locate = (range: { offset: number; length: number }, timeoutMs: number) => {
-    const request = { file: { path: '', inode }, ...range, limit: 0 };
-    return master.simulation.run(master.send(MasterMethods.locate, request, timeoutMs));
-  };
-  for (const range of [
-    { offset: 0, length: 1000 },
-    { offset: 990, length: 10 },
-  ]) {
-    const { extents, size, more } = await locate(range, 100);
-    deepEqual([shape(extents), size, more], [[{ offset: 0, length: 1000, room: 1000 }], 1000, false]);
-  }
-  for (const range of [
-    { offset: 0, length: 1001 },
-    { offset: 0, length: 0 },
-  ])
-    await rejects(locate(range, 60_000), kind('VIEW_TOO_SMALL'));
-  for (const server of master.servers) server.failure = undefined;
-  equal((await locate({ offset: 0, length: 1001 }, 60_000)).size, 1007);
-});
-
-test('locate: below a chunk behind the end that has no bytes yet, the end is still where it was', async () => {
-  const master = await TestMaster.start(3);
-  const inode = await master.create('/file');
-  await master.append(inode, 100);
-  await master.openExtent(inode, at(3 * CHUNK_BYTES_MAX));
-  equal((await master.locate(inode, { offset: 0, length: 200 })).size, 100);
 });
 
 test('replace: the old file keeps its chunks for readers, who find them by inode no more', async () => {

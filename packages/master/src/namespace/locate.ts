@@ -1,9 +1,16 @@
 /** Locate: which chunks hold a range of a file, and where their replicas are. */
-import { FsError } from '@cairnfs/base';
+import { FsError, type Seams } from '@cairnfs/base';
 import { type ChunkLocation, type Extent, type LocateReply, type LocateRequest, ReplicaState } from '@cairnfs/protocol';
 import type { Cluster, Decisions, MasterContext, MasterParts, ReplicaCondition, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { FILE_BYTES_MAX, LOCATE_EXTENTS_DEFAULT, LOCATE_EXTENTS_MAX, SIZE_ROUNDS_MAX } from '../limits.ts';
+import {
+  FILE_BYTES_MAX,
+  LOCATE_EXTENTS_DEFAULT,
+  LOCATE_EXTENTS_MAX,
+  PRIMARIES_WAIT_MS,
+  PRIMARIES_WANTED_MAX,
+  SIZE_ROUNDS_MAX,
+} from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { Gate } from './gate.ts';
@@ -19,13 +26,15 @@ const STATES: Readonly<Record<ReplicaCondition, ReplicaState>> = {
 };
 
 export class LocateCall {
+  readonly #seams: Seams;
   readonly #decisions: Decisions;
   readonly #views: Views;
   readonly #cluster: Cluster;
   readonly #gate: Gate<number>;
   readonly #layout: FileLayout;
 
-  constructor({ decisions, layout }: MasterContext, { views, cluster }: MasterParts, gate: Gate<number>) {
+  constructor({ seams, decisions, layout }: MasterContext, { views, cluster }: MasterParts, gate: Gate<number>) {
+    this.#seams = seams;
     this.#decisions = decisions;
     this.#layout = layout;
     this.#views = views;
@@ -65,13 +74,35 @@ export class LocateCall {
     await this.#decisions.settled(transaction);
     // Of a range below the last chunk it does not matter where that ends: the file is at least as long as the log says.
     const tail = open === undefined || end <= Math.min(found.inode.size, open.offset) ? undefined : open;
+    const led = this.#untilLed(extents, tail);
     const size = tail === undefined ? found.inode.size : await this.#fillTail(found.inode.size, tail, extents);
     if (size === undefined) return undefined;
+    if (led !== undefined) await led;
     return { inode: found.id, generation: found.inode.generation, size, extents, more: isMore };
   }
 
   #find(transaction: Transaction, { file }: LocateRequest): Found | Promise<never> {
     return this.#decisions.find(transaction, () => resolveFile(transaction, file));
+  }
+
+  /**
+   * Members that have only promised the view of an open chunk cannot read what was overwritten before it: its primary brings it
+   * to them when it leads. Where the writer that wanted it is gone, nobody else would have it do so for a chunk lease. When
+   * that fails the location is as good as it can be. Undefined when all are led; of the last chunk the length is asked anyway.
+   */
+  #untilLed(extents: readonly Extent[], tail: FileExtent | undefined): Promise<unknown> | undefined {
+    const unled = extents.filter(({ offset, chunk }) => {
+      return chunk!.open && offset !== tail?.offset && this.#views.waitsForPrimary(chunk!.handle);
+    });
+    if (unled.length === 0) return undefined;
+    const { clock, log } = this.#seams;
+    const led = unled.slice(0, PRIMARIES_WANTED_MAX).map(async ({ chunk }) => {
+      const { handle } = chunk!;
+      await this.#views
+        .end(handle)
+        .catch((error: unknown) => log.info('a chunk to read is led by nobody', { handle, error }));
+    });
+    return Promise.race([Promise.all(led), clock.sleep(PRIMARIES_WAIT_MS)]);
   }
 
   /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */

@@ -57,6 +57,8 @@ export class ScriptedChunkserver {
   readonly unreachable = new Set<Address>();
   /** How long it takes to give a lease back. */
   revokeMs = 0;
+  /** How long it takes to tell how long a chunk is. */
+  measureMs = 0;
   /** How long what it says of its replicas is on its way. */
   describeMs = 0;
   /** How long a clone to it takes. */
@@ -76,6 +78,8 @@ export class ScriptedChunkserver {
   session = 0;
   registeredCount = 0;
   revokedCount = 0;
+  /** Chunks whose length it was asked for. */
+  readonly measured: string[] = [];
   readonly #name: string;
   readonly #seams: Seams;
   readonly #pool: RpcPool;
@@ -133,7 +137,9 @@ export class ScriptedChunkserver {
       this.replicas.set(handle, newReplica({ version, length, sequence }));
       return { message: { length, sequence } };
     });
-    rpc.handle(ChunkserverDataMethods.getChunkLength, ({ handle, version }) => {
+    rpc.handle(ChunkserverDataMethods.getChunkLength, async ({ handle, version }) => {
+      this.measured.push(handle);
+      if (this.measureMs > 0) await clock.sleep(this.measureMs);
       const { length, sequence } = this.#replicaAt(handle, version);
       return { message: { committedLength: length, sequence } };
     });

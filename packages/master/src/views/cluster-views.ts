@@ -129,6 +129,13 @@ export class ClusterViews implements Views {
     throw unsettled(handle);
   }
 
+  waitsForPrimary(handle: string): boolean {
+    const chunk = this.#context.decisions.read().chunk(handle);
+    if (chunk?.state !== ChunkState.CHUNK_STATE_OPEN || chunk.pendingVersion !== 0) return false;
+    const isLed = this.#leases.state(handle).kind !== 'free';
+    return !isLed && this.#servers.isLive(chunk.members[0] ?? 0) && !this.#isUnsettled(handle);
+  }
+
   async retire(handles: readonly string[]): Promise<void> {
     const queue = [...new Set(handles)];
     const worker = async () => {

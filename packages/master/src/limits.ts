@@ -87,8 +87,8 @@ export const HALT_MS = 5000;
  */
 export const PATIENCE_WITH_SEVERAL = 5;
 /**
- * How many times as long as a silent server one is waited for that is in touch and may not serve. Its way back takes
- * seconds, and a minute with a very large inventory.
+ * How many times as long as a silent server one is waited for that is in touch and may not serve, or does not say what it holds
+ * of what it did not show. Its way back takes seconds, and a minute with a very large inventory.
  */
 export const KEPT_OUT_PATIENCE = 10;
 /** Chunkservers of one cluster. */

@@ -39,6 +39,8 @@ export interface ServerEntry extends ServerIdentity {
   mayServe: boolean;
   /** Monotonic; since when it may not, however often it registered meanwhile. */
   keptOutSinceMs: number | undefined;
+  /** Monotonic; since when it has not answered what it holds of replicas that it did not show (unshown-replicas.ts). */
+  unansweredSinceMs: number | undefined;
   /** Handles of the inventory under way were seen up to here; undefined when none is. */
   inventoryCursor: string | undefined;
   /** Monotonic; when its first part came. */
@@ -181,11 +183,19 @@ export class ServerTable {
    * does that the master cannot call, or whose disk hangs. It is still called, and heard, and may come back at any time.
    */
   isKeptOut(id: number): boolean {
-    const since = this.#byId.get(id)?.keptOutSinceMs;
-    if (since === undefined) return false;
+    return this.#isWaitOver(this.#byId.get(id)?.keptOutSinceMs);
+  }
+
+  /** It is in touch, and has been asked in vain for so long that what it did not show is not waited for. */
+  isUnanswering(id: number): boolean {
+    return this.#isWaitOver(this.#byId.get(id)?.unansweredSinceMs);
+  }
+
+  #isWaitOver(sinceMs: number | undefined): boolean {
+    if (sinceMs === undefined) return false;
     this.noteTime();
     const now = this.#context.seams.clock.nowMs();
-    return now - Math.max(since, this.#awakeSinceMs) > KEPT_OUT_PATIENCE * this.#context.config.deadAfterMs;
+    return now - Math.max(sinceMs, this.#awakeSinceMs) > KEPT_OUT_PATIENCE * this.#context.config.deadAfterMs;
   }
 
   /** Its copies are replaced. */
@@ -293,6 +303,7 @@ export class ServerTable {
       mayHideReplicas: false,
       mayServe: false,
       keptOutSinceMs: undefined,
+      unansweredSinceMs: undefined,
       deadSinceMs: 0,
       replacedBy: 0,
       fullUntilMs: Number.NEGATIVE_INFINITY,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
 
@@ -22,4 +23,38 @@ test('unshown replicas: rot that is reported while the server is asked stays kno
   assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'corrupt');
   await cluster.simulation.runFor(4000);
   assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'corrupt');
+});
+
+test('unshown replicas: of a server that lost a disk, and that the master cannot call, they are done without in the end', async () => {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  server.replicas.delete(HANDLE);
+  server.diskIds = ['another disk'];
+  server.failure = new FsError('CONNECTION_REFUSED', 'nobody listens');
+  await cluster.run(server.register());
+  await cluster.run(server.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(100_000);
+  assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2, 3], 'it may answer yet');
+  await cluster.simulation.runFor(30_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+});
+
+test('unshown replicas: one that its server has after all stays, however long that could not be asked', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, { length: 10 });
+  const server = cluster.server(3);
+  const replica = server.replicas.get(HANDLE)!;
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.sendInventory());
+  server.replicas.set(HANDLE, replica); // made while that was on its way
+  server.failure = new FsError('CONNECTION_REFUSED', 'nobody listens');
+  cluster.parts.start();
+  await cluster.simulation.runFor(150_000);
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'unreachable');
+  server.failure = undefined;
+  await cluster.simulation.runFor(2000);
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
+  assert.deepEqual([cluster.chunk(HANDLE)!.version, cluster.chunk(HANDLE)!.members], [1, [1, 2, 3]]);
 });

@@ -50,6 +50,7 @@ export class UnshownReplicas {
     if (this.#safeMode.isActive) return;
     const transaction = this.#context.decisions.read();
     const toAsk = new Map<number, string[]>();
+    const unshowing = new Set<number>();
     for (const { server: id, handle } of this.#conditions.unshown(this.#context.config.bounds.unshownStep)) {
       const chunk = this.#context.plans.chunk(transaction, handle);
       const isJudged = chunk === undefined || !isMember(chunk, id) || needsNoReplica(chunk);
@@ -58,9 +59,11 @@ export class UnshownReplicas {
         this.#conditions.clear(id, handle);
         continue;
       }
+      unshowing.add(id);
       this.#conditions.leftUnshown(id, handle);
       if (isExpectedOnDisk(chunk)) toAsk.set(id, [...(toAsk.get(id) ?? []), handle]);
     }
+    for (const server of this.#servers.all) if (!unshowing.has(server.id)) server.unansweredSinceMs = undefined;
     for (const [id, handles] of toAsk) void this.#ask(id, handles);
   }
 
@@ -77,6 +80,7 @@ export class UnshownReplicas {
     const { session } = server;
     try {
       const replicas = await describeReplicas(this.#context, server, handles);
+      server.unansweredSinceMs = undefined;
       if (server.session !== session) return; // it shows all it holds anew
       const present = new Set(replicas.map(({ handle }) => handle));
       // Of others it has told meanwhile, and may have told of something newer than this answer: of rot, for one.
@@ -87,8 +91,10 @@ export class UnshownReplicas {
         replicas.filter(({ handle }) => isUnshown(handle)),
       );
     } catch (error) {
-      if (!(error instanceof FsError)) this.#context.seams.fatal(toError(error));
-      else this.#context.seams.log.info('a server did not say what it holds', { server: id, error });
+      const { clock, fatal, log } = this.#context.seams;
+      if (!(error instanceof FsError)) return fatal(toError(error));
+      server.unansweredSinceMs ??= clock.nowMs();
+      log.info('a server did not say what it holds', { server: id, error });
     } finally {
       this.#asked.delete(id);
     }

@@ -125,6 +125,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   hasLostDisk: false,
   mayHideReplicas: false,
   keptOutSinceMs: undefined,
+  unansweredSinceMs: undefined,
   deadSinceMs: 0,
   replacedBy: 0,
   fullUntilMs: 0,

@@ -212,10 +212,14 @@ export class Repair {
     return counted.length < chunk.goal;
   }
 
-  /** Whether a member has lost its copy is known when the chunk is closed (views/recovery.ts). */
+  /**
+   * Whether a member has lost its copy is known when the chunk is closed (views/recovery.ts) and its server was asked. One that
+   * does not answer for long is done without: a change of view asks it once more.
+   */
   #isUndecided(handle: string, { members }: Chunk): boolean {
     const { servers, conditions } = this.#parts;
-    return members.some((member) => conditions.isUnshown(member, handle) && !servers.isGivenUp(member));
+    const isWaitedFor = (member: number) => !servers.isGivenUp(member) && !servers.isUnanswering(member);
+    return members.some((member) => conditions.isUnshown(member, handle) && isWaitedFor(member));
   }
 
   #sound(handle: string, chunk: Chunk): number[] {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { MASTER_BOUNDS } from '../bounds.ts';
+import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { HANDLE, handleOf, TestCluster } from '../testing/test-cluster.ts';
 import { ReplicaConditions } from './replica-conditions.ts';
 
@@ -130,4 +131,36 @@ test('replica conditions: a corrupt copy of an empty chunk that its server does 
   await cluster.simulation.runFor(15_000);
   assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
   assert.equal(cluster.chunk(HANDLE)!.version, 1);
+});
+
+/** Server 3 tells once of rot in its replica of an upload. */
+async function withRotInUpload(): Promise<TestCluster> {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, { length: 10, state: ChunkState.CHUNK_STATE_UPLOADING });
+  const server = cluster.server(3);
+  server.replicas.get(HANDLE)!.isCorrupt = true;
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE)] }));
+  cluster.parts.start();
+  await cluster.simulation.runFor(5000);
+  return cluster;
+}
+
+test('replica conditions: rot that is told while the file is uploaded is repaired when it is there', async () => {
+  const cluster = await withRotInUpload();
+  const { decisions } = cluster.context;
+  const confirmed = { ...cluster.chunk(HANDLE)!, state: ChunkState.CHUNK_STATE_CLOSED };
+  await cluster.run(decisions.perform('test', (transaction) => transaction.putChunk(HANDLE, confirmed)));
+  await cluster.simulation.runFor(10_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+});
+
+test('replica conditions: rot in a replica of an upload that is given up goes with the replica', async () => {
+  const cluster = await withRotInUpload();
+  await cluster.run(cluster.discard(HANDLE));
+  const server = cluster.server(3);
+  server.isBeating = false;
+  while ((await cluster.run(server.heartbeat())).quarantine.length === 0) await cluster.simulation.runFor(1000);
+  server.replicas.delete(HANDLE);
+  await cluster.run(server.heartbeat({ changes: [server.report(HANDLE, ReplicaCondition.REPLICA_CONDITION_GONE)] }));
+  assert.equal(cluster.parts.cluster.replica(3, HANDLE), 'live');
 });

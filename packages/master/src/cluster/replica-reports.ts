@@ -371,10 +371,12 @@ function judge(server: number, chunk: Readonly<Chunk> | undefined, report: Repli
     const isOrderedAway = chunk.members.includes(server) || chunk.pendingMembers.includes(server); // by garbage collection
     return isOrderedAway ? { kind: 'fine' } : unneeded('deleted', highest);
   }
+  const isMember = chunk.members.includes(server);
+  // Told once: of an upload's replica it counts when the file is there.
+  if (isMember && condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
   if (chunk.state === ChunkState.CHUNK_STATE_UPLOADING) return { kind: 'fine' };
   // Kept until the view is decided.
-  if (!chunk.members.includes(server)) return unneeded('surplus', highest);
-  if (condition === Condition.REPLICA_CONDITION_CORRUPT) return { kind: 'exception', exception: 'corrupt' };
+  if (!isMember) return unneeded('surplus', highest);
   // Begun, and never made: a crash took the record of the view that it was to be made with.
   if (highest === 0) return { kind: 'gone' };
   if (chunk.behindMembers.includes(server)) return { kind: 'exception', exception: 'stale' };

@@ -184,30 +184,6 @@ test('append: to a file that is replaced while its chunk is opened says that the
   await master.simulation.run(opened);
 });
 
-test('list: of an entry deleted while its length is asked, nothing is told', async () => {
-  const master = await TestMaster.start(3);
-  const inode = await master.create('/d/log');
-  await master.create('/d/other');
-  const extent = await master.append(inode, 1000);
-  master.server(extent.chunk!.replicas[0]!.serverId).failure = new FsError('UNAVAILABLE', 'slow');
-  const listing = { directory: { path: '/d', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true };
-  const listed = master.send(MasterMethods.list, listing);
-  await master.simulation.runFor(500);
-  const operation = master.operation();
-  await master.call(MasterMethods.delete, {
-    path: '/d/log',
-    recursive: false,
-    skipTrash: true,
-    operation,
-    expectedType: 0,
-  });
-  const { entries } = await master.simulation.run(listed);
-  deepEqual(
-    entries.map(({ name }) => name),
-    ['other'],
-  );
-});
-
 test('truncate: a retry is answered with the first result and cuts nothing that was written since', async () => {
   const master = await TestMaster.start(3);
   const inode = await master.upload('/file', [{ offset: 0, length: 1000 }]);

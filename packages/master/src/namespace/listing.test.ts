@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import { FRAME_MESSAGE_BYTES_MAX, MasterMethods } from '@cairnfs/protocol';
 import { TestMaster } from '../testing/test-master.ts';
 
@@ -166,4 +167,72 @@ test('xattr: a name that no message of JavaScript can hold is refused, not lost'
   await rejects(setXattrs(master, '/f', named), kind('INVALID_ARGUMENT'));
   const { attributes } = await master.call(MasterMethods.stat, { file: { path: '/f', inode: 0 } });
   deepEqual(attributes!.xattrs, {});
+});
+
+const DETAILED = { directory: { path: '/d', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true };
+
+test('list: of an entry deleted while its length is asked, nothing is told', async () => {
+  const master = await TestMaster.start(3);
+  const inode = await master.create('/d/log');
+  await master.create('/d/other');
+  const extent = await master.append(inode, 1000);
+  master.server(extent.chunk!.replicas[0]!.serverId).failure = new FsError('UNAVAILABLE', 'slow');
+  const listed = master.send(MasterMethods.list, DETAILED);
+  await master.simulation.runFor(500);
+  const operation = master.operation();
+  await master.call(MasterMethods.delete, {
+    path: '/d/log',
+    recursive: false,
+    skipTrash: true,
+    operation,
+    expectedType: 0,
+  });
+  const { entries } = await master.simulation.run(listed);
+  deepEqual(
+    entries.map(({ name }) => name),
+    ['other'],
+  );
+});
+
+test('list: an entry that is renamed while its length is asked keeps the name that it had', async () => {
+  const master = await TestMaster.start(3);
+  await master.append(await master.create('/d/a'), 1000);
+  const { timing } = master.simulation.host('master').disk;
+  timing.slowness = 1000;
+  const wish = { mode: 0, owner: '', group: '', parents: false };
+  // The page shows this one, so it waits until that is durable.
+  const made = master.send(MasterMethods.makeDirectory, { path: '/d/made', ...wish, operation: master.operation() });
+  await master.simulation.runFor(2);
+  const listed = master.send(MasterMethods.list, DETAILED);
+  await master.simulation.runFor(2);
+  const renaming = { from: '/d/a', to: '/d/b', noReplace: false, operation: master.operation() };
+  const renamed = master.send(MasterMethods.rename, renaming);
+  const [{ entries }] = await master.simulation.run(Promise.all([listed, made, renamed]));
+  deepEqual(
+    entries.map(({ name, attributes }) => [name, attributes?.size]),
+    [
+      ['a', 1000],
+      ['made', 0],
+    ],
+  );
+});
+
+test('list: that an entry is gone is told when that is durable', async () => {
+  const master = await TestMaster.start(3);
+  const extent = await master.append(await master.create('/d/log'), 1000);
+  const primary = master.server(extent.chunk!.replicas[0]!.serverId);
+  primary.measureMs = 500;
+  const order: string[] = [];
+  const listed = master.send(MasterMethods.list, DETAILED).then(({ entries }) => {
+    order.push(`listed ${entries.length}`);
+  });
+  await master.simulation.runFor(400);
+  primary.failure = new FsError('UNAVAILABLE', 'gone');
+  master.simulation.host('master').disk.timing.slowness = 1000;
+  const deletion = { path: '/d/log', recursive: false, skipTrash: true, expectedType: 0 as const };
+  const deleted = master
+    .send(MasterMethods.delete, { ...deletion, operation: master.operation() })
+    .then(() => order.push('deleted'));
+  await master.simulation.run(Promise.all([listed, deleted]));
+  deepEqual(order, ['deleted', 'listed 0']);
 });

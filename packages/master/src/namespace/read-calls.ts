@@ -70,7 +70,7 @@ export class ReadCalls {
         const open = openExtentOf(transaction, child);
         if (open === undefined) continue;
         pending.push(async () => {
-          const now = await this.#settledChild(id, entry.name);
+          const now = await this.#settledChild(id, entry);
           if (now === undefined) gone.add(entry);
           else Object.assign(entry, { inode: now.inode, type: now.type, attributes: now });
         });
@@ -96,9 +96,16 @@ export class ReadCalls {
     return { message: { attributes } };
   }
 
-  /** @returns undefined when the directory has no such entry any more. */
-  #settledChild(directory: number, name: string): Promise<Attributes | undefined> {
+  /**
+   * Of what the entry named when the page was made, also when that has another name by now: otherwise a page could show
+   * neither. Of what has its name when it is gone.
+   *
+   * @returns undefined when the directory has no such entry any more either.
+   */
+  #settledChild(directory: number, { inode: id, name }: DirectoryEntry): Promise<Attributes | undefined> {
     return this.#settledAttributes((transaction) => {
+      const inode = transaction.inode(id);
+      if (inode !== undefined) return { id, inode };
       const dirent = transaction.dirent(directory, name);
       return dirent === undefined ? undefined : { id: dirent.inode, inode: inodeOf(transaction, dirent.inode) };
     });
@@ -113,10 +120,10 @@ export class ReadCalls {
       const transaction = this.#decisions.read();
       const looked = this.#decisions.find(transaction, find);
       const found = looked instanceof Promise ? await looked : looked;
+      const open = found === undefined ? undefined : openExtentOf(transaction, found);
+      await this.#decisions.settled(transaction);
       if (found === undefined) return undefined;
       const attributes = attributesOf(found.id, found.inode);
-      const open = openExtentOf(transaction, found);
-      await this.#decisions.settled(transaction);
       if (open === undefined || (await this.#fillSize(attributes, found.inode, open))) return attributes;
     }
     throw new FsError('UNAVAILABLE', 'the file is being replaced all the time: try again');

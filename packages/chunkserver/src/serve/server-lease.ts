@@ -1,29 +1,33 @@
 /**
  * A server's right to serve (docs/protocol.md): so long after an answered heartbeat *left*, on this process's clock. A
- * stalled process finds its lease ended by itself, because the clock is asked again when an answer leaves.
+ * stalled process finds its lease ended by itself, because the clock is asked again when an answer leaves. The calendar is
+ * asked as well: it goes on while a machine is suspended, and the clock does not. One that is set forward costs a heartbeat.
  */
 import { type Clock, FsError } from '@cairnfs/base';
 
 export class ServerLease {
   readonly #clock: Clock;
   #untilMs = Number.NEGATIVE_INFINITY;
+  #untilWallMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   holds(): boolean {
-    return this.#clock.nowMs() < this.#untilMs;
+    return this.#clock.nowMs() < this.#untilMs && this.#clock.wallMs() < this.#untilWallMs;
   }
 
   /** How much longer it holds; not above 0 when it does not. */
   leftMs(): number {
-    return this.#untilMs - this.#clock.nowMs();
+    return Math.min(this.#untilMs - this.#clock.nowMs(), this.#untilWallMs - this.#clock.wallMs());
   }
 
   /** @param sentAtMs when the heartbeat that was answered had left. */
   renew(sentAtMs: number, leaseMs: number): void {
-    this.#untilMs = Math.max(this.#untilMs, sentAtMs + leaseMs);
+    if (sentAtMs + leaseMs < this.#untilMs) return;
+    this.#untilMs = sentAtMs + leaseMs;
+    this.#untilWallMs = this.#clock.wallMs() + this.#untilMs - this.#clock.nowMs();
   }
 
   refusal(): FsError {

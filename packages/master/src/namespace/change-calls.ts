@@ -39,6 +39,8 @@ import { changeXattrs } from './xattrs.ts';
 
 export interface ChangeContext {
   readonly wallMs: number;
+  /** Of the master's process calendar: what is deleted now carries it, and is kept from then on. */
+  readonly deletedMs: number;
   /** Copies of files that do not say otherwise. */
   readonly replication: number;
   /** When chunks of what is destroyed now may be collected. */
@@ -127,7 +129,7 @@ export function remove(transaction: Transaction, request: DeleteRequest, context
   }
   if (inode.isDirectory && inode.entryCount > 0 && !request.recursive) throw notEmpty(request.path);
   const isForGood = request.skipTrash || isWithin(transaction, found.id, TRASH_INODE);
-  if (!isForGood) return { trashPath: moveToTrash(transaction, found, pathOf(transaction, found.id), context.wallMs) };
+  if (!isForGood) return { trashPath: moveToTrash(transaction, found, pathOf(transaction, found.id), context) };
   unlink(transaction, found, context.wallMs);
   destroy(transaction, found, context.garbageDueMs);
   return { trashPath: '' };

@@ -64,6 +64,15 @@ test('§4.4: a deleted file is renamed to a hidden name with the time of its del
   deepEqual([restored.inode, restored.deletedFrom], [inode, '']);
 });
 
+test('§4.4: a calendar that is set far ahead by mistake does not empty the trash', async () => {
+  const master = await TestMaster.start(0, { trashKeepMs: 3_600_000 });
+  await master.create('/file');
+  const { trashPath } = await remove(master, '/file');
+  master.simulation.host('master').adjustClock({ wallOffsetMs: 30 * 86_400_000 });
+  await master.simulation.runFor(60_000);
+  equal((await stat(master, trashPath)).deletedFrom, '/file');
+});
+
 test('§4.4: hidden files are removed for good after a time that is configured, and their chunks are collected', async () => {
   const master = await TestMaster.start(3, { trashKeepMs: 30_000, garbageGraceMs: 5_000 });
   const inode = await master.upload('/file', [{ offset: 0, length: 10 }]);

@@ -83,6 +83,11 @@ export function registerNamespace(
 }
 
 function changeContext(context: MasterContext): ChangeContext {
-  const { seams, config } = context;
-  return { wallMs: seams.clock.wallMs(), replication: config.replication, garbageDueMs: garbageDueMs(context) };
+  const { calendar, config, seams } = context;
+  return {
+    wallMs: seams.clock.wallMs(),
+    deletedMs: calendar.nowMs(),
+    replication: config.replication,
+    garbageDueMs: garbageDueMs(context),
+  };
 }

@@ -10,8 +10,13 @@ import { link, raise, unlink } from './links.ts';
 import { type Found, inodeOf, TRASH_NAME } from './resolve.ts';
 
 /** @returns the path from which it can be restored. */
-export function moveToTrash(transaction: Transaction, found: Found, path: string, wallMs: number): string {
-  const name = trashName(found.id, found.inode.name, wallMs);
+export function moveToTrash(
+  transaction: Transaction,
+  found: Found,
+  path: string,
+  { wallMs, deletedMs }: { readonly wallMs: number; readonly deletedMs: number },
+): string {
+  const name = trashName(found.id, found.inode.name, deletedMs);
   unlink(transaction, found, wallMs);
   found.inode.deletedFrom = path;
   raise(found.inode, wallMs);
@@ -21,21 +26,21 @@ export function moveToTrash(transaction: Transaction, found: Found, path: string
 }
 
 /** `20261120T170300123Z.42.notes.txt`, cut to the longest name allowed between two characters. */
-function trashName(id: number, name: string, wallMs: number): string {
-  const prefix = `${compactTime(wallMs)}.${id}.`;
+function trashName(id: number, name: string, deletedMs: number): string {
+  const prefix = `${compactTime(deletedMs)}.${id}.`;
   let kept = name;
   while (utf8Bytes(prefix + kept).length > NAME_BYTES_MAX) kept = [...kept].slice(0, -1).join('');
   return prefix + kept;
 }
 
-/** Names of entries deleted before `wallMs` sort below this. */
-export function trashNameBefore(wallMs: number): string {
-  return compactTime(wallMs);
+/** Names of entries deleted before `deletedMs` sort below this. */
+export function trashNameBefore(deletedMs: number): string {
+  return compactTime(deletedMs);
 }
 
 /** `20261120T170300123Z`: UTC, so that names sort by time until the year 9999. */
-function compactTime(wallMs: number): string {
-  const ms = Math.max(0, Math.floor(wallMs));
+function compactTime(epochMs: number): string {
+  const ms = Math.max(0, Math.floor(epochMs));
   const { year, month, day } = civilDate(Math.floor(ms / DAY_MS));
   const digits = (value: number, width: number) => String(value).padStart(width, '0');
   const time = ms % DAY_MS;

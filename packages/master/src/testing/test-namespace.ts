@@ -51,7 +51,10 @@ export class TestNamespace {
   /** Decides, and waits until it is durable. */
   do<T>(decide: (transaction: Transaction, change: ChangeContext) => T): Promise<T> {
     this.wallMs += 1;
-    const change = { wallMs: this.wallMs, replication: 3, garbageDueMs: this.wallMs + 1000 };
+    const change = {
+      ...{ wallMs: this.wallMs, deletedMs: this.wallMs },
+      ...{ replication: 3, garbageDueMs: this.wallMs + 1000 },
+    };
     return this.simulation.run(this.decisions.perform('test', (transaction) => decide(transaction, change)));
   }
 

@@ -86,6 +86,8 @@ export class Registration {
       });
     });
     assert(server !== undefined, () => `the registration of ${address} left no server`);
+    // While that became durable its lease may have run out, and a view may have changed without it.
+    if (server.mayServe) this.#departures.checkSettled(server.id);
     server.answeredAtMs = seams.clock.nowMs();
     server.disks = request.disks;
     seams.log.info('chunkserver registered', { id: server.id, address, session: server.session });

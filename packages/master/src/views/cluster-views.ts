@@ -165,14 +165,20 @@ export class ClusterViews implements Views {
     }
     const settled = chunk.pendingVersion === 0 ? await this.#revoke(handle, chunk, seal) : undefined;
     if (settled !== undefined) {
-      await decisions.perform('chunkClosed', (transaction) => {
-        const current = transaction.chunk(handle);
-        // Of one that was deleted meanwhile nobody gets a lease any more, and none is kept. A change of the view ends it otherwise.
-        if (current?.state !== ChunkState.CHUNK_STATE_OPEN) this.#leases.free(handle);
-        if (current === undefined || !isSameView(current, chunk)) return;
-        closeChunk(transaction, handle, current, { ...settled, sealed: seal }, seams.clock.wallMs());
+      try {
+        await decisions.perform('chunkClosed', (transaction) => {
+          const current = transaction.chunk(handle);
+          // Of one that was deleted meanwhile nobody gets a lease any more, and none is kept. A change of the view ends it otherwise.
+          if (current?.state !== ChunkState.CHUNK_STATE_OPEN) this.#leases.free(handle);
+          if (current === undefined || !isSameView(current, chunk)) return;
+          closeChunk(transaction, handle, current, { ...settled, sealed: seal }, seams.clock.wallMs());
+          this.#leases.free(handle);
+        });
+      } catch (error) {
+        // It stays open, and its primary has given the lease back: it may have it again.
         this.#leases.free(handle);
-      });
+        throw error;
+      }
       return;
     }
     // The primary is not to be had: a view without it agrees on the end, and nobody has a lease under that yet.

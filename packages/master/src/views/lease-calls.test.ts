@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FsError } from '@cairnfs/base';
 import { type ChunkView, createRpcPool, MasterControlMethods } from '@cairnfs/protocol';
 import { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import { ServerTable } from '../cluster/server-table.ts';
+import type { MasterContext } from '../context.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { FULL_SERVER_PAUSE_MS } from '../limits.ts';
 import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
@@ -226,5 +228,20 @@ test('lease: of a chunk that is deleted while its lease is taken back nothing is
   await cluster.simulation.runFor(100);
   await cluster.run(cluster.discard(HANDLE));
   await cluster.run(closed);
+  assert.equal(leases.state(HANDLE).kind, 'free');
+});
+
+test('lease: what its primary gave back is free again when the log has no room to say that the chunk is closed', async () => {
+  const cluster = await TestCluster.start(3);
+  await cluster.putChunk(HANDLE, OPEN);
+  const { context } = cluster;
+  const leases = new LeaseTable(context.seams.clock, { durationMs: 60_000, incarnation: 1 });
+  const servers = new ServerTable(context);
+  const changes = { isRunning: () => false } as unknown as ViewChanges;
+  const perform = () => Promise.reject(new FsError('OVERLOADED', 'the journal is behind'));
+  const decisions = { read: () => context.decisions.read(), perform } as unknown as MasterContext['decisions'];
+  const parts = { servers, leases, changes, conditions: new ReplicaConditions(1) };
+  const views = new ClusterViews({ ...context, decisions }, parts);
+  await assert.rejects(cluster.run(views.close(HANDLE, { seal: false })), { kind: 'OVERLOADED' });
   assert.equal(leases.state(HANDLE).kind, 'free');
 });

@@ -112,7 +112,9 @@ export class LeaseCalls implements LeaseRenewals {
     const facts = { handle, primary: server.id, failedMembers, reason };
     this.#warnings.warn(`${handle} ${failedMembers}`, 'a primary reports failed members', facts);
     const changed = await this.#changeView(handle, chunk, request);
-    const isLed = isLedBy(changed, server.id, changed.version);
+    // Another change may have begun since.
+    const current = this.#context.decisions.read().chunk(handle);
+    const isLed = current !== undefined && isLedBy(current, server.id, changed.version);
     const grant = isLed ? this.#leases.grant(handle, server.id, changed.version) : undefined;
     if (grant === undefined) {
       const since = changed.state === ChunkState.CHUNK_STATE_OPEN ? 'has another primary' : 'is closed';

@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/serve/server-lease.ts`,
-        from: 'return this.#clock.nowMs() < this.#untilMs;',
+        from: 'return this.#clock.nowMs() < this.#untilMs && this.#clock.wallMs() < this.#untilWallMs;',
         to: 'return this.#untilMs > 0;',
       },
     ],
@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${CHUNKSERVER}/serve/server-lease.ts`,
-        from: 'Math.max(this.#untilMs, sentAtMs + leaseMs)',
-        to: 'Math.max(this.#untilMs, sentAtMs, this.#clock.nowMs() + leaseMs)',
+        from: 'this.#untilMs = sentAtMs + leaseMs;',
+        to: 'this.#untilMs = this.#clock.nowMs() + leaseMs;',
       },
     ],
   },

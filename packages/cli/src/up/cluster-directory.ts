@@ -3,7 +3,7 @@
  *
  *     DIR/master.toml         DIR/master/          DIR/logs/master.log
  *     DIR/chunkserver-1.toml  DIR/chunkserver-1/   DIR/logs/chunkserver-1.log
- *     DIR/up.lock             while a supervisor runs
+ *     DIR/up.lock             names the supervisor while it runs
  *
  * The configurations are written when missing and left alone afterwards, so a cluster keeps what its owner changed; the
  * ports come from the command line each time.
@@ -68,7 +68,7 @@ export async function lockClusterDirectory(directory: string): Promise<{ release
 
 /** How many chunkservers the directory has been used with: their data must not be left out by accident. */
 export function existingChunkserverCount(directory: string): number {
-  if (!existsSync(directory)) return 0;
+  if (!existsSync(`${directory}/`)) return 0; // also where a file is in its place
   const numbers = readdirSync(directory).map((name) => Number(/^chunkserver-([0-9]+)\.toml$/.exec(name)?.[1] ?? 0));
   return Math.max(0, ...numbers);
 }

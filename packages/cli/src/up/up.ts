@@ -1,5 +1,4 @@
 /** `cairn up`: a whole local cluster in the foreground, every server a process of its own. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { connect } from '@cairnfs/client/node';
 import { ADMIN_PORT_DISTANCE } from '../config/admin-listen.ts';
@@ -36,9 +35,9 @@ export interface UpOptions {
 
 /** Runs until `ended` aborts; resolves when every server is gone. @throws DiskError EBUSY  another one runs on the directory. */
 export async function up(options: UpOptions, ended: AbortSignal): Promise<void> {
-  // On a directory that is not there nobody runs, so taken ports are the cause to tell, and it is not made for nothing. On
-  // one that is there, another `up` may have them.
-  if (!existsSync(options.directory)) await checkClusterPortsFree(layoutOf(options));
+  // Where no cluster was kept nobody runs, so taken ports are the cause to tell, and nothing is made there for nothing. Where
+  // one is, another `up` may have them.
+  if (existingChunkserverCount(options.directory) === 0) await checkClusterPortsFree(layoutOf(options));
   const lock = await lockClusterDirectory(options.directory);
   try {
     await superviseCluster(options, ended);

@@ -1,4 +1,4 @@
-import { equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -29,8 +29,10 @@ test('lock: a live process keeps it, and its death, however sudden, frees it', (
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     const lock = await new RuntimeDisk().lock(path);
+    await rejects(new RuntimeDisk().lock(path), isBusy);
     await lock.release();
-    equal((await readdir(directory)).length, 0);
+    deepEqual(await readdir(directory), ['lock']);
+    await new RuntimeDisk().lock(path);
   }));
 
 test('lock: a pid used again by another process does not keep it', () =>
@@ -52,7 +54,12 @@ test('lock: on doubt it is not taken', () =>
     const disk = new RuntimeDisk();
     await disk.lock(path);
     const owner = JSON.parse(await readFile(path, 'utf8'));
-    for (const content of ['', '{"pid":1}', JSON.stringify({ ...owner, started: '1', pidNamespace: 'pid:[1]' })]) {
+    for (const content of [
+      '{',
+      'null',
+      '{"pid":1}',
+      JSON.stringify({ ...owner, started: '1', pidNamespace: 'pid:[1]' }),
+    ]) {
       await writeFile(path, content);
       await rejects(disk.lock(path), isBusy);
     }
@@ -62,7 +69,17 @@ test('lock: on doubt it is not taken', () =>
     await rejects(disk.lock(path), isBusy);
   }));
 
-test('lock: on a full disk that of a dead owner is taken in its place, and leaves nothing behind', () =>
+test('lock: what power that failed left without content is free', () =>
+  inDirectory(async (directory) => {
+    const path = join(directory, 'lock');
+    for (const content of ['', '\0'.repeat(200)]) {
+      await writeFile(path, content);
+      await new RuntimeDisk().lock(path);
+      await rejects(new RuntimeDisk().lock(path), isBusy);
+    }
+  }));
+
+test('lock: on a full disk that of a dead owner and one that was released are taken in their place', () =>
   inDirectory(async (directory) => {
     const path = join(directory, 'lock');
     const disk = new RuntimeDisk();
@@ -82,9 +99,15 @@ test('lock: on a full disk that of a dead owner is taken in its place, and leave
       equal(JSON.parse(await readFile(path, 'utf8')).started, owner.started);
       await rejects(disk.lock(path), isBusy);
       equal((await readdir(directory)).length, 1);
+      const { length } = await readFile(path);
       await lock.release();
-      await rejects(disk.lock(path), { code: 'ENOSPC' });
-      equal((await readdir(directory)).length, 0);
+      equal((await readFile(path)).length, length);
+      await disk.lock(path);
+      await rejects(disk.lock(path), isBusy);
+      equal((await readFile(path)).length, length);
+      deepEqual(await readdir(directory), ['lock']);
+      await rejects(disk.lock(join(directory, 'new')), { code: 'ENOSPC' });
+      deepEqual(await readdir(directory), ['lock']);
     } finally {
       fs.writeFileSync = write;
       syncBuiltinESMExports();

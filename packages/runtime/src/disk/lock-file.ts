@@ -4,19 +4,20 @@
  * its pid, when that process began (pids are used again), the boot it ran under and its pid namespace (containers
  * count pids on their own).
  *
- * The file appears whole or not at all (written aside, then linked), and only the holder of a second such file, the
- * takeover file, may remove a dead owner's: so two that find the same dead owner cannot both win. All steps are
- * synchronous; a takeover lasts microseconds. On a full disk, where no new content fits, a dead owner's file is written
- * over instead, under an empty takeover file: a server that was killed there must come back to delete.
+ * The file appears with its content (written aside, then linked), and stays: a release leaves it blank, and whoever finds it
+ * blank or its owner dead writes over it in place. That needs no room, so a server comes back to delete on a disk that
+ * others filled meanwhile. Only the holder of a second file, the empty takeover file, may write: so two that find the
+ * same dead owner cannot both win. All steps are synchronous; a takeover lasts microseconds.
  */
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
+  fstatSync,
   linkSync,
   openSync,
   readFileSync,
   readlinkSync,
-  statSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -37,7 +38,7 @@ interface Owner {
 export function takeLock(path: string): { release(): Promise<void> } {
   const owner = describeSelf();
   try {
-    claimOrTakeOver(path, owner);
+    if (existsSync(path) || !create(path, owner)) takeOver(path, owner);
   } catch (error) {
     throw diskError('lock', path, error);
   }
@@ -45,7 +46,7 @@ export function takeLock(path: string): { release(): Promise<void> } {
     release: async () => {
       // Somebody may have removed the file by hand and started another server since.
       try {
-        if (readOwner(path)?.token === owner.token) unlinkSync(path);
+        if (readOwner(path)?.token === owner.token) writeOver(path, '');
       } catch (error) {
         throw diskError('unlock', path, error);
       }
@@ -53,19 +54,8 @@ export function takeLock(path: string): { release(): Promise<void> } {
   };
 }
 
-function claimOrTakeOver(path: string, owner: Owner): void {
-  try {
-    if (claim(path, owner)) return;
-    checkDead(path);
-    takeOver(path, owner);
-  } catch (error) {
-    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    takeOverInPlace(path, owner, error);
-  }
-}
-
-/** Creates the file with its content at once; false when it exists. */
-function claim(path: string, owner: Owner): boolean {
+/** The file with its content at once; false when it exists. */
+function create(path: string, owner: Owner): boolean {
   const draft = `${path}.${owner.token}`;
   try {
     writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' });
@@ -80,24 +70,7 @@ function claim(path: string, owner: Owner): boolean {
 }
 
 function takeOver(path: string, owner: Owner): void {
-  const takeoverPath = `${path}.takeover`;
-  if (!claim(takeoverPath, owner)) {
-    throw busy(path, `another process is taking it over; if none is, remove ${takeoverPath}`);
-  }
-  try {
-    // Looked at again: whoever held the takeover file before may have taken the lock.
-    checkDead(path);
-    if (readOwner(path) !== undefined) unlinkSync(path);
-    if (!claim(path, owner)) throw busy(path, 'another process took it first');
-  } finally {
-    unlinkSync(takeoverPath);
-  }
-}
-
-/** Needs no room: the takeover file is empty, and the content takes the place of the dead owner's. */
-function takeOverInPlace(path: string, owner: Owner, cause: unknown): void {
-  if (readOwner(path) === undefined) throw cause;
-  checkDead(path);
+  checkFree(path);
   const takeoverPath = `${path}.takeover`;
   try {
     closeSync(openSync(takeoverPath, 'wx'));
@@ -106,17 +79,21 @@ function takeOverInPlace(path: string, owner: Owner, cause: unknown): void {
     throw busy(path, `another process is taking it over; if none is, remove ${takeoverPath}`);
   }
   try {
-    checkDead(path);
-    // As long as what was there: spaces behind the text mean nothing to whoever reads it.
-    const text = JSON.stringify(owner).padEnd(statSync(path).size);
-    const descriptor = openSync(path, 'r+');
-    try {
-      writeSync(descriptor, text, 0);
-    } finally {
-      closeSync(descriptor);
-    }
+    // Looked at again: whoever held the takeover file before may have taken the lock.
+    checkFree(path);
+    writeOver(path, JSON.stringify(owner));
   } finally {
     unlinkSync(takeoverPath);
+  }
+}
+
+/** As long as what was there, so that it takes no room: spaces behind the text mean nothing to whoever reads it. */
+function writeOver(path: string, text: string): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    writeSync(descriptor, text.padEnd(fstatSync(descriptor).size), 0);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -128,8 +105,8 @@ function removeIfPresent(path: string): void {
   }
 }
 
-/** Throws EBUSY unless it is certain that the owner is gone. */
-function checkDead(path: string): void {
+/** Throws EBUSY unless it is certain that nobody holds it. */
+function checkFree(path: string): void {
   const owner = readOwner(path);
   if (owner === undefined) return;
   const self = describeSelf();
@@ -153,9 +130,10 @@ function isAlive({ pid, started }: Owner): boolean {
   }
 }
 
+/** Undefined: nobody. Blank is what a release leaves, or power that failed before the content of a new file was written. */
 function readOwner(path: string): Owner | undefined {
-  const text = readIfPresent(path);
-  if (text === undefined) return undefined;
+  const text = readIfPresent(path)?.replaceAll('\0', ' ').trim() ?? '';
+  if (text === '') return undefined;
   try {
     const { pid, started, boot, pidNamespace, token } = JSON.parse(text) as Owner;
     if (Number.isSafeInteger(pid) && [started, boot, pidNamespace, token].every((part) => typeof part === 'string')) {

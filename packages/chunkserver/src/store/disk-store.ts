@@ -19,7 +19,7 @@ import { type DiskIdentity, Record } from '../gen/cairn/chunkserver/v1/store.ts'
 import { DISK_FRAMES_MAX, DISK_READ_BYTES_MAX, DISK_READS_MAX } from '../limits.ts';
 import { transitions } from './apply.ts';
 import { DiskRoom } from './disk-room.ts';
-import { readIdentity, writeIdentity } from './identity.ts';
+import { draftIdentity, type NewIdentity, readIdentity, writeIdentity } from './identity.ts';
 import { BULKY_PREFIXES, replicaKey } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
 import { ReadHistory } from './read-history.ts';
@@ -302,8 +302,17 @@ export class DiskStore {
     }
   }
 
-  async writeIdentity(changes: Partial<Omit<DiskIdentity, 'formatVersion'>>): Promise<void> {
-    this.identity = await writeIdentity(this.#seams.disk, this.directory, { ...this.identity, ...changes });
+  async writeIdentity(changes: Partial<NewIdentity>): Promise<void> {
+    const replace = await this.draftIdentity(changes);
+    await replace();
+  }
+
+  /** @returns what puts it in place. */
+  async draftIdentity(changes: Partial<NewIdentity>): Promise<() => Promise<void>> {
+    const replace = await draftIdentity(this.#seams.disk, this.directory, { ...this.identity, ...changes });
+    return async () => {
+      this.identity = await replace();
+    };
   }
 
   /** Removes a file of its folder, where there is one. */

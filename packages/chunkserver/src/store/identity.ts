@@ -7,6 +7,8 @@ import { DiskIdentity } from '../gen/cairn/chunkserver/v1/store.ts';
 const FORMAT_VERSION = 2;
 const TRAILER_BYTES = 4;
 
+export type NewIdentity = Omit<DiskIdentity, 'formatVersion'>;
+
 /**
  * @returns undefined for a folder that has none.
  * @throws FsError DAMAGED  the file is not what was written, or of another version.
@@ -35,16 +37,22 @@ export async function readIdentity(disk: Disk, directory: string): Promise<DiskI
   throw new FsError('DAMAGED', message);
 }
 
+/** Replaces the file. @returns what is there now. */
+export async function writeIdentity(disk: Disk, directory: string, identity: NewIdentity): Promise<DiskIdentity> {
+  const replace = await draftIdentity(disk, directory, identity);
+  return replace();
+}
+
 /**
- * Replaces the file at once: a crash leaves the old one or the new one.
+ * Writes it beside the file, which takes all the room it needs.
  *
- * @returns what is there now.
+ * @returns what puts it in place at once, where a crash leaves the old one or the new one, and says what is there then.
  */
-export async function writeIdentity(
+export async function draftIdentity(
   disk: Disk,
   directory: string,
-  identity: Omit<DiskIdentity, 'formatVersion'>,
-): Promise<DiskIdentity> {
+  identity: NewIdentity,
+): Promise<() => Promise<DiskIdentity>> {
   const written = { ...identity, formatVersion: FORMAT_VERSION };
   const body = encodeMessage(DiskIdentity, written);
   const trailer = new Uint8Array(TRAILER_BYTES);
@@ -58,7 +66,9 @@ export async function writeIdentity(
   } finally {
     await file.close();
   }
-  await disk.rename(draft, `${directory}/identity`);
-  await disk.syncDirectory(directory);
-  return written;
+  return async () => {
+    await disk.rename(draft, `${directory}/identity`);
+    await disk.syncDirectory(directory);
+    return written;
+  };
 }

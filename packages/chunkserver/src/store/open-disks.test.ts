@@ -311,6 +311,63 @@ test('disks: one on which the list cannot be written is left out', async () => {
   equal(lost[0]?.directory, 'a');
 });
 
+test('disks: one that is full stays in service, and a new one waits until it has room to note it', async () => {
+  const folders = new Folders(23);
+  await folders.start('a', 'b');
+  const told = () =>
+    folders.opened.stores.map((store) => [store.directory, store.identity.disksRevision, ...listOf(store)]);
+  const before = told();
+  folders.disk.break({ prefix: 'a/identity.new', code: 'ENOSPC' });
+  for (const marked of [[], ['c']]) {
+    for (const directory of marked) await folders.mark(directory);
+    const { lost, isWhole } = await folders.start('a', 'b', 'c');
+    deepEqual([told(), isWhole], [before, false]);
+    equal(lost[0]?.directory, 'c');
+    match(
+      lost[0].failure.message,
+      /disk c is not taken into service, for a has no room to note it .*: free some there/,
+    );
+  }
+  await folders.start('a', 'b');
+  deepEqual(folders.served, ['a', 'b']);
+  folders.disk.repair();
+  await folders.start('a', 'b', 'c');
+  deepEqual(folders.opened.stores.map(listOf), Array(3).fill(['a', 'b', 'c']));
+  equal(folders.disk.files.has('c/new-disk'), false);
+});
+
+test('disks: one that is full and was away when a disk was added is left out, for it does not know of that', async () => {
+  const folders = new Folders(24);
+  await folders.start('a', 'b');
+  folders.mount('a', 'away');
+  await folders.start('a', 'b', 'c');
+  folders.mount('away', 'a');
+  folders.disk.break({ prefix: 'a/identity.new', code: 'ENOSPC' });
+  await folders.start('a', 'b', 'c');
+  deepEqual(folders.served, ['b', 'c']);
+});
+
+test('disks: a marker that a full disk does not let go of goes at a later start', async () => {
+  const folders = new Folders(25);
+  await folders.start('a', 'b');
+  folders.mount('b', 'elsewhere');
+  await folders.mark('b');
+  const { disk, simulation } = folders;
+  const host = simulation.host('one');
+  host.crash({ unsynced: 'lose' });
+  const seams = host.start();
+  const { lost } = await simulation.run(async () => {
+    const opening = openDisks(seams, ['a', 'b']);
+    while (disk.locks.get('b/lock')?.alive !== true) await simulation.clock.sleep(0.1);
+    disk.break({ prefix: 'b/new-disk', code: 'ENOSPC' });
+    return opening;
+  });
+  deepEqual([lost, disk.files.has('b/new-disk')], [[], true]);
+  disk.repair();
+  await folders.start('a', 'b');
+  deepEqual([folders.served, disk.files.has('b/new-disk')], [['a', 'b'], false]);
+});
+
 for (const path of ['a/state', 'a/identity.new']) {
   test(`disks: one that fails at ${path} and takes no changes then, as its lock file's removal, is left out alone`, async () => {
     const folders = new Folders(21);

@@ -6,7 +6,7 @@
  */
 import { DiskError, FsError, isFsError, randomUuid, toError } from '@cairnfs/base';
 import { DISK_TIMEOUT_MS, DiskWatch, type JournalSizing, onDevice } from '@cairnfs/storage';
-import type { KnownDisk } from '../gen/cairn/chunkserver/v1/store.ts';
+import type { DiskIdentity, KnownDisk } from '../gen/cairn/chunkserver/v1/store.ts';
 import { DiskStore, type StoreSeams, type WatchedDevice } from './disk-store.ts';
 import { readIdentity } from './identity.ts';
 import {
@@ -72,13 +72,17 @@ export async function openDisks(
     const disks = new Map(judgement.disks);
     for (const store of stores.filter(isNew)) disks.set(store.directory, store.identity.diskId);
     const { hasKeptAll } = judgement;
-    await tellAll(stores, { disks: listDisks(disks), hasKeptAll });
-    const failed = stores.filter(({ failure }) => failure !== undefined);
-    for (const store of failed) {
-      lose({ directory: store.directory, diskId: store.identity.diskId, failure: store.failure! });
+    const full = await tellAll(seams.log, stores, { disks: listDisks(disks), hasKeptAll });
+    const left: DiskStore[] = [];
+    for (const store of [...stores]) {
+      const failure =
+        store.failure ?? full.map((refusal) => unknownTo(refusal, store)).find((error) => error !== undefined);
+      if (failure === undefined) continue;
+      lose({ directory: store.directory, diskId: store.identity.diskId, failure });
       stores.splice(stores.indexOf(store), 1);
+      left.push(store);
     }
-    for (const store of failed) await store.close();
+    await closeDisks(left, seams.log);
     if (stores.length === 0) throw noneLeft(lost);
     for (const { directory } of lost) devices.get(directory)!.watch.end();
     const served = new Set(stores.map(({ identity }) => identity.diskId));
@@ -159,27 +163,77 @@ async function openAll(
   }
 }
 
-/** A disk on which this cannot be written fails. The markers go when all others know of the new disks. */
+/** A disk that goes on with the list it has, for it has no room for another. */
+interface Refusal {
+  readonly store: DiskStore;
+  readonly fault: FsError;
+}
+
+/**
+ * The markers go when all others know of the new disks. A disk on which this cannot be written fails, but for one that is
+ * full: the lists stay as they are then, on all disks.
+ *
+ * @returns those that are full. What their lists do not name must not be served.
+ */
 async function tellAll(
+  log: StoreSeams['log'],
   stores: readonly DiskStore[],
   { disks, hasKeptAll }: { disks: KnownDisk[]; hasKeptAll: boolean },
-): Promise<void> {
+): Promise<readonly Refusal[]> {
   const revision = Math.max(0, ...stores.map(({ identity }) => identity.disksRevision));
   const isTold = ({ identity }: DiskStore) =>
     identity.disksRevision === revision && isSameList(identity.disks, disks) && identity.hasKeptAll === hasKeptAll;
   if (!stores.every(isTold)) {
     const change = { disks, disksRevision: revision + 1, hasKeptAll };
-    await Promise.all(stores.map((store) => orFail(store, () => store.writeIdentity(change))));
+    const drafts = new Map<DiskStore, () => Promise<void>>();
+    const draft = async (store: DiskStore) => void drafts.set(store, await store.draftIdentity(change));
+    const refused = await onEach(stores, draft);
+    // One that is new itself, or was away when the others were told, may not know of disks that were served since.
+    const isBehind = ({ identity }: DiskStore) =>
+      identity.disksRevision < revision || !names(identity, identity.diskId);
+    for (const { store, fault } of refused) if (isBehind(store)) store.fail(fault);
+    const full = refused.filter(({ store }) => store.failure === undefined);
+    for (const { store, fault } of full) {
+      log.warn('the list of disks stays as it was', { directory: store.directory, error: fault.message });
+    }
+    if (full.length > 0) return full;
+    const late = await onEach(stores, async (store) => drafts.get(store)?.());
+    for (const { store, fault } of late) store.fail(fault); // the others may be told already
   }
-  await Promise.all(stores.map((store) => orFail(store, () => store.removeFile(NEW_DISK_MARKER))));
+  await onEach(stores, (store) => store.removeFile(NEW_DISK_MARKER)); // what stays goes at a later start
+  return [];
 }
 
-async function orFail(store: DiskStore, work: () => Promise<void>): Promise<void> {
-  try {
-    if (store.failure === undefined) await work();
-  } catch (error) {
-    store.fail(error);
-  }
+/** @returns why the disk cannot be served beside one that has no room to note it. */
+function unknownTo({ store: full, fault }: Refusal, { directory, identity }: DiskStore): FsError | undefined {
+  if (names(full.identity, identity.diskId)) return undefined;
+  const message = `disk ${directory} is not taken into service, for ${full.directory} has no room to note it (${toError(fault.cause).message}): free some there, and start the server again`;
+  return new FsError(fault.kind, message, { cause: fault, details: { path: directory } });
+}
+
+function names({ disks }: DiskIdentity, disk: string): boolean {
+  return disks.some(({ diskId }) => diskId === disk);
+}
+
+/** A disk on which the work cannot be done fails. @returns those that are only full, or not asked for want of open files. */
+async function onEach(
+  stores: readonly DiskStore[],
+  work: (store: DiskStore) => Promise<void>,
+): Promise<readonly Refusal[]> {
+  const refused: Refusal[] = [];
+  const attempt = async (store: DiskStore): Promise<void> => {
+    try {
+      if (store.failure === undefined) await work(store);
+    } catch (error) {
+      if (error instanceof DiskError && (error.isFull || error.isShortage)) {
+        refused.push({ store, fault: store.fault(error) });
+      } else {
+        store.fail(error);
+      }
+    }
+  };
+  await Promise.all(stores.map(attempt));
+  return refused;
 }
 
 /** Whatever it is: what one disk holds must not keep the others from being served. */

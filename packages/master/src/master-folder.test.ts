@@ -19,7 +19,8 @@ async function withFiles(...paths: string[]): Promise<{ simulation: Simulation; 
 }
 
 test("master folder: a new one, an empty one, a master's and one of a first start that was cut short are taken", async () => {
-  for (const paths of [[], ['data/FORMAT', 'data/notes'], ['data/lock', 'data/FORMAT.new', 'data/lost+found']]) {
+  const cutShort = ['data/lock', 'data/lock.draft', 'data/FORMAT.new', 'data/lost+found'];
+  for (const paths of [[], ['data/FORMAT', 'data/notes'], cutShort]) {
     const { simulation, disk } = await withFiles(...paths);
     await simulation.run(takeFolder(disk, 'data'));
     equal((await simulation.run(disk.list('data'))).length, paths.length);

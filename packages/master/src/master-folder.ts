@@ -3,8 +3,8 @@ import { type Disk, DiskError, FsError } from '@cairnfs/base';
 
 /** In a master's folder from its first start on; what it says is checked when the ledger is opened. */
 const FORMAT = 'FORMAT';
-/** What a first start that was cut short leaves, and what file systems have at their root. */
-const NOBODYS: readonly string[] = ['lock', 'FORMAT.new', 'journal', 'state', 'lost+found'];
+/** What a first start that was cut short leaves, the draft of a lock among it, and what file systems have at their root. */
+const NOBODYS = /^(lock(\..+)?|FORMAT\.new|journal|state|lost\+found)$/;
 const NAMES_SHOWN = 3;
 
 /**
@@ -19,7 +19,7 @@ export async function takeFolder(disk: Disk, path: string): Promise<void> {
     throw new FsError('INVALID_ARGUMENT', message, { cause: error });
   });
   const names = await disk.list(path);
-  const foreign = names.includes(FORMAT) ? [] : names.filter((name) => !NOBODYS.includes(name));
+  const foreign = names.includes(FORMAT) ? [] : names.filter((name) => !NOBODYS.test(name));
   if (foreign.length === 0) return;
   const shown = foreign.slice(0, NAMES_SHOWN).join(', ') + (foreign.length > NAMES_SHOWN ? ', ...' : '');
   throw new FsError(

@@ -69,6 +69,32 @@ test('lock: on doubt it is not taken', () =>
     await rejects(disk.lock(path), isBusy);
   }));
 
+test('lock: no power cut leaves a new one without its content', () =>
+  inDirectory(async (directory) => {
+    const { fsyncSync, linkSync } = fs;
+    const synced: string[] = [];
+    const named: string[] = [];
+    fs.fsyncSync = (descriptor) => {
+      const { ino, size } = fs.fstatSync(descriptor);
+      synced.push(`${ino} ${size}`);
+      fsyncSync(descriptor);
+    };
+    fs.linkSync = (from, to) => {
+      const { ino, size } = fs.statSync(from);
+      named.push(`${ino} ${size}`);
+      deepEqual(synced, named);
+      linkSync(from, to);
+    };
+    syncBuiltinESMExports();
+    try {
+      await new RuntimeDisk().lock(join(directory, 'lock'));
+      equal(named.length, 1);
+    } finally {
+      Object.assign(fs, { fsyncSync, linkSync });
+      syncBuiltinESMExports();
+    }
+  }));
+
 test('lock: what power that failed left without content is free', () =>
   inDirectory(async (directory) => {
     const path = join(directory, 'lock');
@@ -87,8 +113,8 @@ test('lock: on a full disk that of a dead owner and one that was released are ta
     const owner = JSON.parse(await readFile(path, 'utf8'));
     const write = fs.writeFileSync;
     // A name fits, content does not.
-    fs.writeFileSync = ((file: string, _text: string, options: { flag: string }) => {
-      write(file, '', options);
+    fs.writeFileSync = ((descriptor: number) => {
+      write(descriptor, '');
       throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     }) as typeof fs.writeFileSync;
     syncBuiltinESMExports();

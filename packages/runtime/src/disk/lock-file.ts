@@ -4,7 +4,7 @@
  * its pid, when that process began (pids are used again), the boot it ran under and its pid namespace (containers
  * count pids on their own).
  *
- * The file appears with its content (written aside, then linked), and stays: a release leaves it blank, and whoever finds it
+ * The file appears with its content (written aside, synced, then linked), and stays: a release leaves it blank, and whoever finds it
  * blank or its owner dead writes over it in place. That needs no room, so a server comes back to delete on a disk that
  * others filled meanwhile. Only the holder of a second file, the empty takeover file, may write: so two that find the
  * same dead owner cannot both win. All steps are synchronous; a takeover lasts microseconds.
@@ -14,6 +14,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsyncSync,
   linkSync,
   openSync,
   readFileSync,
@@ -54,11 +55,17 @@ export function takeLock(path: string): { release(): Promise<void> } {
   };
 }
 
-/** The file with its content at once; false when it exists. */
+/** The file with its content at once, also after a power cut: no name without what it names. False when it exists. */
 function create(path: string, owner: Owner): boolean {
   const draft = `${path}.${owner.token}`;
   try {
-    writeFileSync(draft, JSON.stringify(owner), { flag: 'wx' });
+    const descriptor = openSync(draft, 'wx');
+    try {
+      writeFileSync(descriptor, JSON.stringify(owner));
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
     linkSync(draft, path);
     return true;
   } catch (error) {
@@ -130,7 +137,7 @@ function isAlive({ pid, started }: Owner): boolean {
   }
 }
 
-/** Undefined: nobody. Blank is what a release leaves, or power that failed before the content of a new file was written. */
+/** Undefined: nobody. Blank is what a release leaves, or power that failed once, before new files were synced. */
 function readOwner(path: string): Owner | undefined {
   const text = readIfPresent(path)?.replaceAll('\0', ' ').trim() ?? '';
   if (text === '') return undefined;

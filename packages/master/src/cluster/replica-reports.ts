@@ -42,7 +42,7 @@ export class ReplicaReports {
   onGone: (server: number, handle: string) => void = () => {};
   /** Whether the server is just getting a copy of the chunk, and will be a member. */
   isAwaited: (server: number, handle: string) => boolean = () => false;
-  /** How many members have a sound copy in reach. */
+  /** How many members have a sound copy in reach, by what their servers have told since they registered. */
   soundCount: (handle: string, chunk: Chunk) => number = (_handle, { members }) => members.length;
 
   constructor(
@@ -100,7 +100,9 @@ export class ReplicaReports {
     server.inventoryCursor = last ? undefined : end;
     server.inventoryPartAtMs = this.#context.seams.clock.nowMs();
     server.inventoryComplete = last;
-    if (last) server.hasLostDisk = false;
+    if (!last) return unusual;
+    server.hasShownAll = true;
+    server.hasLostDisk = false;
     return unusual;
   }
 

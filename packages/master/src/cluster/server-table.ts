@@ -31,6 +31,8 @@ export interface ServerEntry extends ServerIdentity {
   disks: DiskStatus[];
   /** All that it holds has been compared with what it should hold. */
   inventoryComplete: boolean;
+  /** So it has once since it registered: from then on it tells by itself of what changes. */
+  hasShownAll: boolean;
   /** It registered without a disk it had before, and its inventory is not whole: what that has not shown may be gone. */
   hasLostDisk: boolean;
   /** It has looked for a replica since it registered, and said that it may be where it does not find it. */
@@ -112,6 +114,7 @@ export class ServerTable {
       session: this.#context.incarnation * SESSIONS_PER_INCARNATION + this.#sessionCount,
       answeredAtMs: this.#context.seams.clock.nowMs(),
       inventoryComplete: false,
+      hasShownAll: false,
       inventoryCursor: undefined,
       // Until it has shown what is left, whichever registration said so.
       hasLostDisk: hasLostDisk || server.hasLostDisk,
@@ -169,8 +172,13 @@ export class ServerTable {
   /** What it holds of the chunk is as its last inventory and its reports say; false where a lost disk may have had it. */
   isShown(id: number, handle: string): boolean {
     const server = this.#byId.get(id);
-    if (server === undefined || !server.hasLostDisk) return true;
-    return server.inventoryCursor !== undefined && handle <= server.inventoryCursor;
+    return server === undefined || !server.hasLostDisk || hasComeTo(server, handle);
+  }
+
+  /** It has told what it holds of the chunk since it registered: rot and losses of before are known to it alone. */
+  hasToldOf(id: number, handle: string): boolean {
+    const server = this.#byId.get(id);
+    return server !== undefined && (server.hasShownAll || hasComeTo(server, handle));
   }
 
   /** It does not come back as it was, as far as anyone knows: its copies are replaced. */
@@ -296,6 +304,7 @@ export class ServerTable {
       usage: undefined,
       disks: [],
       inventoryComplete: false,
+      hasShownAll: false,
       inventoryCursor: undefined,
       inventoryBegunAtMs: Number.NEGATIVE_INFINITY,
       inventoryPartAtMs: Number.NEGATIVE_INFINITY,
@@ -312,6 +321,11 @@ export class ServerTable {
     this.#byId.set(identity.id, server);
     return server;
   }
+}
+
+/** The inventory under way has got to the handle. */
+function hasComeTo({ inventoryCursor }: ServerEntry, handle: string): boolean {
+  return inventoryCursor !== undefined && handle <= inventoryCursor;
 }
 
 /** What a disk that is out of service holds is neither told nor found, and may be back with the server's next start. */

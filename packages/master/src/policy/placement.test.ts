@@ -117,6 +117,7 @@ const entry = (id: number, rack = `rack ${id}`): ServerEntry => ({
   ...{
     disks: [],
     inventoryComplete: true,
+    hasShownAll: true,
     mayServe: true,
     inventoryCursor: undefined,
     inventoryBegunAtMs: 0,

@@ -73,7 +73,9 @@ export class Repair {
     this.#scans = new RepairScans(context, { servers, conditions, enqueue: (handle) => this.#enqueue(handle) });
     parts.conditions.onWorse = (handle) => this.#enqueue(handle);
     parts.reports.isAwaited = (server, handle) => this.#copying.get(handle) === server;
-    parts.reports.soundCount = (handle, chunk) => this.#sound(handle, chunk).length;
+    // A copy that its server has not told of yet is good enough to make another from, but no reason to put one away.
+    parts.reports.soundCount = (handle, chunk) =>
+      sound(handle, chunk).filter((member) => servers.hasToldOf(member, handle)).length;
   }
 
   start(): void {

@@ -4,7 +4,7 @@ import { FsError } from '@cairnfs/base';
 import { MasterMethods, ReplicaCondition } from '@cairnfs/protocol';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
 import { newReplica, type ScriptedReplica } from '../testing/scripted-chunkserver.ts';
-import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+import { HANDLE, handleOf, TestCluster } from '../testing/test-cluster.ts';
 
 const OPEN = ChunkState.CHUNK_STATE_OPEN;
 const CLOSED = ChunkState.CHUNK_STATE_CLOSED;
@@ -190,6 +190,33 @@ test('surplus: a copy beside the members goes when enough of theirs are sound', 
   await cluster.run(member.heartbeat({ changes: [member.report(HANDLE)] }));
   assert.deepEqual(await reasons(cluster, 3), ['surplus']);
 });
+
+for (const isRotten of [true, false]) {
+  const what = isRotten ? 'one of which is rotten' : 'all of them sound';
+
+  test(`surplus: a copy stays after a start of the master until all members have told of theirs (${what})`, async () => {
+    const cluster = await TestCluster.start(4);
+    await cluster.putChunk(HANDLE, { length: 10, version: 2, highestVersion: 2 });
+    cluster.server(4).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+    const late = cluster.server(3);
+    late.replicas.get(HANDLE)!.isCorrupt = isRotten;
+    late.isBeating = false;
+    await cluster.restartMaster();
+    await cluster.run(late.register());
+    while (cluster.parts.safeMode.isActive) {
+      await cluster.simulation.runFor(1000);
+      await cluster.run(late.heartbeat());
+    }
+    assert.deepEqual(await reasons(cluster, 4), []);
+    await cluster.run(late.sendInventory());
+    assert.deepEqual(await reasons(cluster, 4), isRotten ? [] : ['surplus']);
+    // Another inventory that is under way, and has not come to it, makes nothing uncertain.
+    late.replicas.clear();
+    late.replicas.set(handleOf(0), newReplica({ version: 1, length: 10 }));
+    await cluster.run(late.sendInventory({ last: false }));
+    assert.deepEqual(await reasons(cluster, 4), isRotten ? [] : ['surplus']);
+  });
+}
 
 test('view: one below the minimum ends the chunk where it begins, so that copies that return can be compared', async () => {
   const cluster = await TestCluster.start(2);

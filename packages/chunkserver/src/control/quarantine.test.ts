@@ -13,6 +13,7 @@ const SOON_MS = 3_000;
 
 /** More than the index takes. */
 const FILE_BYTES = 100_000;
+const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 /** A server with two disks, each given up only after longer than anything here takes. */
 async function twoDisks(): Promise<TestServers> {
@@ -65,6 +66,32 @@ test('quarantine: a disk that does not answer holds up no deletion on another', 
   equal(files(), 0);
   equal(servers.disks.get(1)![0]!.failure, '');
 });
+
+for (const [name, setByMs] of [
+  ['ahead', 10 * YEAR_MS],
+  ['back', -10 * YEAR_MS],
+] as const) {
+  test(`quarantine: a calendar that is set ${name} while the server runs neither ends the grace nor prolongs it`, async () => {
+    const servers = await TestServers.start(10, ['one']);
+    const host = servers.simulation.host('one');
+    const aside = () => [...host.disk.files.keys()].filter((path) => path.startsWith('disk/quarantine/')).length;
+    // One is found at the start, the other is ordered away.
+    const [cut, whole] = [handleOf(1), handleOf(2)];
+    const bytes = new Uint8Array(FILE_BYTES);
+    await servers.upload('one', { handle: cut, offset: 0, bytes, sync: false });
+    await servers.upload('one', { handle: whole, offset: 0, bytes, sync: true });
+    host.crash({ unsynced: 'keep' });
+    await servers.launch('one');
+    servers.quarantine = [orderOf(whole)];
+    await servers.sleep(SOON_MS);
+    equal(aside(), 2);
+    host.adjustClock({ wallOffsetMs: setByMs });
+    await servers.sleep(2 * QUARANTINE_SWEEP_MS);
+    equal(aside(), 2);
+    await servers.sleep(GRACE_MS);
+    equal(aside(), 0);
+  });
+}
 
 test('quarantine: a file that a full disk does not let go of at the start is set aside when it does', async () => {
   const servers = await TestServers.start(9, ['one']);

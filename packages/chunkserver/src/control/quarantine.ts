@@ -138,7 +138,8 @@ export class Quarantine {
     const nowMs = clock.nowMs();
     if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS) return;
     this.#sweptAtMs = nowMs;
-    const before = Math.floor(clock.wallMs() - graceMs);
+    // A calendar that is set while the server runs makes nothing older.
+    const before = Math.floor(replicas.calendar.nowMs() - graceMs);
     for (const store of replicas.stores) {
       if (store.failure !== undefined || this.#sweeping.has(store)) continue;
       const sweeping = this.#sweepDisk(store, before).finally(() => this.#sweeping.delete(store));
@@ -170,7 +171,7 @@ export class Quarantine {
   async #setAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
     const { clock, log, replicas, moved, leaves } = this.#options;
     if (replica?.isTouched(clock.nowMs())) leaves(replica);
-    const atMs = Math.floor(clock.wallMs());
+    const atMs = replicas.calendar.nowMs();
     try {
       const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });
       if (replica !== undefined) replicas.forget(replica);
@@ -195,9 +196,9 @@ export class Quarantine {
 
   /** The caller has seen that nobody uses it, and lets nobody begin to. */
   async #setStrayAside(store: DiskStore, name: string): Promise<void> {
-    const { clock, log } = this.#options;
+    const { log, replicas } = this.#options;
     try {
-      const wasThere = await store.setAside(name, Math.floor(clock.wallMs()));
+      const wasThere = await store.setAside(name, replicas.calendar.nowMs());
       this.#strays.get(store)?.delete(name);
       if (wasThere) log.info('chunk file without a record moved aside', { name, directory: store.directory });
     } catch (error) {

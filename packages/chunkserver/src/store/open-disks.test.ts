@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFsError, type Seams } from '@cairnfs/base';
+import { isFsError, ProcessCalendar, type Seams } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { DISK_TIMEOUT_MS } from '@cairnfs/storage';
@@ -430,7 +430,8 @@ test('disks: all that hang at one step of the start delay it by the time of one,
     // A fourth folder, so that the lists are written too.
     const { stores } = await folders.start('a', 'b', 'c', 'd');
     const { clock, log } = folders.seams;
-    await simulation.run(() => takeStock({ clock, log, stores, found: () => {}, stayed: () => {} }));
+    const calendar = new ProcessCalendar(clock);
+    await simulation.run(() => takeStock({ clock, calendar, log, stores, found: () => {}, stayed: () => {} }));
     const working = stores.filter(({ failure }) => failure === undefined);
     deepEqual(
       working.map(({ directory }) => directory),

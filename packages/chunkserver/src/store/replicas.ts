@@ -108,7 +108,7 @@ export class Replicas implements MutableReplicas {
     const { clock, log, stores, strayed: stayed = () => {} } = this.#options;
     const unsettled: Replica[] = [];
     const found = (store: DiskStore, stored: StoredReplica): void => this.#count(store, stored, unsettled);
-    await takeStock({ clock, log, stores, found, stayed });
+    await takeStock({ clock, calendar: this.calendar, log, stores, found, stayed });
     // Not before: a chunk file that is just being written has no record yet, and would be moved aside.
     for (const replica of unsettled) this.#settler.note(replica);
   }

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c } from '@cairnfs/base';
+import { crc32c, ProcessCalendar } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
@@ -58,7 +58,7 @@ test('stock: small chunks are counted page by page, without a look-up for each',
     count += 1;
   };
   const stores = [counting as unknown as DiskStore];
-  await disk.run(() => takeStock({ clock, log, stores, found, stayed }));
+  await disk.run(() => takeStock({ clock, calendar: new ProcessCalendar(clock), log, stores, found, stayed }));
   equal(count, MANY);
   deepEqual(asked, { gets: 0, ranges: 6, entriesMax: STOCK_PAGE_REPLICAS });
 });
@@ -140,7 +140,14 @@ async function keptOf(terms: readonly [number, number], more: (a: DiskStore, b: 
   const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
   const found: string[] = [];
   await simulation.run(() =>
-    takeStock({ clock, log, stores, found: ({ directory }) => found.push(directory), stayed }),
+    takeStock({
+      clock,
+      calendar: new ProcessCalendar(clock),
+      log,
+      stores,
+      found: ({ directory }) => found.push(directory),
+      stayed,
+    }),
   );
   return found;
 }
@@ -213,7 +220,9 @@ test('stock: of two copies at one version that stays which has promised a later 
   const stores = await simulation.run(() => open(seams));
   const found: string[] = [];
   const note = (store: DiskStore, { handle }: { handle: string }) => found.push(`${handle} on ${store.directory}`);
-  await simulation.run(() => takeStock({ clock: seams.clock, log: seams.log, stores, found: note, stayed }));
+  const { clock, log } = seams;
+  const calendar = new ProcessCalendar(clock);
+  await simulation.run(() => takeStock({ clock, calendar, log, stores, found: note, stayed }));
   deepEqual(found, [`${handleOf(1)} on b`, `${handleOf(2)} on b`]);
 });
 
@@ -234,7 +243,9 @@ test('stock: on a full disk what is not to stay keeps its file for now, and is a
   const [found, left]: [string[], string[]] = [[], []];
   const noteFound = ({ directory }: DiskStore) => found.push(directory);
   const noteLeft = ({ directory }: DiskStore, name: string) => left.push(`${name} on ${directory}`);
-  await simulation.run(() => takeStock({ clock, log, stores, found: noteFound, stayed: noteLeft }));
+  await simulation.run(() =>
+    takeStock({ clock, calendar: new ProcessCalendar(clock), log, stores, found: noteFound, stayed: noteLeft }),
+  );
   deepEqual([found, left], [['b'], [`${handleOf(1)} on a`, `${copy} on a`]]);
   deepEqual([a.names(handleOf(1)), a.failure], [false, undefined]);
 });

@@ -3,7 +3,7 @@
  * of them, and chunk files that no record speaks of are moved aside. Runs over pages of all disks side by side, in order
  * of handle, so that memory does not grow with what they hold.
  */
-import { type Clock, isFsError, isUuid, type Log } from '@cairnfs/base';
+import { type Clock, isFsError, isUuid, type Log, type ProcessCalendar } from '@cairnfs/base';
 import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
 import type { DiskStore } from './disk-store.ts';
@@ -12,6 +12,7 @@ import { readMutations } from './stored-replica.ts';
 
 export interface StockOptions {
   readonly clock: Clock;
+  readonly calendar: ProcessCalendar;
   readonly log: Log;
   readonly stores: readonly DiskStore[];
   /** Runs for each replica that stays, on the disk it stays on. */
@@ -103,7 +104,7 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
       options.found(other.store, other.stored);
       continue;
     }
-    const atMs = Math.floor(options.clock.wallMs());
+    const atMs = options.calendar.nowMs();
     const reason = `on ${best.store.directory} too`;
     await orFail(other.store, options, async () => {
       // Its file leaves with the others that no record speaks of.
@@ -153,9 +154,9 @@ function countStaged({ ledger }: DiskStore, stored: StoredReplica): number {
   }
 }
 
-async function clearFiles(store: DiskStore, { clock, log, stayed }: StockOptions): Promise<void> {
+async function clearFiles(store: DiskStore, { calendar, log, stayed }: StockOptions): Promise<void> {
   const { directory } = store;
-  const atMs = Math.floor(clock.wallMs());
+  const atMs = calendar.nowMs();
   for await (const names of store.chunkFiles()) {
     for (const name of names) {
       if (isUuid(name) && store.mayUseFile(name)) continue;

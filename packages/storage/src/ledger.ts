@@ -21,15 +21,15 @@ import { checkFormat } from './format-file.ts';
 import { Journal } from './journal.ts';
 import { type ChainPoint, type RecoveredJournal, recoverJournal } from './journal-recovery.ts';
 import {
+  BACKLOG_MAX,
+  BACKLOG_RESERVE,
+  type Backlog,
   DEFAULT_SIZING,
   FOLD_EARLY_BYTES,
   FOLD_EARLY_CHANGES,
   FOLD_INTERVAL_MS,
   type JournalSizing,
   MAX_RECORD_BYTES,
-  OVERLAY_BYTES_MAX,
-  OVERLAY_CHANGES_MAX,
-  UNFOLDED_RECORDS_MAX,
 } from './limits.ts';
 import { Overlay } from './overlay.ts';
 import { recordSpace, SEGMENT_HEADER_BYTES } from './record-format.ts';
@@ -98,6 +98,8 @@ class JournaledLedger implements Ledger {
   readonly #transaction: OverlayTransaction;
   readonly #waiters = new DurableWaiters();
   readonly #checksums: ChecksumWindow;
+  /** Past which a record of the class is refused. */
+  #backlogMax: Record<JournalRoom, Backlog> = { common: BACKLOG_MAX, reserve: BACKLOG_MAX };
   #journal: Journal | undefined;
   #lastSequence: Sequence;
   #durableSequence: Sequence;
@@ -152,6 +154,7 @@ class JournaledLedger implements Ledger {
       () => `replayed ${this.#lastSequence} of ${recovered.end.sequence}`,
     );
     this.#durableSequence = this.#lastSequence;
+    this.#backlogMax = { common: BACKLOG_MAX, reserve: aboveReplayed(this.#backlog) };
     this.#journal = new Journal({
       clock: this.#seams.clock,
       log: this.#seams.log,
@@ -258,6 +261,10 @@ class JournaledLedger implements Ledger {
     this.#options.apply(this.#transaction, record, sequence, data);
   }
 
+  get #backlog(): Backlog {
+    return { changes: this.#overlay.changeCount, bytes: this.#overlay.bytes, records: this.#checksums.length };
+  }
+
   /** Everything that can refuse a record, before any of its effects. */
   #checkAdmission(payloadBytes: number, room: JournalRoom): void {
     const { directory } = this.#options;
@@ -269,9 +276,10 @@ class JournaledLedger implements Ledger {
         `A journal record of ${payloadBytes} bytes is above ${this.#recordBytesMax}: split it.`,
       );
     }
-    const isFull = this.#overlay.bytes > OVERLAY_BYTES_MAX || this.#overlay.changeCount > OVERLAY_CHANGES_MAX;
-    if (isFull || this.#checksums.length > UNFOLDED_RECORDS_MAX) {
-      const message = `The ledger in ${directory} has ${this.#overlay.changeCount} changes (${this.#overlay.bytes} bytes) that its store does not hold yet: try again shortly.`;
+    const { changes, bytes, records } = this.#backlog;
+    const max = this.#backlogMax[room];
+    if (changes > max.changes || bytes > max.bytes || records > max.records) {
+      const message = `The ledger in ${directory} has ${changes} changes (${bytes} bytes) that its store does not hold yet: try again shortly.`;
       throw new FsError('OVERLOADED', message);
     }
     this.#journal!.checkRoom(payloadBytes, room);
@@ -353,6 +361,12 @@ class JournaledLedger implements Ledger {
     await this.#store.flushed();
     await this.#journal!.dropThrough(through);
   }
+}
+
+/** A start brings back what the one before it had: that alone must not refuse the records it begins with. */
+function aboveReplayed(replayed: Backlog): Backlog {
+  const above = (kind: keyof Backlog) => Math.max(BACKLOG_MAX[kind], replayed[kind]) + BACKLOG_RESERVE[kind];
+  return { changes: above('changes'), bytes: above('bytes'), records: above('records') };
 }
 
 const done = Promise.resolve();

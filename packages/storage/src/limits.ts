@@ -49,18 +49,28 @@ export const FOLD_EARLY_BYTES = 16 * MiB;
 export const FOLD_TRANSACTION_CHANGES = 2_000;
 export const FOLD_TRANSACTION_BYTES = 2 * MiB;
 
-/** Changes and bytes in the overlay past which appends are refused: some 100 MiB of heap at 200 bytes a change. */
-export const OVERLAY_CHANGES_MAX = 400_000;
-export const OVERLAY_BYTES_MAX = 128 * MiB;
+/** What waits to be folded: changes and bytes in the overlay, and records, whether or not they changed anything. */
+export interface Backlog {
+  readonly changes: number;
+  readonly bytes: number;
+  readonly records: number;
+}
+
+/** Past any of these common records are refused: some 100 MiB of heap at 200 bytes a change. */
+export const BACKLOG_MAX: Backlog = { changes: 400_000, bytes: 128 * MiB, records: 1_000_000 };
+
+/**
+ * How much more records of the class `reserve` may bring, so that a full disk takes deletions until the journal's reserve is
+ * used up: its 16 MiB hold at most 350,000 records, and of the master's 30,000 deletions some 200,000 changes. Only those
+ * that set aside chunks of up to 64 KiB from the index bring more bytes than they have: 2,000 of the largest.
+ */
+export const BACKLOG_RESERVE: Backlog = { changes: 400_000, bytes: 128 * MiB, records: 400_000 };
 
 /** What an entry costs beside key and value: map slot, object, place in the order. */
 export const OVERLAY_ENTRY_BYTES = 120;
 
 /** Maps that the overlay's entries are spread over, a power of two: each has some 6,000 when the overlay is full. */
 export const KEY_MAP_SHARDS = 64;
-
-/** Records between fold and append, whether or not they changed anything. */
-export const UNFOLDED_RECORDS_MAX = 1_000_000;
 
 /** Keys of one block of the ordered key set: an insertion moves at most this many. */
 export const KEY_BLOCK_LENGTH_MAX = 512;

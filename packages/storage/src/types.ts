@@ -10,7 +10,7 @@ export type Sequence = number;
 /**
  * Which room of the journal a record may take. `common`: what lies before the reserve. `reserve`: that, and the reserve, which
  * is on the disk before any common record is taken, and survives a restart: for records that free space, or without which
- * none could be freed.
+ * none could be freed. More of them may wait to be folded, too, since a full disk may take nothing into the state.
  */
 export type JournalRoom = 'common' | 'reserve';
 

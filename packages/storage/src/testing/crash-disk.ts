@@ -143,6 +143,10 @@ export class CrashDisk implements Disk {
   async operation(operation?: Faulty, path = ''): Promise<void> {
     await Promise.resolve();
     if (this.operationsLeft-- <= 0) await new Promise<never>(() => {});
+    this.checkFault(operation, path);
+  }
+
+  checkFault(operation: Faulty | undefined, path: string): void {
     const { fault } = this;
     if (fault === undefined || operation === undefined || !fault.path.test(path)) return;
     if (![fault.operation].flat().includes(operation)) return;
@@ -271,6 +275,7 @@ export class CrashStore implements StateStore {
 
   async write(changes: Iterable<StateChange>): Promise<void> {
     if (this.#disk.isStopped) throw new Error('the machine has stopped');
+    this.#disk.checkFault('write', 'state');
     const list = [...changes].map(({ key, value }) => ({ key, value: value?.slice() }));
     applyChanges(this.entries, list);
     this.#unflushed.push(list);

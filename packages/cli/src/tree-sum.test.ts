@@ -13,10 +13,14 @@ const TREE: Record<string, Record<string, number | undefined>> = {
 };
 
 const CLIENT = {
-  stat: async (path: string) => statsOf(TREE[path.replace(/(?<=.)\/$/, '')] === undefined ? 1 : undefined),
+  stat: async (path: string) => {
+    if (path === '/.trash/old/file') return statsOf(13);
+    return statsOf(TREE[path.replace(/(?<=.)\/$/, '')] === undefined ? 1 : undefined);
+  },
   list: async (path: string) => {
     const entries = Object.entries(TREE[path.replace(/(?<=.)\/$/, '')]!).map(([name, size]) => {
-      return { name, stats: statsOf(size), isDirectory: () => size === undefined };
+      // Of the last file the page could not tell how long it is.
+      return { name, stats: size === 13 ? undefined : statsOf(size), isDirectory: () => size === undefined };
     });
     return { entries, nextCursor: '' } as unknown as ListPage;
   },

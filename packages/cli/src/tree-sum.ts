@@ -6,7 +6,7 @@
 import type { CairnClient } from '@cairnfs/client';
 import { counted } from './output/units.ts';
 import { TRASH, withoutSlash } from './paths.ts';
-import { type WalkClient, walk } from './walk.ts';
+import { statsAlone, type WalkClient, walk } from './walk.ts';
 
 /** For the help of each command that counts. */
 export const WHAT_COUNTS = `Files and directories are counted alike by status, du and fsck: the directory that is named and those below it, and in
@@ -33,10 +33,12 @@ export async function sumTree(client: SumClient, path: string, signal: AbortSign
   const sum = { files: 0, directories: 0, sizeBytes: 0, storedBytes: 0 };
   // A listing of the root leaves the trash out.
   for (const start of path === ROOT ? [ROOT, TRASH] : [path]) {
-    for await (const { path: at, stats } of walk(client, start, signal)) {
-      if (!stats.isDirectory()) {
+    for await (const { path: at, isDirectory, stats } of walk(client, start, signal)) {
+      if (!isDirectory) {
+        const file = stats ?? (await statsAlone(client, at, signal));
+        if (file === undefined) continue;
         sum.files += 1;
-        sum.sizeBytes += stats.size;
+        sum.sizeBytes += file.size;
       } else if (![ROOT, TRASH].includes(withoutSlash(at))) {
         sum.directories += 1;
       }

@@ -1,8 +1,8 @@
-import { deepEqual, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
 import type { ListPage, Stats } from '@cairnfs/client';
-import { type WalkClient, walk } from './walk.ts';
+import { statsAlone, type WalkClient, walk } from './walk.ts';
 
 /** A tree as nested objects; null is a file. */
 type Tree = { [name: string]: Tree | null };
@@ -35,8 +35,8 @@ class TreeClient {
       .filter((name) => name > cursor)
       .sort();
     const entries = names.slice(0, limit).map((name) => {
-      const stats = statsOf(directory[name]!);
-      return { name, stats, isDirectory: () => stats.isDirectory() };
+      const isDirectory = directory[name] !== null;
+      return { name, stats: isDirectory ? statsOf(directory[name]!) : undefined, isDirectory: () => isDirectory };
     });
     return { entries: entries as unknown as ListPage['entries'], nextCursor: names[limit - 1] ?? '' };
   }
@@ -97,4 +97,17 @@ test('walk: a directory removed meanwhile is left out, a start that is not there
   }
   deepEqual(paths, ['/', '/a', '/d']);
   await rejects(walked(client, '/a'), (error: { kind?: string }) => error.kind === 'NOT_FOUND');
+});
+
+test('walk: a file that a listing could not tell is visited all the same, and told alone unless it is gone', async () => {
+  const client = new TreeClient({ file: null }) as unknown as WalkClient;
+  const { signal } = new AbortController();
+  const visited: unknown[] = [];
+  for await (const { path, isDirectory, stats } of walk(client, '/', signal)) visited.push([path, isDirectory, !stats]);
+  deepEqual(visited, [
+    ['/', true, false],
+    ['/file', false, true],
+  ]);
+  equal((await statsAlone(client, '/file', signal))?.isDirectory(), false);
+  equal(await statsAlone(client, '/removed', signal), undefined);
 });

@@ -15,7 +15,9 @@ const ENTRIES_KEPT_MAX = 20_000;
 
 export interface Visited {
   readonly path: string;
-  readonly stats: Stats;
+  readonly isDirectory: boolean;
+  /** Not of a file when nobody could tell in time how long it is: `statsAlone`. */
+  readonly stats: Stats | undefined;
 }
 
 export type WalkClient = Pick<CairnClient, 'list' | 'stat'>;
@@ -37,7 +39,7 @@ export async function* walk(
   { pageEntries = PAGE_ENTRIES, entriesKeptMax = ENTRIES_KEPT_MAX } = {},
 ): AsyncGenerator<Visited> {
   const stats = await client.stat(path, { signal });
-  yield { path, stats };
+  yield { path, isDirectory: stats.isDirectory(), stats };
   const levels: Level[] = stats.isDirectory() ? [levelOf(path)] : [];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     if (level.next === level.entries.length) {
@@ -48,11 +50,25 @@ export async function* walk(
     const entry = level.entries[level.next]!;
     level.next += 1;
     const entryPath = joinRemote(level.path, entry.name);
-    yield { path: entryPath, stats: entry.stats! };
+    yield { path: entryPath, isDirectory: entry.isDirectory(), stats: entry.stats };
     if (!entry.isDirectory()) continue;
     levels.push(levelOf(entryPath));
     forgetFarthest(levels, entriesKeptMax);
   }
+}
+
+/** What a listing could not tell of a file, waited for. @returns undefined when the file was removed meanwhile. */
+export async function statsAlone(client: WalkClient, path: string, signal: AbortSignal): Promise<Stats | undefined> {
+  try {
+    return await client.stat(path, { signal });
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return isFsError(error, 'NOT_FOUND', 'NOT_A_DIRECTORY');
 }
 
 function levelOf(path: string): Level {
@@ -71,7 +87,7 @@ async function fill(
     level.cursor = page.nextCursor === '' ? undefined : page.nextCursor;
   } catch (error) {
     // A directory below the start was there when it was listed: it was removed or moved meanwhile.
-    if (isStart || !isFsError(error, 'NOT_FOUND', 'NOT_A_DIRECTORY')) throw error;
+    if (isStart || !isGone(error)) throw error;
     level.entries = [];
     level.cursor = undefined;
   }

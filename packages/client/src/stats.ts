@@ -66,7 +66,7 @@ export class Stats {
 export class DirectoryEntry {
   readonly name: string;
   readonly parentPath: string;
-  /** Only when the listing was asked for attributes. */
+  /** Only when the listing was asked for attributes; `stat` tells, or says why not, when nobody could in time how long a file is. */
   readonly stats: Stats | undefined;
   readonly #isDirectory: boolean;
 

@@ -41,6 +41,8 @@ export const PROBLEM_BYTES = 512;
 export const SERVER_STATUS_BYTES = 512;
 /** Primaries asked at once for the lengths that one listing shows. */
 export const LENGTHS_ASKED_AT_ONCE = 32;
+/** How long a listing waits for them: less than clients give one attempt, and more than a primary takes that is in reach. */
+export const LENGTHS_WAIT_MS = 3000;
 /** Chunks of one location that are given a primary before it is told; those behind them wait for the next one. */
 export const PRIMARIES_WANTED_MAX = 32;
 /** How long a location waits for them: as long as one that is in reach takes to answer. */

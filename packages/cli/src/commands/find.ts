@@ -1,4 +1,5 @@
 /** `du`, `find`: what lies below a directory, however much it is. */
+import type { Stats } from '@cairnfs/client';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { action, type GlobalOptions, userCommand } from '../command.ts';
 import { Lines } from '../output/lines.ts';
@@ -7,7 +8,7 @@ import { displayWidth } from '../output/table.ts';
 import { formatSize, SIZES } from '../output/units.ts';
 import { baseName, remotePath } from '../paths.ts';
 import { countedTree, sumTree, WHAT_COUNTS } from '../tree-sum.ts';
-import { walk } from '../walk.ts';
+import { statsAlone, walk } from '../walk.ts';
 import { durationArgument, sizeArgument, takingSizesForPeople } from './options.ts';
 
 export function duCommand(): Command {
@@ -66,15 +67,21 @@ export function findCommand(): Command {
         const client = await context.client();
         const nowMs = Date.now();
         const lines = new Lines((text) => context.write(text));
-        for await (const { path, stats } of walk(client, remotePath(start), context.signal)) {
-          const isMatch =
+        const isByStats = [options.larger, options.smaller, options.newer].some((limit) => limit !== undefined);
+        const isWithin = ({ size, mtimeMs }: Stats) =>
+          (options.larger === undefined || size > options.larger) &&
+          (options.smaller === undefined || size < options.smaller) &&
+          (options.newer === undefined || nowMs - mtimeMs < options.newer);
+        for await (const { path, isDirectory, stats: listed } of walk(client, remotePath(start), context.signal)) {
+          const isNamed =
             (options.name === undefined || options.name.test(baseName(path))) &&
-            (options.type === undefined || (options.type === 'd') === stats.isDirectory()) &&
-            (options.larger === undefined || stats.size > options.larger) &&
-            (options.smaller === undefined || stats.size < options.smaller) &&
-            (options.newer === undefined || nowMs - stats.mtimeMs < options.newer);
+            (options.type === undefined || (options.type === 'd') === isDirectory);
+          // Only where it matters is anything asked of a file that the listing could not tell.
+          const isAsked = isNamed && (isByStats || context.json);
+          const stats = isAsked ? (listed ?? (await statsAlone(client, path, context.signal))) : listed;
+          const isMatch = isNamed && (!isAsked || (stats !== undefined && isWithin(stats)));
           if (!isMatch) await lines.add();
-          else await lines.add(context.json ? JSON.stringify(statsJson(path, stats)) : printableName(path));
+          else await lines.add(context.json ? JSON.stringify(statsJson(path, stats!)) : printableName(path));
         }
         await lines.flush();
       }),

@@ -5,7 +5,16 @@ import type { DirectoryEntry, Stats } from '@cairnfs/client';
 import type { CairnClient } from '@cairnfs/client/node';
 import { type Command, Option } from 'commander';
 import { action, type CommandContext, type GlobalOptions, userCommand } from '../command.ts';
-import { formatExactTime, formatMode, LONG_COLUMNS, longRow, printableName, statsJson } from '../output/listing.ts';
+import {
+  formatExactTime,
+  formatMode,
+  LONG_COLUMNS,
+  longRow,
+  printableName,
+  statsJson,
+  unknownJson,
+  unknownRow,
+} from '../output/listing.ts';
 import { formatTable } from '../output/table.ts';
 import { counted, exactSize } from '../output/units.ts';
 import { baseName, joinRemote, remotePath, TRASH } from '../paths.ts';
@@ -24,7 +33,7 @@ export function lsCommand(): Command {
   return takingSizesForPeople(userCommand('ls', ['cairn ls /', 'cairn ls -l /films', 'cairn ls -R /photos']))
     .argument('[paths...]', 'directories or files', ['/'])
     .option('-a, --all', 'in "/" also .trash; other names that begin with a dot are always shown')
-    .option('-l, --long', 'with mode, copies, owner, size and time')
+    .option('-l, --long', 'with mode, copies, owner, size and time; "?" of a file when nobody can tell how long it is')
     .option('-R, --recursive', 'with everything below')
     .addOption(new Option('-1', 'one name a line, as always').hideHelp())
     .action(
@@ -136,13 +145,15 @@ async function printEntries(
 ): Promise<void> {
   if (entries.length === 0) return;
   if (context.json) {
-    const lines = entries.map(({ path, stats }) => JSON.stringify(statsJson(path, stats!)));
+    const lines = entries.map(({ path, stats }) => {
+      return JSON.stringify(stats === undefined ? unknownJson(path) : statsJson(path, stats));
+    });
     await context.write(`${lines.join('\n')}\n`);
   } else if (options.long) {
     await context.write(
       formatTable(
         LONG_COLUMNS,
-        entries.map(({ name, stats }) => longRow(name, stats!)),
+        entries.map(({ name, stats }) => (stats === undefined ? unknownRow(name) : longRow(name, stats))),
         { withTitles: isFirstPage },
       ),
     );

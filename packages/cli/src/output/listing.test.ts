@@ -1,7 +1,16 @@
-import { equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Stats } from '@cairnfs/client';
-import { formatExactTime, formatMode, formatTime, longRow, statsJson } from './listing.ts';
+import {
+  formatExactTime,
+  formatMode,
+  formatTime,
+  LONG_COLUMNS,
+  longRow,
+  statsJson,
+  unknownJson,
+  unknownRow,
+} from './listing.ts';
 
 const STATS = { isDirectory: () => false, mode: 0o644, replication: 3, owner: '', group: '', size: 1, mtimeMs: 0 };
 
@@ -36,4 +45,10 @@ test('listing: set-id and sticky bits show as in ls -l, in capitals without the 
     equal(shown(mode), text);
   }
   equal(shown(0o1777, true), 'drwxrwxrwt');
+});
+
+test('listing: of a file that nobody could tell anything of, the name stands in as many columns', () => {
+  equal(unknownRow('a').length, LONG_COLUMNS.length);
+  equal(unknownRow('a\n').at(-1), 'a\\x0a');
+  deepEqual(unknownJson('/d/a'), { path: '/d/a', type: 'file' });
 });

@@ -55,6 +55,11 @@ export function longRow(name: string, stats: Stats): string[] {
   ];
 }
 
+/** Of a file that a listing could not tell anything of. */
+export function unknownRow(name: string): string[] {
+  return ['-?????????', '?', '?', '?', '?', '?', printableName(name)];
+}
+
 /** Entries of the trash keep only their last name. */
 function origin({ deletedFrom }: Stats): string {
   return deletedFrom === '' ? '' : `  (was ${printableName(deletedFrom)})`;
@@ -86,4 +91,9 @@ export function statsJson(path: string, stats: Stats): Record<string, unknown> {
     generation: stats.generation,
     ...(stats.deletedFrom !== '' && { deletedFrom: stats.deletedFrom }),
   };
+}
+
+/** As `unknownRow`. */
+export function unknownJson(path: string): Record<string, unknown> {
+  return { path, type: 'file' };
 }

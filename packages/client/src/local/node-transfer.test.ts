@@ -179,6 +179,25 @@ test('download: what cannot be written or read is told, and the rest is fetched'
   deepEqual((await readdir(path)).sort(), ['a', 'b', 'd']);
 });
 
+test('download: a file that the listing could not tell is asked for alone; one that nobody can tell has failed', async (context) => {
+  const path = await folder(context, []);
+  const client = clusterOf(['a', 'b', 'c']);
+  const { opendir, stat: statOf } = client;
+  Object.assign(client, {
+    async *opendir(name: string) {
+      for await (const entry of opendir(name)) yield { ...entry, stats: entry.name === 'c' ? entry.stats : undefined };
+    },
+    async stat(name: string) {
+      if (name === '/d/b') throw new FsError('DEADLINE_EXCEEDED', 'gave up after 60 s');
+      return name === '/d/a' ? { size: 4, mode: 0o600, mtimeMs: 1_000 } : statOf(name);
+    },
+  });
+  const { failed, files } = await downloadTree(client, '/d', path, { recursive: true });
+  deepEqual([failed.map((left) => left.path), files], [['/d/b'], 2]);
+  deepEqual((await readdir(path)).sort(), ['a', 'c']);
+  equal((await stat(join(path, 'a'))).mode & 0o777, 0o600);
+});
+
 test('download: one that ends early leaves nothing half, and ends when nothing is under way any more', async (context) => {
   const interrupted = new AbortController();
   for (const [failure, signal] of [

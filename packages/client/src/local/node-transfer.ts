@@ -99,8 +99,9 @@ export async function downloadTree(
   /** Directories that get another mode once everything is in them: their owner may not write to them then. */
   const closed: { readonly target: string; readonly mode: number }[] = [];
   const result = await transferring(client, options, async (transfer) => {
-    const fetch = (path: string, target: string, file: Attributes & { size: number }) =>
-      transfer.file(path, path === from, file.size, async () => {
+    const fetch = (path: string, target: string, listed: Stats | undefined) =>
+      transfer.file(path, path === from, listed?.size ?? 0, async () => {
+        const file = listed ?? (await client.stat(path, transfer.call));
         const pieces = client.readPieces(path, transfer.call);
         const attributes = { mode: file.mode, modifiedMs: file.mtimeMs };
         await writeLocal(target, pieces, (bytes) => transfer.bytes(bytes), attributes);
@@ -113,7 +114,7 @@ export async function downloadTree(
           transfer.throwIfFailed();
           const path = joinPath(directory, entry.name);
           if (entry.isDirectory()) await visit(path, join(target, entry.name), entry.stats!);
-          else await fetch(path, join(target, entry.name), entry.stats!);
+          else await fetch(path, join(target, entry.name), entry.stats);
         }
       });
     if (stats.isDirectory()) {

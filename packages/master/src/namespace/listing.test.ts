@@ -1,7 +1,8 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
-import { FRAME_MESSAGE_BYTES_MAX, MasterMethods } from '@cairnfs/protocol';
+import { FileType, FRAME_MESSAGE_BYTES_MAX, MasterMethods } from '@cairnfs/protocol';
+import { LENGTHS_WAIT_MS } from '../limits.ts';
 import { TestMaster } from '../testing/test-master.ts';
 
 const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
@@ -171,27 +172,52 @@ test('xattr: a name that no message of JavaScript can hold is refused, not lost'
 
 const DETAILED = { directory: { path: '/d', inode: 0 }, prefix: '', cursor: '', limit: 0, withAttributes: true };
 
-test('list: of an entry deleted while its length is asked, nothing is told', async () => {
+test('list: of an entry deleted while its length is asked nothing is told, of one replaced what is there now', async () => {
   const master = await TestMaster.start(3);
-  const inode = await master.create('/d/log');
+  const extents = [
+    await master.append(await master.create('/d/deleted'), 1000),
+    await master.append(await master.create('/d/replaced'), 1000),
+  ];
   await master.create('/d/other');
-  const extent = await master.append(inode, 1000);
-  master.server(extent.chunk!.replicas[0]!.serverId).failure = new FsError('UNAVAILABLE', 'slow');
+  const primaries = extents.map(({ chunk }) => master.server(chunk!.replicas[0]!.serverId));
+  for (const primary of primaries) primary.measureMs = 500;
   const listed = master.send(MasterMethods.list, DETAILED);
-  await master.simulation.runFor(500);
-  const operation = master.operation();
-  await master.call(MasterMethods.delete, {
-    path: '/d/log',
-    recursive: false,
-    skipTrash: true,
-    operation,
-    expectedType: 0,
-  });
+  await master.simulation.runFor(200);
+  for (const primary of primaries) primary.failure = new FsError('UNAVAILABLE', 'gone');
+  const deletion = { path: '/d/deleted', recursive: false, skipTrash: true, expectedType: 0 as const };
+  await master.call(MasterMethods.delete, { ...deletion, operation: master.operation() });
+  await master.upload('/d/replaced', [{ offset: 0, length: 7 }]);
   const { entries } = await master.simulation.run(listed);
   deepEqual(
-    entries.map(({ name }) => name),
-    ['other'],
+    entries.map(({ name, attributes }) => [name, attributes?.size]),
+    [
+      ['other', 0],
+      ['replaced', 7],
+    ],
   );
+});
+
+test('list: a file whose length nobody tells stands there without attributes, and does not hold up the others for long', async () => {
+  // The primary is waited for until its lease has run out; when all are away there is nobody to wait for.
+  for (const awayCount of [1, 3]) {
+    const master = await TestMaster.start(3);
+    const [silent, well] = [await master.create('/d/silent'), await master.create('/d/well')];
+    const { handle, replicas } = (await master.append(silent, 1000)).chunk!;
+    await master.append(well, 10);
+    const away = new FsError('UNAVAILABLE', 'away');
+    for (const { serverId } of replicas.slice(0, awayCount)) master.server(serverId).failureOf.set(handle, away);
+    const beganMs = master.simulation.nowMs;
+    const { entries } = await master.call(MasterMethods.list, DETAILED);
+    ok(master.simulation.nowMs - beganMs < LENGTHS_WAIT_MS + 100);
+    deepEqual(
+      entries.map(({ name, inode, type, attributes }) => [name, inode, type, attributes?.size]),
+      [
+        ['silent', silent, FileType.FILE_TYPE_FILE, undefined],
+        ['well', well, FileType.FILE_TYPE_FILE, 10],
+      ],
+    );
+    if (awayCount === 1) equal(await master.size(silent), 1000);
+  }
 });
 
 test('list: an entry that is renamed while its length is asked keeps the name that it had', async () => {

@@ -1,5 +1,5 @@
 /** Stat and List: what is there. Sizes of files being written are asked of their primaries. */
-import { type Clock, FsError } from '@cairnfs/base';
+import { type Clock, FsError, isFsError } from '@cairnfs/base';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -15,6 +15,7 @@ import type { Decisions, Views } from '../context.ts';
 import { ChunkState, Dirent, type Inode } from '../gen/cairn/master/v1/state.ts';
 import {
   LENGTHS_ASKED_AT_ONCE,
+  LENGTHS_WAIT_MS,
   LIST_BYTES_MAX,
   LIST_ENTRIES_DEFAULT,
   LIST_ENTRIES_MAX,
@@ -54,8 +55,7 @@ export class ReadCalls {
     const { id } = found instanceof Promise ? await found : found;
     const limit = Math.min(request.limit || LIST_ENTRIES_DEFAULT, LIST_ENTRIES_MAX);
     const { entries, nextCursor } = page(transaction, id, request, limit);
-    const pending: (() => Promise<void>)[] = [];
-    const gone = new Set<DirectoryEntry>();
+    const open: DirectoryEntry[] = [];
     let bytes = 0;
     if (request.withAttributes) {
       for (const [index, entry] of entries.entries()) {
@@ -67,28 +67,52 @@ export class ReadCalls {
           break;
         }
         entry.attributes = attributes;
-        const open = openExtentOf(transaction, child);
-        if (open === undefined) continue;
-        pending.push(async () => {
-          const now = await this.#settledChild(id, entry);
-          if (now === undefined) gone.add(entry);
-          else Object.assign(entry, { inode: now.inode, type: now.type, attributes: now });
-        });
+        if (openExtentOf(transaction, child) !== undefined) open.push(entry);
       }
     }
     await this.#decisions.settled(transaction);
-    await this.#runAll(pending);
+    const gone = open.length === 0 ? undefined : await this.#fillOpen(id, open);
     const isCut = bytes > LIST_BYTES_MAX;
     const message = { entries, nextCursor: isCut ? entries.at(-1)!.name : nextCursor };
-    if (gone.size > 0) message.entries = entries.filter((entry) => !gone.has(entry));
+    if (gone !== undefined) message.entries = entries.filter((entry) => !gone.has(entry));
     return { message };
   }
 
-  async #runAll(queue: (() => Promise<void>)[]): Promise<void> {
+  /**
+   * Fills in what their primaries tell of files being written; answers those that are gone. Where nobody tells it in time the
+   * attributes are left out: one such file keeps nobody from reading the page, and Stat says of it what is wrong.
+   */
+  async #fillOpen(directory: number, entries: readonly DirectoryEntry[]): Promise<Set<DirectoryEntry>> {
+    const told = new Map<DirectoryEntry, Attributes | undefined>();
+    const queue = [...entries];
     const worker = async () => {
-      for (let work = queue.pop(); work !== undefined; work = queue.pop()) await work();
+      for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
+        try {
+          told.set(entry, await this.#settledChild(directory, entry));
+        } catch (error) {
+          if (!isFsError(error)) throw error;
+        }
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(LENGTHS_ASKED_AT_ONCE, queue.length) }, worker));
+    const workers = Array.from({ length: Math.min(LENGTHS_ASKED_AT_ONCE, queue.length) }, worker);
+    await this.#inTime(Promise.all(workers));
+    queue.length = 0;
+    const gone = new Set<DirectoryEntry>();
+    for (const entry of entries) {
+      const now = told.get(entry);
+      if (now !== undefined) Object.assign(entry, { inode: now.inode, type: now.type, attributes: now });
+      else if (told.has(entry)) gone.add(entry);
+      else entry.attributes = undefined;
+    }
+    return gone;
+  }
+
+  async #inTime(work: Promise<unknown>): Promise<void> {
+    let end = () => {};
+    const isOver = new Promise<void>((resolve) => (end = resolve));
+    const timer = this.#clock.after(LENGTHS_WAIT_MS, end);
+    await Promise.race([work, isOver]);
+    timer.cancel();
   }
 
   async #statOpen(file: FileRef | undefined): Promise<{ message: StatReply }> {

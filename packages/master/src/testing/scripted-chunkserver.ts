@@ -47,7 +47,7 @@ export class ScriptedChunkserver {
   failure: FsError | undefined;
   /** Thrown by PrepareView alone while set. */
   promiseFailure: FsError | undefined;
-  /** Thrown by PrepareView of these chunks. */
+  /** Thrown by PrepareView of these chunks, and when it is to tell or end what it leads of them. */
   readonly failureOf = new Map<string, FsError>();
   /** What it says beside it when it has no replica to promise with. */
   absence: Record<string, number> = {};
@@ -261,7 +261,8 @@ export class ScriptedChunkserver {
   }
 
   #replicaAt(handle: string, version: number): ScriptedReplica {
-    if (this.failure !== undefined) throw this.failure;
+    const failure = this.failureOf.get(handle) ?? this.failure;
+    if (failure !== undefined) throw failure;
     const replica = this.replicas.get(handle);
     if (replica === undefined) throw new FsError('CHUNK_NOT_FOUND', `${this.#name} has no chunk ${handle}`);
     if (replica.promisedVersion !== version) throw new FsError('STALE_VERSION', `${this.#name}: not at ${version}`);

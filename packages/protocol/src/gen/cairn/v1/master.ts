@@ -53,7 +53,7 @@ export interface DirectoryEntry {
   name: string;
   inode: number;
   type: FileType;
-  /** Only with `with_attributes`. */
+  /** Only with `with_attributes`; not of a file that is being written when nobody could tell in time how long it is. */
   attributes: Attributes | undefined;
 }
 

@@ -7,6 +7,8 @@ export const REPLICAS_CACHED_MAX = 16_384;
 export const REPLICA_PINNED_MS = 70_000;
 /** Replicas of a disk looked over at a time at the start: some 10 ms, 1 MiB of memory. */
 export const STOCK_PAGE_REPLICAS = 1_024;
+/** How long a start waits for a journal that refuses for the moment: far longer than one takes for its next segment. */
+export const STOCK_PATIENCE_MS = 10_000;
 /** Chunks of one disk whose bulk reads are remembered: 1 TiB of data read lately, some 2 MiB of memory. */
 export const READ_HISTORY_CHUNKS_MAX = 16_384;
 /**

@@ -1,6 +1,7 @@
 /**
  * A call to another chunkserver that has too much to do for the moment, or for which there is no room here: as with
  * mutations (refused-mutations.ts) that is no failure yet, and it is sent again for as long as a silent one is waited for.
+ * So is a record of the start that a journal refuses for the moment.
  */
 import { type Clock, isFsError } from '@cairnfs/base';
 import { STAGE_RETRY_MS } from './limits.ts';

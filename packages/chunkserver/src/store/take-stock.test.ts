@@ -1,6 +1,6 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c, ProcessCalendar } from '@cairnfs/base';
+import { crc32c, FsError, ProcessCalendar } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
@@ -248,6 +248,53 @@ test('stock: on a full disk what is not to stay keeps its file for now, and is a
   );
   deepEqual([found, left], [['b'], [`${handleOf(1)} on a`, `${copy} on a`]]);
   deepEqual([a.names(handleOf(1)), a.failure], [false, undefined]);
+});
+
+for (const [name, refusal, timesMax, lost] of [
+  ['that is behind for a moment is waited for', 'OVERLOADED', 3, []],
+  ['that stays behind leaves its disk out', 'OVERLOADED', Number.POSITIVE_INFINITY, ['a']],
+  ['that has no room leaves its disk out', 'NO_SPACE', Number.POSITIVE_INFINITY, ['a']],
+] as const) {
+  test(`stock: a journal ${name}`, async () => {
+    const simulation = new Simulation({ seed: 7 });
+    const { clock, log, ...seams } = simulation.host('one').start();
+    const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+    const [a, b] = stores as [DiskStore, DiskStore];
+    const last = [upload(a, 1, 10), upload(b, 1, 20)];
+    await simulation.run(() => Promise.all([a.durable(last[0]!), b.durable(last[1]!)]));
+    const append = a.ledger.append.bind(a.ledger);
+    let times = 0;
+    a.ledger.append = (...record) => {
+      times += 1;
+      if (times <= timesMax) throw new FsError(refusal, 'the journal takes nothing now');
+      return append(...record);
+    };
+    const found: string[] = [];
+    const noteFound = ({ directory }: DiskStore) => found.push(directory);
+    const calendar = new ProcessCalendar(clock);
+    await simulation.run(() => takeStock({ clock, calendar, log, stores, found: noteFound, stayed }));
+    deepEqual(found, ['b']);
+    const failed = stores.filter(({ failure }) => failure !== undefined);
+    deepEqual(
+      failed.map(({ directory }) => directory),
+      lost,
+    );
+  });
+}
+
+test('stock: a disk whose folders cannot be listed for want of open files is left out, but for the last one', async () => {
+  for (const directories of [['a', 'b'], ['a']]) {
+    const simulation = new Simulation({ seed: 8 });
+    const host = simulation.host('one');
+    const { clock, log, ...seams } = host.start();
+    const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, directories));
+    host.disk.break({ prefix: 'a/chunks/07', operation: 'metadata', code: 'EMFILE' });
+    const options = { clock, calendar: new ProcessCalendar(clock), log, stores, found: () => {}, stayed };
+    const taken = simulation.run(() => takeStock(options));
+    if (directories.length === 1) await rejects(taken, { kind: 'OVERLOADED' });
+    else await taken;
+    equal(stores[0]!.failure?.kind, directories.length === 1 ? undefined : 'DISK_FAILED');
+  }
 });
 
 test('inventory: what the index says of a replica is what its object says', async () => {

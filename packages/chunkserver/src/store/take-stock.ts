@@ -5,7 +5,8 @@
  */
 import { type Clock, isFsError, isUuid, type Log, type ProcessCalendar } from '@cairnfs/base';
 import type { ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
-import { STOCK_PAGE_REPLICAS } from '../limits.ts';
+import { STOCK_PAGE_REPLICAS, STOCK_PATIENCE_MS } from '../limits.ts';
+import { whileOverloaded } from '../mutation/while-overloaded.ts';
 import type { DiskStore } from './disk-store.ts';
 import { type StoredReplica, storedPage } from './stored-pages.ts';
 import { readMutations } from './stored-replica.ts';
@@ -21,7 +22,7 @@ export interface StockOptions {
   readonly stayed: (store: DiskStore, name: string) => void;
 }
 
-/** A disk that fails on the way is left out. @throws FsError DISK_FAILED  the last one. */
+/** A disk that fails on the way, or cannot be looked over now, is left out. @throws FsError  of the last one. */
 export async function takeStock(options: StockOptions): Promise<void> {
   const walks = options.stores.map((store) => new Walk(store));
   for (;;) {
@@ -108,7 +109,8 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
     const reason = `on ${best.store.directory} too`;
     await orFail(other.store, options, async () => {
       // Its file leaves with the others that no record speaks of.
-      await other.store.journal(handle, { $case: 'quarantined', value: { atMs, reason } });
+      const record = { $case: 'quarantined', value: { atMs, reason } } as const;
+      await whileOverloaded(options.clock, STOCK_PATIENCE_MS, () => other.store.journal(handle, record));
     });
   }
 }
@@ -173,14 +175,15 @@ async function clearFiles(store: DiskStore, { calendar, log, stayed }: StockOpti
   }
 }
 
-/** What a disk's own index or journal says of it is its failure, not the server's, while another disk works. */
+/** What keeps one disk from being looked over is its failure, not the server's, while another disk works. */
 async function orFail(store: DiskStore, { stores }: StockOptions, work: () => Promise<void>): Promise<void> {
   if (store.failure !== undefined) return;
   try {
     await work();
   } catch (error) {
     const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
-    const othersWork = stores.some(({ failure }) => failure === undefined);
-    if (store.failure === undefined || !othersWork) throw fault;
+    const othersWork = stores.some((other) => other !== store && other.failure === undefined);
+    if (!othersWork) throw fault;
+    store.fail(fault);
   }
 }

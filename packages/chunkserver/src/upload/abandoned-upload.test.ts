@@ -67,6 +67,20 @@ test('abandoned upload: once it fell silent its file is set aside, and deleted a
   await checkWhole();
 });
 
+test('abandoned upload: its file is remembered while a replica of the chunk is in the index, and set aside after that', async () => {
+  const { disk, sleep, sweep, files } = await abandoned(11);
+  const replica = await disk.create(HANDLE); // a view waits for no file
+  await sleep(UPLOAD_IDLE_MS + QUARANTINE_SWEEP_MS);
+  await sweep();
+  deepEqual(files(), { chunks: 1, quarantine: 0 });
+  disk.replicas.forget(replica);
+  const moved = { $case: 'quarantined', value: { atMs: 1, reason: 'garbage' } } as const;
+  await disk.run(() => replica.store.journal(HANDLE, moved));
+  await sleep(QUARANTINE_SWEEP_MS);
+  await sweep();
+  deepEqual(files(), { chunks: 0, quarantine: 1 });
+});
+
 test('abandoned upload: an order sets its file aside before it is said to be gone', async () => {
   const { parts, disk, files, gone, checkWhole } = await abandoned(2);
   parts.quarantine.order(ORDER);

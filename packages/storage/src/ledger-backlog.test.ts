@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFsError, MiB } from '@cairnfs/base';
-import { openLedger } from './ledger.ts';
-import { CrashDisk, ManualClock, seededRandom, silentLog } from './testing/crash-disk.ts';
+import { CrashDisk } from './testing/crash-disk.ts';
+import { openOn } from './testing/test-ledger.ts';
 import type { Apply, JournalRoom, Ledger } from './types.ts';
 
-const SIZING = { segmentBytes: 65_536, roomAheadBytes: 1024 };
 const CHANGES = 100_000;
 const VALUE = new Uint8Array(32 * MiB);
 const STATE_FULL = { operation: 'write', path: /^state$/, code: 'ENOSPC' } as const;
@@ -16,12 +15,6 @@ const apply: Apply = (transaction, record) => {
   if (record[0] === 1) transaction.put('large', VALUE);
   else for (let count = 0; count < CHANGES; count++) transaction.remove('small');
 };
-
-function openOn(disk: CrashDisk): Promise<Ledger> {
-  const openStateStore = disk.openStateStore.bind(disk);
-  const seams = { clock: new ManualClock(), random: seededRandom(1), disk, log: silentLog, openStateStore };
-  return openLedger(seams, { directory: '/l', apply, format: { name: 'test', version: 1 } }, SIZING);
-}
 
 /** Appends until a record of the class is refused. @returns how many were taken. */
 async function fill(ledger: Ledger, record: Uint8Array, room: JournalRoom): Promise<number> {
@@ -39,7 +32,7 @@ for (const [what, record] of Object.entries({ changes: Uint8Array.of(0), bytes: 
   test(`backlog: while the state takes no ${what}, records that free space go on when common ones are refused`, async () => {
     let disk = new CrashDisk();
     disk.fault = STATE_FULL;
-    let ledger = await openOn(disk);
+    let ledger = await openOn(disk, undefined, { apply });
     const common = await fill(ledger, record, 'common');
     const reserve = await fill(ledger, record, 'reserve');
     assert.deepEqual([common, reserve], what === 'changes' ? [5, 4] : [4, 4]);
@@ -48,7 +41,7 @@ for (const [what, record] of Object.entries({ changes: Uint8Array.of(0), bytes: 
     for (let start = 0; start < 2; start++) {
       disk = disk.crash(() => 0);
       disk.fault = STATE_FULL;
-      ledger = await openOn(disk);
+      ledger = await openOn(disk, undefined, { apply });
       assert.equal(await fill(ledger, record, 'common'), 0);
       assert.ok((await fill(ledger, record, 'reserve')) >= 4);
     }

@@ -66,9 +66,10 @@ export const MASTER_PAUSE_MS_MAX = 2_000;
 export const QUARANTINE_MOVES_MAX = 1_000;
 /** Chunks of one disk remembered to have a file without a record: as many as there may be uploads. Some 100 bytes each. */
 export const QUARANTINE_STRAYS_MAX = 4_096;
-/** Between two looks for quarantined replicas whose time is up, and how many are deleted in one. */
+/** Between two looks for quarantined replicas whose time is up. */
 export const QUARANTINE_SWEEP_MS = 60_000;
-export const QUARANTINE_DELETED_PER_SWEEP = 1_000;
+/** Records on their way by which quarantined chunks are forgotten. */
+export const QUARANTINE_ENDED_AT_ONCE = 1_000;
 
 /** One item of a clone, and how long one may take. */
 export const CLONE_ITEM_TIMEOUT_MS = 15_000;

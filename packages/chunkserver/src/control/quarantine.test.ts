@@ -13,6 +13,8 @@ const SOON_MS = 3_000;
 
 /** More than the index takes. */
 const FILE_BYTES = 100_000;
+/** Files of deleted chunks: what several heartbeats order away. */
+const MANY = 5 * QUARANTINE_MOVES_MAX;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 /** A server with two disks, each given up only after longer than anything here takes. */
@@ -65,6 +67,22 @@ test('quarantine: a disk that does not answer holds up no deletion on another', 
   await servers.sleep(GRACE_MS + 2 * QUARANTINE_SWEEP_MS);
   equal(files(), 0);
   equal(servers.disks.get(1)![0]!.failure, '');
+});
+
+test('quarantine: however much has been aside for long enough, one look deletes it', async () => {
+  const servers = await TestServers.start(11, ['one']);
+  const host = servers.simulation.host('one');
+  host.crash({ unsynced: 'keep' });
+  const { disk } = host.start();
+  await servers.run(async () => {
+    for (let index = 0; index < MANY; index += 1) {
+      await (await disk.open(`disk/quarantine/1000-${handleOf(index)}`, 'openOrCreate')).close();
+    }
+  });
+  host.crash({ unsynced: 'keep' });
+  await servers.launch('one');
+  await servers.sleep(GRACE_MS + 2 * QUARANTINE_SWEEP_MS);
+  equal([...host.disk.files.keys()].filter((path) => path.startsWith('disk/quarantine/')).length, 0);
 });
 
 for (const [name, setByMs] of [

@@ -6,7 +6,7 @@
 import { type Clock, isUuid, type Log, toFsError } from '@cairnfs/base';
 import { type QuarantineOrder, ReplicaCondition, ReplicaReport } from '@cairnfs/protocol';
 import {
-  QUARANTINE_DELETED_PER_SWEEP,
+  QUARANTINE_ENDED_AT_ONCE,
   QUARANTINE_MOVES_MAX,
   QUARANTINE_STRAYS_MAX,
   QUARANTINE_SWEEP_MS,
@@ -252,18 +252,24 @@ export class Quarantine {
   async #deleteFrom(store: DiskStore, before: number): Promise<void> {
     const { disk } = store;
     const directory = `${store.directory}/quarantine`;
-    let deleted = 0;
     // By name, because what a restart found without a record lies here too.
     for (const name of await disk.list(directory)) {
+      if (this.#isClosed) return;
       const isOld = Number.parseInt(name, 10) < before; // what has no time in its name was not put here by this server
-      if (!isOld || deleted === QUARANTINE_DELETED_PER_SWEEP) continue;
+      if (!isOld) continue;
       await disk.remove(`${directory}/${name}`);
-      deleted += 1;
       this.counts.deleted += 1;
     }
     const end = quarantineKey(before, '00000000-0000-0000-0000-000000000000');
-    for (const { key } of store.ledger.view().range('q', end, QUARANTINE_DELETED_PER_SWEEP)) {
-      store.append(handleOfQuarantineKey(key), { $case: 'quarantineEnded', value: { atMs: atOfQuarantineKey(key) } });
+    for (let isMore = true; isMore && !this.#isClosed; ) {
+      const entries = store.ledger.view().range('q', end, QUARANTINE_ENDED_AT_ONCE);
+      let sequence = 0;
+      for (const { key } of entries) {
+        const ended = { $case: 'quarantineEnded', value: { atMs: atOfQuarantineKey(key) } } as const;
+        sequence = store.append(handleOfQuarantineKey(key), ended);
+      }
+      await store.durable(sequence);
+      isMore = entries.length === QUARANTINE_ENDED_AT_ONCE;
     }
   }
 }

@@ -81,7 +81,7 @@ test('quarantine: however much has been aside for long enough, one look deletes 
   });
   host.crash({ unsynced: 'keep' });
   await servers.launch('one');
-  await servers.sleep(GRACE_MS + 2 * QUARANTINE_SWEEP_MS);
+  await servers.sleep(2 * QUARANTINE_SWEEP_MS);
   equal([...host.disk.files.keys()].filter((path) => path.startsWith('disk/quarantine/')).length, 0);
 });
 

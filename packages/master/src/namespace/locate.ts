@@ -12,6 +12,7 @@ import {
   SIZE_ROUNDS_MAX,
 } from '../limits.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { within } from '../within.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { Gate } from './gate.ts';
 import { keptOf, openExtentOf, sizeWith } from './read-calls.ts';
@@ -102,7 +103,7 @@ export class LocateCall {
         .end(handle)
         .catch((error: unknown) => log.info('a chunk to read is led by nobody', { handle, error }));
     });
-    return Promise.race([Promise.all(led), clock.sleep(PRIMARIES_WAIT_MS)]);
+    return within(clock, PRIMARIES_WAIT_MS, Promise.all(led));
   }
 
   /** The master does not know how far an open chunk reaches: its primary does. Answers the size of the file. */

@@ -24,6 +24,7 @@ import {
 import { timesAfter } from '../state/close-chunk.ts';
 import { direntKey, direntRange, nameOfDirentKey, ROOT_INODE } from '../state/keys.ts';
 import type { FileExtent, Transaction } from '../state/transaction.ts';
+import { within } from '../within.ts';
 import { attributesOf } from './attributes.ts';
 import { type Found, inodeInPassing, inodeOf, resolveRef, TRASH_NAME } from './resolve.ts';
 
@@ -95,7 +96,7 @@ export class ReadCalls {
       }
     };
     const workers = Array.from({ length: Math.min(LENGTHS_ASKED_AT_ONCE, queue.length) }, worker);
-    await this.#inTime(Promise.all(workers));
+    await within(this.#clock, LENGTHS_WAIT_MS, Promise.all(workers));
     queue.length = 0;
     const gone = new Set<DirectoryEntry>();
     for (const entry of entries) {
@@ -105,14 +106,6 @@ export class ReadCalls {
       else entry.attributes = undefined;
     }
     return gone;
-  }
-
-  async #inTime(work: Promise<unknown>): Promise<void> {
-    let end = () => {};
-    const isOver = new Promise<void>((resolve) => (end = resolve));
-    const timer = this.#clock.after(LENGTHS_WAIT_MS, end);
-    await Promise.race([work, isOver]);
-    timer.cancel();
   }
 
   async #statOpen(file: FileRef | undefined): Promise<{ message: StatReply }> {

@@ -15,6 +15,7 @@ import {
   REVOKE_TIMEOUT_MS,
 } from '../limits.ts';
 import { closeChunk } from '../state/close-chunk.ts';
+import { within } from '../within.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { settledBy } from './settled.ts';
 import { copiesInReach, type ViewChanges } from './view-change.ts';
@@ -58,9 +59,7 @@ export class ClusterViews implements Views {
       if (chunk.state === ChunkState.CHUNK_STATE_OPEN) return;
       const kept = this.#keptClosed.get(handle);
       if (kept !== undefined) {
-        const isOver = kept.then(() => true);
-        const hasWaited = this.#context.seams.clock.sleep(KEPT_CLOSED_WAIT_MS).then(() => false);
-        if (!(await Promise.race([isOver, hasWaited]))) throw beingCopied(handle);
+        if (!(await within(this.#context.seams.clock, KEPT_CLOSED_WAIT_MS, kept))) throw beingCopied(handle);
         continue;
       }
       const isOpen = await decisions.perform('chunkOpened', (transaction) => {

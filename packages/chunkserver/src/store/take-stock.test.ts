@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32c, FsError, ProcessCalendar } from '@cairnfs/base';
+import { crc32c, DiskError, FsError, ProcessCalendar } from '@cairnfs/base';
 import { BufferPool, CHUNK_BYTES_MAX, ReplicaCondition, type ReplicaReport } from '@cairnfs/protocol';
 import { Simulation } from '@cairnfs/sim';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
@@ -281,6 +281,57 @@ for (const [name, refusal, timesMax, lost] of [
     );
   });
 }
+
+/** Of three chunks on both disks, of which 'a' has the longer copies, and one on each alone: those found when 'a' breaks. */
+async function foundAsBreaks(breaks: (a: DiskStore, error: DiskError) => (store: DiskStore, handle: string) => void) {
+  const simulation = new Simulation({ seed: 9 });
+  const { clock, log, ...seams } = simulation.host('one').start();
+  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+  const [a, b] = stores as [DiskStore, DiskStore];
+  for (const index of [1, 2, 3, 4]) upload(a, index, 20);
+  for (const index of [1, 2, 3, 5]) upload(b, index, 10);
+  await simulation.run(() => Promise.all(stores.map((store) => store.durable(upload(store, 6, 10)))));
+  const counting = breaks(a, new DiskError('EIO', 'a/index', 'EIO: i/o error, read'));
+  const list: string[] = [];
+  const found = (store: DiskStore, { handle }: { handle: string }) => {
+    counting(store, handle);
+    list.push(`${Number.parseInt(handle.slice(-2), 16)} on ${store.directory}`);
+  };
+  await simulation.run(() => takeStock({ clock, calendar: new ProcessCalendar(clock), log, stores, found, stayed }));
+  equal(a.failure?.kind, 'DISK_FAILED');
+  return { list, named: [1, 2, 3].map((index) => b.names(handleOf(index))) };
+}
+
+const ALL_ON_B = { list: [1, 2, 3, 5, 6].map((index) => `${index} on b`), named: [true, true, true] };
+
+for (const [name, failsAt, expected] of [
+  ['that others have too', 1, ALL_ON_B],
+  ['that it has alone', 4, { list: ['1 on a', '2 on a', '3 on a', '5 on b', '6 on b'], named: [false, false, false] }],
+] as const) {
+  test(`stock: of a disk that fails as a replica ${name} is counted nothing is found any more, and the others go on`, async () => {
+    const outcome = await foundAsBreaks((a, error) => (store, handle) => {
+      if (store === a && handle === handleOf(failsAt)) throw error;
+    });
+    deepEqual(outcome, expected);
+  });
+}
+
+test('stock: of a disk that fails as what it has staged is read nothing is found, and the copies on others stay', async () => {
+  const outcome = await foundAsBreaks((a, error) => {
+    const { ledger } = a;
+    const view = ledger.view.bind(ledger);
+    ledger.view = () => {
+      const real = view();
+      const range: typeof real.range = (start, end, limit) => {
+        if (start.startsWith('s')) throw error; // mutations
+        return real.range(start, end, limit);
+      };
+      return { readSequence: real.readSequence, get: real.get.bind(real), range };
+    };
+    return () => {};
+  });
+  deepEqual(outcome, ALL_ON_B);
+});
 
 test('stock: a disk whose folders cannot be listed for want of open files is left out, but for the last one', async () => {
   for (const directories of [['a', 'b'], ['a']]) {

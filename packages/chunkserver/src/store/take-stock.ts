@@ -30,7 +30,7 @@ export async function takeStock(options: StockOptions): Promise<void> {
     // Pages are walked while each disk has entries at hand; then the event loop gets its turn.
     const running = walks.filter(({ store, current }) => store.failure === undefined && current !== undefined);
     if (running.length === 0) break;
-    while (running.every(({ current }) => current !== undefined)) {
+    while (running.every(({ store, current }) => store.failure === undefined && current !== undefined)) {
       let least = running[0]!;
       let isShared = false;
       for (const walk of running.slice(1)) {
@@ -41,7 +41,7 @@ export async function takeStock(options: StockOptions): Promise<void> {
         } else if (there === here) isShared = true;
       }
       if (isShared) await settleShared(running, least.current!.handle, options);
-      else options.found(least.store, least.take());
+      else tellFound(least.store, least.take(), options);
     }
     await new Promise<void>((resolve) => options.clock.soon(resolve));
   }
@@ -98,11 +98,14 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
     held.push({ store, stored, stagedCount });
   }
   held.sort((a, b) => compareKnowledge(b, a) || (a.store.directory < b.store.directory ? -1 : 1));
-  const best = held[0]!;
+  let best: Held | undefined;
   for (const other of held) {
+    // A disk may have failed at its own copy, or while another's was moved aside: then the next copy is the one that stays.
+    if (other.store.failure !== undefined) continue;
+    if (best === undefined || best.store.failure !== undefined) best = other;
     // What cannot be read is left for the master to judge.
     if (other === best || other.stored.damage !== undefined) {
-      options.found(other.store, other.stored);
+      tellFound(other.store, other.stored, options);
       continue;
     }
     const atMs = options.calendar.nowMs();
@@ -175,15 +178,28 @@ async function clearFiles(store: DiskStore, { calendar, log, stayed }: StockOpti
   }
 }
 
-/** What keeps one disk from being looked over is its failure, not the server's, while another disk works. */
-async function orFail(store: DiskStore, { stores }: StockOptions, work: () => Promise<void>): Promise<void> {
+/** Of a disk in service. */
+function tellFound(store: DiskStore, stored: StoredReplica, options: StockOptions): void {
+  try {
+    options.found(store, stored);
+  } catch (error) {
+    leaveOut(store, options, error);
+  }
+}
+
+async function orFail(store: DiskStore, options: StockOptions, work: () => Promise<void>): Promise<void> {
   if (store.failure !== undefined) return;
   try {
     await work();
   } catch (error) {
-    const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
-    const othersWork = stores.some((other) => other !== store && other.failure === undefined);
-    if (!othersWork) throw fault;
-    store.fail(fault);
+    leaveOut(store, options, error);
   }
+}
+
+/** What keeps one disk from being looked over is its failure, not the server's, while another disk works. */
+function leaveOut(store: DiskStore, { stores }: StockOptions, error: unknown): void {
+  const fault = isFsError(error, 'DAMAGED', 'DISK_FAILED') ? store.fail(error) : store.fault(error);
+  const othersWork = stores.some((other) => other !== store && other.failure === undefined);
+  if (!othersWork) throw fault;
+  store.fail(fault);
 }

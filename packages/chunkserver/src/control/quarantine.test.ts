@@ -1,9 +1,10 @@
 /** Orders to quarantine and what becomes of them, on several disks of which one does not answer. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { GiB } from '@cairnfs/base';
+import { DiskError, GiB } from '@cairnfs/base';
 import { ReplicaCondition } from '@cairnfs/protocol';
 import { QUARANTINE_MOVES_MAX, QUARANTINE_SWEEP_MS } from '../limits.ts';
+import { TestParts } from '../testing/test-parts.ts';
 import { GRACE_MS, TestServers } from '../testing/test-servers.ts';
 
 const handleOf = (index: number) => `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
@@ -110,6 +111,21 @@ for (const [name, setByMs] of [
     equal(aside(), 0);
   });
 }
+
+test('quarantine: a disk whose index cannot be read in a look for stray files fails, and not the server', async () => {
+  const parts = await TestParts.start(13);
+  const { disk, quarantine } = parts;
+  const [only] = disk.replicas.stores;
+  quarantine.strayed(only!, handleOf(1));
+  only!.ledger.view = () => {
+    throw new DiskError('EIO', 'disk/index', 'EIO: i/o error, read');
+  };
+  await disk.run(async () => {
+    quarantine.sweep();
+    await quarantine.idle();
+  });
+  equal(only!.failure?.kind, 'DISK_FAILED');
+});
 
 test('quarantine: a file that a full disk does not let go of at the start is set aside when it does', async () => {
   const servers = await TestServers.start(9, ['one']);

@@ -207,8 +207,18 @@ export class Quarantine {
   }
 
   async #sweepDisk(store: DiskStore, before: number): Promise<void> {
-    await this.#clearStrays(store);
-    if (before > 0 && store.failure === undefined) await this.#deleteOld(store, before);
+    await this.#orWarn(store, 'chunk files without a record not looked for', () => this.#clearStrays(store));
+    if (before <= 0 || store.failure !== undefined) return;
+    await this.#orWarn(store, 'quarantine not emptied', () => this.#deleteOld(store, before));
+  }
+
+  async #orWarn(store: DiskStore, message: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const { directory } = store;
+      this.#options.log.warn(message, { directory, error: store.fault(error).message });
+    }
   }
 
   /** One by one; after one that cannot be moved, the others wait for the next sweep, which tries it last. */
@@ -241,15 +251,6 @@ export class Quarantine {
   }
 
   async #deleteOld(store: DiskStore, before: number): Promise<void> {
-    try {
-      await this.#deleteFrom(store, before);
-    } catch (error) {
-      const { directory } = store;
-      this.#options.log.warn('quarantine not emptied', { directory, error: toFsError(store.fault(error)).message });
-    }
-  }
-
-  async #deleteFrom(store: DiskStore, before: number): Promise<void> {
     const { disk } = store;
     const directory = `${store.directory}/quarantine`;
     // By name, because what a restart found without a record lies here too.

@@ -22,6 +22,14 @@ export class ProcessCalendar {
     return this.of(this.#clock.nowMs());
   }
 
+  /**
+   * Now, for what is deleted some time after: the later of this calendar and the wall clock. This calendar stays behind where
+   * the wall clock was behind at the start of the process or the machine slept, and the next process would delete too early.
+   */
+  stampMs(): number {
+    return Math.max(this.nowMs(), Math.floor(this.#clock.wallMs()));
+  }
+
   /** A time on the process's clock as it is written down. */
   of(atMs: number): number {
     return Math.max(0, Math.floor(this.#startWallMs + atMs - this.#startMs));

@@ -112,6 +112,30 @@ for (const [name, setByMs] of [
   });
 }
 
+test('quarantine: what was set aside under a calendar that was behind at the start has its grace at the next one', async () => {
+  const servers = await TestServers.start(12, []);
+  const host = servers.simulation.host('one');
+  const aside = () => [...host.disk.files.keys()].filter((path) => path.startsWith('disk/quarantine/')).length;
+  host.adjustClock({ wallOffsetMs: -YEAR_MS });
+  await servers.launchWith('one', ['disk']);
+  host.adjustClock({ wallOffsetMs: 0 });
+  await servers.sleep(SOON_MS);
+  // A replica, and a file without a record.
+  const [whole, cut] = [handleOf(1), handleOf(2)];
+  const bytes = new Uint8Array(FILE_BYTES);
+  await servers.upload('one', { handle: cut, offset: 0, bytes, sync: false });
+  await servers.upload('one', { handle: whole, offset: 0, bytes, sync: true });
+  servers.quarantine = [whole, cut].map(orderOf);
+  await servers.sleep(SOON_MS);
+  equal(aside(), 2);
+  host.crash({ unsynced: 'keep' });
+  await servers.launch('one');
+  await servers.sleep(2 * QUARANTINE_SWEEP_MS);
+  equal(aside(), 2);
+  await servers.sleep(GRACE_MS);
+  equal(aside(), 0);
+});
+
 test('quarantine: a disk whose index cannot be read in a look for stray files fails, and not the server', async () => {
   const parts = await TestParts.start(13);
   const { disk, quarantine } = parts;

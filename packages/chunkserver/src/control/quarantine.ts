@@ -171,7 +171,7 @@ export class Quarantine {
   async #setAside({ store, handle, replica }: Leaving, reason: string): Promise<void> {
     const { clock, log, replicas, moved, leaves } = this.#options;
     if (replica?.isTouched(clock.nowMs())) leaves(replica);
-    const atMs = replicas.calendar.nowMs();
+    const atMs = replicas.calendar.stampMs();
     try {
       const sequence = store.append(handle, { $case: 'quarantined', value: { atMs, reason } });
       if (replica !== undefined) replicas.forget(replica);
@@ -198,7 +198,7 @@ export class Quarantine {
   async #setStrayAside(store: DiskStore, name: string): Promise<void> {
     const { log, replicas } = this.#options;
     try {
-      const wasThere = await store.setAside(name, replicas.calendar.nowMs());
+      const wasThere = await store.setAside(name, replicas.calendar.stampMs());
       this.#strays.get(store)?.delete(name);
       if (wasThere) log.info('chunk file without a record moved aside', { name, directory: store.directory });
     } catch (error) {

@@ -6,7 +6,7 @@ import { Simulation } from '@cairnfs/sim';
 import { STOCK_PAGE_REPLICAS } from '../limits.ts';
 import { commitDurable, stage, TestDisk } from '../testing/test-disk.ts';
 import type { DiskStore } from './disk-store.ts';
-import { commitPointKey } from './keys.ts';
+import { atOfQuarantineKey, commitPointKey } from './keys.ts';
 import { openDisks } from './open-disks.ts';
 import { Replicas } from './replicas.ts';
 import { takeStock } from './take-stock.ts';
@@ -331,6 +331,27 @@ test('stock: of a disk that fails as what it has staged is read nothing is found
     return () => {};
   });
   deepEqual(outcome, ALL_ON_B);
+});
+
+test('stock: what is moved aside has its time from a calendar that was behind at the start and is right now', async () => {
+  const simulation = new Simulation({ seed: 10 });
+  const host = simulation.host('one');
+  host.adjustClock({ wallOffsetMs: -1e9 });
+  const { clock, log, ...seams } = host.start();
+  const calendar = new ProcessCalendar(clock);
+  const { stores } = await simulation.run(() => openDisks({ clock, log, ...seams }, ['a', 'b']));
+  const [a, b] = stores as [DiskStore, DiskStore];
+  await simulation.run(async () => {
+    await Promise.all([a.durable(upload(a, 1, 10)), b.durable(upload(b, 1, 20))]);
+    await (await seams.disk.open(a.chunkPath(handleOf(2)), 'openOrCreate')).close();
+  });
+  host.adjustClock({ wallOffsetMs: 0 });
+  const atLeastMs = clock.wallMs();
+  await simulation.run(() => takeStock({ clock, calendar, log, stores, found: () => {}, stayed }));
+  const [entry] = a.ledger.view().range('q', 'r', 1);
+  ok(atOfQuarantineKey(entry!.key) >= atLeastMs);
+  const file = [...host.disk.files.keys()].find((path) => path.startsWith('a/quarantine/'));
+  ok(Number.parseInt(file!.slice('a/quarantine/'.length), 10) >= atLeastMs);
 });
 
 test('stock: a disk whose folders cannot be listed for want of open files is left out, but for the last one', async () => {

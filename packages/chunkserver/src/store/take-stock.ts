@@ -108,7 +108,7 @@ async function settleShared(walks: readonly Walk[], handle: string, options: Sto
       tellFound(other.store, other.stored, options);
       continue;
     }
-    const atMs = options.calendar.nowMs();
+    const atMs = options.calendar.stampMs();
     const reason = `on ${best.store.directory} too`;
     await orFail(other.store, options, async () => {
       // Its file leaves with the others that no record speaks of.
@@ -161,7 +161,7 @@ function countStaged({ ledger }: DiskStore, stored: StoredReplica): number {
 
 async function clearFiles(store: DiskStore, { calendar, log, stayed }: StockOptions): Promise<void> {
   const { directory } = store;
-  const atMs = calendar.nowMs();
+  const atMs = calendar.stampMs();
   for await (const names of store.chunkFiles()) {
     for (const name of names) {
       if (isUuid(name) && store.mayUseFile(name)) continue;

@@ -20,6 +20,16 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** One moment, by both of a machine's clocks. Where it may have slept since, both are compared: one of them stood still. */
+export interface Moment {
+  readonly atMs: number;
+  readonly wallMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { atMs: clock.nowMs(), wallMs: clock.wallMs() };
+}
+
 export interface Timer {
   cancel(): void;
 }

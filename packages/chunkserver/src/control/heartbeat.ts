@@ -3,7 +3,7 @@
  * leases, tell what changed, and bring orders; sends the whole inventory when it is wanted. One loop, so that a session
  * is never used beside its successor.
  */
-import { type FsError, type Seams, toFsError } from '@cairnfs/base';
+import { type FsError, momentOf, type Seams, toFsError } from '@cairnfs/base';
 import {
   type DiskStatus,
   type HeartbeatReply,
@@ -120,10 +120,10 @@ export class Heartbeat {
       renewGrants: held.map(({ lease }) => lease),
       commits: mutations.commitReports(),
     };
-    const sentAtMs = seams.clock.nowMs();
+    const sent = momentOf(seams.clock);
     const { message } = await master.call(MasterControlMethods.heartbeat, request, { timeoutMs: MASTER_TIMEOUT_MS });
-    if (!message.leaseWithheld) lease.renew(sentAtMs, session.serverLeaseMs);
-    mutations.renewed(message.renewedLeases, sentAtMs);
+    if (!message.leaseWithheld) lease.renew(sent, session.serverLeaseMs);
+    mutations.renewed(message.renewedLeases, sent.atMs);
     changes.told(told);
     if (message.inventoryWanted) this.#isInventoryWanted = true;
     this.#order(message, quarantine);

@@ -3,7 +3,7 @@
  * stalled process finds its lease ended by itself, because the clock is asked again when an answer leaves. The calendar is
  * asked as well: it goes on while a machine is suspended, and the clock does not. One that is set forward costs a heartbeat.
  */
-import { type Clock, FsError } from '@cairnfs/base';
+import { type Clock, FsError, type Moment } from '@cairnfs/base';
 
 export class ServerLease {
   readonly #clock: Clock;
@@ -23,11 +23,11 @@ export class ServerLease {
     return Math.min(this.#untilMs - this.#clock.nowMs(), this.#untilWallMs - this.#clock.wallMs());
   }
 
-  /** @param sentAtMs when the heartbeat that was answered had left. */
-  renew(sentAtMs: number, leaseMs: number): void {
-    if (sentAtMs + leaseMs < this.#untilMs) return;
-    this.#untilMs = sentAtMs + leaseMs;
-    this.#untilWallMs = this.#clock.wallMs() + this.#untilMs - this.#clock.nowMs();
+  /** @param sent  taken before the heartbeat left that was answered: the machine may sleep until the answer is read. */
+  renew({ atMs, wallMs }: Moment, leaseMs: number): void {
+    if (atMs + leaseMs < this.#untilMs) return;
+    this.#untilMs = atMs + leaseMs;
+    this.#untilWallMs = wallMs + leaseMs;
   }
 
   refusal(): FsError {

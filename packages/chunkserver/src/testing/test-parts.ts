@@ -1,5 +1,5 @@
 /** Uploads, quarantine and clones over one simulated disk, called directly: no master, no network. */
-import { crc32c } from '@cairnfs/base';
+import { crc32c, momentOf } from '@cairnfs/base';
 import {
   type FetchReplicaRequest,
   PooledBytes,
@@ -38,7 +38,7 @@ export class TestParts {
     const { replicas, pool, seams } = disk;
     const { clock, log } = seams;
     const lease = new ServerLease(clock);
-    lease.renew(clock.nowMs(), LONG_MS);
+    lease.renew(momentOf(clock), LONG_MS);
     const report = (change: ReplicaReport) => this.reports.push(change);
     const peers: RpcPool = peersOf(source);
     const leaving = (handle: string) => this.quarantine.leaving(handle) ?? this.clones.arriving(handle);

@@ -1,5 +1,5 @@
 /** Calls to the master: tried again through failures and restarts until the deadline, applied once. */
-import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
+import { FsError, isFsError, momentOf, UNREACHABLE } from '@cairnfs/base';
 import { isClosedUnheard, type Method, type OperationId, otherKindOfServer, type RpcPool } from '@cairnfs/protocol';
 import { CLOSED_UNHEARD_MAX, MASTER_ATTEMPT_MS, TIMEOUT_DEFAULT_MS } from '../limits.ts';
 import type { CallOptions, ClientOptions, ClientSeams } from '../options.ts';
@@ -52,7 +52,7 @@ export class MasterCalls {
       const address = masters[this.#current % masters.length]!;
       const options = { timeoutMs: deadline.attemptMs(MASTER_ATTEMPT_MS), signal: deadline.signal };
       outcome.check();
-      const sentAtMs = this.seams.clock.nowMs();
+      const sent = momentOf(this.seams.clock);
       try {
         const { message } = await this.pool.channel(address).call(method, request, options);
         this.#isReached = true;
@@ -63,7 +63,7 @@ export class MasterCalls {
         // The master itself never answers `afterLookup` of a call that could be repeated as it is.
         if (!isFsError(error) || error.reaction === 'never' || error.reaction === 'afterLookup') throw error;
         if (isChange(request) && error.reaction === 'unknown') {
-          outcome.opened(sentAtMs, error);
+          outcome.opened(sent, error);
           deadline.noteOutcomeOpen();
         }
         // A wrong address becomes no right one by waiting. One that was right does: something else is there while the master

@@ -3,13 +3,12 @@
  * while: who asks later than that could have it applied a second time. The calendar counts too: it goes on while the machine
  * sleeps, and the clock does not.
  */
-import { type Clock, FsError } from '@cairnfs/base';
+import { type Clock, FsError, type Moment } from '@cairnfs/base';
 import { OUTCOME_OPEN_MS_MAX } from '../limits.ts';
 
 export class OpenOutcome {
   readonly #clock: Clock;
-  #sinceMs: number | undefined;
-  #sinceWallMs = 0;
+  #since: Moment | undefined;
   /** Of the last try of those. */
   #reason: FsError | undefined;
 
@@ -18,27 +17,25 @@ export class OpenOutcome {
   }
 
   get isOpen(): boolean {
-    return this.#sinceMs !== undefined;
+    return this.#since !== undefined;
   }
 
-  /** @param sentAtMs of the try that may have been applied, and failed with `reason`. */
-  opened(sentAtMs: number, reason: FsError): void {
-    if (this.#sinceMs === undefined) {
-      this.#sinceMs = sentAtMs;
-      this.#sinceWallMs = this.#clock.wallMs() - (this.#clock.nowMs() - sentAtMs);
-    }
+  /** @param sent  taken before the try that may have been applied, and failed with `reason`. */
+  opened(sent: Moment, reason: FsError): void {
+    this.#since ??= sent;
     this.#reason = reason;
   }
 
   /** It was not applied. */
   settled(): void {
-    this.#sinceMs = undefined;
+    this.#since = undefined;
   }
 
   /** To be asked before each try. @throws FsError OUTCOME_EXPIRED  it must not be sent again. */
   check(): void {
-    if (this.#sinceMs === undefined) return;
-    const agoMs = Math.max(this.#clock.nowMs() - this.#sinceMs, this.#clock.wallMs() - this.#sinceWallMs);
+    if (this.#since === undefined) return;
+    const { atMs, wallMs } = this.#since;
+    const agoMs = Math.max(this.#clock.nowMs() - atMs, this.#clock.wallMs() - wallMs);
     if (agoMs <= OUTCOME_OPEN_MS_MAX) return;
     const minutes = OUTCOME_OPEN_MS_MAX / 60_000;
     const why = this.#reason === undefined ? '' : `: ${this.#reason.message}`;

@@ -2,7 +2,7 @@
  * Writes and appends to existing files: through the primary of an open chunk, each applied exactly once. An operation whose
  * outcome is open is settled on the chunk it was sent to before it may go to another (docs/protocol.md, "Exactly once").
  */
-import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
+import { FsError, isFsError, momentOf, UNREACHABLE } from '@cairnfs/base';
 import {
   ChunkserverDataMethods,
   dataPart,
@@ -162,7 +162,7 @@ export class Mutations {
         const primary = replicas[0];
         const timeoutMs = deadline.attemptMs(MUTATION_ATTEMPT_MS);
         outcome.check();
-        const sentAtMs = clock.nowMs();
+        const sent = momentOf(clock);
         try {
           if (primary === undefined) throw new FsError('UNAVAILABLE', `chunk ${handle} has no primary`);
           const { message } = await this.#calls.pool.channel(primary.address).call(
@@ -194,7 +194,7 @@ export class Mutations {
           }
           // For want of room a try is refused unseen: what an earlier one has come to, it does not tell.
           if (error.reaction === 'never' && !(outcome.isOpen && error.kind === 'NO_SPACE')) throw error;
-          if (error.reaction === 'unknown') outcome.opened(sentAtMs, error);
+          if (error.reaction === 'unknown') outcome.opened(sent, error);
           const { isOpen } = outcome;
           if (isOpen) deadline.noteOutcomeOpen();
           await deadline.pause(attempt, error);

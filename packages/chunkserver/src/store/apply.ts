@@ -7,7 +7,7 @@
  * always be made again: what is in place up to `settled_sequence`, then the mutations above it, in order.
  */
 
-import { AssertionError, afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
+import { afterPrefix, assert, crc32c, FsError, isFsError, type Key } from '@cairnfs/base';
 import { decodeMessage, encodeMessage } from '@cairnfs/protocol';
 import type { Apply, StateTransaction } from '@cairnfs/storage';
 import { QuarantinedReplica, Record, ReplicaState } from '../gen/cairn/chunkserver/v1/store.ts';
@@ -43,8 +43,9 @@ type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['v
 
 /**
  * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect:
- * the replica stays unreadable, and the disk goes on. In a replay this goes for later records of the replica too that build
- * on such a one: when they were made, the entries could still be read.
+ * the replica stays unreadable, and the disk goes on. In a replay no later record of the replica has an effect either, for
+ * those were made when the entries could be read: what they remove or overwrite could be all that shows the damage. So the
+ * replica loses its commit point too, without which nothing of it is read.
  *
  * @param options.damaged runs for such a record.
  * @param options.appending the record being appended, which need not be decoded again; undefined in a replay.
@@ -53,22 +54,29 @@ export function transitions(options: {
   damaged: (handle: string, error: FsError) => void;
   appending: () => Record | undefined;
 }): Apply {
-  /** Chunks of which a record of the replay had no effect. */
+  /** Chunks of which a record of the replay had no effect, until one puts something else in the place of the replica. */
   const behind = new Set<string>();
   return (transaction, bytes, _sequence, data) => {
     const appending = options.appending();
     const { handle, kind } = appending ?? decodeMessage(Record, bytes);
     assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
+    if (REPLACING.has(kind.$case)) behind.delete(handle);
+    if (behind.has(handle) && kind.$case !== 'quarantineEnded') return;
     try {
       applyKind({ transaction, handle }, kind, data);
     } catch (error) {
-      if (appending === undefined && error instanceof AssertionError && behind.has(handle)) return;
       if (!isFsError(error, 'DAMAGED')) throw error;
-      if (appending === undefined) behind.add(handle);
+      if (appending === undefined) {
+        behind.add(handle);
+        transaction.remove(commitPointKey(handle));
+      }
       options.damaged(handle, error);
     }
   };
 }
+
+/** They build on nothing that was there of the replica. */
+const REPLACING: ReadonlySet<RecordKind['$case']> = new Set(['cloned', 'quarantined']);
 
 function applyKind(target: Target, kind: RecordKind, data: Uint8Array | undefined): void {
   const { transaction, handle } = target;
@@ -211,6 +219,7 @@ function viewTaken(target: Target, value: Value<'viewTaken'>): void {
 /** In a chunk file the bytes above stay, summed and invisible: mutations cover them, or fill what they skip with zeros. */
 function cut(target: Target, { length }: Value<'cut'>): void {
   const { transaction, handle } = target;
+  readCommitPoint(transaction, handle); // one that is damaged stays so
   if (existing(target).isInFile) {
     writeCommitPoint(transaction, handle, { sequence: 0, length });
     return;

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, isFsError } from '@cairnfs/base';
-import { stageMutation } from '../mutation/commit.ts';
+import { commitReplica, stageMutation } from '../mutation/commit.ts';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
 import { checksumsKey, commitPointKey, dataKey, mutationKey, replicaKey } from './keys.ts';
 
@@ -151,6 +151,54 @@ for (const [name, { length, key }] of Object.entries(REPLAYED)) {
     equal(Buffer.compare(await disk.content(disk.replicas.find(OTHER)!), Buffer.alloc(length, 7)), 0);
     const again = disk.replicas.find(HANDLE);
     if (again !== undefined) await rejects(disk.content(again), isCorrupt);
+  });
+}
+
+for (const [name, isLast] of Object.entries({ 'its last mutation': true, 'one in between': false })) {
+  test(`index: a staged mutation that a replay cannot read, and later removes, does not leave a replica without ${name}`, async () => {
+    const disk = await twoChunks(12, 128 * KiB);
+    const replica = disk.replicas.find(HANDLE)!;
+    const append = async () => {
+      stage(replica, replica.log.stagedLength, new Uint8Array(10).fill(9));
+      await disk.run(() => disk.simulation.clock.sleep(20));
+    };
+    await append(); // 2
+    await append(); // 3
+    await disk.fold();
+    disk.host.disk.break({ prefix: 'disk/state', operation: 'write', code: 'ENOSPC' });
+    commitReplica(replica, 2);
+    await append(); // 4: the first that says that 2 is committed
+    commitReplica(replica, 3);
+    if (!isLast) await append(); // 5: says so of 3, which can be read
+    await disk.run(() => disk.simulation.clock.sleep(3_000)); // 2 and 3 are put in place and leave the index
+    deepEqual([replica.settledSequence, replica.log.committedSequence], [3, 3]);
+    commitDurable(replica);
+    disk.host.disk.repair();
+    await disk.damage(mutationKey(HANDLE, 2));
+    for (const _ of ['a start', 'one more']) {
+      await disk.crash('keep');
+      ok(healthy(disk));
+      equal(disk.replicas.find(HANDLE), undefined);
+      equal((await disk.content(disk.replicas.find(OTHER)!)).length, 128 * KiB);
+      await disk.fold();
+    }
+  });
+}
+
+for (const [name, sequence] of Object.entries({ 'committed mutation': 2, 'staged mutation': 3 })) {
+  test(`index: a ${name} that is missing is damage of its replica, not a gap`, async () => {
+    const disk = await twoChunks(13, 128 * KiB);
+    const replica = disk.replicas.find(HANDLE)!;
+    for (let count = 0; count < 3; count += 1) stage(replica, replica.log.stagedLength, new Uint8Array(10));
+    await disk.run(() => disk.simulation.clock.sleep(20));
+    commitReplica(replica, 2);
+    await disk.run(() => disk.simulation.clock.sleep(20));
+    await disk.fold();
+    await disk.damage(mutationKey(HANDLE, sequence), 'lose');
+    await disk.crash('keep');
+    ok(healthy(disk));
+    equal(disk.replicas.find(HANDLE), undefined);
+    ok(disk.replicas.find(OTHER) !== undefined);
   });
 }
 

@@ -106,11 +106,15 @@ export class Replica implements MutableReplica {
     this.corruptBlocks = new Set(state.corruptBlocks);
     const point = readCommitPoint(view, handle);
     const staged: StagedMutation[] = [];
-    for (const { mutation, bytes } of readMutations(view, handle, state.settledSequence)) {
+    let reached = state.settledSequence;
+    for (const { mutation, bytes } of readMutations(view, handle, reached)) {
       const { sequence, offset, lengthBefore, lengthAfter } = mutation;
+      if (sequence !== reached + 1) throw missing(handle, reached + 1);
+      reached = sequence;
       if (sequence <= point.sequence) this.#addUnsettled({ sequence, offset, bytes, lengthBefore, lengthAfter });
       else staged.push(loadStaged(mutation, bytes));
     }
+    if (reached < point.sequence) throw missing(handle, reached + 1);
     this.#visibleLength = point.length;
     const { version, term, promisedVersion, isRemoved, keptVersion, isLearner, isSealed } = state;
     this.log = new MutationLog(handle, {
@@ -324,6 +328,14 @@ export class Replica implements MutableReplica {
     if (!this.isGone) return;
     throw new FsError('DISK_FAILED', `the replica of chunk ${this.handle} is no longer here; look the chunk up again`);
   }
+}
+
+/** A bit that flips in a key puts the entry elsewhere, and no checksum is there to tell. */
+function missing(handle: string, sequence: number): FsError {
+  return new FsError(
+    'DAMAGED',
+    `mutation ${sequence} of chunk ${handle} is not in the index; the replica is not served`,
+  );
 }
 
 const NOBODY: Waiter = { durable: () => {}, failed: () => {} };

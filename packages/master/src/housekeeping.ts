@@ -112,8 +112,9 @@ export class Housekeeping {
   #expireTrash(transaction: Transaction, from: Key): { isMore: boolean; position: Key } {
     const { calendar, config, seams } = this.#context;
     const wallMs = seams.clock.wallMs();
-    // A calendar that is set far ahead while the master runs, by mistake, does not empty the trash.
-    const end = direntKey(TRASH_INODE, trashNameBefore(calendar.nowMs() - config.trashKeepMs));
+    // A calendar that is far ahead by mistake, from some time on or until it is set right, does not empty the trash.
+    const nowMs = Math.min(calendar.nowMs(), wallMs);
+    const end = direntKey(TRASH_INODE, trashNameBefore(nowMs - config.trashKeepMs));
     const expired = transaction.range({ start: from, end }, RECLAIM_STEP);
     for (const { value } of expired) {
       const id = decodeMessage(Dirent, value).inode;

@@ -73,6 +73,32 @@ test('§4.4: a calendar that is set far ahead by mistake does not empty the tras
   equal((await stat(master, trashPath)).deletedFrom, '/file');
 });
 
+test('§4.4: a master whose calendar lagged behind does not empty the trash when it is started again', async () => {
+  const master = await TestMaster.start(0, { trashKeepMs: 3_600_000 });
+  master.simulation.host('master').adjustClock({ wallOffsetMs: 10 * 3_600_000 });
+  await master.create('/file');
+  const { trashPath } = await remove(master, '/file');
+  await master.restart();
+  await master.simulation.runFor(60_000);
+  equal((await stat(master, trashPath)).deletedFrom, '/file');
+  await master.simulation.runFor(3_600_000);
+  await rejects(stat(master, trashPath), notFound);
+});
+
+test('§4.4: a master started before its calendar was set back does not empty the trash', async () => {
+  const master = await TestMaster.start(0, { trashKeepMs: 3_600_000 });
+  await master.create('/file');
+  const { trashPath } = await remove(master, '/file');
+  const host = master.simulation.host('master');
+  host.adjustClock({ wallOffsetMs: 10 * 3_600_000 });
+  await master.restart();
+  host.adjustClock({ wallOffsetMs: 0 });
+  await master.simulation.runFor(60_000);
+  equal((await stat(master, trashPath)).deletedFrom, '/file');
+  await master.simulation.runFor(3_600_000);
+  await rejects(stat(master, trashPath), notFound);
+});
+
 test('§4.4: hidden files are removed for good after a time that is configured, and their chunks are collected', async () => {
   const master = await TestMaster.start(3, { trashKeepMs: 30_000, garbageGraceMs: 5_000 });
   const inode = await master.upload('/file', [{ offset: 0, length: 10 }]);

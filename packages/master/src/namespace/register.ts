@@ -86,7 +86,7 @@ function changeContext(context: MasterContext): ChangeContext {
   const { calendar, config, seams } = context;
   return {
     wallMs: seams.clock.wallMs(),
-    deletedMs: calendar.nowMs(),
+    deletedMs: calendar.stampMs(),
     replication: config.replication,
     garbageDueMs: garbageDueMs(context),
   };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FsError } from '@cairnfs/base';
+import { MASTER_BOUNDS } from '../bounds.ts';
 import { ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { HANDLE, TestCluster } from '../testing/test-cluster.ts';
+import { HANDLE, handleOf, TestCluster } from '../testing/test-cluster.ts';
 
 test('unshown replicas: rot that is reported while the server is asked stays known when an older answer comes', async () => {
   const cluster = await TestCluster.start(3);
@@ -39,6 +40,22 @@ test('unshown replicas: of a server that lost a disk, and that the master cannot
   assert.deepEqual(cluster.chunk(HANDLE)!.members, [1, 2, 3], 'it may answer yet');
   await cluster.simulation.runFor(30_000);
   assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+});
+
+test('unshown replicas: all of such a server are made again, also when there are more than repair has room for', async () => {
+  const bounds = { ...MASTER_BOUNDS, repairQueueMax: 4, repairScanStep: 3 };
+  const cluster = await TestCluster.start(4, { bounds });
+  const handles = Array.from({ length: 20 }, (_, index) => handleOf(index));
+  for (const handle of handles) await cluster.putChunk(handle, { length: 10, members: [1, 2, 3] });
+  const server = cluster.server(1);
+  server.replicas.clear();
+  server.failure = new FsError('CONNECTION_REFUSED', 'nobody listens');
+  await cluster.run(server.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(180_000);
+  for (const handle of handles) assert.deepEqual([...cluster.chunk(handle)!.members].sort(), [2, 3, 4]);
+  // No member with a copy was asked to leave in the place of the one that lost it.
+  for (const handle of handles) assert.equal(cluster.chunk(handle)!.version, 2);
 });
 
 test('unshown replicas: one that its server has after all stays, however long that could not be asked', async () => {

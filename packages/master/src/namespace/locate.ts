@@ -1,5 +1,5 @@
 /** Locate: which chunks hold a range of a file, and where their replicas are. */
-import { FsError, type Seams } from '@cairnfs/base';
+import { FsError, isFsError, type Seams } from '@cairnfs/base';
 import { type ChunkLocation, type Extent, type LocateReply, type LocateRequest, ReplicaState } from '@cairnfs/protocol';
 import type { Cluster, Decisions, MasterContext, MasterParts, ReplicaCondition, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
@@ -99,9 +99,12 @@ export class LocateCall {
     const { clock, log } = this.#seams;
     const led = unled.slice(0, PRIMARIES_WANTED_MAX).map(async ({ chunk }) => {
       const { handle } = chunk!;
-      await this.#views
-        .end(handle)
-        .catch((error: unknown) => log.info('a chunk to read is led by nobody', { handle, error }));
+      try {
+        await this.#views.end(handle);
+      } catch (error) {
+        if (!isFsError(error)) throw error;
+        log.info('a chunk to read is led by nobody', { handle, error });
+      }
     });
     return within(clock, PRIMARIES_WAIT_MS, Promise.all(led));
   }

@@ -75,6 +75,7 @@ export class TakeBack {
     const chunk = decisions.read().chunk(handle);
     if (chunk === undefined || chunk.members.includes(server) || !needsCopy(handle, chunk)) return;
     if (chunk.state === ChunkState.CHUNK_STATE_OPEN) {
+      this.#parts.failing.failed(server); // it was not told in time, and the next time would keep writers waiting as long
       throw new FsError('UNAVAILABLE', `chunk ${handle} was opened again meanwhile`);
     }
     const rejoins = asSpare(chunk, report);

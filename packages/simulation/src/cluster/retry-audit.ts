@@ -1,7 +1,8 @@
 /**
  * Asks every copy of the closed chunks once more for what was acknowledged, as a client would that never heard the answer.
  * Nothing is applied by it as long as they remember: a closed chunk has no primary, and any member tells a retry what came
- * of the first try. A server that has no copy is not asked: that it is missing is judged apart (checks/replicas.ts).
+ * of the first try, unless it may not serve just then. A server that has no copy is not asked: that it is missing is judged
+ * apart (checks/replicas.ts).
  */
 import { isFsError } from '@cairnfs/base';
 import { ChunkserverDataMethods, createRpcPool, type OperationId } from '@cairnfs/protocol';
@@ -10,6 +11,9 @@ import type { RetriedMutation } from '../checks/retries.ts';
 import type { AuditedChunk } from './replica-audit.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
+/** A server is out of touch for a while: an answer of the master's may still be on its way, however late. */
+const TRIES_MAX = 5;
+const BETWEEN_TRIES_MS = 5_000;
 
 export interface AcknowledgedMutation {
   readonly operation: OperationId;
@@ -25,7 +29,7 @@ export async function auditRetries(
 ): Promise<RetriedMutation[]> {
   const { clock, random, network, log } = host.start();
   const pool = createRpcPool({ clock, random, network, log });
-  const retry = async (
+  const ask = async (
     { handle, version }: AuditedChunk,
     server: string,
     { operation, offset }: AcknowledgedMutation,
@@ -44,6 +48,13 @@ export async function auditRetries(
     } catch (error) {
       if (!isFsError(error)) throw error;
       return { ...asked, answer: error.kind };
+    }
+  };
+  const retry = async (...[chunk, server, mutation]: Parameters<typeof ask>): Promise<RetriedMutation> => {
+    for (let tries = 1; ; tries += 1) {
+      const told = await ask(chunk, server, mutation);
+      if (told.answer !== 'NOT_PRIMARY' || tries === TRIES_MAX) return told;
+      await clock.sleep(BETWEEN_TRIES_MS);
     }
   };
   const retries = chunks

@@ -115,9 +115,9 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'leases',
     edits: [
       {
-        file: `${CHUNKSERVER}/serve/server-lease.ts`,
-        from: 'this.#untilMs = sentAtMs + leaseMs;',
-        to: 'this.#untilMs = this.#clock.nowMs() + leaseMs;',
+        file: `${CHUNKSERVER}/control/heartbeat.ts`,
+        from: 'lease.renew(sent, session.serverLeaseMs)',
+        to: 'lease.renew(momentOf(seams.clock), session.serverLeaseMs)',
       },
     ],
   },

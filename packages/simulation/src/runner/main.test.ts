@@ -36,6 +36,15 @@ test('simulate: a signal ends it with the summary of what has run', async () => 
   }
 });
 
+test('simulate: of part of a schedule that did not end the command names the part', async () => {
+  const done = await simulate(
+    ['--schedule', 'short:1', '--operations', '1-39', '--faults', 'none'],
+    (child) => void child.kill('SIGINT'),
+  );
+  equal(done.code, 130, done.errors);
+  match(done.printed, /\n {2}npm run simulate -- --schedule short:1 --operations 1-39 --faults none\n/);
+});
+
 test('simulate: what is typed wrong is answered with two lines and exit code 2', async () => {
   const { code, printed, errors } = await simulate(['--profile', 'storm', '--seed', '-1']);
   equal(code, 2);

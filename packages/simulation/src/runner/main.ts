@@ -3,13 +3,15 @@ import { constants } from 'node:os';
 import { toError } from '@cairnfs/base';
 import type { Violation } from '../checks/violation.ts';
 import { runScaleProfile } from '../scale/main.ts';
+import type { Selection } from '../schedule/selection.ts';
 import { Story } from '../story/story.ts';
 import { runSchedule } from '../workload/run-schedule.ts';
 import { type Command, parseOptions, type RunsCommand, type StoryCommand, USAGE } from './options.ts';
+import { replayCommand } from './replay-command.ts';
 import { ManyRuns } from './run-many.ts';
 import { reportOf, type SeedReport, scheduleOf } from './run-seed.ts';
 import { type ScheduleName, scheduleNames } from './schedule-names.ts';
-import { counted, replayCommand, Summary, shownViolations } from './summary.ts';
+import { counted, Summary, shownViolations, storyCommand } from './summary.ts';
 
 const PROGRESS_INTERVAL_MS = 2000;
 /** Of one run: what follows the first ones mostly follows from them. */
@@ -37,7 +39,7 @@ async function tellOne({ name, only, of }: StoryCommand): Promise<number> {
   const story = new Story({ of });
   const result = await runSchedule(schedule, { story });
   console.log(story.lines.join('\n'));
-  const { traceHash, violations, doneCount, errors } = reportOf(name, result);
+  const { traceHash, violations, doneCount, errors } = reportOf(name, only, result);
   const operations = counted(doneCount, 'operation');
   console.log(`\ntrace ${traceHash}, ${operations} answered, errors ${JSON.stringify(errors)}`);
   printViolations(name, violations);
@@ -79,7 +81,7 @@ async function runAll({ range, minutes, workers, only, shrinkMs }: RunsCommand):
   console.log(`schedules ${what}; ${workers} ${workers === 1 ? 'process' : 'processes'}`);
   await runs.ended;
   if (isTerminal) process.stderr.write('\n');
-  printUnended(runs);
+  printUnended(runs, only);
   console.log(summary.format(elapsedMs()));
   const by = stoppedBy ?? (runs.death === undefined ? undefined : 'the death of a process');
   if (by !== undefined) console.log(`ended by ${by}: this is what had run by then`);
@@ -87,11 +89,11 @@ async function runAll({ range, minutes, workers, only, shrinkMs }: RunsCommand):
   return summary.failed.length === 0 && runs.death === undefined ? 0 : 1;
 }
 
-function printUnended({ running, death }: ManyRuns): void {
+function printUnended({ running, death }: ManyRuns, only: Selection): void {
   for (const name of running) {
     const died = name === death?.name ? `, its process died (${death.by})` : '';
     console.log(`not ended: seed ${name.seed}, ${name.profile}${died}`);
-    console.log(`  npm run simulate -- --schedule ${name.profile}:${name.seed}`);
+    console.log(`  ${replayCommand(name, only)}`);
   }
 }
 
@@ -99,8 +101,9 @@ function printFailure(report: SeedReport): void {
   const { shrunk } = report;
   printViolations(report, shownViolations(report));
   if (shrunk === undefined) return;
-  console.log(`shrunk to ${counted(shrunk.operationCount, 'operation')} and ${counted(shrunk.faultCount, 'fault')}:`);
-  console.log(`  ${replayCommand(report)}\n`);
+  const { operations, faults } = shrunk;
+  console.log(`shrunk to ${counted(operations.length, 'operation')} and ${counted(faults.length, 'fault')}:`);
+  console.log(`  ${storyCommand(report)}\n`);
 }
 
 function printViolations({ seed, profile }: ScheduleName, violations: readonly Violation[]): void {

@@ -1,10 +1,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Schedule } from '../schedule/schedule.ts';
-import { parseIds } from '../schedule/selection.ts';
 import { type RunResult, runSchedule } from '../workload/run-schedule.ts';
 import { runSeed } from './run-seed.ts';
-import { replayCommand } from './summary.ts';
+import { storyCommand } from './summary.ts';
 
 const OPTIONS = { profile: 'short', only: {}, shrinkMs: 600_000 };
 
@@ -21,12 +20,14 @@ test('seed: a failure is shrunk to what shows it, and the command that replays i
   const report = await runSeed(3, OPTIONS, runWithWrongCheck);
   equal(report.violations.length, 1);
   const shrunk = report.shrunk!;
-  deepEqual([shrunk.operationCount, shrunk.faultCount, shrunk.faults], [1, 0, 'none']);
-  const command = `npm run simulate -- --seed 3 --profile short --operations ${shrunk.operations} --faults none --trace`;
-  equal(replayCommand(report), command);
-  const only = { operations: parseIds(shrunk.operations), faults: [] };
+  deepEqual([shrunk.operations.length, shrunk.faults.length], [1, 0]);
+  const command = `npm run simulate -- --schedule short:3 --operations ${shrunk.operations} --faults none --trace`;
+  equal(storyCommand(report), command);
+  const only = { operations: shrunk.operations, faults: [] };
   const again = await runSeed(3, { ...OPTIONS, only, shrinkMs: 0 }, runWithWrongCheck);
   deepEqual(again.violations, shrunk.violations);
+  // It is a part, and there is none smaller.
+  equal(storyCommand(again), command);
 });
 
 test('seed: nothing is shrunk without a violation or without time for it', async () => {

@@ -3,7 +3,7 @@ import type { Violation } from '../checks/violation.ts';
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { profileNamed } from '../schedule/profiles.ts';
 import type { Schedule } from '../schedule/schedule.ts';
-import { formatIds, restrict, type Selection } from '../schedule/selection.ts';
+import { restrict, type Selection } from '../schedule/selection.ts';
 import { shrinkSchedule } from '../shrink/shrink-schedule.ts';
 import { type RunResult, runSchedule } from '../workload/run-schedule.ts';
 import type { ScheduleName } from './schedule-names.ts';
@@ -16,13 +16,10 @@ export interface SeedOptions {
   readonly shrinkMs: number;
 }
 
-/** A smaller schedule that fails as the whole one does. */
+/** A smaller schedule that fails as what was run does: the numbers of what is left. */
 export interface Shrunk {
-  /** For `--operations` and `--faults`. */
-  readonly operations: string;
-  readonly faults: string;
-  readonly operationCount: number;
-  readonly faultCount: number;
+  readonly operations: readonly number[];
+  readonly faults: readonly number[];
   readonly violations: readonly Violation[];
 }
 
@@ -31,6 +28,8 @@ type RunOne = (schedule: Schedule) => Promise<RunResult>;
 export interface SeedReport {
   readonly seed: number;
   readonly profile: string;
+  /** What of the schedule was run. */
+  readonly only: Selection;
   /** Answered with a result. */
   readonly doneCount: number;
   /** Errors that operations ended with, by kind. */
@@ -49,7 +48,7 @@ export interface SeedReport {
 /** @param run what runs a schedule: only a test of the simulator itself has another. */
 export async function runSeed(seed: number, options: SeedOptions, run: RunOne = runSchedule): Promise<SeedReport> {
   const schedule = scheduleOf(seed, options);
-  const report = reportOf({ seed, profile: options.profile }, await run(schedule));
+  const report = reportOf({ seed, profile: options.profile }, options.only, await run(schedule));
   if (report.violations.length === 0 || options.shrinkMs === 0) return report;
   const shrunk = await shrink(schedule, { first: report.violations[0]!, shrinkMs: options.shrinkMs, run });
   return shrunk === undefined ? report : { ...report, shrunk };
@@ -76,20 +75,19 @@ async function shrink(
     },
   });
   if (violations === undefined) return undefined;
-  const idsOf = (items: readonly { readonly id: number }[]) => formatIds(items.map(({ id }) => id));
-  return {
-    operations: idsOf(operations),
-    faults: idsOf(faults),
-    operationCount: operations.length,
-    faultCount: faults.length,
-    violations,
-  };
+  const idsOf = (items: readonly { readonly id: number }[]) => items.map(({ id }) => id);
+  return { operations: idsOf(operations), faults: idsOf(faults), violations };
 }
 
-export function reportOf(name: ScheduleName, { doneCount, errors, faults, coverage, ...rest }: RunResult): SeedReport {
+export function reportOf(
+  name: ScheduleName,
+  only: Selection,
+  { doneCount, errors, faults, coverage, ...rest }: RunResult,
+): SeedReport {
   const { violations, undecidedCount, traceHash, virtualMs } = rest;
   return {
     ...name,
+    only,
     doneCount,
     errors: Object.fromEntries(errors),
     faults: Object.fromEntries(faults),

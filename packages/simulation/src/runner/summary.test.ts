@@ -1,11 +1,12 @@
-import { doesNotMatch, match } from 'node:assert/strict';
+import { doesNotMatch, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SeedReport } from './run-seed.ts';
-import { Summary } from './summary.ts';
+import { Summary, storyCommand } from './summary.ts';
 
 const REPORT: SeedReport = {
   seed: 5,
   profile: 'storm',
+  only: {},
   doneCount: 9,
   errors: {},
   faults: {},
@@ -18,14 +19,14 @@ const REPORT: SeedReport = {
   traceHash: '',
   virtualMs: 1000,
 };
-const SHRUNK = { operations: '3', faults: 'none', operationCount: 1, faultCount: 0 };
+const SHRUNK = { operations: [3], faults: [] };
 
 test('summary: tells of a failure what the command below it shows', () => {
   const summary = new Summary();
   summary.add(REPORT);
   match(
     summary.format(1000),
-    /in 1 schedule\n {2}seed 5, storm {2}file: of the whole \(and 1 more\)\n.* storm --trace$/,
+    /in 1 schedule\n {2}seed 5, storm {2}file: of the whole \(and 1 more\)\n.* --schedule storm:5 --trace$/,
   );
   const shrunk = new Summary();
   const violations = [{ check: 'file', summary: 'of what is left', details: '' }];
@@ -33,4 +34,14 @@ test('summary: tells of a failure what the command below it shows', () => {
   const text = shrunk.format(1000);
   match(text, /seed 5, storm, shrunk {2}file: of what is left\n.* --operations 3 --faults none --trace$/);
   doesNotMatch(text, /of the whole/);
+});
+
+test('summary: of a part that was run the command names that part, or what it was shrunk to', () => {
+  const part = { ...REPORT, only: { operations: [1, 2, 3] } };
+  equal(storyCommand(part), 'npm run simulate -- --schedule storm:5 --operations 1-3 --trace');
+  const shrunk = { ...SHRUNK, violations: REPORT.violations };
+  equal(
+    storyCommand({ ...part, shrunk }),
+    'npm run simulate -- --schedule storm:5 --operations 3 --faults none --trace',
+  );
 });

@@ -1,6 +1,7 @@
 /** What many runs came to. */
 import type { Violation } from '../checks/violation.ts';
 import { COVERED_STATES } from '../coverage/coverage.ts';
+import { replayCommand } from './replay-command.ts';
 import type { SeedReport } from './run-seed.ts';
 
 export class Summary {
@@ -45,21 +46,20 @@ export class Summary {
       const { check, summary } = violations[0]!;
       const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
       const head = `  seed ${seed}, ${profile}${shrunk === undefined ? '' : ', shrunk'}`;
-      lines.push(`${head}  ${check}: ${summary}${more}`, `    ${replayCommand(report)}`);
+      lines.push(`${head}  ${check}: ${summary}${more}`, `    ${storyCommand(report)}`);
     }
     return lines.join('\n');
   }
 }
 
-/** As the smallest failing run shows it: what `replayCommand` runs. */
+/** As the smallest failing run shows it: what `storyCommand` runs. */
 export function shownViolations({ shrunk, violations }: SeedReport): readonly Violation[] {
   return shrunk?.violations ?? violations;
 }
 
 /** Tells the story of the smallest failing run. */
-export function replayCommand({ seed, profile, shrunk }: SeedReport): string {
-  const only = shrunk === undefined ? '' : ` --operations ${shrunk.operations} --faults ${shrunk.faults}`;
-  return `npm run simulate -- --seed ${seed} --profile ${profile}${only} --trace`;
+export function storyCommand(report: SeedReport): string {
+  return `${replayCommand(report, report.shrunk ?? report.only)} --trace`;
 }
 
 export function counted(count: number, what: string): string {

@@ -6,6 +6,7 @@ import { unreachable } from '@cairnfs/base';
 import type { FaultPoint, SimDisk, SimHost, UnsyncedFate } from '@cairnfs/sim';
 import type { Fault, FaultKind, HostName, MessageKind, PlannedFault } from '../schedule/schedule.ts';
 import type { WireFrame } from '../wire/wire-tap.ts';
+import { rot } from './bit-rot.ts';
 import type { LastCopies } from './last-copies.ts';
 import type { MessageTraps } from './message-traps.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
@@ -21,14 +22,23 @@ export interface Restartable {
 export type HeldBack = (fault: number, at: { atMs: number; host: HostName; directory: string }) => void;
 
 const CAPACITY_BYTES = 1024 ** 3; // of every simulated disk
-const CHUNK_FOLDER = '/chunks/';
 /** A message that was handed to the kernel has left it by then. */
 const ON_ITS_WAY_MS = 0.01;
 /** A sync takes some 6 s: longer than the calls that change a view. */
 const SICK_SLOWNESS = 4000;
+/** They may wait for what never comes, or find nothing to strike: counted when they do. */
+const COUNTED_LATER: ReadonlySet<FaultKind> = new Set([
+  'crash',
+  'powerLoss',
+  'pause',
+  'lastWords',
+  'lateMessage',
+  'bitRot',
+  'lostDisk',
+]);
 
 export class FaultInjector {
-  /** Faults that struck, by kind. */
+  /** Faults that struck, by kind: those that wait, when what they wait for has come. */
   readonly struck = new Map<FaultKind, number>();
   readonly #cluster: SimulatedCluster;
   readonly #clients: ReadonlyMap<HostName, Restartable>;
@@ -85,7 +95,7 @@ export class FaultInjector {
     this.#slowDisks(this.#diskSlowness, this.#masterSlowness);
     for (const { id, atMs, fault } of faults) {
       this.#cluster.simulation.clock.after(atMs, () => {
-        if (!this.#isOver) this.#strike(id, fault);
+        if (!this.#isOver) this.#strike(id, this.#reachable(fault));
       });
     }
   }
@@ -118,10 +128,13 @@ export class FaultInjector {
     const { network, trace } = simulation;
     const { kind } = fault;
     trace.record('fault', kind, { id, ...fault });
-    this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
+    if (!COUNTED_LATER.has(kind)) this.#count(kind);
     switch (kind) {
       case 'crash':
-        this.#atPoint(id, fault, () => this.#takeDown(id, [fault.host], fault));
+        this.#atPoint(id, fault, () => {
+          this.#count(kind);
+          this.#takeDown(id, [fault.host], fault);
+        });
         return;
       case 'powerLoss': {
         const { hosts, downMs, again } = fault;
@@ -130,12 +143,16 @@ export class FaultInjector {
         const failAgain = () => {
           if (this.#host(host).isRunning) this.#atPoint(id, { host, point: 'sync', pass: again }, fail);
         };
-        this.#atPoint(id, { host, point: 'sync' }, () => fail(again === undefined ? undefined : failAgain));
+        this.#atPoint(id, { host, point: 'sync' }, () => {
+          this.#count(kind);
+          fail(again === undefined ? undefined : failAgain);
+        });
         return;
       }
       case 'lastWords': {
         const { of, downMs, afterMs } = fault;
         this.#atMessage(id, fault, ({ from, to }) => {
+          this.#count(kind);
           const host = { sender: from, receiver: to, master: 'master' }[of];
           this.#endSoon(id, host, { afterMs, unsynced: 'lose', downMs });
         });
@@ -144,6 +161,7 @@ export class FaultInjector {
       case 'lateMessage':
         this.#atMessage(id, fault, ({ from, connection: number }) => {
           const { extraMs, downMs } = fault;
+          this.#count(kind);
           network.holdUp({ number, hostName: from }, extraMs);
           if (downMs !== undefined) this.#endSoon(id, from, { afterMs: ON_ITS_WAY_MS, unsynced: 'keep', downMs });
         });
@@ -154,6 +172,7 @@ export class FaultInjector {
       case 'pause':
         this.#atPoint(id, fault, () => {
           if (!this.#host(fault.host).isRunning) return;
+          this.#count(kind);
           this.#host(fault.host).stall(fault.durationMs);
           this.#pausedUntilMs.set(fault.host, simulation.nowMs + fault.durationMs);
         });
@@ -242,12 +261,23 @@ export class FaultInjector {
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
         if ((this.#lastCopies?.of(fault.host).size ?? 0) > 0) return;
+        this.#count(kind);
         this.#lastCopies?.destroyed(fault.host);
         this.#host(fault.host).disk.wipe(this.#folder(fault.host, fault.disk));
         return;
       default:
         unreachable(kind);
     }
+  }
+
+  /** A client has no disk whose points it could come by: it sends where a server would wait for its disk. */
+  #reachable(fault: Fault): Fault {
+    if (fault.kind !== 'crash' || fault.point === undefined || !this.#clients.has(fault.host)) return fault;
+    return { ...fault, point: 'send' };
+  }
+
+  #count(kind: FaultKind): void {
+    this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
   }
 
   #slowDisks(slowness: number, ofMaster = 1): void {
@@ -319,21 +349,14 @@ export class FaultInjector {
   }
 
   #rot(name: HostName, { choice, bits }: { choice: number; bits: number }): void {
-    const { disk } = this.#host(name);
-    const spared = this.#lastCopies?.of(name);
-    const paths = [...disk.files].filter(
-      ([path, file]) => path.includes(CHUNK_FOLDER) && file.sizeBytes > 0 && spared?.has(handleOf(path)) !== true,
-    );
-    if (paths.length === 0) return;
-    const [path, file] = paths[Math.floor(choice * paths.length)]!;
+    const rotten = rot(this.#host(name).disk, { choice, bits, spared: this.#lastCopies?.of(name) ?? new Set() });
+    if (rotten === undefined) return;
+    const { path, handle, sizeBytes } = rotten;
+    this.#count('bitRot');
     this.damaged.add(name);
     this.brokenDisks.add(name);
-    this.#lastCopies?.destroyed(name, handleOf(path));
-    for (let bit = 0; bit < bits; bit++) {
-      const ratio = (choice * 7919 * (bit + 1)) % 1;
-      disk.flipBit(path, Math.floor(ratio * file.sizeBytes * 8));
-    }
-    this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes: file.sizeBytes });
+    this.#lastCopies?.destroyed(name, handle);
+    this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes });
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {
@@ -361,11 +384,6 @@ export class FaultInjector {
   #folder(name: HostName, disk: number): string {
     return name === 'master' ? '' : this.#cluster.disks[disk]!;
   }
-}
-
-/** Of a chunk file. */
-function handleOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Leaves so much room. */

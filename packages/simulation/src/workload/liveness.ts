@@ -3,6 +3,7 @@ import type { FsError } from '@cairnfs/base';
 import { recordBytesMax } from '@cairnfs/protocol';
 import type { Violation } from '../checks/violation.ts';
 import { CHUNK_BYTES, type PlannedOperation } from '../schedule/schedule.ts';
+import type { OperationUnderWay } from './workload-client.ts';
 
 /**
  * After the last fault: leases have run out, servers are back, and a master that waited for one that is lost for good has
@@ -51,11 +52,15 @@ export function judgeError(
 }
 
 /** @param runningMs for how long it has run since the last fault. */
-export function judgeHang(client: string, operation: PlannedOperation, runningMs: number): Violation | undefined {
+export function judgeHang(
+  { client, id, operation }: Omit<OperationUnderWay, 'sinceMs'>,
+  runningMs: number,
+): Violation | undefined {
   const limitMs = patiencesOf(operation) * operation.timeoutMs + HANG_MARGIN_MS;
   if (runningMs <= limitMs) return undefined;
-  const summary = `${client}: operation ${operation.id} still runs ${limitMs} ms after it began`;
-  return { check: 'hang', summary, details: JSON.stringify(operation) };
+  const what = `operation #${id} (${operation.call.call.kind})`;
+  const summary = `${client}: ${what} still runs ${limitMs} ms after it began, or after the last fault`;
+  return { check: 'hang', summary, details: `as planned: ${JSON.stringify(operation)}` };
 }
 
 /** How often an operation may wait for all of its patience: each call of the SDK has its own, and each piece of its bytes. */

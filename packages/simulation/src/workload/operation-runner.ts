@@ -14,6 +14,8 @@ interface Request<C> {
   readonly client: string;
   /** Its number in the schedule; those of the last reader have none. */
   readonly planned?: number;
+  /** Told its number in the history, before anything is asked. */
+  readonly begun?: (id: number) => void;
   readonly call: C;
   readonly timeoutMs: number;
 }
@@ -47,10 +49,11 @@ export class OperationRunner {
   file(
     sdk: CairnClient,
     file: number,
-    { client, planned, call, timeoutMs }: Request<FileCall>,
+    { client, planned, begun, call, timeoutMs }: Request<FileCall>,
   ): Promise<FileResult | undefined> {
     const path = filePath(file);
     const open = this.history.beginFile(path, client, call);
+    begun?.(open.id);
     this.#note?.(client, `begins #${open.id} ${call.kind}`, { planned, path, ...withoutKind(call), timeoutMs });
     return this.#settle(
       open,
@@ -62,10 +65,11 @@ export class OperationRunner {
   names(
     sdk: CairnClient,
     subtree: number,
-    { client, planned, call, timeoutMs }: Request<NamespaceCall>,
+    { client, planned, begun, call, timeoutMs }: Request<NamespaceCall>,
   ): Promise<NamespaceResult | undefined> {
     const path = subtreePath(subtree);
     const open = this.history.beginNames(path, client, call);
+    begun?.(open.id);
     this.#note?.(client, `begins #${open.id} ${call.kind}`, {
       planned,
       subtree: path,
@@ -94,7 +98,8 @@ export class OperationRunner {
       if (code === undefined) this.#failed(client, `operation #${open.id} (${what})`, cause);
       if (code === undefined) open.unknown();
       else open.failed(code);
-      this.#note?.(client, `ends #${open.id} ${what} ${code ?? `unknown, ${kind}`}`, { message });
+      const outcome = code === undefined ? `unknown, ${kind}` : `${kind} (${code})`;
+      this.#note?.(client, `ends #${open.id} ${what} ${outcome}`, { message });
       return undefined;
     }
   }

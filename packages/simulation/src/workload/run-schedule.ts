@@ -358,10 +358,9 @@ class Run {
 
   #judgeHang({ underWay, host }: WorkloadClient, nowMs: number, injector: FaultInjector): void {
     if (underWay === undefined) return;
-    const { operation, sinceMs } = underWay;
     // Faults may have stopped the process; since they are over, and its last pause is, it has run.
-    const runningSinceMs = Math.max(sinceMs, this.#schedule.durationMs, injector.pausedUntilMs(host.name));
-    this.#note(judgeHang(host.name, operation, nowMs - runningSinceMs));
+    const runningSinceMs = Math.max(underWay.sinceMs, this.#schedule.durationMs, injector.pausedUntilMs(host.name));
+    this.#note(judgeHang(underWay, nowMs - runningSinceMs));
   }
 
   #note(violation: Violation | undefined): void {

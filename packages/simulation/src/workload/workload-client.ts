@@ -17,14 +17,24 @@ export interface WorkloadParts {
   readonly runner: OperationRunner;
 }
 
+export interface OperationUnderWay {
+  /** The process that asked. */
+  readonly client: string;
+  /** Its number in the history. */
+  readonly id: number;
+  readonly operation: PlannedOperation;
+  readonly sinceMs: number;
+}
+
 export class WorkloadClient {
   readonly host: SimHost;
-  /** Of the operation under way, and since when. */
-  underWay: { operation: PlannedOperation; sinceMs: number } | undefined;
+  underWay: OperationUnderWay | undefined;
   readonly #parts: WorkloadParts;
   readonly #startMs: number;
   #next = 0;
+  /** Changes at each begin and end of a process. */
   #life = 0;
+  #processCount = 0;
   #client: CairnClient | undefined;
 
   constructor(parts: WorkloadParts) {
@@ -40,7 +50,8 @@ export class WorkloadClient {
   /** Begins a process that takes the operations from where the last one left off. */
   async start(): Promise<void> {
     this.#life += 1;
-    void this.#work(this.#life);
+    this.#processCount += 1;
+    void this.#work(this.#life, this.#processCount);
   }
 
   crash(options: CrashOptions): void {
@@ -53,32 +64,33 @@ export class WorkloadClient {
     if (this.host.isRunning) await this.#client?.close();
   }
 
-  async #work(life: number): Promise<void> {
+  async #work(life: number, processNumber: number): Promise<void> {
     const { cluster, name, operations } = this.#parts;
     const { simulation } = cluster;
     const client = cluster.client(name);
     this.#client = client;
     // Each process is a client of its own: it shares nothing with the one before.
-    const clientName = life === 1 ? name : `${name}.${life}`;
+    const clientName = processNumber === 1 ? name : `${name}.${processNumber}`;
     while (this.#next < operations.length) {
       const operation = operations[this.#next]!;
       const waitMs = this.#startMs + operation.atMs - simulation.nowMs;
       if (waitMs > 0) await simulation.clock.sleep(waitMs);
       if (life !== this.#life) return;
       this.#next += 1;
-      this.underWay = { operation, sinceMs: simulation.nowMs };
       await this.#perform(client, clientName, operation);
       if (life !== this.#life) return;
       this.underWay = undefined;
     }
   }
 
-  async #perform(sdk: CairnClient, client: string, { id, call, timeoutMs }: PlannedOperation): Promise<void> {
-    const { runner } = this.#parts;
-    if (call.on === 'file') {
-      await runner.file(sdk, call.file, { client, planned: id, call: fileCallOf(call.call, id), timeoutMs });
-    } else {
-      await runner.names(sdk, call.subtree, { client, planned: id, call: namespaceCallOf(call.call, id), timeoutMs });
-    }
+  async #perform(sdk: CairnClient, client: string, operation: PlannedOperation): Promise<void> {
+    const { runner, cluster } = this.#parts;
+    const { id: planned, call, timeoutMs } = operation;
+    const begun = (id: number) => {
+      this.underWay = { client, id, operation, sinceMs: cluster.simulation.nowMs };
+    };
+    const request = { client, planned, begun, timeoutMs };
+    if (call.on === 'file') await runner.file(sdk, call.file, { ...request, call: fileCallOf(call.call, planned) });
+    else await runner.names(sdk, call.subtree, { ...request, call: namespaceCallOf(call.call, planned) });
   }
 }

@@ -29,6 +29,19 @@ test('story: of a text, only what has it, answers to it, and what broke', async 
   ok(story.lines.some((line) => line.includes('Master.Create ok')));
 });
 
+test('story: when nothing has the text, its last line says so', () => {
+  const last = (of: string) => {
+    const story = new Story({ of });
+    story.logged({ atMs: 1, host: 'chunkserver-1', event: 'start', fields: {} });
+    story.logged({ atMs: 2, host: 'chunkserver-1', event: 'info Serves', fields: {} });
+    return story.lines.at(-1)!.trim();
+  };
+  equal(last('Nosuch'), "(nothing has 'Nosuch', in capitals or not: only starts, ends and faults are told)");
+  match(last('SERVES'), /info Serves$/);
+  match(last('START'), /start$/);
+  match(last(''), /info Serves$/);
+});
+
 test('story: calls are numbered through to the end, and a number asked for is the whole one', async () => {
   const story = new Story({ of: '#13' });
   await runSchedule(SCHEDULE, { story });

@@ -23,7 +23,10 @@ export interface StoryOptions {
 }
 
 export class Story implements WireListener {
+  readonly #of: string;
   readonly #isWanted: (line: string) => boolean;
+  /** Some line had what is looked for. */
+  #hasFound = false;
   readonly #linesMax: number;
   #lines: string[] = [];
   #droppedCount = 0;
@@ -32,6 +35,7 @@ export class Story implements WireListener {
   readonly #dull = new Set<WireCall>();
 
   constructor({ of = '', linesMax = LINES_MAX }: StoryOptions = {}) {
+    this.#of = of;
     this.#isWanted = wanted(of);
     this.#linesMax = linesMax;
   }
@@ -39,7 +43,9 @@ export class Story implements WireListener {
   get lines(): string[] {
     const kept = this.#lines.slice(-this.#linesMax);
     const dropped = this.#droppedCount + this.#lines.length - kept.length;
-    return dropped === 0 ? kept : [`(${dropped} earlier lines are left out: look for less)`, ...kept];
+    const lines = dropped === 0 ? kept : [`(${dropped} earlier lines are left out: look for less)`, ...kept];
+    if (this.#of === '' || this.#hasFound) return lines;
+    return [...lines, `(nothing has '${this.#of}', in capitals or not: only starts, ends and faults are told)`];
   }
 
   logged({ atMs, host, event, fields }: TraceEntry): void {
@@ -68,7 +74,9 @@ export class Story implements WireListener {
   /** @returns whether it is told. */
   #tell(atMs: number, host: string, text: string, isAlwaysTold: boolean): boolean {
     const line = `${(atMs / 1000).toFixed(4).padStart(10)}  ${host.padEnd(HOST_WIDTH)} ${text}`;
-    if (!isAlwaysTold && !this.#isWanted(line)) return false;
+    const isWanted = this.#isWanted(line);
+    if (isWanted) this.#hasFound = true;
+    if (!isAlwaysTold && !isWanted) return false;
     this.#lines.push(line);
     // Cut in halves, so that dropping the oldest does not cost a move of all for every line.
     if (this.#lines.length > 2 * this.#linesMax) {

@@ -63,7 +63,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   if (minutes !== undefined) passedOn.push('--minutes', minutes);
   const options = { mutants, profile, seed, passedOn, isList: values.list };
   // The simulator's rules, and its words.
-  for (const mutant of mutants) parseSimulatorOptions(simulatorArguments(options, mutant), { nowMs: 0 });
+  for (const mutant of mutants)
+    parseSimulatorOptions(simulatorArguments(options, mutant), { nowMs: 0, environment: {} });
   // It knows one that is no profile of schedules.
   const other = profile?.split(',').find((name) => profileNamed(name) === undefined);
   if (other !== undefined) throw new Error(`--profile ${other}: it runs no schedules`);

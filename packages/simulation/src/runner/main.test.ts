@@ -45,17 +45,31 @@ test('simulate: of part of a schedule that did not end the command names the par
   match(done.printed, /\n {2}npm run simulate -- --schedule short:1 --operations 1-39 --faults none\n/);
 });
 
+test('simulate: many schedules are run without operations and faults', async () => {
+  const part = ['--operations', 'none', '--faults', 'none'];
+  const done = await simulate(['--profile', 'storm/short', '--seed', '1', '--schedules', '2', ...part]);
+  equal(done.code, 0, done.printed);
+  match(done.printed, /^schedules +2 in /m);
+  match(done.printed, /^faults +none$/m);
+});
+
 test('simulate: what is typed wrong is answered with two lines and exit code 2', async () => {
   const { code, printed, errors } = await simulate(['--profile', 'storm', '--seed', '-1']);
   equal(code, 2);
   equal(printed, '');
-  match(errors, /^--seed -1: a whole number from 0 to \d+ is wanted\nnpm run simulate -- --help shows the options\n$/);
+  match(errors, /^simulate: --seed -1: a whole number from 0 to \d+ is wanted\nsee "npm run simulate -- --help"\n$/);
 });
 
 test('simulate: help is asked for with -h as well', async () => {
   const { code, printed } = await simulate(['-h']);
   equal(code, 0);
   match(printed, /^usage: /);
+});
+
+test('simulate: the profiles are listed', async () => {
+  const { code, printed } = await simulate(['--list']);
+  equal(code, 0);
+  match(printed, /^default +300 operations .*\ncalm +no faults/);
 });
 
 test('simulate: however few the minutes are, something is run', async () => {

@@ -1,12 +1,13 @@
 /** `npm run simulate`. Exit 0: no violation. 1: some, or a process died. 2: wrong usage. 128 and its number: a signal. */
 import { constants } from 'node:os';
-import { toError } from '@cairnfs/base';
 import type { Violation } from '../checks/violation.ts';
 import { runScaleProfile } from '../scale/main.ts';
 import type { Selection } from '../schedule/selection.ts';
 import { Story } from '../story/story.ts';
 import { runSchedule } from '../workload/run-schedule.ts';
 import { type Command, parseOptions, type RunsCommand, type StoryCommand, USAGE } from './options.ts';
+import { formatProfiles } from './profile-list.ts';
+import { asksForHelp, complaint } from './read-arguments.ts';
 import { replayCommand } from './replay-command.ts';
 import { ManyRuns } from './run-many.ts';
 import { reportOf, type SeedReport, scheduleOf } from './run-seed.ts';
@@ -19,19 +20,28 @@ const VIOLATIONS_PRINTED_MAX = 5;
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  if (args.includes('--help') || args.includes('-h')) {
+  if (asksForHelp(args)) {
     console.log(USAGE);
     return 0;
   }
   let command: Command;
   try {
-    command = parseOptions(args, { nowMs: Date.now() });
+    command = parseOptions(args, { nowMs: Date.now(), environment: process.env });
   } catch (error) {
-    console.error(`${toError(error).message}\nnpm run simulate -- --help shows the options`);
+    console.error(complaint('simulate', error));
     return 2;
   }
-  if (command.kind === 'scale') return runScaleProfile(command.seed);
-  return command.kind === 'story' ? tellOne(command) : runAll(command);
+  switch (command.kind) {
+    case 'list':
+      console.log(formatProfiles());
+      return 0;
+    case 'scale':
+      return runScaleProfile(command);
+    case 'story':
+      return tellOne(command);
+    case 'runs':
+      return runAll(command);
+  }
 }
 
 async function tellOne({ name, only, of }: StoryCommand): Promise<number> {

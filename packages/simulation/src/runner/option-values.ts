@@ -30,7 +30,7 @@ export function seedOf(text: string): number {
 
 export function minutesOf(text: string): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0)) {
+  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0 && Number.isFinite(value))) {
     throw new Error(`--minutes ${shown(text)}: a number above 0 is wanted, as 10 or 0.5`);
   }
   return value;
@@ -39,7 +39,8 @@ export function minutesOf(text: string): number {
 export function profilesOf(text: string): string[] {
   const names = text.split(',');
   for (const name of names) checkProfile(`--profile ${shown(text)}`, name);
-  if (names.length > 1 && names.includes(SCALE_PROFILE)) throw new Error(`--profile ${text}: scale is run alone`);
+  if (names.length > 1 && names.includes(SCALE_PROFILE))
+    throw new Error(`--profile ${shown(text)}: scale is run alone`);
   return names;
 }
 
@@ -86,12 +87,13 @@ function checkProfile(option: string, name: string): void {
   const there = `there are ${PROFILE_NAMES.join(', ')}`;
   if (name === '') throw new Error(`${option}: the name of a profile is missing; ${there}`);
   const [of = '', ...suffixes] = name.split('/');
-  if (suffixes.length === 0) throw new Error(`${option}: there is no profile ${name}; ${there}`);
-  if (profileNamed(of) === undefined) throw new Error(`${option}: there is no profile ${of} with ${SHORT}; ${there}`);
+  if (suffixes.length === 0) throw new Error(`${option}: there is no profile '${name}'; ${there}`);
+  if (profileNamed(of) === undefined) throw new Error(`${option}: there is no profile '${of}' with ${SHORT}; ${there}`);
   const why = of === SHORT.slice(1) ? `${of} is short` : `nothing but ${SHORT} goes behind a profile`;
-  throw new Error(`${option}: there is no profile ${name}: ${why}`);
+  throw new Error(`${option}: there is no profile '${name}': ${why}`);
 }
 
-function shown(text: string): string {
-  return text === '' ? "''" : text;
+/** In quotes where it could not be told from the words around it. */
+export function shown(text: string): string {
+  return /^[^\s']+$/.test(text) ? text : `'${text}'`;
 }

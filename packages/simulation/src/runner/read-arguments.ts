@@ -3,8 +3,14 @@
  * whatever it looks like, so that `-1` is refused as a number and not as an option.
  */
 import { parseArgs } from 'node:util';
+import { toError } from '@cairnfs/base';
 
 export type OptionKinds = Readonly<Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: true }>>;
+
+/** Whatever else is said. */
+export function asksForHelp(args: readonly string[]): boolean {
+  return args.includes('--help') || args.includes('-h');
+}
 
 /** By name, without its dashes: the texts it was given, in order; `''` for one that has no value. */
 export type Given<Name extends string> = ReadonlyMap<Name, readonly string[]>;
@@ -34,4 +40,15 @@ export function readArguments<Kinds extends OptionKinds>(
     given.set(name, [...before, value ?? '']);
   }
   return given;
+}
+
+/** What would do nothing is not taken without a word. */
+export function refuse<Name extends string>(given: Given<Name>, options: readonly Name[], besides: string): void {
+  const wrong = options.find((option) => given.has(option));
+  if (wrong !== undefined) throw new Error(`--${wrong} does not go with ${besides}`);
+}
+
+/** @param script of npm. @returns what the one reads who typed what is wrong; the program then ends with exit code 2. */
+export function complaint(script: string, error: unknown): string {
+  return `${script}: ${toError(error).message}\nsee "npm run ${script} -- --help"`;
 }

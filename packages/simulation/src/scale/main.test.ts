@@ -20,7 +20,7 @@ test('scale: a size that makes no sense is refused', () => {
       encoding: 'utf8',
     });
     equal(status, 2);
-    equal(stderr.startsWith(`${variable}=${text}: a whole number from `), true, stderr);
+    equal(stderr.startsWith(`simulate: ${variable}=${text}: a whole number from `), true, stderr);
   }
 });
 

@@ -5,33 +5,24 @@ import { join } from 'node:path';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { toError } from '@cairnfs/base';
 import { openLmdbStateStore } from '@cairnfs/server';
 import type { Interval } from './cost-meter.ts';
 import { formatReport } from './format-report.ts';
 import { runScale, type ScaleMeasures } from './run-scale.ts';
+import type { ScaleSizes } from './sizes.ts';
 
-/** One server is lost and then two, and three have to be left for all copies. */
-const SERVERS = { variable: 'SCALE_SERVERS', usual: 1000, least: 6 };
-const CHUNKS = { variable: 'SCALE_CHUNKS', usual: 1_000_000, least: 1 };
 /** One gigabit a second. */
 const COPY_BYTES_PER_SECOND = 125e6;
 const INVENTORY_PART_MAX = 10_000;
 /** Shorter ones do not block anything, and there are tens of thousands. */
 const COLLECTION_MS_MIN = 5;
 
-/** @returns the exit code: 0 when everything was repaired, 1 when not, 2 when a size makes no sense. */
-export async function runScaleProfile(seed: number): Promise<number> {
-  let sizes: { readonly servers: number; readonly chunks: number };
-  try {
-    sizes = { servers: sizeOf(SERVERS), chunks: sizeOf(CHUNKS) };
-  } catch (error) {
-    console.error(toError(error).message);
-    return 2;
-  }
+/** @returns the exit code: 0 when everything was repaired, 1 when not. */
+export async function runScaleProfile({ seed, servers, chunks }: ScaleSizes & { seed: number }): Promise<number> {
   const folder = temporaryFolder();
   const options = {
-    ...sizes,
+    servers,
+    chunks,
     seed,
     copyBytesPerSecond: COPY_BYTES_PER_SECOND,
     inventoryPartMax: INVENTORY_PART_MAX,
@@ -40,15 +31,6 @@ export async function runScaleProfile(seed: number): Promise<number> {
   const report = await runScale(options, { measures: realMeasures(), log: (line) => console.error(line) });
   console.log(formatReport(report));
   return report.repairs.every(({ incomplete }) => incomplete === 0) ? 0 : 1;
-}
-
-function sizeOf({ variable, usual, least }: { variable: string; usual: number; least: number }): number {
-  const text = process.env[variable] ?? String(usual);
-  const size = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(size) || size < least) {
-    throw new Error(`${variable}=${text}: a whole number from ${least} is wanted`);
-  }
-  return size;
 }
 
 /** Removed however this process ends, short of being killed. */

@@ -5,6 +5,8 @@ import type { FaultKind } from './schedule.ts';
 type Range = readonly [low: number, high: number];
 
 export interface Profile {
+  /** Its schedules, in a line. */
+  readonly about: string;
   readonly operations: number;
   readonly durationMs: number;
   readonly chunkservers: Range;
@@ -63,7 +65,7 @@ const NETWORK = {
 const PROCESSES = { crash: 10, pause: 5, clock: 2 } as const;
 const DISKS = { diskErrors: 3, diskFull: 1, slowDisk: 2, bitRot: 2, lostDisk: 1 } as const;
 
-const DEFAULT: Profile = {
+const USUAL: Omit<Profile, 'about'> = {
   operations: 300,
   durationMs: 60_000,
   chunkservers: [3, 7],
@@ -88,20 +90,53 @@ const DEFAULT: Profile = {
   hasSmallJournals: false,
 };
 
+/** In the order of the table of docs/simulation.md. */
 export const PROFILES: Readonly<Record<string, Profile>> = {
-  default: DEFAULT,
-  /** No faults: what is wrong here is wrong always. */
-  calm: { ...DEFAULT, faults: [0, 0] },
-  network: { ...DEFAULT, faults: [6, 16], weights: NETWORK },
-  crashes: { ...DEFAULT, faults: [6, 16], weights: PROCESSES },
-  disks: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, crash: 4 } },
-  /** Disks stop answering, besides all else that disks do. */
-  hang: { ...DEFAULT, faults: [6, 14], weights: { ...DISKS, hangingDisk: 6, crash: 3, partition: 1, pause: 3 } },
-  /** Servers run short of room, again and again, and enough others have it: whatever is asked for is done. */
-  full: { ...DEFAULT, chunkservers: [5, 7], faults: [6, 14], weights: { littleRoom: 1 }, onFiles: 0.9 },
-  /** Of three servers one is without its disk when another goes away: views below the minimum, of chunks just written to. */
+  default: {
+    ...USUAL,
+    about: '300 operations in a minute on 3 to 7 servers, 4 to 12 faults of network, processes and disks',
+  },
+  calm: {
+    ...USUAL,
+    about: 'no faults: what is wrong here is wrong always',
+    faults: [0, 0],
+  },
+  network: {
+    ...USUAL,
+    about: '6 to 16 faults of the network only: partitions, loss, delays, slow links, connections reset',
+    faults: [6, 16],
+    weights: NETWORK,
+  },
+  crashes: {
+    ...USUAL,
+    about: 'as many of processes only: crashes, pauses, clocks',
+    faults: [6, 16],
+    weights: PROCESSES,
+  },
+  disks: {
+    ...USUAL,
+    about: 'disks fail, fill up, slow down, rot and are lost, with some crashes',
+    faults: [6, 14],
+    weights: { ...DISKS, crash: 4 },
+  },
+  hang: {
+    ...USUAL,
+    about: 'the same, and disks stop answering',
+    faults: [6, 14],
+    weights: { ...DISKS, hangingDisk: 6, crash: 3, partition: 1, pause: 3 },
+  },
+  full: {
+    ...USUAL,
+    about: 'servers run short of room again and again, and enough others have it: whatever is asked for is done',
+    chunkservers: [5, 7],
+    faults: [6, 14],
+    weights: { littleRoom: 1 },
+    onFiles: 0.9,
+  },
   few: {
-    ...DEFAULT,
+    ...USUAL,
+    about:
+      'of three servers one is without its disk when another goes away: views below the minimum, of chunks just written to',
     chunkservers: [3, 3],
     clients: [4, 6],
     files: [1, 3],
@@ -115,11 +150,22 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     onFiles: 1,
     salvos: 0.5,
   },
-  /** Servers lose power while they wait for their disks: one, or all at once. */
-  power: { ...DEFAULT, faults: [8, 16], weights: { powerLoss: 8, pause: 1, partition: 1 } },
-  /** Clients go on with what they know of chunks whose servers lose sight of each other and of the master, but not of all clients. */
+  power: {
+    ...USUAL,
+    about: 'servers lose power while they wait for their disks, one or all at once',
+    faults: [8, 16],
+    weights: { powerLoss: 8, pause: 1, partition: 1 },
+  },
+  storm: {
+    ...USUAL,
+    about: '15 to 30 faults of the kinds of default, on 3 or 4 servers',
+    chunkservers: [3, 4],
+    faults: [15, 30],
+  },
   kept: {
-    ...DEFAULT,
+    ...USUAL,
+    about:
+      'clients use what they know of chunks whose servers lose sight of each other and of the master, not of all clients',
     clients: [5, 6],
     files: [6, 8],
     isKept: true,
@@ -128,9 +174,9 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     splits: 0.7,
     onFiles: 0.95,
   },
-  /** The same, and the master restarts meanwhile: it knows that servers come back which missed views, and not which views. */
   returns: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'the same, and the master restarts meanwhile: who comes back has missed views, and which is not known',
     clients: [5, 6],
     files: [6, 8],
     isKept: true,
@@ -141,9 +187,9 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     splits: 0.5,
     onFiles: 0.95,
   },
-  /** Clients read what they know while the master's answers come late and then stay away for longer than leases run. */
   leases: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'clients read what they know while the master answers late, and then is away for longer than leases run',
     clients: [5, 6],
     files: [6, 8],
     isKept: true,
@@ -154,79 +200,9 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     struck: { master: 80, chunkserver: 20, client: 0 },
     onFiles: 0.95,
   },
-  /** Servers lose power just when others begin to count on their word, on disks that take their time; whoever was told of a version goes on asking under it. */
-  words: {
-    ...DEFAULT,
-    clients: [4, 6],
-    files: [1, 3],
-    faults: [12, 20],
-    weights: { lastWords: 12, slowDisk: 2, partition: 3, crash: 1, diskErrors: 2 },
-    diskSlowness: { chunkservers: [1, 30], master: [1, 150] },
-    lengths: { blink: 30, short: 40, lease: 20, long: 10 },
-    onFiles: 0.95,
-    // Chunks are closed between two bursts, and opened by several at once.
-    bursts: 30,
-    hasOldReader: true,
-  },
-  /** Calls arrive when what they are about is over. */
-  stragglers: {
-    ...DEFAULT,
-    files: [3, 6],
-    faults: [12, 24],
-    weights: { lateMessage: 14, partition: 2, pause: 2, crash: 3, resetConnections: 1 },
-    lengths: { blink: 50, short: 30, lease: 15, long: 5 },
-    struck: { master: 15, chunkserver: 80, client: 5 },
-    onFiles: 0.95,
-    hasOldReader: true,
-  },
-  /** Disks are out of service, or lost, of servers that go on with another one, while the other servers are away. */
-  outages: {
-    ...DEFAULT,
-    durationMs: 150_000,
-    chunkservers: [3, 3],
-    files: [2, 4],
-    faults: [5, 11],
-    weights: { outage: 4, lostDisk: 4, diskErrors: 6, crash: 4 },
-    lengths: { blink: 30, short: 50, lease: 15, long: 5 },
-    struck: { master: 10, chunkserver: 85, client: 5 },
-    onFiles: 1,
-    salvos: 0.5,
-    hasOldReader: true,
-    twoDisks: 1,
-  },
-  /** A server comes back with nothing, and is given chunks before it knows its number. */
-  newcomers: {
-    ...DEFAULT,
-    chunkservers: [3, 4],
-    files: [4, 6],
-    faults: [10, 20],
-    weights: { lostDisk: 6, lateMessage: 10, crash: 3, resetConnections: 2, partition: 1 },
-    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
-    struck: { master: 50, chunkserver: 50, client: 0 },
-    onFiles: 0.95,
-    salvos: 0.5,
-    delaysRegistration: true,
-    twoDisks: 0,
-  },
-  /** Servers come back with nothing, at the addresses they had, and chunks change while slow disks take copies of them. */
-  copies: {
-    ...DEFAULT,
-    chunkservers: [3, 4],
-    clients: [4, 6],
-    files: [3, 5],
-    isKept: true,
-    faults: [6, 14],
-    weights: { lostDisk: 8, slowDisk: 3, crash: 3, partition: 2, resetConnections: 1 },
-    diskSlowness: { chunkservers: [1, 60], master: [1, 5] },
-    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
-    struck: { master: 5, chunkserver: 95, client: 0 },
-    onFiles: 0.95,
-    truncates: 0.15,
-    hasOldReader: true,
-  },
-  /** Files are cut while clients read them, with what they know of chunks that lose bytes. */
   cut: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'files are cut while clients read them, with what they know of chunks that lose bytes',
     clients: [5, 6],
     files: [3, 4],
     isKept: true,
@@ -234,18 +210,18 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     onFiles: 0.95,
     truncates: 0.1,
   },
-  /** Names change while answers are lost: clients ask again for what has happened. */
   names: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'names change while answers are lost: clients ask again for what has happened',
     clients: [4, 6],
     faults: [8, 16],
     weights: { lossyNetwork: 6, resetConnections: 6, partition: 4, crash: 4, pause: 2 },
     struck: { master: 70, chunkserver: 15, client: 15 },
     onFiles: 0.05,
   },
-  /** All clients append to one file, on servers whose journals do not keep up. */
   slow: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'all clients append to one file, on servers whose journals do not keep up',
     durationMs: 40_000,
     chunkservers: [3, 3],
     clients: [6, 7],
@@ -255,9 +231,10 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     onFiles: 1,
     hasSmallJournals: true,
   },
-  /** All clients work on few chunks, whose servers lose sight of each other and of the master, but not of all clients. */
   contended: {
-    ...DEFAULT,
+    ...USUAL,
+    about:
+      'all clients work on two files, whose servers lose sight of each other and of the master, not of all clients',
     clients: [5, 6],
     files: [2, 2],
     faults: [8, 16],
@@ -265,21 +242,19 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     splits: 0.7,
     onFiles: 0.95,
   },
-  /** Small files are put while the master stalls, waits for its disk or restarts: between a plan and what comes of it. */
   uploads: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'small files are put while the master stalls, waits for its disk or restarts',
     clients: [4, 6],
     faults: [12, 24],
     weights: { pause: 10, slowDisk: 4, crash: 4, powerLoss: 2, partition: 2 },
     struck: { master: 70, chunkserver: 15, client: 15 },
     puts: 0.6,
   },
-  /**
-   * More chunks are below their goal than servers repair at once, many orders wait, and meanwhile servers come back with
-   * copies beside the members; bounds that production never reaches are reached all the time.
-   */
   load: {
-    ...DEFAULT,
+    ...USUAL,
+    about: 'more chunks are below their goal than servers repair at once, with all bounds small',
+    // Many orders wait, and meanwhile servers come back with copies beside the members.
     chunkservers: [3, 6],
     clients: [6, 10],
     files: [6, 10],
@@ -293,10 +268,86 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     salvos: 0.5,
     load: { standingFiles: [80, 200] },
   },
-  /** Many at once, on few servers. */
-  storm: { ...DEFAULT, chunkservers: [3, 4], faults: [15, 30] },
-  /** For tests that need many runs rather than long ones. */
-  short: { ...DEFAULT, operations: 40, durationMs: 15_000, chunkservers: [3, 4], clients: [2, 3], faults: [1, 4] },
+  words: {
+    ...USUAL,
+    about: 'servers lose power just when others begin to count on their word, on disks that take their time',
+    clients: [4, 6],
+    files: [1, 3],
+    faults: [12, 20],
+    weights: { lastWords: 12, slowDisk: 2, partition: 3, crash: 1, diskErrors: 2 },
+    diskSlowness: { chunkservers: [1, 30], master: [1, 150] },
+    lengths: { blink: 30, short: 40, lease: 20, long: 10 },
+    onFiles: 0.95,
+    // Chunks are closed between two bursts, and opened by several at once.
+    bursts: 30,
+    hasOldReader: true,
+  },
+  stragglers: {
+    ...USUAL,
+    about: 'calls arrive when what they are about is over',
+    files: [3, 6],
+    faults: [12, 24],
+    weights: { lateMessage: 14, partition: 2, pause: 2, crash: 3, resetConnections: 1 },
+    lengths: { blink: 50, short: 30, lease: 15, long: 5 },
+    struck: { master: 15, chunkserver: 80, client: 5 },
+    onFiles: 0.95,
+    hasOldReader: true,
+  },
+  outages: {
+    ...USUAL,
+    about: 'disks of three servers with two each fail or are lost while the other servers are away for long',
+    durationMs: 150_000,
+    chunkservers: [3, 3],
+    files: [2, 4],
+    faults: [5, 11],
+    weights: { outage: 4, lostDisk: 4, diskErrors: 6, crash: 4 },
+    lengths: { blink: 30, short: 50, lease: 15, long: 5 },
+    struck: { master: 10, chunkserver: 85, client: 5 },
+    onFiles: 1,
+    salvos: 0.5,
+    hasOldReader: true,
+    twoDisks: 1,
+  },
+  newcomers: {
+    ...USUAL,
+    about: 'a server comes back with nothing, and is given chunks before it knows its number, again and again',
+    chunkservers: [3, 4],
+    files: [4, 6],
+    faults: [10, 20],
+    weights: { lostDisk: 6, lateMessage: 10, crash: 3, resetConnections: 2, partition: 1 },
+    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
+    struck: { master: 50, chunkserver: 50, client: 0 },
+    onFiles: 0.95,
+    salvos: 0.5,
+    delaysRegistration: true,
+    twoDisks: 0,
+  },
+  copies: {
+    ...USUAL,
+    about:
+      'servers come back with nothing, at the addresses they had, and chunks change while slow disks take copies of them',
+    chunkservers: [3, 4],
+    clients: [4, 6],
+    files: [3, 5],
+    isKept: true,
+    faults: [6, 14],
+    weights: { lostDisk: 8, slowDisk: 3, crash: 3, partition: 2, resetConnections: 1 },
+    diskSlowness: { chunkservers: [1, 60], master: [1, 5] },
+    lengths: { blink: 50, short: 40, lease: 10, long: 0 },
+    struck: { master: 5, chunkserver: 95, client: 0 },
+    onFiles: 0.95,
+    truncates: 0.15,
+    hasOldReader: true,
+  },
+  short: {
+    ...USUAL,
+    about: '40 operations in 15 s, 1 to 4 faults, 3 or 4 servers: for tests that need many runs rather than long ones',
+    operations: 40,
+    durationMs: 15_000,
+    chunkservers: [3, 4],
+    clients: [2, 3],
+    faults: [1, 4],
+  },
 };
 
 /** Behind the name of a profile. */

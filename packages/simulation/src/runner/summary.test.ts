@@ -1,5 +1,6 @@
 import { doesNotMatch, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
+import { COVERED_STATES } from '../coverage/coverage.ts';
 import type { SeedReport } from './run-seed.ts';
 import { Summary, storyCommand } from './summary.ts';
 
@@ -44,4 +45,15 @@ test('summary: of a part that was run the command names that part, or what it wa
     storyCommand({ ...part, shrunk }),
     'npm run simulate -- --schedule storm:5 --operations 3 --faults none --trace',
   );
+});
+
+test('summary: states that no schedule came by stand apart from those that some did', () => {
+  const summary = new Summary();
+  summary.add({ ...REPORT, coverage: { 'view changes': 3, recoveries: 1 } });
+  match(
+    summary.format(1000),
+    /^seen +recoveries 1, view changes 3\nnever seen +chunks copied, (?!.*(recoveries|view changes)).*$/m,
+  );
+  summary.add({ ...REPORT, coverage: Object.fromEntries(COVERED_STATES.map((state) => [state, 1])) });
+  match(summary.format(1000), /^never seen +none$/m);
 });

@@ -12,7 +12,7 @@ export class Summary {
   #virtualMs = 0;
   readonly #errors = new Map<string, number>();
   readonly #faults = new Map<string, number>();
-  readonly #coverage = new Map<string, number>(COVERED_STATES.map((state) => [state, 0]));
+  readonly #coverage = new Map<string, number>();
 
   add(report: SeedReport): void {
     this.schedules += 1;
@@ -32,11 +32,13 @@ export class Summary {
   }
 
   format(elapsedMs: number): string {
+    const neverSeen = COVERED_STATES.filter((state) => !this.#coverage.has(state));
     const lines = [
       `schedules   ${this.schedules} in ${(elapsedMs / 1000).toFixed(1)} s: ${((this.schedules / elapsedMs) * 1000).toFixed(1)}/s, ${(this.#virtualMs / elapsedMs).toFixed(0)} times real time`,
       `operations  ${this.#doneCount} answered; errors: ${list(this.#errors)}`,
       `faults      ${list(this.#faults)}`,
       `seen        ${list(this.#coverage)}`,
+      `never seen  ${neverSeen.join(', ') || 'none'}`,
       `undecided   ${this.#undecidedCount} ${this.#undecidedCount === 1 ? 'history' : 'histories'}`,
       `violations  ${this.failed.length === 0 ? 'none' : `in ${counted(this.failed.length, 'schedule')}`}`,
     ];

@@ -2,10 +2,12 @@
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { toError } from '@cairnfs/base';
+import { complaint } from '../runner/read-arguments.ts';
+import { formatName, type ScheduleName } from '../runner/schedule-names.ts';
 import { MutatedCopy } from './mutated-copy.ts';
 import { type Options, parseOptions, profileFor, seedFor, simulatorArguments, USAGE } from './options.ts';
 import { killAllGroups } from './process-groups.ts';
-import { formatLine, Tally } from './tally.ts';
+import { formatKept, formatLine, Tally } from './tally.ts';
 import { untilCaught } from './until-caught.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -15,7 +17,7 @@ async function main(): Promise<number> {
   try {
     options = parseOptions(process.argv.slice(2));
   } catch (error) {
-    console.error(`simulate:mutants: ${toError(error).message}\nsee "npm run simulate:mutants -- --help"`);
+    console.error(complaint('simulate:mutants', error));
     return 2;
   }
   if (options === 'help') {
@@ -39,10 +41,11 @@ async function tryAll(options: Options): Promise<number> {
     });
   }
   const copy = new MutatedCopy(ROOT);
+  let kept: string | undefined;
   // However this process ends, short of being killed.
   process.once('exit', () => {
     killAllGroups();
-    copy.remove();
+    if (kept === undefined) copy.remove();
   });
   for (const mutant of mutants) {
     const { name } = mutant;
@@ -50,10 +53,12 @@ async function tryAll(options: Options): Promise<number> {
     let line: string;
     try {
       const args = simulatorArguments(options, mutant);
-      const outcome = await copy.with(mutant, () => untilCaught(copy.root, args, firstSeed));
-      const { by, schedules } = outcome;
-      const isNew = by !== undefined && (await isCleanWithout(by, firstSeed + schedules - 1));
+      const find = () => untilCaught(copy.root, args, firstSeed);
+      const outcome = await copy.with(mutant, find, { stays: options.isKept });
+      const { failed } = outcome;
+      const isNew = failed !== undefined && (await isCleanWithout(failed));
       line = tally.judge(name, outcome, isNew);
+      if (options.isKept) kept = formatKept(copy.root, failed);
     } catch (error) {
       // The others are no worse for it.
       line = tally.notRun(name, toError(error));
@@ -61,14 +66,14 @@ async function tryAll(options: Options): Promise<number> {
     console.log(formatLine(name, profileFor(options, mutant), line));
   }
   console.log(tally.format());
+  if (kept !== undefined) console.log(kept);
   return tally.isAllCaught ? 0 : 1;
 }
 
 /** Does the schedule that found a mutant pass on the code as it is? */
-async function isCleanWithout(by: string, seed: number): Promise<boolean> {
-  const profile = by.slice(0, by.indexOf(','));
-  const { by: failure } = await untilCaught(ROOT, ['--schedule', `${profile}:${seed}`, '--workers', '1'], seed);
-  return failure === undefined;
+async function isCleanWithout(name: ScheduleName): Promise<boolean> {
+  const { failed } = await untilCaught(ROOT, ['--schedule', formatName(name), '--workers', '1'], name.seed);
+  return failed === undefined;
 }
 
 process.exitCode = await main();

@@ -30,6 +30,7 @@ export class MutatedCopy {
       cpSync(join(repository, name), join(this.root, name), { recursive: true, filter, preserveTimestamps: true });
     }
     this.#allowUnusedNames();
+    this.#makeRunnable();
     this.#linkModules(join(repository, 'node_modules'), join(this.root, 'node_modules'));
     for (const name of readdirSync(join(repository, 'packages'))) {
       const own = join(repository, 'packages', name, 'node_modules');
@@ -40,8 +41,8 @@ export class MutatedCopy {
     }
   }
 
-  /** Builds the mutant, runs `work`, and takes the mutant out again. */
-  async with<T>({ edits }: Mutant, work: () => Promise<T>): Promise<T> {
+  /** Builds the mutant, runs `work`, and takes the mutant out again, unless it `stays`. */
+  async with<T>({ edits }: Mutant, work: () => Promise<T>, { stays = false } = {}): Promise<T> {
     const texts = new Map<string, string>();
     try {
       for (const edit of edits) {
@@ -53,7 +54,7 @@ export class MutatedCopy {
       await this.#build();
       return await work();
     } finally {
-      for (const [path, text] of texts) writeFileSync(path, text);
+      if (!stays) for (const [path, text] of texts) writeFileSync(path, text);
     }
   }
 
@@ -75,6 +76,14 @@ export class MutatedCopy {
     const path = join(this.root, 'tsconfig.base.json');
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace(/"(noUnusedLocals|noUnusedParameters)": true/g, '"$1": false'));
+  }
+
+  /** What the simulator prints, to be typed, works here as well. */
+  #makeRunnable(): void {
+    const path = join(this.root, 'package.json');
+    const { name, type } = JSON.parse(readFileSync(path, 'utf8'));
+    const simulate = 'tsc -b packages/simulation && node packages/simulation/dist/runner/main.js';
+    writeFileSync(path, JSON.stringify({ name, private: true, type, scripts: { simulate } }));
   }
 
   /** Dependencies as they are; the packages of this repository from the copy. */

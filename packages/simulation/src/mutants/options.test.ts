@@ -27,21 +27,38 @@ test('mutant options: --only is a part of names', () => {
 });
 
 test('mutant options: what the simulator would refuse is refused before anything is built', () => {
-  const wrong: readonly (readonly [string, string])[] = [
-    ['--profile', 'nosuch'],
-    ['--profile', 'scale'],
-    ['--seed', 'x'],
-    ['--seed=-1', ''],
-    ['--schedules', '0'],
-    ['--minutes', 'soon'],
-    ['--workers', 'two'],
-    ['--only', 'no such mutant'],
-    ['--nope', ''],
+  const wrong: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+    [['--profile', 'nosuch'], /^--profile nosuch: there is no profile 'nosuch'; there are /],
+    [['--profile', 'scale'], /^--profile scale: scale runs no schedules$/],
+    [['--profile', 'storm,scale'], /^--profile storm,scale: scale runs no schedules$/],
+    [['--seed', 'x'], /^--seed x: a whole number/],
+    [['--seed', '-1'], /^--seed -1: a whole number/],
+    [['--schedules', '0'], /^--schedules 0: a whole number/],
+    [['--schedules', '-1'], /^--schedules -1: a whole number/],
+    [['--minutes', 'soon'], /^--minutes soon: a number above 0/],
+    [['--workers', 'two'], /^--workers two: a whole number/],
+    [['--workers'], /^--workers: its value is missing$/],
+    [['--only', 'no such mutant'], /^--only 'no such mutant': no mutant has this in its name/],
+    [['--only', ''], /^--only '': a part of the names is wanted$/],
+    [['--nope'], /^there is no option --nope$/],
+    [['dirty-read'], /^'dirty-read' is no option$/],
+    [['--seed', '1', '--seed', '2'], /^--seed is given more than once$/],
+    [['--keep'], /^--keep is of one mutant, and there are \d\d: /],
   ];
-  for (const [option, value] of wrong) {
-    const args = value === '' ? [option] : [option, value];
-    throws(() => parseOptions(args), new RegExp(option.split('=')[0]!), args.join(' '));
+  for (const [args, message] of wrong) throws(() => parseOptions(args), { message }, args.join(' '));
+});
+
+test('mutant options: a list runs nothing, so only a part of names goes with it', () => {
+  const { isList, mutants } = parsed('--list', '--only', 'dirty-read');
+  deepEqual([isList, mutants.length], [true, 1]);
+  for (const other of ['--seed 1', '--schedules 1', '--minutes 1', '--workers 1', '--profile storm', '--keep']) {
+    throws(() => parsed('--list', ...other.split(' ')), / does not go with --list, which runs nothing$/, other);
   }
+});
+
+test('mutant options: one mutant can be kept', () => {
+  equal(parsed('--only', 'dirty-read', '--keep').isKept, true);
+  equal(parsed('--only', 'dirty-read').isKept, false);
 });
 
 test('mutant options: --help and -h ask for the usage', () => {

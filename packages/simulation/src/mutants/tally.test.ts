@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { Tally } from './tally.ts';
+import { formatKept, Tally } from './tally.ts';
 
 test('tally: tells how each mutant fared, and names those that were not caught by why', () => {
   const tally = new Tally(['a', 'b', 'c', 'd', 'e']);
@@ -21,4 +21,10 @@ test('tally: nothing is named when all were caught', () => {
   tally.judge('a', { schedules: 1, seconds: 8, by: 'storm, file: wrong bytes' }, true);
   equal(tally.format(), 'caught: 1 of 1');
   equal(tally.isAllCaught, true);
+});
+
+test('tally: of a copy that is left it is told where it is, and what fails there', () => {
+  const command = 'cd /tmp/copy && npm run simulate -- --schedule storm/short:7';
+  equal(formatKept('/tmp/copy', { profile: 'storm/short', seed: 7 }), `kept: /tmp/copy\n  ${command}`);
+  equal(formatKept('/tmp/copy', undefined), 'kept: /tmp/copy');
 });

@@ -1,4 +1,6 @@
 /** What became of each mutant, for people. */
+import { replayCommand } from '../runner/replay-command.ts';
+import type { ScheduleName } from '../runner/schedule-names.ts';
 import { counted } from '../runner/summary.ts';
 import type { Outcome } from './until-caught.ts';
 
@@ -23,7 +25,7 @@ export class Tally {
   }
 
   /** @param isNew the last schedule passes without the mutant. */
-  judge(name: string, { schedules, seconds, by }: Outcome, isNew: boolean): string {
+  judge(name: string, { schedules, seconds, by }: Omit<Outcome, 'failed'>, isNew: boolean): string {
     const cost = `${counted(schedules, 'schedule')} in ${seconds} s`;
     if (by === undefined) {
       this.#verdicts.set(name, 'not caught');
@@ -57,6 +59,13 @@ export class Tally {
 /** One of the list. */
 export function formatLine(name: string, profile: string, text: string): string {
   return `${name.padEnd(NAME_WIDTH)} ${profile.padEnd(PROFILE_WIDTH)} ${text}`;
+}
+
+/** Of a copy that was left: where it is, and what shows there how the schedule fails. */
+export function formatKept(root: string, failed: ScheduleName | undefined): string {
+  const lines = [`kept: ${root}`];
+  if (failed !== undefined) lines.push(`  cd ${root} && ${replayCommand(failed)}`);
+  return lines.join('\n');
 }
 
 /** A check may name every chunk there is. */

@@ -1,6 +1,7 @@
 /** Runs the simulator until it finds a violation. */
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { ScheduleName } from '../runner/schedule-names.ts';
 import { killGroup, startGroup } from './process-groups.ts';
 
 /** Of what the simulator complains about. */
@@ -13,6 +14,8 @@ export interface Outcome {
   readonly seconds: number;
   /** The check that found it, and what it said in one line. Undefined: no schedule failed. */
   readonly by: string | undefined;
+  /** The one that failed. */
+  readonly failed: ScheduleName | undefined;
 }
 
 /**
@@ -26,18 +29,25 @@ export async function untilCaught(root: string, args: readonly string[], firstSe
   const complaint = lastLines(leader.stderr);
   let schedules = 0;
   let by: string | undefined;
+  let failed: ScheduleName | undefined;
   for await (const line of createInterface({ input: leader.stdout })) {
-    const violation = /^VIOLATION, seed (\d+), (.*)$/.exec(line);
+    const violation = /^VIOLATION, seed (\d+), ([^,]*), (.*)$/.exec(line);
     const all = /^schedules +(\d+) in /.exec(line);
     if (by !== undefined || (violation === null && all === null)) continue;
-    schedules = violation === null ? Number(all![1]) : Number(violation[1]) - firstSeed + 1;
-    by = violation?.[2];
-    if (by !== undefined) killGroup(leader);
+    if (violation === null) {
+      schedules = Number(all![1]);
+      continue;
+    }
+    const [, seed, profile, found] = violation;
+    failed = { profile: profile!, seed: Number(seed) };
+    schedules = failed.seed - firstSeed + 1;
+    by = `${profile}, ${found}`;
+    killGroup(leader);
   }
   const code = await exited;
   const complained = (await complaint).join('\n');
   if (by === undefined && code !== 0) throw new Error(`the simulator ended with exit code ${code}\n${complained}`);
-  return { schedules, seconds: Math.round((performance.now() - startMs) / 1000), by };
+  return { schedules, seconds: Math.round((performance.now() - startMs) / 1000), by, failed };
 }
 
 /** Without those that tell how far it has come. */

@@ -2,7 +2,7 @@
 import { makeSchedule } from '../schedule/make-schedule.ts';
 import { PROFILES, profileNamed, SHORT } from '../schedule/profiles.ts';
 import { parseIds, type Selection } from '../schedule/selection.ts';
-import type { ScheduleName } from './schedule-names.ts';
+import { formatName, type ScheduleName } from './schedule-names.ts';
 
 /** No schedule of faults: what many chunkservers cost the master (scale/). */
 export const SCALE_PROFILE = 'scale';
@@ -61,8 +61,9 @@ export function scheduleNamed(text: string): ScheduleName {
 /** @returns what of that schedule is run: all where nothing was said. */
 export function selectionOf(
   texts: Readonly<Record<keyof Selection, string | undefined>>,
-  { profile, seed }: ScheduleName,
+  name: ScheduleName,
 ): Selection {
+  const { profile, seed } = name;
   const part = (kind: keyof Selection): readonly number[] | undefined => {
     const text = texts[kind];
     if (text === undefined) return undefined;
@@ -77,7 +78,7 @@ export function selectionOf(
     const unknown = ids.find((id) => !known.has(id));
     if (unknown === undefined) return ids;
     const there = all.length === 0 ? `no ${kind}` : `${kind} ${all[0]!.id} to ${all.at(-1)!.id}`;
-    throw new Error(`--${kind} ${text}: there is no ${unknown}: ${profile}:${seed} has ${there}`);
+    throw new Error(`--${kind} ${text}: there is no ${unknown}: ${formatName(name)} has ${there}`);
   };
   return { operations: part('operations'), faults: part('faults') };
 }

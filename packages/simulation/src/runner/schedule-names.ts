@@ -6,6 +6,11 @@ export interface ScheduleName {
   readonly seed: number;
 }
 
+/** As `--schedule` takes it. */
+export function formatName({ profile, seed }: ScheduleName): string {
+  return `${profile}:${seed}`;
+}
+
 export interface ScheduleRange {
   /** When there are any, these and none else. */
   readonly named: readonly ScheduleName[];

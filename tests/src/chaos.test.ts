@@ -54,11 +54,16 @@ test('chaos: killed and stopped servers and clients, and partitions as root, bre
 });
 
 test('chaos: a run that is interrupted leaves nothing behind', { timeout: 300_000 }, async () => {
-  const run = start('--seed', SEED, '--minutes', '5');
-  await run.until(/faults are planned/);
-  run.child.kill('SIGINT');
-  equal(await run.ended, 130, run.text());
-  deepEqual(leftOf(run), NOTHING);
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const run = start('--seed', SEED, '--minutes', '5');
+    await run.until(/faults are planned/);
+    run.child.kill(signal);
+    equal(await run.ended, code, run.text());
+    deepEqual(leftOf(run), NOTHING);
+  }
 });
 
 test('chaos: what a run that was killed left behind is swept away', { timeout: 300_000 }, async () => {

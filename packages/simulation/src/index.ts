@@ -8,6 +8,8 @@ export { contentOf } from './history/content.ts';
 export type { FileCall, FileOperation, FileResult } from './history/file-calls.ts';
 export type { NamespaceCall, NamespaceOperation, NamespaceResult } from './history/namespace-calls.ts';
 export type { Operation, Outcome } from './history/operation.ts';
+export { minutesOf, SEED_MAX, seedOf } from './runner/option-values.ts';
+export { asksForHelp, complaint, readArguments, refuse } from './runner/read-arguments.ts';
 export { makeOperations } from './schedule/make-operations.ts';
 export { CHUNK_BYTES, filePath, type PlannedCall, subtreePath } from './schedule/schedule.ts';
 export { refusalOf } from './workload/outcome.ts';

@@ -1,8 +1,8 @@
-/** `npm run chaos`. Exit 0: no violation. 1: some, or the run broke off. 2: wrong usage. 130: ended by a signal. */
+/** `npm run chaos`. Exit 0: no violation. 1: some, or the run broke off. 2: wrong usage. 128 and its number: a signal. */
 import { mkdtempSync, renameSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toError } from '@cairnfs/base';
+import { complaint } from '@cairnfs/simulation';
 import { type RunResult, runChaos } from './chaos-run.ts';
 import { findLeftovers, removeLeftovers } from './leftovers.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
@@ -15,7 +15,7 @@ async function main(): Promise<number> {
   try {
     options = parseOptions(process.argv.slice(2), { nowMs: Date.now() });
   } catch (error) {
-    console.error(`chaos: ${toError(error).message}\nsee "npm run chaos -- --help"`);
+    console.error(complaint('chaos', error));
     return 2;
   }
   if (options === 'help') {
@@ -42,9 +42,11 @@ async function run({ seed, minutes, wantsNetwork }: Options): Promise<number> {
   process.on('exit', () => removeLeftovers(findLeftovers((name) => name === runName)));
   const missing = wantsNetwork ? VirtualNetwork.whatIsMissing(runName) : 'not wanted';
   const interrupted = new AbortController();
+  let exitCode: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (interrupted.signal.aborted) process.exit(130);
+      if (exitCode !== undefined) process.exit(exitCode);
+      exitCode = 128 + constants.signals[signal];
       console.log(`${signal}: ending`);
       interrupted.abort(new Error(signal));
     });
@@ -64,7 +66,7 @@ async function run({ seed, minutes, wantsNetwork }: Options): Promise<number> {
       signal: interrupted.signal,
     });
   } catch (error) {
-    if (interrupted.signal.aborted) return 130;
+    if (exitCode !== undefined) return exitCode;
     console.error(error);
     console.error(`seed ${seed}: the run broke off; its files are in ${keep(folder, seed)}`);
     return 1;

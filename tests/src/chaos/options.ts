@@ -1,5 +1,5 @@
 /** What `npm run chaos` was told. */
-import { parseArgs } from 'node:util';
+import { asksForHelp, minutesOf, readArguments, refuse, SEED_MAX, seedOf } from '@cairnfs/simulation';
 
 export interface Options {
   readonly seed: number;
@@ -26,36 +26,31 @@ how the processes run beside each other, it does not.
   --sweep        only remove what runs that were killed left behind (every run does that first)
   -h, --help     print this
 
-Exit code 0: no violation. 1: some, or the run broke off. 2: wrong usage. 130: ended by Ctrl-C or SIGTERM.
+Exit code 0: no violation. 1: some, or the run broke off. 2: wrong usage. 130, 143: ended by SIGINT, SIGTERM.
 docs/chaos.md explains faults and checks.`;
 
-const SEED_MAX = 2 ** 48;
+const OPTIONS = {
+  seed: { type: 'string' },
+  minutes: { type: 'string' },
+  'no-network': { type: 'boolean' },
+  sweep: { type: 'boolean' },
+} as const;
 
 /**
  * @returns `help` when the usage is asked for.
  * @throws Error  with a message for the one who typed it.
  */
 export function parseOptions(args: readonly string[], { nowMs }: { nowMs: number }): Options | 'help' {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seed: { type: 'string' },
-      minutes: { type: 'string' },
-      'no-network': { type: 'boolean' },
-      sweep: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  if (values.help) return 'help';
-  const { sweep: isSweep = false, 'no-network': isWithoutNetwork = false } = values;
-  if (isSweep && Object.keys(values).length > 1) throw new Error('--sweep runs nothing: no other option goes with it');
-  const minutes = Number(values.minutes ?? MINUTES);
-  if (!(minutes > 0 && minutes < Number.POSITIVE_INFINITY)) {
-    throw new Error(`--minutes ${values.minutes}: a number above 0 is wanted`);
-  }
-  const seed = values.seed === undefined ? nowMs % SEED_MAX : Number(values.seed);
-  if (values.seed?.trim() === '' || !Number.isSafeInteger(seed) || seed < 0 || seed > SEED_MAX) {
-    throw new Error(`--seed ${values.seed}: a whole number from 0 to 2^48 is wanted`);
-  }
-  return { seed, minutes, wantsNetwork: !isWithoutNetwork, isSweep };
+  if (asksForHelp(args)) return 'help';
+  const given = readArguments(args, OPTIONS);
+  const isSweep = given.has('sweep');
+  if (isSweep) refuse(given, ['seed', 'minutes', 'no-network'], '--sweep, which runs nothing');
+  const seed = given.get('seed')?.[0];
+  const minutes = given.get('minutes')?.[0];
+  return {
+    seed: seed === undefined ? nowMs % SEED_MAX : seedOf(seed),
+    minutes: minutes === undefined ? MINUTES : minutesOf(minutes),
+    wantsNetwork: !given.has('no-network'),
+    isSweep,
+  };
 }

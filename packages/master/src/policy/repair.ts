@@ -12,7 +12,13 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { CLONES_AT_ONCE_MAX, REPAIR_INTERVAL_MS, REPAIR_WAITING_SAMPLE, SERVERS_PER_CLONE } from '../limits.ts';
+import {
+  CLONES_AT_ONCE_MAX,
+  REPAIR_INTERVAL_MS,
+  REPAIR_PAUSE_AFTER_FAILURE_MS,
+  REPAIR_WAITING_SAMPLE,
+  SERVERS_PER_CLONE,
+} from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import { CloneTargets } from './clone-targets.ts';
 import { Cloning } from './cloning.ts';
@@ -255,7 +261,9 @@ export class Repair {
     const spare = this.#spare(handle, chunk, sound);
     // An open chunk is closed first, by its members.
     if (spare !== undefined && (sound.length > 0 || isClosed(chunk))) {
-      this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare) });
+      // Not as long as after a copy that writers overtook: by then this server would be asked first again, for ever.
+      const pauseMs = () => REPAIR_PAUSE_AFTER_FAILURE_MS;
+      this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare), pauseMs });
       return;
     }
     if (sound.length === 0) {
@@ -266,7 +274,8 @@ export class Repair {
     const elsewhere = this.#targets.next(handle, chunk);
     if (elsewhere === undefined && this.#cloning.isToClose(handle, chunk)) {
       if (source === undefined) return;
-      this.#run(handle, source, { target: source, work: () => this.#cloning.closeInPlace(handle) });
+      const work = () => this.#cloning.closeInPlace(handle);
+      this.#run(handle, source, { target: source, work });
       return;
     }
     const target = elsewhere ?? this.#cloning.targetInPlace(handle, chunk);
@@ -283,7 +292,15 @@ export class Repair {
     this.#run(handle, source, { target, work });
   }
 
-  #run(handle: string, source: number, { target, work }: { target: number; work: () => Promise<void> }): void {
+  #run(
+    handle: string,
+    source: number,
+    {
+      target,
+      work,
+      pauseMs = () => this.#cloning.pauseMs(handle),
+    }: { target: number; work: () => Promise<void>; pauseMs?: () => number },
+  ): void {
     this.#queue.delete(handle);
     this.#copying.set(handle, target);
     const servers = new Set([source, target]);
@@ -293,7 +310,7 @@ export class Repair {
         this.#failedCount += 1;
         this.#context.seams.log.warn('a chunk could not be copied', { handle, source, target, error });
         // Its turn comes again, but not at once: others may have better luck meanwhile.
-        this.#queue.pause(handle, this.#cloning.pauseMs(handle));
+        this.#queue.pause(handle, pauseMs());
       })
       .finally(() => {
         this.#copying.delete(handle);

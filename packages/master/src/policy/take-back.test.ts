@@ -333,3 +333,24 @@ test('repair: a clone that does not join is no copy that came about', async () =
   const { message } = await cluster.run(master.call(MasterMethods.getClusterStatus, {}, { timeoutMs: 1000 }));
   assert.equal(message.repair!.copiedCount, 0);
 });
+
+test('take back: a copy that cannot be had does not keep another from being made, also of a chunk that is written to a lot', async () => {
+  const cluster = await TestCluster.start(4);
+  await cluster.putChunk(HANDLE, { length: 30, sequence: 3, members: [1, 2] });
+  const [back, other] = [cluster.server(3), cluster.server(4)];
+  for (const target of [back, other]) target.cloneMs = 20_000;
+  cluster.parts.start();
+  // Until copies were overtaken so often that the next is tried after the last server that failed is asked first again.
+  for (let count = 0; count < 100; count += 1) {
+    await cluster.run(cluster.parts.views.open(HANDLE, []).catch(() => {}));
+    await cluster.simulation.runFor(1000);
+  }
+  const { version, highestVersion } = cluster.chunk(HANDLE)!;
+  assert.ok(version === highestVersion && cluster.chunk(HANDLE)!.members.length === 2);
+  back.replicas.set(HANDLE, newReplica({ version, isRemoved: true, keptVersion: version, length: 30, sequence: 3 }));
+  back.promiseMs = 10_000; // its disk is slow
+  await cluster.run(back.sendInventory());
+  other.cloneMs = 0;
+  await cluster.simulation.runFor(120_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 4]);
+});

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c, isFsError } from '@cairnfs/base';
+import { ReplicaCondition } from '@cairnfs/protocol';
 import { commitReplica, stageMutation } from '../mutation/commit.ts';
 import { commitDurable, stage, TestDisk, viewOf } from '../testing/test-disk.ts';
 import { checksumsKey, commitPointKey, dataKey, mutationKey, replicaKey } from './keys.ts';
@@ -43,7 +44,7 @@ for (const [name, damage] of Object.entries(ENTRIES)) {
     try {
       stage(replica, 50, new Uint8Array(4).fill(9));
     } catch (error) {
-      ok(isFsError(error, 'DAMAGED') && replica.isGone);
+      ok(isFsError(error, 'DISK_FAILED') && replica.isGone);
     }
     await disk.run(() => disk.simulation.clock.sleep(100));
     // The record that meets the damage makes the replica go: whoever holds the object finds nothing in it any more.
@@ -201,6 +202,17 @@ for (const [name, sequence] of Object.entries({ 'committed mutation': 2, 'staged
     ok(disk.replicas.find(OTHER) !== undefined);
   });
 }
+
+test('index: a replica of which a record meets damage is reported damaged, not as its object still describes it', async () => {
+  const disk = await twoChunks(14, 100);
+  const replica = disk.replicas.find(HANDLE)!;
+  await disk.damage(replicaKey(HANDLE));
+  disk.reports = [];
+  await rejects(disk.install(replica, viewOf(HANDLE, 2, 1), 1));
+  ok(replica.isGone);
+  const last = disk.reports.filter(({ handle }) => handle === HANDLE).at(-1);
+  equal(last?.condition, ReplicaCondition.REPLICA_CONDITION_CORRUPT);
+});
 
 test('index: a commit point that is missing is damage, not a chunk of no bytes', async () => {
   const disk = await twoChunks(4, 100);

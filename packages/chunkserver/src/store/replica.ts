@@ -314,7 +314,7 @@ export class Replica implements MutableReplica {
 
   #append(kind: RecordKind, { durable, failed }: Waiter, data?: Uint8Array): void {
     this.#checkPresent();
-    const sequence = this.store.append(this.handle, kind, data);
+    const sequence = this.#appended(kind, data);
     this.#touchedAtMs = this.#shell.clock.nowMs();
     this.#journalling += 1;
     const isDurable = (): void => {
@@ -322,6 +322,16 @@ export class Replica implements MutableReplica {
       durable();
     };
     this.store.onDurable(sequence, isDurable, failed); // a replica that is gone needs no count
+  }
+
+  /** @throws FsError DISK_FAILED  its entries in the index are damaged: it is gone, as with its disk. */
+  #appended(kind: RecordKind, data?: Uint8Array): number {
+    try {
+      return this.store.append(this.handle, kind, data);
+    } catch (error) {
+      if (isFsError(error, 'DAMAGED')) this.#checkPresent();
+      throw error;
+    }
   }
 
   #checkPresent(): void {

@@ -73,7 +73,10 @@ export class Replicas implements MutableReplicas {
       clock,
       calendar: this.calendar,
       unsettled: (replica) => this.#settler.note(replica),
-      changed: (replica) => options.report(this.describe(replica)),
+      // What is gone has been told of otherwise: its entries are damaged, or its disk failed.
+      changed: (replica) => {
+        if (!replica.isGone) options.report(this.describe(replica));
+      },
       checkRoom: (store, bytes) => {
         this.#settler.checkRoom();
         if (bytes > 0) this.checkRoom(store, bytes);

@@ -239,6 +239,11 @@ export class SimDisk {
     this.#entryChanges = rest;
   }
 
+  /** State stores, by directory. */
+  get stores(): ReadonlyMap<string, StorePlatter> {
+    return this.#stores;
+  }
+
   store(directory: string): StorePlatter {
     let platter = this.#stores.get(directory);
     if (platter === undefined) {

@@ -2,7 +2,7 @@
  * The content of one simulated state store: what its process sees, and an undo log back to what was flushed. A crash
  * falls back to the flushed state or, at random, to the end of any later batch; a batch is never torn.
  */
-import type { Key, StateChange } from '@cairnfs/base';
+import { assert, type Key, type StateChange } from '@cairnfs/base';
 import type { UnsyncedFate } from '../disk/sim-file.ts';
 import { Memory } from '../memory.ts';
 import type { SimRandom } from '../random.ts';
@@ -61,6 +61,18 @@ export class StorePlatter {
     }
     this.#unflushed.push(undo);
     this.#batchCount += 1;
+  }
+
+  /** Of all entries, also those that a crash may take. */
+  sizes(): { key: Key; sizeBytes: number }[] {
+    return [...this.#values].map(([key, { length }]) => ({ key, sizeBytes: length }));
+  }
+
+  /** At rest: nobody is told. */
+  flipBit(key: Key, bitIndex: number): void {
+    const value = this.#values.get(key);
+    assert(value !== undefined && bitIndex < 8 * value.length, 'no content to damage');
+    value[bitIndex >> 3]! ^= 1 << (bitIndex & 7);
   }
 
   flushedThrough(batchCount: number): void {

@@ -1,36 +1,65 @@
-/** Bits that flip in a chunk file at rest, as on a disk that wears out. */
+/** Bits that flip at rest, as on a disk that wears out: in a chunk file, or in what a chunkserver's index says of a chunk. */
+import { keyToUuid } from '@cairnfs/base';
 import type { SimDisk } from '@cairnfs/sim';
 
 const CHUNK_FOLDER = '/chunks/';
+/** Of a replica, by the kinds of their keys (docs/spec/chunk-format.md); the handle comes next. */
+const REPLICA_KINDS: ReadonlySet<string> = new Set(['c', 'p', 'k', 'd', 's', 'x']);
 
-export interface RottenFile {
+export interface Rotten {
   readonly path: string;
   /** Of the chunk. */
   readonly handle: string;
   readonly sizeBytes: number;
 }
 
+interface Candidate extends Rotten {
+  readonly flipBit: (bitIndex: number) => void;
+}
+
 /**
- * @param choice a ratio, which picks the file and where its bits flip.
- * @param spared handles of chunks whose files stay sound.
- * @returns undefined when there is no file but those.
+ * @param choice a ratio, which picks a file or an entry of the index, and where its bits flip.
+ * @param spared handles of chunks whose copies stay sound.
+ * @returns undefined when there are none but those.
  */
 export function rot(
   disk: SimDisk,
   { choice, bits, spared }: { choice: number; bits: number; spared: ReadonlySet<string> },
-): RottenFile | undefined {
-  const files = [...disk.files].filter(
-    ([path, { sizeBytes }]) => path.includes(CHUNK_FOLDER) && sizeBytes > 0 && !spared.has(handleOf(path)),
-  );
-  if (files.length === 0) return undefined;
-  const [path, { sizeBytes }] = files[Math.floor(choice * files.length)]!;
+): Rotten | undefined {
+  const isRot = ({ handle, sizeBytes }: Rotten) => sizeBytes > 0 && !spared.has(handle);
+  const files = chunkFiles(disk).filter(isRot);
+  const entries = indexEntries(disk).filter(isRot);
+  // There are many more entries than files.
+  const [first, second] = Math.floor(choice * 1_000_000) % 2 === 0 ? [files, entries] : [entries, files];
+  const candidates = first.length > 0 ? first : second;
+  const candidate = candidates[Math.floor(choice * candidates.length)];
+  if (candidate === undefined) return undefined;
   for (let bit = 0; bit < bits; bit++) {
     const ratio = (choice * 7919 * (bit + 1)) % 1;
-    disk.flipBit(path, Math.floor(ratio * sizeBytes * 8));
+    candidate.flipBit(Math.floor(ratio * candidate.sizeBytes * 8));
   }
-  return { path, handle: handleOf(path), sizeBytes };
+  const { path, handle, sizeBytes } = candidate;
+  return { path, handle, sizeBytes };
 }
 
-function handleOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function chunkFiles(disk: SimDisk): Candidate[] {
+  return [...disk.files]
+    .filter(([path]) => path.includes(CHUNK_FOLDER))
+    .map(([path, { sizeBytes }]) => {
+      const handle = path.slice(path.lastIndexOf('/') + 1);
+      return { path, handle, sizeBytes, flipBit: (bitIndex) => disk.flipBit(path, bitIndex) };
+    });
+}
+
+function indexEntries(disk: SimDisk): Candidate[] {
+  return [...disk.stores].flatMap(([directory, store]) =>
+    store
+      .sizes()
+      .filter(({ key }) => REPLICA_KINDS.has(key[0]!))
+      .map(({ key, sizeBytes }) => {
+        const handle = keyToUuid(key, 1);
+        const path = `${directory} ${key[0]} ${handle}`;
+        return { path, handle, sizeBytes, flipBit: (bitIndex) => store.flipBit(key, bitIndex) };
+      }),
+  );
 }

@@ -49,8 +49,8 @@ export class FaultInjector {
   readonly #usualLatencyMs: readonly [low: number, high: number];
   /** Hosts that are down by a fault, with how many faults hold them down. */
   readonly #down = new Map<HostName, number>();
-  /** Chunkservers whose stable storage a fault damaged. */
-  readonly damaged = new Set<HostName>();
+  /** Chunkservers on whose disks bits have flipped: a copy of theirs may be found damaged at any time. */
+  readonly rotten = new Set<HostName>();
   /** Servers that may have ended themselves because a fault struck their disk. */
   readonly brokenDisks = new Set<HostName>();
   /** Of the disks of chunkservers, as long as faults strike. */
@@ -257,7 +257,6 @@ export class FaultInjector {
         this.#rot(fault.host, fault);
         return;
       case 'lostDisk':
-        this.damaged.add(fault.host);
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
         if ((this.#lastCopies?.of(fault.host).size ?? 0) > 0) return;
@@ -353,7 +352,7 @@ export class FaultInjector {
     if (rotten === undefined) return;
     const { path, handle, sizeBytes } = rotten;
     this.#count('bitRot');
-    this.damaged.add(name);
+    this.rotten.add(name);
     this.brokenDisks.add(name);
     this.#lastCopies?.destroyed(name, handle);
     this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes });

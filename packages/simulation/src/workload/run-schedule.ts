@@ -9,7 +9,7 @@ import { MASTER_BOUNDS, MASTER_DEFAULTS } from '@cairnfs/master';
 import { Memory } from '@cairnfs/sim';
 import { checkMonotonic } from '../checks/monotonic.ts';
 import { checkPrimaries } from '../checks/primaries.ts';
-import { checkRetries } from '../checks/retries.ts';
+import { checkRetries, type RetriedMutation } from '../checks/retries.ts';
 import { secondsOf, type Violation } from '../checks/violation.ts';
 import { FaultInjector } from '../cluster/fault-injector.ts';
 import { heal } from '../cluster/heal.ts';
@@ -56,6 +56,8 @@ const KEPT_WRITE_ID = 1_000_000;
 const DAMAGE_REPORTED_MS = 3000;
 /** Where heartbeats take few changes, and many wait. */
 const DAMAGE_REPORTED_UNDER_LOAD_MS = 60_000;
+/** How often copies are read once more for that. */
+const AUDITS_OF_ROT_MAX = 3;
 
 /** Longer than any operation takes on the slowest disks (`SICK_SLOWNESS`). */
 const DISK_TIMEOUT_MS = 20_000;
@@ -307,29 +309,45 @@ class Run {
     if (wrong === undefined) {
       // A copy that rotted and was not read since is found by reading it; then it must be replaced as well.
       await this.#auditSettled(admin, paths);
-      await simulation.clock.sleep(load === undefined ? DAMAGE_REPORTED_MS : DAMAGE_REPORTED_UNDER_LOAD_MS);
+      await this.#untilReported();
       wrong = await heal(cluster, admin, { limitMs: this.#healLimitMs });
     }
     this.#judgeHealing(wrong, 'after the last fault');
     await readAll(admin, this.#runner, this.#schedule.shape);
-    this.#audit = await this.#auditWhole(admin, paths);
+    this.#audit = await this.#auditWhole(admin, { paths, isAnyRotten: injector.rotten.size > 0 });
     // What is asked only to see whether it is known is no part of the run.
     this.#tap.tellOnly(this.#told);
     const retried = await auditRetries(simulation.host(AUDITOR), this.#audit, (handle) =>
       this.#acknowledged.of(handle),
     );
-    this.#violations.push(...checkRetries(retried));
+    // A server may find just then that its copy is damaged, which it had in memory until now.
+    const isLost = ({ server, answer }: RetriedMutation) =>
+      answer === 'NOT_PRIMARY' && injector.rotten.has(server.split(':')[0]!);
+    this.#violations.push(...checkRetries(retried.filter((one) => !isLost(one))));
   }
 
   /**
    * A view may change at any time, as when a primary that was idle finds its connection to a member reset: then the chunk is below
-   * its goal for a moment, and looked at once more when it is whole again.
+   * its goal for a moment, and looked at once more when it is whole again. Where bits have rotted, a copy that could be read as
+   * long as its server had its entries in memory is found damaged later than others.
    */
-  async #auditWhole(admin: CairnClient, paths: readonly string[]): Promise<AuditedChunk[]> {
-    const audit = await this.#auditSettled(admin, paths);
-    if (!this.#isAnyChanging(audit)) return audit;
-    this.#judgeHealing(await heal(this.#cluster, admin, { limitMs: this.#healLimitMs }), 'after a view changed');
-    return this.#auditSettled(admin, paths);
+  async #auditWhole(
+    admin: CairnClient,
+    { paths, isAnyRotten }: { paths: readonly string[]; isAnyRotten: boolean },
+  ): Promise<AuditedChunk[]> {
+    for (let moreCount = isAnyRotten ? AUDITS_OF_ROT_MAX : 1; ; moreCount -= 1) {
+      const audit = await this.#auditSettled(admin, paths);
+      const isFound = isAnyRotten && audit.some(({ replicas }) => replicas.some(({ bytes }) => bytes === undefined));
+      if (moreCount === 0 || !(isFound || this.#isAnyChanging(audit))) return audit;
+      if (isFound) await this.#untilReported();
+      const when = isFound ? 'after more rot was found' : 'after a view changed';
+      this.#judgeHealing(await heal(this.#cluster, admin, { limitMs: this.#healLimitMs }), when);
+    }
+  }
+
+  async #untilReported(): Promise<void> {
+    const isLoaded = this.#schedule.shape.load !== undefined;
+    await this.#cluster.simulation.clock.sleep(isLoaded ? DAMAGE_REPORTED_UNDER_LOAD_MS : DAMAGE_REPORTED_MS);
   }
 
   /**

@@ -85,3 +85,14 @@ test('serving watch: a secondary that finds itself different from its primary is
   watch.sent(refused('DAMAGED'));
   match(violations[0]!.summary, /chunkserver-1 refused a mutation of its primary: they differ/);
 });
+
+test('serving watch: one that finds an entry of its index damaged, where bits have rotted, is none', () => {
+  const { watch, violations } = watched();
+  const request = { handle: HANDLE, version: 1 };
+  const answer = answered(ChunkserverPeerMethods.stageMutation, {
+    ...{ server: SERVER, request, reply: { kind: 'DAMAGED', message: 'no match' }, askedMs: 1, sentMs: 2 },
+  });
+  watch.logged({ atMs: 1, host: answer.from, event: 'bit rot', fields: {} });
+  watch.sent({ ...answer, role: 'error' });
+  equal(violations.length, 0);
+});

@@ -2,7 +2,7 @@
  * Whether servers answer only while they may, as they send their answers. Nobody serves without a server lease (docs/protocol.md,
  * "A server's right to serve"): so long after a heartbeat that was answered had left. And once the master has confirmed a view, nobody says
  * anything under an earlier version: who stayed has promised it, who left has promised it or has no lease. And a secondary never
- * finds that what it has staged is not what its primary has.
+ * finds that what it has staged is not what its primary has, unless bits have rotted on its disk.
  *
  * Clients see a breach of it only when they read the very bytes that another view has changed meanwhile; here it shows as soon
  * as anything is answered.
@@ -21,6 +21,7 @@ const { readChunk, mutateChunk } = ChunkserverDataMethods;
 const { stageMutation } = ChunkserverPeerMethods;
 const VIEW_CHANGED = 'info view changed';
 const STARTED = 'start';
+const BIT_ROT = 'bit rot';
 /** Hosts' clocks may run slow by a hundredth (schedule/make-faults.ts). */
 const DRIFT_MAX = 0.0105;
 
@@ -31,6 +32,8 @@ export class ServingWatch implements WireListener {
   readonly #untilMs = new Map<string, number>();
   /** By chunk: the version last confirmed, and when. */
   readonly #confirmed = new Map<string, { version: number; atMs: number }>();
+  /** Servers that may find an entry of their index damaged. */
+  readonly #rotten = new Set<string>();
   /** Told once for each server: what follows is the same. */
   readonly #told = new Set<string>();
 
@@ -42,6 +45,7 @@ export class ServingWatch implements WireListener {
 
   logged({ atMs, host, event, fields }: TraceEntry): void {
     if (event === STARTED) this.#untilMs.delete(host);
+    if (event === BIT_ROT) this.#rotten.add(host);
     if (event !== VIEW_CHANGED) return;
     this.#confirmed.set(String(fields.handle), { version: Number(fields.version), atMs });
   }
@@ -63,7 +67,8 @@ export class ServingWatch implements WireListener {
   #judgeRefusal(frame: WireFrame): void {
     if (frame.call.method.id !== stageMutation.id) return;
     const { kind, message } = frame.message as ErrorDetail;
-    if (kind === 'DAMAGED') this.#report('order', frame, `${frame.from} refused a mutation of its primary: ${message}`);
+    if (kind === 'DAMAGED' && !this.#rotten.has(frame.from))
+      this.#report('order', frame, `${frame.from} refused a mutation of its primary: ${message}`);
   }
 
   #extend(server: string, sentMs: number): void {

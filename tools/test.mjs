@@ -74,6 +74,26 @@ const FIXED_SCHEDULES = {
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [
   {
+    profile: 'load/short',
+    seed: 211000040,
+    was: 'a server that failed to give a copy back was asked first again each time, and no copy was made elsewhere',
+  },
+  {
+    profile: 'disks/short',
+    seed: 210000053,
+    was: 'a replica found damaged when its view was installed was reported as sound, and not repaired',
+  },
+  {
+    profile: 'disks/short',
+    seed: 210000242,
+    was: 'a primary that found its own entry damaged told the client that the file was, though other copies were sound',
+  },
+  {
+    profile: 'load/short',
+    seed: 212000091,
+    was: 'rot that was found only when a retry was asked for passed for an operation that was forgotten (no defect)',
+  },
+  {
     profile: 'stragglers/short',
     seed: 197014677,
     was: 'the check of retries took a server that was out of touch, and said so, for one that had forgotten (no defect)',

@@ -75,6 +75,11 @@ const FIXED_SCHEDULES = {
 const FOUND_SCHEDULES = [
   {
     profile: 'load/short',
+    seed: 213058965,
+    was: 'with little room a server was asked for its inventory again before what it had not shown was known, and no copy replaced',
+  },
+  {
+    profile: 'load/short',
     seed: 211000040,
     was: 'a server that failed to give a copy back was asked first again each time, and no copy was made elsewhere',
   },

@@ -47,6 +47,16 @@ test('replica conditions: what found no room below where an inventory has got to
   assert.equal(conditions.isTold(SERVER, 'b'), true);
 });
 
+test('replica conditions: no inventory is wanted while the server is still asked for what an earlier one did not show', () => {
+  const conditions = new ReplicaConditions(4);
+  for (const handle of 'abcde') conditions.notShown(SERVER, handle);
+  for (const handle of 'ab') conditions.set(SERVER, handle, 'missing');
+  assert.equal(conditions.wantsInventory(SERVER), false);
+  for (const handle of 'cd') conditions.set(SERVER, handle, 'missing');
+  for (const handle of 'ab') conditions.clear(SERVER, handle);
+  assert.equal(conditions.wantsInventory(SERVER), true);
+});
+
 test('replica conditions: a server that lost more copies than are kept is asked for its inventory until all are replaced', async () => {
   const cluster = await TestCluster.start(4, { bounds: { ...MASTER_BOUNDS, exceptionsMax: 2 } });
   const handles = [1, 2, 3, 4, 5].map(handleOf);

@@ -43,11 +43,14 @@ export class ReplicaConditions {
     return from === undefined || handle < from;
   }
 
-  /** There is room again for what an inventory of the server would tell. */
+  /**
+   * There is room again for what an inventory of the server would tell. It also makes what is known to be missing count as not
+   * shown, until the server has been asked again: while that is still under way for others, none could ever be replaced.
+   */
   wantsInventory(server: number): boolean {
     if (!this.#untoldFrom.has(server)) return false;
-    const mostCount = Math.max(this.#byServer.get(server)?.size ?? 0, this.#unshown.get(server)?.size ?? 0);
-    return mostCount <= this.#limit / 2;
+    const count = (this.#byServer.get(server)?.size ?? 0) + (this.#unshown.get(server)?.size ?? 0);
+    return count <= this.#limit / 2;
   }
 
   notShown(server: number, handle: string): void {

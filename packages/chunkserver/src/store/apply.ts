@@ -42,10 +42,10 @@ type RecordKind = NonNullable<Record['kind']>;
 type Value<K extends RecordKind['$case']> = Extract<RecordKind, { $case: K }>['value'];
 
 /**
- * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect:
- * the replica stays unreadable, and the disk goes on. In a replay no later record of the replica has an effect either, for
- * those were made when the entries could be read: what they remove or overwrite could be all that shows the damage. So the
- * replica loses its commit point too, without which nothing of it is read.
+ * The transitions of one disk. A record of a replica whose entries in the index are not what was put there has no effect, and
+ * the disk goes on. The replica loses its commit point, without which nothing of it is read: it would be loaded again, and
+ * meet the damage again, as long as it lies where only some records come by. In a replay no later record of the replica has an
+ * effect either, for those were made when the entries could be read: what they remove or overwrite could be all that shows it.
  *
  * @param options.damaged runs for such a record.
  * @param options.appending the record being appended, which need not be decoded again; undefined in a replay.
@@ -66,10 +66,8 @@ export function transitions(options: {
       applyKind({ transaction, handle }, kind, data);
     } catch (error) {
       if (!isFsError(error, 'DAMAGED')) throw error;
-      if (appending === undefined) {
-        behind.add(handle);
-        transaction.remove(commitPointKey(handle));
-      }
+      if (appending === undefined) behind.add(handle);
+      transaction.remove(commitPointKey(handle));
       options.damaged(handle, error);
     }
   };

@@ -203,6 +203,22 @@ for (const [name, sequence] of Object.entries({ 'committed mutation': 2, 'staged
   });
 }
 
+test('index: a replica of which a record met damage is not loaded again, also where that can still be done', async () => {
+  const disk = await TestDisk.start(15);
+  const replica = await disk.create(HANDLE);
+  stage(replica, 0, new Uint8Array(100));
+  await disk.run(() => disk.simulation.clock.sleep(20));
+  commitDurable(replica);
+  await disk.fold();
+  await disk.damage(checksumsKey(HANDLE)); // not needed before its bytes are put in place
+  await disk.run(() => disk.simulation.clock.sleep(3_000));
+  ok(replica.isGone);
+  equal(disk.replicas.find(HANDLE), undefined);
+  await disk.crash('keep');
+  equal(disk.replicas.find(HANDLE), undefined);
+  ok(healthy(disk));
+});
+
 test('index: a replica of which a record meets damage is reported damaged, not as its object still describes it', async () => {
   const disk = await twoChunks(14, 100);
   const replica = disk.replicas.find(HANDLE)!;

@@ -75,6 +75,20 @@ test('write: between its parts the file ends where the first one does, also for 
   );
 });
 
+test('write: two across the same chunks may come in either order in each, also where one that came later hides some', () => {
+  const [over, across] = [write(1, CHUNK - 500, 900), write(2, 200, CHUNK + 40_000)];
+  const later = write(3, CHUNK + 100, CHUNK);
+  const seen = bytes(
+    zeros(200),
+    contentOf(2, CHUNK + 40_000).subarray(0, CHUNK - 700),
+    contentOf(1, 900).subarray(0, 500),
+    contentOf(2, CHUNK + 40_000).subarray(CHUNK - 200, CHUNK - 100),
+    contentOf(3, CHUNK),
+  );
+  assert.ok(isLegal([1, 4, over], [2, 3, across], [5, 6, later], [7, 8, read(0, 3 * CHUNK), seen]));
+  assert.ok(!isLegal([1, 2, over], [3, 4, across], [5, 6, later], [7, 8, read(0, 3 * CHUNK), seen]));
+});
+
 test('write: two across the same two chunks may come in either order in each, also where a third hides a part of one', () => {
   const base = put(1, CHUNK + 1000);
   const [over, across] = [write(2, CHUNK - 500, 700), write(3, CHUNK - 900, 1400)];

@@ -185,7 +185,10 @@ interface Tellers {
   readonly contents: Contents;
 }
 
-/** For each part between two cuts, whatever tells it from the next: who writes there, who cuts there, what of it was seen. */
+/**
+ * For each part between two cuts, whatever tells it from the next: who writes there, who cuts there, what of it was seen, and where
+ * that was a part, what of the others: they may have come before it in one chunk and after it in the next.
+ */
 function marksOf(
   { start, writeId }: Change,
   cuts: readonly number[],
@@ -204,9 +207,19 @@ function marksOf(
         const shown = contents.shown(bytes, low - offset, high - offset, writeId, low - start!);
         // Zeros are where a part was cut off; what is hidden by other bytes may have come after the cut.
         const hasZeros = isCut && shown !== 'all' && bytes.subarray(low - offset, high - offset).includes(0);
-        return hasZeros ? `${shown}, cut` : shown;
+        const ofRivals = shown === 'some' ? rivals.map((rival) => shownOf(rival, { offset, bytes }, [low, high])) : [];
+        return [hasZeros ? `${shown}, cut` : shown, ...ofRivals].join(' and ');
       }),
     ].join();
+  const shownOf = (
+    { call }: FileOperation,
+    { offset, bytes }: Pick<SeenBytes, 'offset' | 'bytes'>,
+    range: number[],
+  ) => {
+    if (call.kind !== 'write') return '';
+    const [low, high] = [Math.max(range[0]!, call.offset), Math.min(range[1]!, call.offset + call.length)];
+    return low < high ? contents.shown(bytes, low - offset, high - offset, call.writeId, low - call.offset) : '';
+  };
   return cuts.slice(1).map((to, index) => markOf(cuts[index]!, to));
 }
 

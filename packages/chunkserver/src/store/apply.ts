@@ -61,7 +61,8 @@ export function transitions(options: {
     const { handle, kind } = appending ?? decodeMessage(Record, bytes);
     assert(kind !== undefined, () => `a journal record of chunk ${handle} has no kind`);
     if (REPLACING.has(kind.$case)) behind.delete(handle);
-    if (behind.has(handle) && kind.$case !== 'quarantineEnded') return;
+    // Of what is appended somebody waits for the effect: where there can be none, it fails.
+    if (appending === undefined && behind.has(handle) && kind.$case !== 'quarantineEnded') return;
     try {
       applyKind({ transaction, handle }, kind, data);
     } catch (error) {
@@ -158,16 +159,15 @@ function promised(target: Target, { promisedVersion, isRemoved }: Value<'promise
 function uploadStored(target: Target, value: Value<'uploadStored'>, data: Uint8Array | undefined): void {
   const { transaction, handle } = target;
   const { version, members, uploadId, length, firstBlock, blockChecksums, isInFile } = value;
-  const known = readReplica(transaction, handle) ?? ReplicaState.fromPartial({ version, promisedVersion: version });
+  const before = readReplica(transaction, handle);
+  if (before !== undefined) readCommitPoint(transaction, handle); // one that is damaged stays so
+  const known = before ?? ReplicaState.fromPartial({ version, promisedVersion: version });
   assert(known.summedSequence === 0, () => `an upload to chunk ${handle}, which was mutated`);
-  const before = firstBlock === 0 ? [] : readChecksums(transaction, handle).slice(0, firstBlock);
-  assert(
-    before.length === firstBlock,
-    () => `chunk ${handle}: checksums from block ${firstBlock}, ${before.length} known`,
-  );
+  const kept = firstBlock === 0 ? [] : readChecksums(transaction, handle).slice(0, firstBlock);
+  assert(kept.length === firstBlock, () => `chunk ${handle}: checksums from block ${firstBlock}, ${kept.length} known`);
   writeReplica(transaction, handle, { ...known, members, uploadId, isInFile, summedLength: length });
   writeCommitPoint(transaction, handle, { sequence: 0, length });
-  writeChecksums(transaction, handle, [...before, ...blockChecksums]);
+  writeChecksums(transaction, handle, [...kept, ...blockChecksums]);
   if (!isInFile) transaction.put(dataKey(handle), new Uint8Array(data ?? []));
   // A first block that came alone and synced is in the index: it is in the file too now.
   else if (firstBlock > 0 && !known.isInFile) transaction.remove(dataKey(handle));

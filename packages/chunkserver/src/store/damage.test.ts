@@ -186,6 +186,29 @@ for (const [name, isLast] of Object.entries({ 'its last mutation': true, 'one in
   });
 }
 
+test('index: what is stored of a chunk that a replay could not follow fails, and is not taken for stored', async () => {
+  const disk = await TestDisk.start(16);
+  const store = disk.replicas.placeFor(0);
+  const bytes = new Uint8Array(64 * KiB).fill(7);
+  const part = { version: 1, members: [1], uploadId: 'upload', isInFile: false };
+  const whole = { ...part, length: bytes.length, firstBlock: 0, blockChecksums: [crc32c(bytes)] };
+  const record = { $case: 'uploadStored' as const, value: whole };
+  await disk.run(() => store.journal(HANDLE, record, bytes));
+  await disk.fold();
+  disk.host.disk.break({ prefix: 'disk/state', operation: 'write', code: 'ENOSPC' });
+  const next = { ...part, length: 2 * bytes.length, firstBlock: 1, blockChecksums: [crc32c(bytes)], isInFile: true };
+  await disk.run(() => store.journal(HANDLE, { $case: 'uploadStored', value: next }));
+  disk.host.disk.repair();
+  await disk.damage(checksumsKey(HANDLE));
+  await disk.crash('keep');
+  const holder = disk.replicas.holderOf(HANDLE)!;
+  await rejects(
+    disk.run(() => holder.journal(HANDLE, record, bytes)),
+    { kind: 'DAMAGED' },
+  );
+  ok(disk.replicas.isUnreadable(HANDLE) && healthy(disk));
+});
+
 for (const [name, sequence] of Object.entries({ 'committed mutation': 2, 'staged mutation': 3 })) {
   test(`index: a ${name} that is missing is damage of its replica, not a gap`, async () => {
     const disk = await twoChunks(13, 128 * KiB);

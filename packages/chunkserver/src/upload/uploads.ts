@@ -134,7 +134,7 @@ export class Uploads {
     // Not awaited when nothing is under way: two frames of one tick must not both find nothing.
     for (let busy = this.#busy(handle); busy !== undefined; busy = this.#busy(handle)) await busy;
     const replica = this.#options.replicas.find(handle);
-    if (replica === undefined) this.#options.checkAbsent(handle, version);
+    if (replica === undefined) this.#checkAbsent(handle, version);
     else checkReplica(replica, version);
     if (replica !== undefined && !replica.isInFile && !this.#uploads.has(handle)) {
       const { committedLength: length } = replica.log;
@@ -161,6 +161,13 @@ export class Uploads {
       upload.uses -= 1;
       upload.lastFrameMs = this.#options.clock.nowMs();
     }
+  }
+
+  /** @throws FsError as `checkAbsent`. @throws FsError DISK_FAILED  what is here of the chunk cannot be read, and takes nothing. */
+  #checkAbsent(handle: string, version: number): void {
+    this.#options.checkAbsent(handle, version);
+    if (!this.#options.replicas.isUnreadable(handle)) return;
+    throw new FsError('DISK_FAILED', `the replica of chunk ${handle} on this server is damaged; use another server`);
   }
 
   /** What is in the index is not durable yet while its record is on the way; and a file may be on its way out. */

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { DiskError, FsError, isFsError } from '@cairnfs/base';
 import { DISK_FRAMES_MAX, QUARANTINE_MOVES_MAX, UPLOADS_MAX } from '../limits.ts';
+import { commitPointKey } from '../store/keys.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
 
@@ -238,4 +239,20 @@ test('uploads: a frame for a server that had this address before is refused, and
     { kind: 'STALE_VERSION' },
   );
   equal(parts.disk.replicas.find(HANDLE), undefined);
+});
+
+test('uploads: a frame for a chunk whose replica here is damaged is refused, and goes to another server', async () => {
+  const parts = await TestParts.start(42);
+  const { disk } = parts;
+  const small = { handle: HANDLE, offset: 0, bytes: new Uint8Array(100).fill(1), sync: true };
+  await disk.run(() => parts.frame(small));
+  await disk.fold();
+  await disk.damage(commitPointKey(HANDLE));
+  await disk.crash('keep');
+  ok(disk.replicas.find(HANDLE) === undefined && disk.replicas.isUnreadable(HANDLE));
+  const again = TestParts.over(disk);
+  await rejects(
+    disk.run(() => again.frame(small)),
+    { kind: 'DISK_FAILED' },
+  );
 });

@@ -64,8 +64,12 @@ export class Channel implements RpcChannel, StreamCarrier {
   #state: State = { kind: 'idle' };
   /** In its handshake, while connecting. */
   #shaking: ClientConnection | undefined;
-  /** Calls not yet sent. */
-  readonly #waiting = new Set<ClientCall>();
+  /**
+   * Calls not yet sent, and until when on the wall clock they may be: it goes on while the machine sleeps, and their deadlines
+   * do not. What a caller found may still be asked when it made the call must not be sent hours later. One that is set forward
+   * costs a try.
+   */
+  readonly #waiting = new Map<ClientCall, number>();
   #waitingBytes = 0;
   #refusalCount = 0;
   #usedAtMs = 0;
@@ -202,7 +206,7 @@ export class Channel implements RpcChannel, StreamCarrier {
       return;
     }
     if (state.kind === 'pausing' && call.deadlineMs <= state.untilMs) throw state.error;
-    this.#waiting.add(call);
+    this.#waiting.set(call, this.#clock.wallMs() + call.deadlineMs - nowMs);
     this.#waitingBytes += outgoingBytes(call);
     this.#sweep.note(call.deadlineMs);
     if (state.kind === 'pausing') this.#sweep.note(state.untilMs);
@@ -257,9 +261,9 @@ export class Channel implements RpcChannel, StreamCarrier {
     this.#state = { kind: 'open', connection };
     const nowMs = this.#clock.nowMs();
     this.#usedAtMs = nowMs;
-    // A process that stood still may come by here before its timers do: what is late is not sent.
+    // A process that stood still, or a machine that slept, may come by here before its timers do: what is late is not sent.
     this.#expireWaiting(nowMs, `no connection to ${this.address} came about in time`);
-    const waiting = [...this.#waiting];
+    const waiting = [...this.#waiting.keys()];
     this.#waiting.clear();
     this.#waitingBytes = 0;
     for (const call of waiting) connection.start(call, nowMs);
@@ -287,7 +291,7 @@ export class Channel implements RpcChannel, StreamCarrier {
   }
 
   #failWaiting(error: FsError): void {
-    for (const call of [...this.#waiting]) {
+    for (const call of [...this.#waiting.keys()]) {
       this.#giveUp(call);
       call.failed(error);
     }
@@ -317,11 +321,12 @@ export class Channel implements RpcChannel, StreamCarrier {
     return earliestMs;
   }
 
-  /** Fails what waits for too long; returns when the next one will. */
+  /** Fails what waits for too long by either clock; returns when the next one will. */
   #expireWaiting(nowMs: number, why: string): number {
+    const wallMs = this.#clock.wallMs();
     let earliestMs = Number.POSITIVE_INFINITY;
-    for (const call of [...this.#waiting]) {
-      if (call.deadlineMs > nowMs) {
+    for (const [call, untilWallMs] of [...this.#waiting]) {
+      if (call.deadlineMs > nowMs && untilWallMs > wallMs) {
         earliestMs = Math.min(earliestMs, call.deadlineMs);
         continue;
       }

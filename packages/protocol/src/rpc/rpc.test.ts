@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { crc32c, FsError, isFsError } from '@cairnfs/base';
 import { CHANNEL_OPEN_CALLS_MAX, FRAME_DATA_BYTES_MAX } from '../limits.ts';
 import { ChunkserverDataMethods as Data, MasterMethods as Master, ChunkserverPeerMethods as Peer } from '../methods.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
 import { makeFixture, SERVER_ADDRESS, seededRandom } from '../testing/fixtures.ts';
 import { dataPart, verifyData } from './data-part.ts';
 import { DURATION_BUCKETS_MS } from './method-table.ts';
@@ -352,7 +353,7 @@ test('channel: a refused connection fails its calls at once, and the next try wa
   assert.equal(network.connectCount, 2);
 });
 
-test('channel: a call that waited for its connection too long is not sent, though no timer has said so', async () => {
+async function callWhileClockIsSet(set: (clock: FakeClock) => void): Promise<{ kind: string; isCalled: boolean }> {
   let isCalled = false;
   const { clock, channel } = await makeFixture({
     register: (server) =>
@@ -361,13 +362,46 @@ test('channel: a call that waited for its connection too long is not sent, thoug
         return STAT_REPLY;
       }),
   });
-  const call = failure(channel.call(Master.stat, STAT, TIMEOUT));
-  // The process stood still, and takes what arrived meanwhile before it looks at its timers.
-  const nowMs = clock.nowMs() + TIMEOUT.timeoutMs;
-  clock.nowMs = () => nowMs;
+  const call = outcome(channel.call(Master.stat, STAT, TIMEOUT));
+  set(clock);
   await clock.settle();
-  assert.equal((await call).kind, 'CONNECTION_REFUSED');
-  assert.equal(isCalled, false);
+  const result = await call;
+  return { kind: result instanceof FsError ? result.kind : 'answered', isCalled };
+}
+
+test('channel: a call that waited for its connection too long is not sent, though no timer has said so', async () => {
+  // The process stood still, and takes what arrived meanwhile before it looks at its timers.
+  const stoodStill = await callWhileClockIsSet((clock) => {
+    const nowMs = clock.nowMs() + TIMEOUT.timeoutMs;
+    clock.nowMs = () => nowMs;
+  });
+  assert.deepEqual(stoodStill, { kind: 'CONNECTION_REFUSED', isCalled: false });
+});
+
+test('channel: a call that waited for its connection while the machine slept is not sent', async () => {
+  const setWall = (byMs: number) => (clock: FakeClock) => {
+    const wallMs = clock.wallMs() + byMs;
+    clock.wallMs = () => wallMs;
+  };
+  const slept = await callWhileClockIsSet(setWall(TIMEOUT.timeoutMs));
+  assert.deepEqual(slept, { kind: 'CONNECTION_REFUSED', isCalled: false });
+  const setBack = await callWhileClockIsSet(setWall(-3_600_000));
+  assert.deepEqual(setBack, { kind: 'answered', isCalled: true }, 'a calendar that is set back');
+});
+
+test('channel: a call that waits for the next try is given up when the machine slept', async () => {
+  const { clock, pool, network, server } = await makeFixture({
+    register: (server) => server.handle(Master.stat, () => STAT_REPLY),
+  });
+  const channel = pool.channel('nobody:1');
+  await failure(channel.call(Master.stat, STAT, TIMEOUT));
+  await network.listen('nobody:1', (connection) => server.accept(connection));
+  const waits = failure(channel.call(Master.stat, STAT, TIMEOUT));
+  const wallMs = clock.wallMs() + TIMEOUT.timeoutMs;
+  clock.wallMs = () => wallMs;
+  await clock.advance(30);
+  assert.equal((await waits).kind, 'CONNECTION_REFUSED');
+  assert.equal(network.connectCount, 1);
 });
 
 test('channel: the pause between tries grows to its cap', async () => {

@@ -112,6 +112,27 @@ for (const [name, setByMs] of [
   });
 }
 
+test('quarantine: a calendar that was ahead when the server started, and is set right, does not end the grace', async () => {
+  const servers = await TestServers.start(14, ['one']);
+  const host = servers.simulation.host('one');
+  const aside = () => [...host.disk.files.keys()].filter((path) => path.startsWith('disk/quarantine/')).length;
+  const handle = handleOf(1);
+  await servers.upload('one', { handle, offset: 0, bytes: new Uint8Array(FILE_BYTES), sync: true });
+  servers.quarantine = [orderOf(handle)];
+  await servers.sleep(SOON_MS);
+  equal(aside(), 1);
+  await servers.sleep(0.4 * GRACE_MS);
+  host.crash({ unsynced: 'keep' });
+  host.adjustClock({ wallOffsetMs: GRACE_MS / 2 });
+  await servers.launch('one');
+  equal(aside(), 1);
+  host.adjustClock({ wallOffsetMs: 0 });
+  await servers.sleep(2 * QUARANTINE_SWEEP_MS);
+  equal(aside(), 1);
+  await servers.sleep(GRACE_MS / 2);
+  equal(aside(), 0);
+});
+
 test('quarantine: what was set aside under a calendar that was behind at the start has its grace at the next one', async () => {
   const servers = await TestServers.start(12, []);
   const host = servers.simulation.host('one');

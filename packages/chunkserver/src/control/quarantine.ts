@@ -138,8 +138,12 @@ export class Quarantine {
     const nowMs = clock.nowMs();
     if (nowMs - this.#sweptAtMs < QUARANTINE_SWEEP_MS) return;
     this.#sweptAtMs = nowMs;
-    // A calendar that is set while the server runs makes nothing older.
-    const before = Math.floor(replicas.calendar.nowMs() - graceMs);
+    // A calendar that is set while the server runs makes nothing older; nor does one that was ahead at its start, and is set
+    // right. What was there at the start has been there for as long as the server runs, whatever the calendar says.
+    const { calendar } = replicas;
+    const isForCertain = calendar.ageMs(0) >= graceMs;
+    const asideMs = isForCertain ? calendar.nowMs() : Math.min(calendar.nowMs(), clock.wallMs());
+    const before = Math.floor(asideMs - graceMs);
     for (const store of replicas.stores) {
       if (store.failure !== undefined || this.#sweeping.has(store)) continue;
       const sweeping = this.#sweepDisk(store, before).finally(() => this.#sweeping.delete(store));

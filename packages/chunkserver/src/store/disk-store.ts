@@ -23,7 +23,7 @@ import { draftIdentity, type NewIdentity, readIdentity, writeIdentity } from './
 import { BULKY_PREFIXES, replicaKey } from './keys.ts';
 import { OpenFiles } from './open-files.ts';
 import { ReadHistory } from './read-history.ts';
-import { readReplica } from './stored-replica.ts';
+import { readCommitPoint, readReplica } from './stored-replica.ts';
 
 export type StoreSeams = Pick<Seams, 'clock' | 'disk' | 'log' | 'openStateStore' | 'random'>;
 export type RecordKind = NonNullable<Record['kind']>;
@@ -246,8 +246,12 @@ export class DiskStore {
 
   /** A record speaks of the chunk file, or may: an entry that cannot be read leaves the file where it is. */
   mayUseFile(handle: string): boolean {
+    const view = this.ledger.view();
     try {
-      return readReplica(this.ledger.view(), handle)?.isInFile === true;
+      const replica = readReplica(view, handle);
+      if (replica === undefined) return false;
+      readCommitPoint(view, handle); // without it, a record that would have said so may have had no effect
+      return replica.isInFile;
     } catch (error) {
       if (isFsError(error, 'DAMAGED')) return true;
       throw error;

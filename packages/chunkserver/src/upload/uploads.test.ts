@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { DiskError, FsError, isFsError } from '@cairnfs/base';
 import { DISK_FRAMES_MAX, QUARANTINE_MOVES_MAX, UPLOADS_MAX } from '../limits.ts';
-import { commitPointKey } from '../store/keys.ts';
+import { checksumsKey, commitPointKey } from '../store/keys.ts';
 import { readBlocks } from '../store/replica-bytes.ts';
 import { TestParts } from '../testing/test-parts.ts';
 
@@ -239,6 +239,23 @@ test('uploads: a frame for a server that had this address before is refused, and
     { kind: 'STALE_VERSION' },
   );
   equal(parts.disk.replicas.find(HANDLE), undefined);
+});
+
+test('uploads: the file of one whose entries were found damaged at the start stays where it is', async () => {
+  const parts = await TestParts.start(43);
+  const { disk } = parts;
+  const bytes = new Uint8Array(64 * KiB).fill(7);
+  const frame = (offset: number) => disk.run(() => parts.frame({ handle: HANDLE, offset, bytes, sync: true }));
+  await frame(0);
+  await disk.fold();
+  disk.host.disk.break({ prefix: 'disk/state', operation: 'write', code: 'ENOSPC' });
+  equal((await frame(64 * KiB)).durableLength, 128 * KiB);
+  disk.host.disk.repair();
+  await disk.damage(checksumsKey(HANDLE));
+  await disk.crash('keep');
+  ok(disk.replicas.isUnreadable(HANDLE));
+  const [store] = disk.replicas.stores;
+  ok(disk.host.disk.files.has(store!.chunkPath(HANDLE)));
 });
 
 test('uploads: a frame for a chunk whose replica here is damaged is refused, and goes to another server', async () => {

@@ -163,10 +163,10 @@ export class Uploads {
     }
   }
 
-  /** @throws FsError as `checkAbsent`. @throws FsError DISK_FAILED  what is here of the chunk cannot be read, and takes nothing. */
+  /** Where none was found. @throws FsError as `checkAbsent`. @throws FsError DISK_FAILED  what is here of the chunk cannot be read, and takes nothing. */
   #checkAbsent(handle: string, version: number): void {
     this.#options.checkAbsent(handle, version);
-    if (!this.#options.replicas.isUnreadable(handle)) return;
+    if (this.#options.replicas.holderOf(handle) === undefined) return;
     throw new FsError('DISK_FAILED', `the replica of chunk ${handle} on this server is damaged; use another server`);
   }
 

@@ -226,6 +226,18 @@ for (const [name, sequence] of Object.entries({ 'committed mutation': 2, 'staged
   });
 }
 
+test('index: a last staged mutation that is missing is damage, for its operation is still known', async () => {
+  const disk = await twoChunks(17, 100);
+  const replica = disk.replicas.find(HANDLE)!;
+  stage(replica, 100, new Uint8Array(10), { client: 'c'.repeat(16), number: 1, settledBelow: 0 });
+  await disk.run(() => disk.simulation.clock.sleep(20));
+  await disk.fold();
+  await disk.damage(mutationKey(HANDLE, 2), 'lose');
+  await disk.crash('keep');
+  equal(disk.replicas.find(HANDLE), undefined);
+  ok(disk.replicas.find(OTHER) !== undefined && healthy(disk));
+});
+
 test('index: a replica of which a record met damage is not loaded again, also where that can still be done', async () => {
   const disk = await TestDisk.start(15);
   const replica = await disk.create(HANDLE);

@@ -131,6 +131,8 @@ export class Replica implements MutableReplica {
     });
     if (state.summedSequence > 0 || point.sequence > 0 || staged.length > 0) {
       const { entries, windows } = readOperations(view, handle);
+      // A retry would be told of bytes that are not there.
+      if (entries.some(({ sequence }) => sequence > reached)) throw missing(handle, reached + 1);
       this.storedOperations = entries.length;
       // Times in the index are the calendar's, those of the table are this process's.
       const onProcessClock = <T extends { readonly atMs: number }>(stored: T): T => {

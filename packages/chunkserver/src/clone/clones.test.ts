@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { isFsError } from '@cairnfs/base';
 import { OPERATION_MEMORY_MS } from '@cairnfs/protocol';
 import { COPIES_SENT_MAX, DISK_READS_MAX } from '../limits.ts';
-import { replicaKey } from '../store/keys.ts';
+import type { DiskStore } from '../store/disk-store.ts';
+import { commitPointKey, replicaKey } from '../store/keys.ts';
 import { commitDurable, stage } from '../testing/test-disk.ts';
 import { TestParts } from '../testing/test-parts.ts';
 import { installByProof } from '../view/view-control.ts';
@@ -58,6 +59,24 @@ test('clone: a source that only promised the version installs it, because the ma
   equal(to.disk.replicas.find(HANDLE)!.log.version, 2);
   equal(from.disk.replicas.find(HANDLE)!.log.version, 2);
 });
+
+/** Whoever works on a chunk file is not done with it before what is returned is called. */
+function holdFiles({ files }: DiskStore): () => void {
+  const use = files.use.bind(files);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  files.use = async (path, mode, work) => {
+    const done = await use(path, mode, work);
+    await released;
+    return done;
+  };
+  return () => {
+    files.use = use;
+    release();
+  };
+}
 
 /** Whether it says that it has not joined, read from the disk for an inventory and when it is asked for. */
 function reports({ disk: { replicas } }: TestParts): boolean[] {
@@ -233,6 +252,46 @@ test('clone: committed bytes of the copy it replaces never reach its file', asyn
     }
   }
   ok(keptCount > 0);
+});
+
+test('clone: nothing takes the place of a replica that is found damaged while its bytes are put in place', async () => {
+  const length = 200 * KiB;
+  const from = await source(length);
+  from.disk.replicas.find(HANDLE)!.log.promise({ oldVersion: 1, newVersion: 2, removed: false });
+  const to = await TestParts.start(11, from);
+  const { disk } = to;
+  const sleep = (ms: number) => disk.run(() => disk.simulation.clock.sleep(ms));
+  const old = await disk.create(HANDLE);
+  stage(old, 0, new Uint8Array(length).fill(0xee));
+  await sleep(20);
+  commitDurable(old);
+  await sleep(1_000);
+  const release = holdFiles(old.store);
+  stage(old, 0, new Uint8Array(64 * KiB).fill(0xdd));
+  await sleep(20);
+  commitDurable(old);
+  await sleep(600);
+  equal(old.uses, 1);
+  await disk.fold();
+  await disk.damage(commitPointKey(HANDLE));
+  throws(
+    () => stage(old, 0, new Uint8Array(4)),
+    (error) => isFsError(error, 'DISK_FAILED') && old.isGone,
+  );
+  await rejects(driveBoth(from, to, to.clone(HANDLE, 2, length)), { kind: 'STALE_VERSION' });
+  const order = async () => {
+    to.quarantine.order({ handle: HANDLE, versionAtMost: 1, reason: 'corrupt' });
+    await disk.run(() => to.quarantine.idle());
+    return disk.replicas.holderOf(HANDLE) === undefined;
+  };
+  equal(await order(), false);
+  release();
+  await sleep(1_000);
+  equal(await order(), true);
+  await driveBoth(from, to, to.clone(HANDLE, 2, length));
+  const content = await disk.content(disk.replicas.find(HANDLE)!);
+  deepEqual(Buffer.from(content), Buffer.from(Uint8Array.from({ length }, (_, index) => index % 251)));
+  deepEqual(disk.replicas.useOf(disk.replicas.stores[0]!), { usedBytes: length, replicaCount: 1, inFileCount: 1 });
 });
 
 test('clone: one meant for a server that had this address before is refused, and what is here stays', async () => {

@@ -152,8 +152,8 @@ export class Clones {
       if (known !== undefined && isCopy(known, request)) {
         return { message: { length, sequence: known.log.committedSequence } };
       }
-      const isKept = known !== undefined && (known.log.promisedVersion > version || known.uses > 0);
-      if (isKept || this.#options.uploads.isActive(handle)) {
+      const isKept = known !== undefined && known.log.promisedVersion > version;
+      if (isKept || replicas.isInUse(handle) || this.#options.uploads.isActive(handle)) {
         throw new FsError(
           'STALE_VERSION',
           `chunk ${handle}: a replica at version ${known?.log.version ?? 0} is here already; it is not overwritten`,
@@ -294,9 +294,8 @@ export class Clones {
     const { quarantine, replicas, report, uploads } = this.#options;
     const record = incoming.finish(replicas.calendar.nowMs());
     checkNotOutdated(handle, reception);
-    const old = replicas.find(handle);
-    const isBusy = (old !== undefined && old.uses > 0) || uploads.isActive(handle);
-    if (isBusy) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
+    if (replicas.isInUse(handle) || uploads.isActive(handle))
+      throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
     const reason = `a copy at version ${record.version} takes its place`;
     try {
       // The old copy, if any, goes first: a crash in between leaves none, and the master orders another. Nobody may settle

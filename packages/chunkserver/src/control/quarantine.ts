@@ -73,7 +73,8 @@ export class Quarantine {
     if (this.#leaving.has(handle) || this.#options.isReceiving(handle)) return;
     const replica = replicas.find(handle);
     const store = replica?.store ?? replicas.holderOf(handle);
-    if (isActive(handle)) {
+    // Also of one that went by damage: it is in nobody's report, and the master repeats the order.
+    if (isActive(handle) || replicas.isInUse(handle)) {
       if (replica !== undefined) report(replicas.describe(replica));
       return;
     }
@@ -88,7 +89,7 @@ export class Quarantine {
       // Of one that is stale the order names the version that it is behind of.
       const isInSync = reason === STALE && !log.isRemoved && log.promisedVersion >= versionAtMost;
       // It has moved on since the master judged it: the next report says so.
-      if (isNewer || isInSync || replica.uses > 0) {
+      if (isNewer || isInSync) {
         report(replicas.describe(replica));
         return;
       }

@@ -59,6 +59,8 @@ export class Replicas implements MutableReplicas {
   /** Least recently used first. */
   readonly #cache = new Map<string, Replica>();
   readonly #use = new Map<DiskStore, DiskUse>();
+  /** Replicas that went by damage while something worked on them; at most one of a chunk, as `isInUse` keeps others out. */
+  readonly #goneInUse = new Map<string, Replica>();
   /** Blocks that did not match their checksums, since the start. */
   corruptBlocksFound = 0;
 
@@ -81,8 +83,8 @@ export class Replicas implements MutableReplicas {
         this.#settler.checkRoom();
         if (bytes > 0) this.checkRoom(store, bytes);
       },
-      grew: ({ store }, bytes) => {
-        this.useOf(store).usedBytes += bytes;
+      grew: ({ store, isGone }, bytes) => {
+        if (!isGone) this.useOf(store).usedBytes += bytes;
       },
       movedToFile: ({ store }) => {
         this.useOf(store).inFileCount += 1;
@@ -167,6 +169,13 @@ export class Replicas implements MutableReplicas {
     return this.find(handle) === undefined && this.holderOf(handle) !== undefined;
   }
 
+  /** Something works on the chunk's file or entries: what is here of the chunk must not be replaced under it. */
+  isInUse(handle: string): boolean {
+    return [this.#cache.get(handle), this.#goneInUse.get(handle)].some(
+      (replica) => replica !== undefined && replica.uses > 0,
+    );
+  }
+
   isInService(disk: string): boolean {
     return this.#inService(disk) !== undefined;
   }
@@ -184,9 +193,11 @@ export class Replicas implements MutableReplicas {
   }
 
   create(view: ChunkView, disk: string): Replica {
+    const { handle } = view;
+    if (this.isInUse(handle)) throw new FsError('OVERLOADED', `chunk ${handle} is in use here; try again`);
     const store = disk === '' ? this.placeFor(this.chunkBytes) : this.#namedDisk(disk);
-    store.append(view.handle, { $case: 'created', value: { members: view.members } });
-    return this.added(store, view.handle);
+    store.append(handle, { $case: 'created', value: { members: view.members } });
+    return this.added(store, handle);
   }
 
   /** A record made a replica: takes it in. */
@@ -393,8 +404,9 @@ export class Replicas implements MutableReplicas {
     this.#options.log.error('replica not served', { handle, directory: store.directory, error: error.message });
     const replica = this.#cache.get(handle);
     if (replica?.store === store) {
-      replica.isGone = true;
-      this.#cache.delete(handle);
+      this.forget(replica);
+      for (const [other, { uses }] of this.#goneInUse) if (uses === 0) this.#goneInUse.delete(other);
+      if (replica.uses > 0) this.#goneInUse.set(handle, replica);
       this.#options.lost?.(replica);
     }
     this.#options.report(unreadable(handle));

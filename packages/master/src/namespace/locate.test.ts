@@ -4,6 +4,7 @@ import { FsError } from '@cairnfs/base';
 import { CHUNK_BYTES_MAX, type Extent, MasterControlMethods, MasterMethods } from '@cairnfs/protocol';
 import { PRIMARIES_WAIT_MS } from '../limits.ts';
 import { TestMaster } from '../testing/test-master.ts';
+import { ClusterViews } from '../views/cluster-views.ts';
 
 const kind = (name: string) => (error: { kind?: string }) => error.kind === name;
 const APPEND = { $case: 'append', value: true } as const;
@@ -95,6 +96,30 @@ test('locate: a chunk that nobody leads is led before it is told, where that doe
   await master.simulation.runFor(100);
   ok((await timed()) < 100);
   equal(primary.measured.length, 2);
+});
+
+test('locate: no error while a chunk is led ends the process, at once or after the end could not be told', async (t) => {
+  for (const isEndTold of [true, false]) {
+    const master = await TestMaster.start(3);
+    const inode = await master.upload('/file', [
+      { offset: 0, length: 1000 },
+      { offset: 1000, length: 1000 },
+    ]);
+    const first = (await master.openExtent(inode, at(10))).chunk!.handle;
+    await master.openExtent(inode, at(1010));
+    const { clock } = master.simulation;
+    const end = t.mock.method(ClusterViews.prototype, 'end', async (handle: string) => {
+      if ((handle === first) !== isEndTold) await clock.sleep(100);
+      if (handle === first) throw new Error('an assertion');
+      if (isEndTold) return { length: 5, sequence: 1 };
+      throw new FsError('VIEW_TOO_SMALL', 'away');
+    });
+    await rejects(master.locate(inode, { offset: 0, length: 0 }), kind(isEndTold ? 'INTERNAL' : 'VIEW_TOO_SMALL'));
+    await master.simulation.runFor(1000);
+    await new Promise(setImmediate);
+    equal(end.mock.callCount(), 2);
+    end.mock.restore();
+  }
 });
 
 test('locate: of a chunk with a lease nobody is asked', async () => {

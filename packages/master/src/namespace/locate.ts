@@ -76,9 +76,10 @@ export class LocateCall {
     // Of a range below the last chunk it does not matter where that ends: the file is at least as long as the log says.
     const tail = open === undefined || end <= Math.min(found.inode.size, open.offset) ? undefined : open;
     const led = this.#untilLed(extents, tail);
-    const size = tail === undefined ? found.inode.size : await this.#fillTail(found.inode.size, tail, extents);
+    const filled = tail === undefined ? found.inode.size : this.#fillTail(found.inode.size, tail, extents);
+    // Both at once: one that fails while the other is awaited is not left to nobody.
+    const size = led === undefined ? await filled : (await Promise.all([filled, led]))[0];
     if (size === undefined) return undefined;
-    if (led !== undefined) await led;
     return { inode: found.id, generation: found.inode.generation, size, extents, more: isMore };
   }
 
@@ -102,7 +103,10 @@ export class LocateCall {
       try {
         await this.#views.end(handle);
       } catch (error) {
-        if (!isFsError(error)) throw error;
+        if (!isFsError(error)) {
+          log.error('leading a chunk to read went wrong', { handle, error }); // its call may have ended already
+          throw error;
+        }
         log.info('a chunk to read is led by nobody', { handle, error });
       }
     });

@@ -91,6 +91,19 @@ export class Cloning {
   }
 
   /**
+   * When one joins another may have to leave: that is one of which nobody can tell what it holds, not one with a sound copy.
+   * More of these than need to leave are asked, and stay if they answer.
+   */
+  leaving(handle: string, chunk: Chunk): number[] {
+    const { servers, conditions } = this.#parts;
+    const lost = this.lost(handle, chunk);
+    const surplusCount = Math.max(0, chunk.members.length - lost.length + 1 - chunk.goal);
+    const isSilent = (member: number) => conditions.isUnshown(member, handle) && servers.isUnanswering(member);
+    const silent = chunk.members.filter((member) => !lost.includes(member) && isSilent(member));
+    return [...lost, ...silent.slice(0, surplusCount)];
+  }
+
+  /**
    * No other server can take a copy: a member without a good one gets it anew. A bad copy is put into quarantine before,
    * as long as there is a good one; it is not deleted for a while yet. Of an open chunk no member's copy is ordered away:
    * that a member has none may prove that it never had one (views/view-change.ts).
@@ -159,25 +172,12 @@ export class Cloning {
         throw new FsError('UNAVAILABLE', `chunk ${handle} was written to while it was copied`, { details: { handle } });
       }
     }
-    await changes.change(handle, { joining: target, without: this.#leaving(handle, chunk) });
+    await changes.change(handle, { joining: target, without: this.leaving(handle, chunk) });
     failing.worked(target);
     failingSources.worked(source);
     this.#copiedCount += 1;
     this.#copiedBytes += length;
     seams.log.info('a chunk was copied', { handle, source, target, bytes: length });
-  }
-
-  /**
-   * When one joins another may have to leave: that is one of which nobody can tell what it holds, not one with a sound copy.
-   * More of these than need to leave are asked, and stay if they answer.
-   */
-  #leaving(handle: string, chunk: Chunk): number[] {
-    const { servers, conditions } = this.#parts;
-    const lost = this.lost(handle, chunk);
-    const surplusCount = Math.max(0, chunk.members.length - lost.length + 1 - chunk.goal);
-    const isSilent = (member: number) => conditions.isUnshown(member, handle) && servers.isUnanswering(member);
-    const silent = chunk.members.filter((member) => !lost.includes(member) && isSilent(member));
-    return [...lost, ...silent.slice(0, surplusCount)];
   }
 
   /** The next copy goes elsewhere, and comes from elsewhere, if it can: who is at fault may be neither, but nothing is lost. */

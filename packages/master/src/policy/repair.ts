@@ -70,7 +70,7 @@ export class Repair {
       ...parts,
       failing: this.#failing,
       needsCopy: (handle, chunk) => this.#needsCopy(handle, chunk),
-      lost: (handle, chunk) => this.#cloning.lost(handle, chunk),
+      leaving: (handle, chunk) => this.#cloning.leaving(handle, chunk),
     });
     const sound = (handle: string, chunk: Chunk) => this.#sound(handle, chunk);
     const [failing, failingSources] = [this.#failing, this.#failingSources];

@@ -295,6 +295,28 @@ test('take back: where a server fails to join, another one is given a copy', asy
   }
 });
 
+test('take back: who lost its copies and does not answer leaves, not a member with a sound one', async () => {
+  const cluster = await TestCluster.start(4);
+  const handles = [1, 2, 3, 4].map(handleOf);
+  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
+  const [lost, beside] = [cluster.server(1), cluster.server(4)];
+  for (const handle of handles) {
+    await cluster.putChunk(handle, { length: 10, members: [1, 2, 3], ...versions });
+    beside.replicas.set(handle, newReplica({ version: 1, length: 10 }));
+  }
+  lost.replicas.clear();
+  lost.failure = new FsError('CONNECTION_REFUSED', 'nobody listens');
+  await cluster.run(lost.sendInventory());
+  await cluster.run(beside.sendInventory());
+  cluster.parts.start();
+  await cluster.simulation.runFor(180_000);
+  for (const handle of handles) {
+    const { members, version } = cluster.chunk(handle)!;
+    assert.deepEqual([[...members].sort(), version], [[2, 3, 4], 3]);
+    assert.equal(beside.replicas.get(handle)!.version, 1, 'not a clone');
+  }
+});
+
 test('take back: with no other server a copy waits, and is none that is too many, until its server can join', async () => {
   const { cluster, spare } = await withFailingSpare(3);
   cluster.parts.start();

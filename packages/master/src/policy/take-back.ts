@@ -24,8 +24,8 @@ interface TakeBackParts {
   views: Views;
   failing: FailingServers;
   needsCopy(handle: string, chunk: Chunk): boolean;
-  /** Members that have no copy that counts. */
-  lost(handle: string, chunk: Chunk): number[];
+  /** Members that leave when one joins. */
+  leaving(handle: string, chunk: Chunk): number[];
 }
 
 export class TakeBack {
@@ -63,7 +63,7 @@ export class TakeBack {
 
   async #rejoin(handle: string, server: number): Promise<void> {
     const { decisions, seams } = this.#context;
-    const { views, changes, reports, conditions, needsCopy, lost } = this.#parts;
+    const { views, changes, reports, conditions, needsCopy, leaving } = this.#parts;
     await views.close(handle, { seal: false });
     conditions.clear(server, handle); // what is told from here on counts
     const report = await this.#describe(handle, server);
@@ -83,7 +83,7 @@ export class TakeBack {
       reports.refuseSpare(server, handle);
       return;
     }
-    await changes.change(handle, { joining: server, rejoins, without: lost(handle, chunk) });
+    await changes.change(handle, { joining: server, rejoins, without: leaving(handle, chunk) });
     this.#parts.failing.worked(server);
     seams.log.info('a copy was taken back', { handle, server });
   }

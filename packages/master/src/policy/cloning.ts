@@ -2,23 +2,18 @@
  * How repair has one chunk cloned: to another server, or in the place of a member that has no good copy. The chunk is closed
  * before; the clone joins by a view change, and counts only from then on.
  */
-import { FsError, isFsError, LruMap, UNREACHABLE } from '@cairnfs/base';
+import { FsError, isFsError, UNREACHABLE } from '@cairnfs/base';
 import { ChunkserverControlMethods } from '@cairnfs/protocol';
 import type { ReplicaConditions } from '../cluster/replica-conditions.ts';
 import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  CLONE_TIMEOUT_MS,
-  COPIED_CLOSED_MS,
-  OPEN_TO_CLOSED,
-  OVERTAKEN_CHUNKS_MAX,
-  REPAIR_PAUSE_AFTER_FAILURE_MS,
-} from '../limits.ts';
+import { CLONE_TIMEOUT_MS } from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import type { FailingServers } from './failing-servers.ts';
+import { Overtaken } from './overtaken.ts';
 
 interface CloningParts {
   readonly servers: ServerTable;
@@ -35,8 +30,8 @@ interface CloningParts {
 export class Cloning {
   readonly #context: MasterContext;
   readonly #parts: CloningParts;
-  /** How often in a row a chunk was written to before its copy was whole. */
-  readonly #overtaken = new LruMap<string, number>({ entriesMax: OVERTAKEN_CHUNKS_MAX });
+  /** Chunks that were written to before their copy was whole. */
+  readonly #overtaken = new Overtaken();
   #copiedCount = 0;
   #copiedBytes = 0;
 
@@ -63,14 +58,13 @@ export class Cloning {
    */
   async clone(handle: string, { source, target }: { source: number; target: number }): Promise<void> {
     const { views } = this.#parts;
-    const count = this.#overtaken.get(handle) ?? 0;
-    const kept = views.keepClosed(handle, closedMs(count));
+    const kept = views.keepClosed(handle, this.#overtaken.closedMs(handle));
     try {
       await this.#clone(handle, source, target);
-      this.#overtaken.delete(handle);
+      this.#overtaken.ended(handle);
     } catch (error) {
       const isOvertaken = this.#context.decisions.read().chunk(handle)?.state === ChunkState.CHUNK_STATE_OPEN;
-      if (isOvertaken) this.#overtaken.set(handle, count + 1);
+      if (isOvertaken) this.#overtaken.again(handle);
       this.#learn({ source: isOvertaken ? undefined : source, target }, error);
     } finally {
       kept.end();
@@ -79,9 +73,7 @@ export class Cloning {
 
   /** How long the chunk is left to those who write to it before another copy is tried. */
   pauseMs(handle: string): number {
-    const count = this.#overtaken.get(handle) ?? 0;
-    const openMs = count === 0 ? 0 : closedMs(count - 1) * OPEN_TO_CLOSED;
-    return Math.max(REPAIR_PAUSE_AFTER_FAILURE_MS, openMs);
+    return this.#overtaken.pauseMs(handle);
   }
 
   /** Members that have no copy that counts, for as long as can be told. */
@@ -188,9 +180,4 @@ export class Cloning {
     else if (source !== undefined && !(error instanceof JoinFailure)) failingSources.failed(source);
     throw error;
   }
-}
-
-/** @param count  of copies in a row that were overtaken. */
-function closedMs(count: number): number {
-  return Math.min(CLONE_TIMEOUT_MS, COPIED_CLOSED_MS * 2 ** count);
 }

@@ -12,13 +12,7 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Placement, SafeMode, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import {
-  CLONES_AT_ONCE_MAX,
-  REPAIR_INTERVAL_MS,
-  REPAIR_PAUSE_AFTER_FAILURE_MS,
-  REPAIR_WAITING_SAMPLE,
-  SERVERS_PER_CLONE,
-} from '../limits.ts';
+import { CLONES_AT_ONCE_MAX, REPAIR_INTERVAL_MS, REPAIR_WAITING_SAMPLE, SERVERS_PER_CLONE } from '../limits.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import { CloneTargets } from './clone-targets.ts';
 import { Cloning } from './cloning.ts';
@@ -261,8 +255,7 @@ export class Repair {
     const spare = this.#spare(handle, chunk, sound);
     // An open chunk is closed first, by its members.
     if (spare !== undefined && (sound.length > 0 || isClosed(chunk))) {
-      // Not as long as after a copy that writers overtook: by then this server would be asked first again, for ever.
-      const pauseMs = () => REPAIR_PAUSE_AFTER_FAILURE_MS;
+      const pauseMs = () => this.#takeBack.pauseMs(handle);
       this.#run(handle, spare, { target: spare, work: () => this.#takeBack.run(handle, spare), pauseMs });
       return;
     }

@@ -178,6 +178,33 @@ for (const [what, beside, members] of [
   });
 }
 
+for (const [who, slow, members] of [
+  ['a member is slow to close has the chunk kept closed for longer', { member: 3000, beside: 0 }, [1, 2, 3]],
+  ['its server is slow to tell of it makes way for a clone', { member: 0, beside: 3000 }, [1, 2, 4]],
+] as const) {
+  test(`take back: a copy that is overtaken as ${who}`, async () => {
+    const cluster = await TestCluster.start(4);
+    const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
+    await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions });
+    const beside = cluster.server(3);
+    beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+    await cluster.run(beside.sendInventory());
+    cluster.server(1).revokeMs = slow.member;
+    beside.describeMs = slow.beside;
+    cluster.parts.start();
+    const { clock } = cluster.context.seams;
+    const write = async () => {
+      for (;;) {
+        await cluster.parts.views.open(HANDLE, []).catch(() => {});
+        await clock.sleep(1);
+      }
+    };
+    void write();
+    await cluster.simulation.runFor(50_000);
+    assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), members);
+  });
+}
+
 test('surplus: a copy beside the members goes when enough of theirs are sound', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });

@@ -10,11 +10,11 @@ import type { ReplicaReports } from '../cluster/replica-reports.ts';
 import type { ServerTable } from '../cluster/server-table.ts';
 import type { MasterContext, Views } from '../context.ts';
 import { type Chunk, ChunkState } from '../gen/cairn/master/v1/state.ts';
-import { COPIED_CLOSED_MS } from '../limits.ts';
 import { JoinFailure } from '../views/join-failure.ts';
 import { asSpare } from '../views/spare-copy.ts';
 import type { ViewChanges } from '../views/view-change.ts';
 import type { FailingServers } from './failing-servers.ts';
+import { Overtaken } from './overtaken.ts';
 
 interface TakeBackParts {
   servers: ServerTable;
@@ -31,6 +31,8 @@ interface TakeBackParts {
 export class TakeBack {
   readonly #context: MasterContext;
   readonly #parts: TakeBackParts;
+  /** Chunks that were opened again before it was known what the copy holds, through no fault of its server. */
+  readonly #overtaken = new Overtaken();
 
   constructor(context: MasterContext, parts: TakeBackParts) {
     this.#context = context;
@@ -45,28 +47,44 @@ export class TakeBack {
 
   /**
    * The copy becomes a member's again if it holds all of the chunk. That stays closed meanwhile, as for a clone, or of one that
-   * is written to all the time no copy could even be looked at.
+   * is written to all the time no copy could even be looked at; and the next time for longer where that was too short to close
+   * it, for a member that is slow.
    *
    * @throws FsError UNAVAILABLE  the chunk was opened again meanwhile; JoinFailure  the server's fault, or the copy's.
    */
   async run(handle: string, server: number): Promise<void> {
-    const kept = this.#parts.views.keepClosed(handle, COPIED_CLOSED_MS);
+    const closedMs = this.#overtaken.closedMs(handle);
+    const kept = this.#parts.views.keepClosed(handle, closedMs);
     try {
-      await this.#rejoin(handle, server);
+      await this.#rejoin(handle, server, closedMs);
+      this.#overtaken.ended(handle);
     } catch (error) {
-      if (error instanceof JoinFailure) this.#learn(handle, server, error);
+      if (error instanceof JoinFailure) {
+        this.#overtaken.ended(handle);
+        this.#learn(handle, server, error);
+      }
       throw error;
     } finally {
       kept.end();
     }
   }
 
-  async #rejoin(handle: string, server: number): Promise<void> {
+  /**
+   * How long the chunk is left alone after a failure. Not for long where the server is blamed: by the end of that it would be asked
+   * first again, for ever.
+   */
+  pauseMs(handle: string): number {
+    return this.#overtaken.pauseMs(handle);
+  }
+
+  async #rejoin(handle: string, server: number, closedMs: number): Promise<void> {
     const { decisions, seams } = this.#context;
     const { views, changes, reports, conditions, needsCopy, leaving } = this.#parts;
     await views.close(handle, { seal: false });
     conditions.clear(server, handle); // what is told from here on counts
+    const askedAtMs = seams.clock.nowMs();
     const report = await this.#describe(handle, server);
+    const isLate = seams.clock.nowMs() - askedAtMs >= closedMs;
     if (report === undefined) {
       reports.absent(server, handle);
       return;
@@ -75,7 +93,11 @@ export class TakeBack {
     const chunk = decisions.read().chunk(handle);
     if (chunk === undefined || chunk.members.includes(server) || !needsCopy(handle, chunk)) return;
     if (chunk.state === ChunkState.CHUNK_STATE_OPEN) {
-      this.#parts.failing.failed(server); // it was not told in time, and the next time would keep writers waiting as long
+      if (!isLate) this.#overtaken.again(handle);
+      else {
+        this.#overtaken.ended(handle);
+        this.#parts.failing.failed(server); // the next time would keep writers waiting as long
+      }
       throw new FsError('UNAVAILABLE', `chunk ${handle} was opened again meanwhile`);
     }
     const rejoins = asSpare(chunk, report);

@@ -153,6 +153,14 @@ test('take back: not while the chunk is written to, nor into one that was', asyn
   assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
 });
 
+/** Writers that open the chunk whenever it is closed; for as long as its simulation runs. */
+async function openAgain({ context, parts }: TestCluster): Promise<void> {
+  for (;;) {
+    await parts.views.open(HANDLE, []).catch(() => {});
+    await context.seams.clock.sleep(1);
+  }
+}
+
 for (const [what, beside, members] of [
   ['is taken back', { length: 30, sequence: 3 }, [1, 2, 3]],
   ['lacks its end keeps no clone from it', { length: 20, sequence: 2 }, [1, 2, 4]],
@@ -165,14 +173,7 @@ for (const [what, beside, members] of [
     cluster.server(3).replicas.set(HANDLE, newReplica(left));
     await cluster.run(cluster.server(3).sendInventory());
     cluster.parts.start();
-    const { clock } = cluster.context.seams;
-    const write = async () => {
-      for (;;) {
-        await cluster.parts.views.open(HANDLE, []).catch(() => {});
-        await clock.sleep(1);
-      }
-    };
-    void write();
+    void openAgain(cluster);
     await cluster.simulation.runFor(30_000);
     assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), members);
   });
@@ -192,14 +193,7 @@ for (const [who, slow, members] of [
     cluster.server(1).revokeMs = slow.member;
     beside.describeMs = slow.beside;
     cluster.parts.start();
-    const { clock } = cluster.context.seams;
-    const write = async () => {
-      for (;;) {
-        await cluster.parts.views.open(HANDLE, []).catch(() => {});
-        await clock.sleep(1);
-      }
-    };
-    void write();
+    void openAgain(cluster);
     await cluster.simulation.runFor(50_000);
     assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), members);
   });

@@ -47,6 +47,7 @@ const FRESH_PROFILES = [
   'outages',
   'newcomers',
   'copies',
+  'rot',
 ];
 /** Of each profile, from seed 1 on. */
 const FIXED_SCHEDULES = {
@@ -70,6 +71,7 @@ const FIXED_SCHEDULES = {
   outages: 2,
   newcomers: 2,
   copies: 5,
+  rot: 4,
 };
 /** Schedules that failed once, and why. Another weight or draw makes others of them: one that means nothing any more goes. */
 const FOUND_SCHEDULES = [

@@ -7,6 +7,7 @@ import type { FaultPoint, SimDisk, SimHost, UnsyncedFate } from '@cairnfs/sim';
 import type { Fault, FaultKind, HostName, MessageKind, PlannedFault } from '../schedule/schedule.ts';
 import type { WireFrame } from '../wire/wire-tap.ts';
 import { rot } from './bit-rot.ts';
+import { rotJournal } from './journal-rot.ts';
 import type { LastCopies } from './last-copies.ts';
 import type { MessageTraps } from './message-traps.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
@@ -34,6 +35,7 @@ const COUNTED_LATER: ReadonlySet<FaultKind> = new Set([
   'lastWords',
   'lateMessage',
   'bitRot',
+  'journalRot',
   'lostDisk',
 ]);
 
@@ -256,6 +258,9 @@ export class FaultInjector {
       case 'bitRot':
         this.#rot(fault.host, fault);
         return;
+      case 'journalRot':
+        this.#rotJournal(id, fault);
+        return;
       case 'lostDisk':
         this.brokenDisks.add(fault.host);
         this.#takeDown(id, [fault.host], { unsynced: 'lose', downMs: fault.downMs });
@@ -356,6 +361,27 @@ export class FaultInjector {
     this.brokenDisks.add(name);
     this.#lastCopies?.destroyed(name, handle);
     this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes });
+  }
+
+  /** The server starts on it, and once more when it is mended. */
+  #rotJournal(id: number, { host, disk, choice, bits, durationMs }: Extract<Fault, { kind: 'journalRot' }>): void {
+    const start = (back?: () => void) => this.#takeDown(id, [host], { unsynced: 'keep', downMs: 0, back });
+    let mend: (() => void) | undefined;
+    start(() => {
+      if (mend === undefined) return;
+      if (this.#isOver) mend();
+      else this.#endAfter(id, durationMs, mend);
+    });
+    const rotten = rotJournal(this.#host(host).disk, { folder: this.#folder(host, disk), choice, bits });
+    if (rotten === undefined) return;
+    const { path, sequence } = rotten;
+    this.#count('journalRot');
+    this.brokenDisks.add(host);
+    this.#cluster.simulation.trace.record(host, 'journal rot', { path, sequence });
+    mend = () => {
+      rotten.mend();
+      start();
+    };
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {

@@ -3,7 +3,7 @@
  * as a service manager would. Only `crash` leaves it down, until `start`.
  */
 import type { Seams } from '@cairnfs/base';
-import { toFsError } from '@cairnfs/base';
+import { toError } from '@cairnfs/base';
 import type { CrashOptions, SimHost, Simulation } from '@cairnfs/sim';
 
 const RESTART_MS = 1000; // as systemd's RestartSec, roughly
@@ -49,10 +49,12 @@ export class SimulatedServer {
     this.#isServing = false;
     try {
       await this.#parts.boot(this.host.start());
-    } catch (error) {
+    } catch (thrown) {
       if (life !== this.#life || !this.host.isRunning) return;
+      const error = toError(thrown);
+      this.#parts.simulation.trace.record(this.host.name, 'start failed', { error });
       this.host.crash({ unsynced: 'keep' });
-      this.#ended(toFsError(error), 'start');
+      this.#ended(error, 'start');
       return;
     }
     if (life === this.#life) this.#isServing = true;

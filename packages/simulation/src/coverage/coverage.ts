@@ -29,6 +29,12 @@ const LOG_SIGNS: readonly LogSign[] = [
   { state: 'copies taken back', events: ['info a copy was taken back'] },
   { state: 'copies that failed', events: ['warn a chunk could not be copied'] },
   { state: 'corrupt blocks found', events: ['error corrupt block'] },
+  // At a start, by the master or for a disk of a chunkserver.
+  {
+    state: 'damaged journals refused',
+    events: ['start failed', 'error disk not in service'],
+    only: ({ error }) => /^(FsError: )?The journal is damaged in /.test(String(error)),
+  },
   { state: 'disks failed', events: ['error disk failed', 'error ledger failed'] },
   { state: 'members reported failed', events: ['warn members of a view failed'] },
   // Servers that started on a journal with records that their state did not hold yet.

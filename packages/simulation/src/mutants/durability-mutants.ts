@@ -43,6 +43,18 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'damage-taken-for-torn',
+    defect: 'recovery cuts off what follows a broken record, though that was durable',
+    profile: 'rot',
+    edits: [
+      {
+        file: `${STORAGE}/journal-recovery.ts`,
+        from: 'if (isTorn) checkNoLaterRecord({ bytes, seal, path }, walk.end, missing);',
+        to: '',
+      },
+    ],
+  },
+  {
     name: 'segment-dropped-before-flush',
     defect: 'a journal segment goes before the state that holds its records is flushed',
     profile: 'power',

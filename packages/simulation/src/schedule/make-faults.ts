@@ -199,6 +199,11 @@ function makeFault(random: SimRandom, { kind, hosts, shape, profile, leftMs }: F
     }
     case 'bitRot':
       return { kind, host: hosts.victim, choice: random.ratio(), bits: random.between(1, 3) };
+    case 'journalRot': {
+      const host = random.chance(0.4) ? 'master' : random.pick(hosts.chunkservers);
+      const disk = drawDisk(random, shape);
+      return { kind, host, disk, choice: random.ratio(), bits: random.between(1, 3), durationMs };
+    }
     case 'lateMessage': {
       const [low, high] = random.chance(0.5) ? WAITED_FOR_MS : LATE_MS;
       const extraMs = Math.min(leftMs, random.between(low, high));

@@ -15,7 +15,7 @@ test('schedule: plain data, the same for the same seed, another for another', ()
 
 test('schedule: only one chunkserver ever loses what was on stable storage, or is without it for long', () => {
   for (let seed = 0; seed < 300; seed++) {
-    const { faults } = schedule(seed, ['disks', 'load', 'hang', 'outages', 'newcomers', 'copies'][seed % 6]);
+    const { faults } = schedule(seed, ['disks', 'load', 'hang', 'outages', 'newcomers', 'copies', 'rot'][seed % 7]);
     const damaged = faults.flatMap(({ fault }) => {
       const isDamage = fault.kind === 'bitRot' || fault.kind === 'lostDisk';
       return isDamage || (fault.kind === 'hangingDisk' && fault.host !== 'master') ? [fault.host] : [];

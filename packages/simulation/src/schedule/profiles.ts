@@ -339,6 +339,12 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     truncates: 0.15,
     hasOldReader: true,
   },
+  rot: {
+    ...USUAL,
+    about: 'records of journals rot, of the master as well, and are mended later',
+    faults: [6, 14],
+    weights: { journalRot: 10, crash: 3, powerLoss: 2, slowDisk: 1, bitRot: 1 },
+  },
   short: {
     ...USUAL,
     about: '40 operations in 15 s, 1 to 4 faults, 3 or 4 servers: for tests that need many runs rather than long ones',

@@ -176,6 +176,15 @@ export type Fault =
   | { readonly kind: 'hangingDisk'; readonly host: HostName; readonly disk: number; readonly durationMs: number }
   /** `choice`, a ratio, picks the chunk file among those there; `bits` of it flip. */
   | { readonly kind: 'bitRot'; readonly host: HostName; readonly choice: number; readonly bits: number }
+  /** `choice` picks a record of the journal that the server finds rotten when it starts anew, until somebody has mended it. */
+  | {
+      readonly kind: 'journalRot';
+      readonly host: HostName;
+      readonly disk: number;
+      readonly choice: number;
+      readonly bits: number;
+      readonly durationMs: number;
+    }
   /**
    * What somebody next sends of that kind, or the `pass`th time that anybody does, takes so much longer, with all behind it on
    * its connection. Other connections, also between the same two, do not wait: so it arrives when what it is about is over.

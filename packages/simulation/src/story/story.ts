@@ -13,7 +13,16 @@ const HOST_WIDTH = 14;
 /** A frame that takes longer is told a second time, when it arrives. */
 const LATE_MS = 20;
 /** What broke is told whatever is looked for. */
-const ALWAYS_TOLD: ReadonlySet<string> = new Set(['start', 'crash', 'stall', 'clock', 'fatal', 'bit rot']);
+const ALWAYS_TOLD: ReadonlySet<string> = new Set([
+  'start',
+  'start failed',
+  'crash',
+  'stall',
+  'clock',
+  'fatal',
+  'bit rot',
+  'journal rot',
+]);
 
 export interface StoryOptions {
   /** Only lines that have this text, in any case, with the answers to calls that do, and what broke. */

@@ -53,6 +53,8 @@ export class FaultInjector {
   readonly #down = new Map<HostName, number>();
   /** Chunkservers on whose disks bits have flipped: a copy of theirs may be found damaged at any time. */
   readonly rotten = new Set<HostName>();
+  /** Servers that may refuse to start, because a record of a journal was rotten. */
+  readonly rottenJournals = new Set<HostName>();
   /** Servers that may have ended themselves because a fault struck their disk. */
   readonly brokenDisks = new Set<HostName>();
   /** Of the disks of chunkservers, as long as faults strike. */
@@ -363,25 +365,23 @@ export class FaultInjector {
     this.#cluster.simulation.trace.record(name, 'bit rot', { path, sizeBytes });
   }
 
-  /** The server starts on it, and once more when it is mended. */
+  /** The server is started on it, and once more when it is mended. */
   #rotJournal(id: number, { host, disk, choice, bits, durationMs }: Extract<Fault, { kind: 'journalRot' }>): void {
-    const start = (back?: () => void) => this.#takeDown(id, [host], { unsynced: 'keep', downMs: 0, back });
-    let mend: (() => void) | undefined;
-    start(() => {
-      if (mend === undefined) return;
-      if (this.#isOver) mend();
-      else this.#endAfter(id, durationMs, mend);
-    });
     const rotten = rotJournal(this.#host(host).disk, { folder: this.#folder(host, disk), choice, bits });
     if (rotten === undefined) return;
     const { path, sequence } = rotten;
     this.#count('journalRot');
-    this.brokenDisks.add(host);
+    this.rottenJournals.add(host);
     this.#cluster.simulation.trace.record(host, 'journal rot', { path, sequence });
-    mend = () => {
+    const restart = (back?: () => void) => this.#takeDown(id, [host], { unsynced: 'keep', downMs: 0, back });
+    const mend = () => {
       rotten.mend();
-      start();
+      restart();
     };
+    restart(() => {
+      if (this.#isOver) mend();
+      else this.#endAfter(id, durationMs, mend);
+    });
   }
 
   #endAfter(id: number, durationMs: number, end: () => void): void {

@@ -1,6 +1,7 @@
 /**
- * Bits that flip at rest in a server's journal, in a record that is known to have been durable: one in the last batch
- * cannot be told from one that was never synced (docs/spec/journal.md, Recovery), and is spared.
+ * Bits that flip at rest in a server's journal, in a record of which a later one, durable itself, says that it was durable.
+ * The last two batches are spared: one that is broken in the last batch cannot be told from one that was never synced
+ * (docs/spec/journal.md, Recovery), and that batch may be torn already, or go with the next loss of power.
  */
 import { getU32LE } from '@cairnfs/base';
 import type { SimDisk, SimFile } from '@cairnfs/sim';
@@ -32,7 +33,7 @@ interface JournalRecord {
 /**
  * @param folder of the disk: one of several of that machine, or '' for all there is.
  * @param choice a ratio, which picks a record and where its bits flip.
- * @returns undefined when no record is known to be durable.
+ * @returns undefined when there is no such record.
  */
 export function rotJournal(
   disk: SimDisk,
@@ -43,8 +44,8 @@ export function rotJournal(
     .filter(([path]) => path.startsWith(prefix) && SEGMENT.test(path))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([path, file]) => recordsOf(path, file));
-  const durable = Math.max(0, ...records.map((record) => record.durable));
-  const candidates = records.filter(({ sequence }) => sequence <= durable);
+  const witnesses = upTo(durableThrough(records), records);
+  const candidates = upTo(durableThrough(witnesses), records);
   const record = candidates[Math.floor(choice * candidates.length)];
   if (record === undefined) return undefined;
   const { path, file, position, sizeBytes, sequence } = record;
@@ -59,6 +60,14 @@ export function rotJournal(
     if (disk.files.get(path) === file && file.sizeBytes >= position + sizeBytes) flip();
   };
   return { path, sequence, mend };
+}
+
+function durableThrough(witnesses: readonly JournalRecord[]): number {
+  return Math.max(0, ...witnesses.map(({ durable }) => durable));
+}
+
+function upTo(last: number, records: readonly JournalRecord[]): JournalRecord[] {
+  return records.filter(({ sequence }) => sequence <= last);
 }
 
 /** Those of a segment, up to where what stands there is not the next one. */

@@ -20,8 +20,8 @@ interface LogSign {
   readonly state: string;
   /** Any of these lines shows it. */
   readonly events: readonly string[];
-  /** What the line's fields have to be. */
-  readonly only?: (fields: Fields) => boolean;
+  /** What the line's fields have to be, and who says it. */
+  readonly only?: (fields: Fields, entry: TraceEntry) => boolean;
 }
 
 const LOG_SIGNS: readonly LogSign[] = [
@@ -29,11 +29,12 @@ const LOG_SIGNS: readonly LogSign[] = [
   { state: 'copies taken back', events: ['info a copy was taken back'] },
   { state: 'copies that failed', events: ['warn a chunk could not be copied'] },
   { state: 'corrupt blocks found', events: ['error corrupt block'] },
-  // At a start, by the master or for a disk of a chunkserver.
+  // At a start, by the master or for a disk of a chunkserver, which does not start either when it was the only one.
   {
     state: 'damaged journals refused',
     events: ['start failed', 'error disk not in service'],
-    only: ({ error }) => /^(FsError: )?The journal is damaged in /.test(String(error)),
+    only: ({ error }, { host, event }) =>
+      String(error).includes('The journal is damaged in ') && (host === 'master') === (event === 'start failed'),
   },
   { state: 'disks failed', events: ['error disk failed', 'error ledger failed'] },
   { state: 'members reported failed', events: ['warn members of a view failed'] },
@@ -98,10 +99,10 @@ export class Coverage implements WireListener {
     return this.#counts;
   }
 
-  logged({ event, fields }: TraceEntry): void {
-    const signs = SIGNS_BY_EVENT.get(event);
+  logged(entry: TraceEntry): void {
+    const signs = SIGNS_BY_EVENT.get(entry.event);
     if (signs === undefined) return;
-    for (const { state, only } of signs) if (only?.(fields) ?? true) this.#count(state);
+    for (const { state, only } of signs) if (only?.(entry.fields, entry) ?? true) this.#count(state);
   }
 
   sent(frame: WireFrame): void {

@@ -2,7 +2,7 @@
  * One run: a cluster serves, clients ask, faults strike, all heals; then the files are read once more and every copy is
  * looked at. What was seen is returned as plain data for the checks. The same schedule gives the same run.
  */
-import { AssertionError, toError } from '@cairnfs/base';
+import { AssertionError, isFsError, toError } from '@cairnfs/base';
 import { CHUNKSERVER_BOUNDS } from '@cairnfs/chunkserver';
 import type { CairnClient } from '@cairnfs/client';
 import { MASTER_BOUNDS, MASTER_DEFAULTS } from '@cairnfs/master';
@@ -385,10 +385,12 @@ class Run {
     if (violation !== undefined) this.#violations.push(violation);
   }
 
-  /** A server may end itself because of its disk, when a fault broke that; for no other reason, and never by a broken invariant. */
+  /** A server may end itself because of its disk, or not start on its journal, when a fault broke that; for no other reason, and never by a broken invariant. */
   #judgeFailures(failures: readonly ServerFailure[], injector: FaultInjector): void {
     for (const { host, atMs, during, error } of failures) {
-      if (injector.brokenDisks.has(host) && !(error instanceof AssertionError)) continue;
+      const isRefusal = during === 'start' && isFsError(error, 'DAMAGED') && injector.rottenJournals.has(host);
+      const isOfDisk = !(error instanceof AssertionError) && injector.brokenDisks.has(host);
+      if (isRefusal || isOfDisk) continue;
       const summary = `${host} ended itself (${during}) at ${secondsOf(atMs)}: ${error.message}`;
       this.#violations.push({ check: 'server', summary, details: error.stack ?? summary });
     }

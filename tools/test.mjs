@@ -215,6 +215,11 @@ const FOUND_SCHEDULES = [
     seed: 9100061,
     was: 'a false alarm: no place was known of an append whose begin was written over before anybody read it',
   },
+  {
+    profile: 'outages/short',
+    seed: 224059214,
+    was: 'a copy taken back and lost at once was never made again: an order to put it away waited for that',
+  },
   { profile: 'default', seed: 8000395, was: 'garbage waited for a calendar that had been set back' },
   { profile: 'load', seed: 7000000, was: 'lost copies that found the queue of repair full were never replaced' },
   {

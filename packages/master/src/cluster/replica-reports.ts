@@ -221,6 +221,14 @@ export class ReplicaReports {
     this.onGone(server, handle);
   }
 
+  /**
+   * The server is a member whose copy is gone: an order from before it joined, which waits for copies that are made only
+   * when it is carried out, would wait for ever.
+   */
+  withdraw(server: number, handle: string): void {
+    this.#orders.delete(server, handle);
+  }
+
   /** The server is off the list. */
   forget(server: number): void {
     this.#orders.forget(server);

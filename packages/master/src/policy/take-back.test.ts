@@ -199,6 +199,32 @@ for (const [who, slow, members] of [
   });
 }
 
+test('take back: a copy that is lost before its server tells of it as a member is made again on that server', async () => {
+  const cluster = await TestCluster.start(3);
+  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions });
+  const back = cluster.server(3);
+  back.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(back.sendInventory());
+  // It joins after the orders that wait were last looked at, and is asked for its copy before they are again.
+  Object.assign(back, { isBeating: false, describeMs: 650 });
+  cluster.parts.start();
+  for (let waitedMs = 0; waitedMs < 5000 && !cluster.chunk(HANDLE)!.members.includes(3); waitedMs += 10) {
+    await cluster.simulation.runFor(10);
+  }
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  const { version } = cluster.chunk(HANDLE)!;
+  back.replicas.clear();
+  back.describeMs = 0;
+  await cluster.run(back.register());
+  await cluster.run(back.sendInventory());
+  await cluster.simulation.runFor(2000);
+  back.isBeating = true;
+  await cluster.simulation.runFor(30_000);
+  assert.deepEqual([...cluster.chunk(HANDLE)!.members].sort(), [1, 2, 3]);
+  assert.ok(cluster.chunk(HANDLE)!.version > version && back.replicas.has(HANDLE), 'there is no third copy');
+});
+
 test('surplus: a copy beside the members goes when enough of theirs are sound', async () => {
   const cluster = await TestCluster.start(3);
   await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });

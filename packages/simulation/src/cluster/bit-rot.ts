@@ -34,12 +34,14 @@ export function rot(
   const candidates = first.length > 0 ? first : second;
   const candidate = candidates[Math.floor(choice * candidates.length)];
   if (candidate === undefined) return undefined;
-  for (let bit = 0; bit < bits; bit++) {
-    const ratio = (choice * 7919 * (bit + 1)) % 1;
-    candidate.flipBit(Math.floor(ratio * candidate.sizeBytes * 8));
-  }
+  for (const bitIndex of bitsToFlip(candidate.sizeBytes, { choice, bits })) candidate.flipBit(bitIndex);
   const { path, handle, sizeBytes } = candidate;
   return { path, handle, sizeBytes };
+}
+
+/** Which of so many bytes, spread by the choice. */
+export function bitsToFlip(sizeBytes: number, { choice, bits }: { choice: number; bits: number }): number[] {
+  return Array.from({ length: bits }, (_, bit) => Math.floor(((choice * 7919 * (bit + 1)) % 1) * sizeBytes * 8));
 }
 
 function chunkFiles(disk: SimDisk): Candidate[] {

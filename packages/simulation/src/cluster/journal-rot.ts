@@ -1,10 +1,12 @@
 /**
  * Bits that flip at rest in a server's journal, in a record of which a later one, durable itself, says that it was durable.
  * The last two batches are spared: one that is broken in the last batch cannot be told from one that was never synced
- * (docs/spec/journal.md, Recovery), and that batch may be torn already, or go with the next loss of power.
+ * (docs/spec/journal.md, Recovery), and that batch may be torn already, or go with the next loss of power. Records are found
+ * by what that page says of their format, and not by the code that is put to the test.
  */
 import { getU32LE } from '@cairnfs/base';
 import type { SimDisk, SimFile } from '@cairnfs/sim';
+import { bitsToFlip } from './bit-rot.ts';
 
 /** A segment's path; the newest one sorts last. */
 const SEGMENT = /\/segment-\d+\.journal$/;
@@ -50,10 +52,7 @@ export function rotJournal(
   if (record === undefined) return undefined;
   const { path, file, position, sizeBytes, sequence } = record;
   const flip = () => {
-    for (let bit = 0; bit < bits; bit++) {
-      const ratio = (choice * 7919 * (bit + 1)) % 1;
-      file.flipBit(position * 8 + Math.floor(ratio * sizeBytes * 8));
-    }
+    for (const bitIndex of bitsToFlip(sizeBytes, { choice, bits })) file.flipBit(position * 8 + bitIndex);
   };
   flip();
   const mend = () => {

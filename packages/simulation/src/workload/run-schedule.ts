@@ -385,7 +385,10 @@ class Run {
     if (violation !== undefined) this.#violations.push(violation);
   }
 
-  /** A server may end itself because of its disk, or not start on its journal, when a fault broke that; for no other reason, and never by a broken invariant. */
+  /**
+   * A server may end itself because of its disk, or not start on its journal, when a fault broke that; for no other reason, and
+   * never by a broken invariant.
+   */
   #judgeFailures(failures: readonly ServerFailure[], injector: FaultInjector): void {
     for (const { host, atMs, during, error } of failures) {
       const isRefusal = during === 'start' && isFsError(error, 'DAMAGED') && injector.rottenJournals.has(host);

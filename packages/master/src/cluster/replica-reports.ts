@@ -201,15 +201,17 @@ export class ReplicaReports {
     else this.#orders.add(server, order);
   }
 
-  /** The copy of the chunk that was awaited has joined, or will not: its server may have told of it before, and tells no more. */
-  copyEnded(handle: string): void {
+  /**
+   * The copy of the chunk that the server was to get, or that was to be taken back, has joined, or will not: its server may
+   * have told of it before, and tells no more.
+   */
+  copyEnded(server: number, handle: string): void {
     const heldBack = this.#heldBack.get(handle);
-    if (heldBack === undefined) return;
     this.#heldBack.delete(handle);
-    const { server, order } = heldBack;
-    // An earlier order would stay where rot was found since, and no copy could take the place of the member's.
+    // An order from before speaks of no member. It would stay where the copy is lost or rots before its server tells of it
+    // again, and no other could take the place of that: of a copy beside the members none goes while too few are sound.
     if (this.#context.decisions.read().chunk(handle)?.members.includes(server)) this.#orders.delete(server, handle);
-    else this.#orders.add(server, order);
+    else if (heldBack !== undefined) this.#orders.add(heldBack.server, heldBack.order);
   }
 
   /** The server was asked and does not have the chunk: as if it had reported it gone. */
@@ -219,14 +221,6 @@ export class ReplicaReports {
     if (chunk !== undefined && needsNoReplica(chunk)) this.#conditions.clear(server, handle);
     else if (this.#conditions.get(server, handle) !== undefined) this.#conditions.set(server, handle, 'missing');
     this.onGone(server, handle);
-  }
-
-  /**
-   * The server is a member whose copy is gone: an order from before it joined, which waits for copies that are made only
-   * when it is carried out, would wait for ever.
-   */
-  withdraw(server: number, handle: string): void {
-    this.#orders.delete(server, handle);
   }
 
   /** The server is off the list. */

@@ -105,10 +105,7 @@ export class Cloning {
     if (this.#parts.sound(handle, chunk).length === 0) return undefined;
     for (const member of chunk.members) {
       const condition = servers.isLive(member) ? conditions.get(member, handle) : undefined;
-      if (condition === 'missing') {
-        reports.withdraw(member, handle);
-        return member;
-      }
+      if (condition === 'missing') return member;
       if (condition === undefined || chunk.state !== ChunkState.CHUNK_STATE_CLOSED) continue;
       reports.order(member, { handle, versionAtMost: chunk.version, reason: condition });
     }

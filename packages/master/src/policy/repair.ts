@@ -307,7 +307,7 @@ export class Repair {
       })
       .finally(() => {
         this.#copying.delete(handle);
-        this.#parts.reports.copyEnded(handle);
+        this.#parts.reports.copyEnded(target, handle);
         this.#targets.end(servers);
         this.#enqueue(handle);
         this.#beginSoon();

@@ -208,8 +208,8 @@ export class ReplicaReports {
   copyEnded(server: number, handle: string): void {
     const heldBack = this.#heldBack.get(handle);
     this.#heldBack.delete(handle);
-    // An order from before speaks of no member. It would stay where the copy is lost or rots before its server tells of it
-    // again, and no other could take the place of that: of a copy beside the members none goes while too few are sound.
+    // What was ordered before it joined is about a copy beside the members. It would stay where the copy is lost, or rots, before
+    // its server tells of it as a member: the order would wait for enough sound copies, and the copy in its place for the order.
     if (this.#context.decisions.read().chunk(handle)?.members.includes(server)) this.#orders.delete(server, handle);
     else if (heldBack !== undefined) this.#orders.add(heldBack.server, heldBack.order);
   }

@@ -35,6 +35,17 @@ async function withRottenMember({
   return { cluster, ordered: await reasons(cluster, 2), members: [...cluster.chunk(HANDLE)!.members].sort() };
 }
 
+/** Of three copies two are members', and server 3 has left with the third, which is as good. */
+async function withSpare(serverCount: number, chunk: Partial<Chunk> = {}) {
+  const cluster = await TestCluster.start(serverCount);
+  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
+  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions, ...chunk });
+  const spare = cluster.server(3);
+  spare.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
+  await cluster.run(spare.sendInventory());
+  return { cluster, spare };
+}
+
 async function reasons(cluster: TestCluster, server: number): Promise<string[]> {
   const { quarantine } = await cluster.run(cluster.server(server).heartbeat());
   return quarantine.map(({ reason }) => reason);
@@ -97,10 +108,7 @@ test('take back: of records of before, only a copy in sync at the version of the
 });
 
 test('take back: a member that missed nothing returns to a chunk below its goal, and nothing is copied', async () => {
-  const cluster = await TestCluster.start(3);
-  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], version: 2, highestVersion: 2, settledVersion: 1 });
-  cluster.server(3).replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(cluster.server(3).sendInventory());
+  const { cluster } = await withSpare(3);
   assert.deepEqual(await reasons(cluster, 3), [], 'the chunk is below its goal');
   cluster.parts.start();
   await cluster.simulation.runFor(10_000);
@@ -114,11 +122,7 @@ for (const [when, slow] of Object.entries({
   'it promises': { promiseMs: 3000 },
 })) {
   test(`take back: rot that its server reports while ${when} counts for the member that it becomes`, async () => {
-    const cluster = await TestCluster.start(4);
-    await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], version: 2, highestVersion: 2, settledVersion: 1 });
-    const back = cluster.server(3);
-    back.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-    await cluster.run(back.sendInventory());
+    const { cluster, spare: back } = await withSpare(4);
     Object.assign(back, slow);
     cluster.parts.start();
     await cluster.simulation.runFor(2500);
@@ -184,12 +188,7 @@ for (const [who, slow, members] of [
   ['its server is slow to tell of it makes way for a clone', { member: 0, beside: 3000 }, [1, 2, 4]],
 ] as const) {
   test(`take back: a copy that is overtaken as ${who}`, async () => {
-    const cluster = await TestCluster.start(4);
-    const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
-    await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions });
-    const beside = cluster.server(3);
-    beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-    await cluster.run(beside.sendInventory());
+    const { cluster, spare: beside } = await withSpare(4);
     cluster.server(1).revokeMs = slow.member;
     beside.describeMs = slow.beside;
     cluster.parts.start();
@@ -200,12 +199,7 @@ for (const [who, slow, members] of [
 }
 
 test('take back: a copy that is lost before its server tells of it as a member is made again on that server', async () => {
-  const cluster = await TestCluster.start(3);
-  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
-  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions });
-  const back = cluster.server(3);
-  back.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(back.sendInventory());
+  const { cluster, spare: back } = await withSpare(3);
   // It joins after the orders that wait were last looked at, and is asked for its copy before they are again.
   Object.assign(back, { isBeating: false, describeMs: 650 });
   cluster.parts.start();
@@ -226,11 +220,8 @@ test('take back: a copy that is lost before its server tells of it as a member i
 });
 
 test('surplus: a copy beside the members goes when enough of theirs are sound', async () => {
-  const cluster = await TestCluster.start(3);
-  await cluster.putChunk(HANDLE, { length: 10, goal: 2, members: [1, 2], version: 2, highestVersion: 2 });
-  const [member, beside] = [cluster.server(1), cluster.server(3)];
-  beside.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(beside.sendInventory());
+  const { cluster } = await withSpare(3, { goal: 2 });
+  const member = cluster.server(1);
   assert.deepEqual(await reasons(cluster, 3), ['surplus']);
   await cluster.run(member.heartbeat({ changes: [member.report(HANDLE, CORRUPT)] }));
   assert.deepEqual(await reasons(cluster, 3), []);
@@ -306,14 +297,9 @@ test('take back: a copy that was refused is not asked again because it reports w
   assert.deepEqual(await reasons(cluster, 3), ['surplus']);
 });
 
-/** Two sound members of three, and a good copy on server 3, which fails with all that has to become durable there. */
+/** Server 3 fails with all that has to become durable there. */
 async function withFailingSpare(serverCount: number, chunk: Partial<Chunk> = {}) {
-  const cluster = await TestCluster.start(serverCount);
-  const versions = { version: 2, highestVersion: 2, settledVersion: 1 };
-  await cluster.putChunk(HANDLE, { length: 10, members: [1, 2], ...versions, ...chunk });
-  const spare = cluster.server(3);
-  spare.replicas.set(HANDLE, newReplica({ version: 1, length: 10 }));
-  await cluster.run(spare.sendInventory());
+  const { cluster, spare } = await withSpare(serverCount, chunk);
   spare.promiseFailure = new FsError('DISK_FAILED', 'the disk does not answer');
   return { cluster, spare };
 }

@@ -39,7 +39,7 @@ export function rot(
   return { path, handle, sizeBytes };
 }
 
-/** Which of so many bytes, spread by the choice. */
+/** Which bits of so many bytes are to flip: `bits` of them, spread by the choice. */
 export function bitsToFlip(sizeBytes: number, { choice, bits }: { choice: number; bits: number }): number[] {
   return Array.from({ length: bits }, (_, bit) => Math.floor(((choice * 7919 * (bit + 1)) % 1) * sizeBytes * 8));
 }
